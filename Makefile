@@ -1,0 +1,47 @@
+# busbar: the front door. `make` alone says what there is.
+SHELL = /bin/sh
+BENCHES = pipeline log store query codec
+
+help:
+	@echo 'make build   install what is missing, build build/busbar'
+	@echo 'make demo    a small city of meters through the whole plant (ARGS=--exit: do not serve)'
+	@echo 'make test    every suite, in under 15 minutes on two cores'
+	@echo 'make bench   benchmarks, each with its baseline of the same run (BENCHES="store query": those)'
+	@echo 'make check   formatting, lints, clang, sanitizers'
+	@echo 'make format  lay out the sources as check wants them'
+	@echo 'make soak    the long runs of the suites'
+	@echo 'make clean   remove what was built'
+
+build:
+	@tools/install-deps build
+	@tools/build build
+
+demo: build
+	@build/busbar demo $(ARGS)
+
+bench: build
+	@set -e; for name in $(BENCHES); do build/busbar bench $$name $(ARGS); done
+
+test-build:
+	@tools/install-deps build test
+	@tools/build build all tests
+	@CC=clang tools/build build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Dbuildtype=debugoptimized
+
+test: test-build
+	@tools/run-tests
+
+soak: test-build
+	@BUSBAR_SOAK=1 tools/run-tests
+
+check:
+	@tools/install-deps build test
+	@tools/check
+
+format:
+	@tools/install-deps test
+	@find src tests -name '*.[ch]' | xargs -r clang-format -i
+
+clean:
+	rm -rf build build-*
+
+.PHONY: help build demo bench test-build test soak check format clean

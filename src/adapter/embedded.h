@@ -1,0 +1,59 @@
+/* The embedded adapters and the in-memory twins: how to open them. Everything else goes through
+ * the ports. */
+#ifndef BB_ADAPTER_EMBEDDED_H
+#define BB_ADAPTER_EMBEDDED_H
+
+#include "port/log.h"
+#include "port/registry.h"
+#include "port/store.h"
+
+/* ---- log: segment files under `directory`, made when `append` is set and they are absent.
+ *   DIR/log.meta          identity, partitions, format version
+ *   DIR/lock              flock of the one appender
+ *   DIR/tail              shared map: durable ends, wake-up
+ *   DIR/p0000/00000000000000000000.seg   records; the name is the offset of the first byte
+ */
+struct bb_log_embedded_options {
+    uint32_t partitions;      /* used at creation; default 8 */
+    uint64_t segment_bytes;   /* default 256 MiB */
+    bool append;              /* take the lock; without it: readers only */
+    /* Told once per cut at open: which file, how many bytes of unacknowledged tail. May be NULL. */
+    void (*report_cut)(void *context, const char *file, uint64_t bytes);
+    void *report_context;
+};
+int bb_log_embedded_open(const char *directory, const struct bb_log_embedded_options *options,
+                         struct bb_log **out, struct bb_error *error) BB_MUST_USE;
+int bb_log_memory_open(uint32_t partitions, struct bb_log **out, struct bb_error *error)
+    BB_MUST_USE;
+
+/* ---- store: one LMDB environment per partition, DIR/p0000/. */
+enum bb_key_order { BB_KEY_SPAN_FIRST = 0, BB_KEY_CHANNEL_FIRST = 1 };
+struct bb_store_lmdb_options {
+    uint32_t partitions;  /* used at creation; default 8 */
+    bool read_only;       /* queries: never creates, never claims */
+    int takeover_ms;      /* a stopped holder of the write lock is ended after this; default 5000 */
+    enum bb_key_order key_order; /* other than the default only for the comparison in bench */
+};
+int bb_store_lmdb_open(const char *directory, const struct bb_store_lmdb_options *options,
+                       struct bb_store **out, struct bb_error *error) BB_MUST_USE;
+int bb_store_memory_open(uint32_t partitions, struct bb_store **out, struct bb_error *error)
+    BB_MUST_USE;
+
+/* ---- registry: one SQLite file. */
+int bb_registry_sqlite_open(const char *path, bool read_only, struct bb_registry **out,
+                            struct bb_error *error) BB_MUST_USE;
+int bb_registry_memory_open(struct bb_registry **out, struct bb_error *error) BB_MUST_USE;
+
+/* ---- decorators: the same port, but the N-th call of a chosen kind fails. They own nothing. */
+struct bb_fault_plan {
+    uint64_t fail_at;           /* 1-based index among counted calls; 0: never */
+    uint64_t calls;             /* counted so far (all ops that may fail) */
+    enum bb_error_code code;    /* what the failed call reports */
+    bool before;                /* fail without doing; else do, then report failure */
+    bool sticky;                /* every later call fails too */
+};
+struct bb_log *bb_log_fault_wrap(struct bb_log *inner, struct bb_fault_plan *plan);
+struct bb_store *bb_store_fault_wrap(struct bb_store *inner, struct bb_fault_plan *plan);
+struct bb_registry *bb_registry_fault_wrap(struct bb_registry *inner, struct bb_fault_plan *plan);
+
+#endif

@@ -1,0 +1,129 @@
+/* The registry with a fault in it: every call is counted, and the one that the plan names fails,
+ * either before it did anything or after it did all of it (the answer that was lost on the way).
+ * Owns neither the registry inside nor the plan. */
+#include "adapter/embedded.h"
+
+#include <stdlib.h>
+
+struct registry_fault {
+    struct bb_registry base;
+    struct bb_registry *inner;
+    struct bb_fault_plan *plan;
+};
+
+enum fate { GOES_WELL, FAILS_BEFORE, FAILS_AFTER };
+
+static struct registry_fault *fault_of(struct bb_registry *registry) {
+    return (struct registry_fault *)registry;
+}
+
+static enum fate next_fate(struct bb_fault_plan *plan) {
+    uint64_t call = ++plan->calls;
+    bool fails = plan->fail_at != 0 &&
+                 (call == plan->fail_at || (plan->sticky && call > plan->fail_at));
+
+    if (!fails)
+        return GOES_WELL;
+    return plan->before ? FAILS_BEFORE : FAILS_AFTER;
+}
+
+static int fail(const struct registry_fault *fault, const char *operation, struct bb_error *error) {
+    return BB_FAIL(error, fault->plan->code, "planned fault: call %llu of the registry (%s)",
+                   (unsigned long long)fault->plan->calls, operation);
+}
+
+/* `operation` of the registry inside, under the plan. A call that failed by itself stays as it is.
+ */
+#define UNDER_PLAN(operation, ...)                                                                 \
+    struct registry_fault *fault = fault_of(base);                                                 \
+    enum fate fate = next_fate(fault->plan);                                                       \
+    if (fate == FAILS_BEFORE)                                                                      \
+        return fail(fault, #operation, error);                                                     \
+    int result = fault->inner->ops->operation(fault->inner, __VA_ARGS__);                          \
+    return fate == FAILS_AFTER && result >= 0 ? fail(fault, #operation, error) : result
+
+static void fault_close(struct bb_registry *base) {
+    free(base);
+}
+
+static int fault_position(struct bb_registry *base, uint32_t partition, uint64_t *sequence,
+                          struct bb_error *error) {
+    UNDER_PLAN(position, partition, sequence, error);
+}
+
+static int fault_project(struct bb_registry *base, uint32_t partition, uint64_t from,
+                         const struct bb_outbox_record *records, size_t count,
+                         struct bb_error *error) {
+    UNDER_PLAN(project, partition, from, records, count, error);
+}
+
+static int fault_usage_point_get(struct bb_registry *base, struct bb_span tenant,
+                                 struct bb_span name, struct bb_arena *arena,
+                                 struct bb_master_usage_point *out, struct bb_error *error) {
+    UNDER_PLAN(usage_point_get, tenant, name, arena, out, error);
+}
+
+static int fault_tenant_get(struct bb_registry *base, struct bb_span name, struct bb_arena *arena,
+                            struct bb_master_tenant *out, struct bb_error *error) {
+    UNDER_PLAN(tenant_get, name, arena, out, error);
+}
+
+static int fault_calendar_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
+                              struct bb_arena *arena, struct bb_master_calendar *out,
+                              struct bb_error *error) {
+    UNDER_PLAN(calendar_get, tenant, name, arena, out, error);
+}
+
+static int fault_master_list(struct bb_registry *base, struct bb_span tenant, int64_t as_of_ms,
+                             bb_registry_master_visit *visit, void *context,
+                             struct bb_error *error) {
+    UNDER_PLAN(master_list, tenant, as_of_ms, visit, context, error);
+}
+
+static int fault_usage_point_list(struct bb_registry *base, struct bb_span tenant,
+                                  bb_registry_usage_point_visit *visit, void *context,
+                                  struct bb_error *error) {
+    UNDER_PLAN(usage_point_list, tenant, visit, context, error);
+}
+
+static int fault_channel_list(struct bb_registry *base, struct bb_span tenant,
+                              struct bb_span usage_point, bb_registry_channel_visit *visit,
+                              void *context, struct bb_error *error) {
+    UNDER_PLAN(channel_list, tenant, usage_point, visit, context, error);
+}
+
+static int fault_exception_list(struct bb_registry *base, struct bb_span tenant, bool open_only,
+                                bb_registry_exception_visit *visit, void *context,
+                                struct bb_error *error) {
+    UNDER_PLAN(exception_list, tenant, open_only, visit, context, error);
+}
+
+static int fault_tenant_list(struct bb_registry *base,
+                             int (*visit)(void *context, struct bb_span name, struct bb_span zone),
+                             void *context, struct bb_error *error) {
+    UNDER_PLAN(tenant_list, visit, context, error);
+}
+
+static const struct bb_registry_ops operations = {
+    .name = "fault",
+    .close = fault_close,
+    .position = fault_position,
+    .project = fault_project,
+    .usage_point_get = fault_usage_point_get,
+    .tenant_get = fault_tenant_get,
+    .calendar_get = fault_calendar_get,
+    .master_list = fault_master_list,
+    .usage_point_list = fault_usage_point_list,
+    .channel_list = fault_channel_list,
+    .exception_list = fault_exception_list,
+    .tenant_list = fault_tenant_list,
+};
+
+struct bb_registry *bb_registry_fault_wrap(struct bb_registry *inner, struct bb_fault_plan *plan) {
+    struct registry_fault *fault = calloc(1, sizeof *fault);
+
+    if (!fault)
+        return NULL;
+    *fault = (struct registry_fault){{&operations}, inner, plan};
+    return &fault->base;
+}

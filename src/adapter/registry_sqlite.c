@@ -1,0 +1,353 @@
+/* The registry in one SQLite file: open, errors, statements, lookups.
+ *
+ * Journal WAL, so that queries read while a worker projects; synchronous FULL, because the outbox of
+ * a partition is trimmed once its records are here; one transaction per project call. The lookup of
+ * decode is one walk down one tree. See registry_sqlite_internal.h for the other files.
+ */
+#include "adapter/registry_sqlite_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "port/store.h"
+
+enum { BUSY_TIMEOUT_MS = 10000, SCRATCH_CHUNK_BYTES = 64 << 10, SCRATCH_LIMIT_BYTES = 64 << 20 };
+
+static const char *const statement_text[REGISTRY_STATEMENTS] = {
+    [REGISTRY_BEGIN] = "BEGIN IMMEDIATE",
+    [REGISTRY_COMMIT] = "COMMIT",
+    [REGISTRY_ROLLBACK] = "ROLLBACK",
+    [REGISTRY_POSITION_GET] = "SELECT sequence FROM partition_position WHERE partition = ?1",
+    [REGISTRY_POSITION_PUT] = "INSERT INTO partition_position VALUES (?1, ?2) "
+                              "ON CONFLICT DO UPDATE SET sequence = excluded.sequence",
+    [REGISTRY_MASTER_GET] = "SELECT body FROM master_version "
+                            "WHERE kind = ?1 AND tenant = ?2 AND name = ?3 "
+                            "ORDER BY recorded_ms DESC LIMIT 1",
+    [REGISTRY_MASTER_PUT] = "INSERT INTO master_version VALUES (?1, ?2, ?3, ?4, ?5) "
+                            "ON CONFLICT DO UPDATE SET body = excluded.body",
+    [REGISTRY_MASTER_IS_CURRENT] = "SELECT max(recorded_ms) = ?4 FROM master_version "
+                                   "WHERE kind = ?1 AND tenant = ?2 AND name = ?3",
+    [REGISTRY_TENANT_ENSURE] = "INSERT INTO tenant (name) VALUES (?1) ON CONFLICT DO NOTHING",
+    [REGISTRY_TENANT_PUT] = "INSERT INTO tenant VALUES (?1, ?2) "
+                            "ON CONFLICT DO UPDATE SET zone = excluded.zone",
+    [REGISTRY_USAGE_POINT_ENSURE] = "INSERT INTO usage_point (tenant, name) VALUES (?1, ?2) "
+                                    "ON CONFLICT DO NOTHING",
+    [REGISTRY_USAGE_POINT_PUT] =
+        "INSERT INTO usage_point "
+        "(tenant, name, commodity, zone, calendar, customer, grid_area, tariff) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE SET "
+        "commodity = excluded.commodity, zone = excluded.zone, calendar = excluded.calendar, "
+        "customer = excluded.customer, grid_area = excluded.grid_area, tariff = excluded.tariff",
+    [REGISTRY_TAGS_CLEAR] = "DELETE FROM tag WHERE tenant = ?1 AND usage_point = ?2",
+    [REGISTRY_TAG_PUT] = "INSERT OR REPLACE INTO tag (tenant, usage_point, key, value) "
+                         "VALUES (?1, ?2, ?3, ?4)",
+    [REGISTRY_INSTALLATIONS_CLEAR] =
+        "DELETE FROM installation WHERE tenant = ?1 AND usage_point = ?2",
+    [REGISTRY_INSTALLATION_PUT] =
+        "INSERT OR REPLACE INTO installation "
+        "(tenant, usage_point, device, from_ms, to_ms, multiplier, dials, reason) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [REGISTRY_CHANNEL_PUT] =
+        "INSERT INTO channel (tenant, usage_point, name, obis, zone, kind, commodity, unit, "
+        "derived_unit, interval_s, one_way, day_start_s, partition, number) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) "
+        "ON CONFLICT DO UPDATE SET obis = excluded.obis, zone = excluded.zone, "
+        "kind = excluded.kind, commodity = excluded.commodity, unit = excluded.unit, "
+        "derived_unit = excluded.derived_unit, interval_s = excluded.interval_s, "
+        "one_way = excluded.one_way, day_start_s = excluded.day_start_s, "
+        "partition = excluded.partition, number = excluded.number",
+    [REGISTRY_EXCEPTION_GET] =
+        "SELECT id, closed_ms IS NULL FROM exception WHERE tenant = ?1 AND usage_point = ?2 "
+        "AND channel = ?3 AND from_ms = ?4 AND check_id = ?5",
+    [REGISTRY_EXCEPTION_ADD] =
+        "INSERT INTO exception (tenant, usage_point, channel, from_ms, check_id, to_ms, a, b, "
+        "exponent, opened_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [REGISTRY_EXCEPTION_OPEN] = "UPDATE exception SET to_ms = ?2, a = ?3, b = ?4, exponent = ?5, "
+                                "closed_ms = NULL WHERE id = ?1",
+    [REGISTRY_EXCEPTION_CLOSE] = "UPDATE exception SET closed_ms = ?2 WHERE id = ?1",
+    [REGISTRY_EXCEPTION_HISTORY_ADD] =
+        "INSERT INTO exception_history VALUES (?1, (SELECT coalesce(max(ordinal), 0) + 1 "
+        "FROM exception_history WHERE exception = ?1), ?2, ?3)",
+};
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+/* SQLite's primary codes that have a code of ours; all else is REGISTRY_IO. */
+static const struct {
+    int result;
+    enum bb_error_code code;
+    bool retriable;
+} known_results[] = {
+    {SQLITE_FULL, BB_E_DISK_FULL, true},          {SQLITE_BUSY, BB_E_LOCKED, true},
+    {SQLITE_LOCKED, BB_E_LOCKED, true},           {SQLITE_NOMEM, BB_E_NO_MEMORY, true},
+    {SQLITE_READONLY, BB_E_NO_PERMISSION, false}, {SQLITE_PERM, BB_E_NO_PERMISSION, false},
+    {SQLITE_AUTH, BB_E_NO_PERMISSION, false},     {SQLITE_NOTADB, BB_E_VERSION, false},
+};
+
+int registry_sqlite_fail(struct registry_sqlite *registry, int result, const char *doing,
+                         struct bb_error *error) {
+    int primary = result & 0xff;
+    int system = sqlite3_system_errno(registry->db);
+
+    if ((primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR) && system != 0)
+        return BB_FAIL_ERRNO(error, BB_E_REGISTRY_IO, system, "%s of the registry %s failed", doing,
+                             registry->path);
+    for (size_t i = 0; i < sizeof known_results / sizeof *known_results; i++)
+        if (known_results[i].result == primary) {
+            int failed = BB_FAIL(error, known_results[i].code, "%s of the registry %s failed: %s",
+                                 doing, registry->path, sqlite3_errstr(result));
+            error->retriable = known_results[i].retriable;
+            return failed;
+        }
+    return BB_FAIL(error, BB_E_REGISTRY_IO, "%s of the registry %s failed: %s", doing,
+                   registry->path, sqlite3_errmsg(registry->db));
+}
+
+int registry_sqlite_execute(struct registry_sqlite *registry, const char *statements,
+                            const char *doing, struct bb_error *error) {
+    if (sqlite3_exec(registry->db, statements, NULL, NULL, NULL) == SQLITE_OK)
+        return 0;
+    return registry_sqlite_fail(registry, sqlite3_extended_errcode(registry->db), doing, error);
+}
+
+/* ---- statements ------------------------------------------------------------------------------ */
+
+struct registry_sql registry_sql(struct registry_sqlite *registry, enum registry_statement which) {
+    struct registry_sql sql = {.registry = registry};
+
+    if (!registry->statements[which])
+        sql.result = sqlite3_prepare_v3(registry->db, statement_text[which], -1,
+                                        SQLITE_PREPARE_PERSISTENT, &registry->statements[which],
+                                        NULL);
+    sql.statement = registry->statements[which];
+    return sql;
+}
+
+static void bound(struct registry_sql *sql, int result) {
+    if (sql->result == SQLITE_OK)
+        sql->result = result;
+}
+
+/* SQLite takes a NULL pointer for NULL, whatever its size. */
+static const char *not_null(struct bb_span s) {
+    return s.data ? s.data : "";
+}
+
+void registry_sql_text(struct registry_sql *sql, struct bb_span text) {
+    bound(sql, sqlite3_bind_text64(sql->statement, ++sql->parameter, not_null(text), text.size,
+                                   SQLITE_STATIC, SQLITE_UTF8));
+}
+
+void registry_sql_bytes(struct registry_sql *sql, struct bb_span bytes) {
+    bound(sql, sqlite3_bind_blob64(sql->statement, ++sql->parameter, not_null(bytes), bytes.size,
+                                   SQLITE_STATIC));
+}
+
+void registry_sql_integer(struct registry_sql *sql, int64_t value) {
+    bound(sql, sqlite3_bind_int64(sql->statement, ++sql->parameter, value));
+}
+
+void registry_sql_null(struct registry_sql *sql) {
+    bound(sql, sqlite3_bind_null(sql->statement, ++sql->parameter));
+}
+
+void registry_sql_time(struct registry_sql *sql, int64_t ms) {
+    if (ms == BB_TIME_NONE)
+        registry_sql_null(sql);
+    else
+        registry_sql_integer(sql, ms);
+}
+
+bool registry_sql_step(struct registry_sql *sql) {
+    if (sql->result != SQLITE_OK && sql->result != SQLITE_ROW)
+        return false;
+    sql->result = sqlite3_step(sql->statement);
+    return sql->result == SQLITE_ROW;
+}
+
+int registry_sql_end(struct registry_sql *sql, const char *doing, struct bb_error *error) {
+    int failed = 0;
+
+    if (sql->result != SQLITE_OK && sql->result != SQLITE_ROW && sql->result != SQLITE_DONE)
+        failed = registry_sqlite_fail(sql->registry, sql->result, doing, error);
+    if (sql->statement) {
+        sqlite3_reset(sql->statement);
+        sqlite3_clear_bindings(sql->statement);
+    }
+    return failed;
+}
+
+int registry_sql_run(struct registry_sql *sql, const char *doing, struct bb_error *error) {
+    while (registry_sql_step(sql))
+        ;
+    return registry_sql_end(sql, doing, error);
+}
+
+struct bb_span registry_row_bytes(const struct registry_sql *sql, int column) {
+    const char *data = sqlite3_column_blob(sql->statement, column);
+    return (struct bb_span){data, (size_t)sqlite3_column_bytes(sql->statement, column)};
+}
+
+/* A text's bytes as they are; sqlite3_column_text would only add a NUL. */
+struct bb_span registry_row_text(const struct registry_sql *sql, int column) {
+    return registry_row_bytes(sql, column);
+}
+
+int64_t registry_row_integer(const struct registry_sql *sql, int column) {
+    return sqlite3_column_int64(sql->statement, column);
+}
+
+int64_t registry_row_time(const struct registry_sql *sql, int column) {
+    if (sqlite3_column_type(sql->statement, column) == SQLITE_NULL)
+        return BB_TIME_NONE;
+    return sqlite3_column_int64(sql->statement, column);
+}
+
+/* ---- lookups --------------------------------------------------------------------------------- */
+
+static int position(struct bb_registry *base, uint32_t partition, uint64_t *sequence,
+                    struct bb_error *error) {
+    struct registry_sql sql = registry_sql(registry_sqlite_of(base), REGISTRY_POSITION_GET);
+
+    registry_sql_integer(&sql, partition);
+    *sequence = registry_sql_step(&sql) ? (uint64_t)registry_row_integer(&sql, 0) : 0;
+    return registry_sql_end(&sql, "reading a position", error);
+}
+
+/* The current version of an entry; its texts live in the arena. */
+static int master_get(struct bb_registry *base, enum bb_master_kind kind, struct bb_span tenant,
+                      struct bb_span name, struct bb_arena *arena, struct bb_master *out,
+                      struct bb_error *error) {
+    struct registry_sql sql = registry_sql(registry_sqlite_of(base), REGISTRY_MASTER_GET);
+    struct bb_span body = {NULL, 0};
+
+    registry_sql_integer(&sql, kind);
+    registry_sql_text(&sql, tenant);
+    registry_sql_text(&sql, name);
+    bool found = registry_sql_step(&sql);
+    if (found)
+        body = bb_arena_copy(arena, registry_row_bytes(&sql, 0));
+    int failed = registry_sql_end(&sql, "reading master data", error);
+    if (failed || !found)
+        return failed ? failed : BB_ABSENT;
+    if (!body.data)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "master data of '%.*s' does not fit the memory",
+                       BB_SPAN_ARGS(name));
+    return bb_master_decode(body, arena, out, error);
+}
+
+static int usage_point_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
+                           struct bb_arena *arena, struct bb_master_usage_point *out,
+                           struct bb_error *error) {
+    struct bb_master master;
+    int result = master_get(base, BB_MASTER_USAGE_POINT, tenant, name, arena, &master, error);
+
+    if (result == BB_FOUND)
+        *out = master.usage_point;
+    return result;
+}
+
+static int tenant_get(struct bb_registry *base, struct bb_span name, struct bb_arena *arena,
+                      struct bb_master_tenant *out, struct bb_error *error) {
+    struct bb_master master;
+    int result = master_get(base, BB_MASTER_TENANT, name, name, arena, &master, error);
+
+    if (result == BB_FOUND)
+        *out = master.tenant;
+    return result;
+}
+
+static int calendar_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
+                        struct bb_arena *arena, struct bb_master_calendar *out,
+                        struct bb_error *error) {
+    struct bb_master master;
+    int result = master_get(base, BB_MASTER_CALENDAR, tenant, name, arena, &master, error);
+
+    if (result == BB_FOUND)
+        *out = master.calendar;
+    return result;
+}
+
+/* ---- open and close -------------------------------------------------------------------------- */
+
+static void registry_close(struct bb_registry *base) {
+    struct registry_sqlite *registry = registry_sqlite_of(base);
+
+    if (!registry)
+        return;
+    for (int i = 0; i < REGISTRY_STATEMENTS; i++)
+        sqlite3_finalize(registry->statements[i]);
+    sqlite3_close(registry->db);
+    bb_arena_release(&registry->scratch);
+    free(registry);
+}
+
+static const struct bb_registry_ops operations = {
+    .name = "sqlite",
+    .close = registry_close,
+    .position = position,
+    .project = registry_sqlite_project,
+    .usage_point_get = usage_point_get,
+    .tenant_get = tenant_get,
+    .calendar_get = calendar_get,
+    .master_list = registry_sqlite_master_list,
+    .usage_point_list = registry_sqlite_usage_point_list,
+    .channel_list = registry_sqlite_channel_list,
+    .exception_list = registry_sqlite_exception_list,
+    .tenant_list = registry_sqlite_tenant_list,
+};
+
+static int open_database(struct registry_sqlite *registry, bool read_only, struct bb_error *error) {
+    int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    int result = sqlite3_open_v2(registry->path, &registry->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+
+    if (!registry->db)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to open the registry %s", registry->path);
+    sqlite3_extended_result_codes(registry->db, 1);
+    if (result != SQLITE_OK)
+        return registry_sqlite_fail(registry, sqlite3_extended_errcode(registry->db), "opening",
+                                    error);
+    sqlite3_busy_timeout(registry->db, BUSY_TIMEOUT_MS);
+    sqlite3_db_config(registry->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    int failed = registry_sqlite_execute(registry,
+                                         "PRAGMA foreign_keys = ON;"
+                                         "PRAGMA trusted_schema = OFF;"
+                                         "PRAGMA synchronous = FULL;"
+                                         "PRAGMA temp_store = MEMORY;"
+                                         "PRAGMA wal_autocheckpoint = 4000;" /* pages */
+                                         "PRAGMA cache_size = -32768;",      /* KiB */
+                                         "opening", error);
+    if (!failed && !read_only)
+        failed = registry_sqlite_execute(registry, "PRAGMA journal_mode = WAL", "opening", error);
+    return failed;
+}
+
+int bb_registry_sqlite_open(const char *path, bool read_only, struct bb_registry **out,
+                            struct bb_error *error) {
+    size_t size = strlen(path) + 1;
+    struct registry_sqlite *registry = calloc(1, sizeof *registry + size);
+    struct stat status;
+
+    *out = NULL;
+    if (!registry)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to open the registry %s", path);
+    memcpy(registry->path, path, size);
+    registry->base.ops = &operations;
+    bb_arena_init(&registry->scratch, SCRATCH_CHUNK_BYTES, SCRATCH_LIMIT_BYTES);
+
+    int failed = 0;
+    if (read_only && stat(path, &status) != 0 && errno == ENOENT)
+        failed = BB_FAIL(error, BB_E_DATA_MISSING, "there is no registry at %s", path);
+    if (!failed)
+        failed = open_database(registry, read_only, error);
+    if (!failed)
+        failed = registry_sqlite_schema_open(registry, read_only, error);
+    if (failed) {
+        registry_close(&registry->base);
+        return failed;
+    }
+    *out = &registry->base;
+    return 0;
+}

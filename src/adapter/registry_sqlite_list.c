@@ -1,0 +1,225 @@
+/* Rows to visitors: see registry_sqlite_internal.h.
+ *
+ * A list is one statement of its own over one consistent state, so that a visitor may ask the same
+ * registry for something else, or list something else, while it runs. Spans of a row are SQLite's
+ * and live until the visitor returns. A visitor answers 0 to go on, 1 to stop, or a negative value
+ * that the list passes up.
+ *
+ * An empty tenant means all of them: `tenant = ?1 OR ?1 = ''` would read the whole table, so that
+ * the condition is chosen here and the primary key is walked from the right place.
+ */
+#include "adapter/registry_sqlite_internal.h"
+
+static const char doing[] = "listing";
+
+static struct registry_sql prepare(struct bb_registry *base, const char *text) {
+    struct registry_sql sql = {.registry = registry_sqlite_of(base)};
+
+    sql.result = sqlite3_prepare_v2(sql.registry->db, text, -1, &sql.statement, NULL);
+    return sql;
+}
+
+/* Every row through `row`, which calls the visitor. */
+static int visit_rows(struct registry_sql *sql, int (*row)(struct registry_sql *sql, void *list),
+                      void *list, struct bb_error *error) {
+    int answer = 0;
+
+    while (answer == 0 && registry_sql_step(sql))
+        answer = row(sql, list);
+    int failed = registry_sql_end(sql, doing, error);
+    sqlite3_finalize(sql->statement);
+    return answer < 0 ? answer : failed;
+}
+
+/* ---- master data ----------------------------------------------------------------------------- */
+
+struct master_list {
+    bb_registry_master_visit *visit;
+    void *context;
+    struct bb_arena arena; /* of one row's lists */
+    struct bb_error *error;
+};
+
+static int master_row(struct registry_sql *sql, void *context) {
+    struct master_list *list = context;
+    struct bb_master master;
+
+    bb_arena_reset(&list->arena);
+    int failed = bb_master_decode(registry_row_bytes(sql, 1), &list->arena, &master, list->error);
+    if (failed)
+        return failed;
+    return list->visit(list->context, registry_row_integer(sql, 0), &master);
+}
+
+/* With max() beside it, `body` is that of the row with the greatest recorded_ms (documented by
+ * SQLite under "bare columns in an aggregate query"). */
+#define MASTER_LIST(condition)                                                                     \
+    "SELECT max(recorded_ms), body FROM master_version WHERE " condition " recorded_ms <= ?2 "     \
+    "GROUP BY kind, tenant, name ORDER BY kind, tenant, name"
+
+int registry_sqlite_master_list(struct bb_registry *registry, struct bb_span tenant,
+                                int64_t as_of_ms, bb_registry_master_visit *visit, void *context,
+                                struct bb_error *error) {
+    struct master_list list = {.visit = visit, .context = context, .error = error};
+    struct registry_sql sql = prepare(registry, tenant.size ? MASTER_LIST("tenant = ?1 AND")
+                                                            : MASTER_LIST("?1 IS NOT NULL AND"));
+
+    registry_sql_text(&sql, tenant);
+    registry_sql_integer(&sql, as_of_ms == BB_TIME_NONE ? INT64_MAX : as_of_ms);
+    bb_arena_init(&list.arena, 64 << 10, 64 << 20);
+    int result = visit_rows(&sql, master_row, &list, error);
+    bb_arena_release(&list.arena);
+    return result;
+}
+
+/* ---- usage points ---------------------------------------------------------------------------- */
+
+struct usage_point_list {
+    bb_registry_usage_point_visit *visit;
+    void *context;
+};
+
+static int usage_point_row(struct registry_sql *sql, void *context) {
+    const struct usage_point_list *list = context;
+    struct bb_registry_usage_point row = {
+        .tenant = registry_row_text(sql, 0),
+        .name = registry_row_text(sql, 1),
+        .zone = registry_row_text(sql, 2),
+        .calendar = registry_row_text(sql, 3),
+        .customer = registry_row_text(sql, 4),
+        .commodity = (uint8_t)registry_row_integer(sql, 5),
+        .channels = (uint32_t)registry_row_integer(sql, 6),
+    };
+    return list->visit(list->context, &row);
+}
+
+/* What its master entry does not say, a usage point's channels do: the least zone and the greatest
+ * commodity among them, so that the answer does not depend on the order of arrival. */
+#define USAGE_POINT_LIST(condition)                                                                \
+    "SELECT u.tenant, u.name, coalesce(nullif(u.zone, ''), min(c.zone), ''), u.calendar, "         \
+    "u.customer, coalesce(nullif(u.commodity, 0), max(c.commodity), 0), count(c.name) "            \
+    "FROM usage_point u LEFT JOIN channel c ON c.tenant = u.tenant AND c.usage_point = u.name "    \
+    "WHERE " condition " GROUP BY u.tenant, u.name ORDER BY u.tenant, u.name"
+
+int registry_sqlite_usage_point_list(struct bb_registry *registry, struct bb_span tenant,
+                                     bb_registry_usage_point_visit *visit, void *context,
+                                     struct bb_error *error) {
+    struct usage_point_list list = {visit, context};
+    struct registry_sql sql = prepare(registry, tenant.size ? USAGE_POINT_LIST("u.tenant = ?1")
+                                                            : USAGE_POINT_LIST("?1 IS NOT NULL"));
+
+    registry_sql_text(&sql, tenant);
+    return visit_rows(&sql, usage_point_row, &list, error);
+}
+
+/* ---- channels -------------------------------------------------------------------------------- */
+
+struct channel_list {
+    bb_registry_channel_visit *visit;
+    void *context;
+};
+
+static int channel_row(struct registry_sql *sql, void *context) {
+    const struct channel_list *list = context;
+    struct bb_registry_channel row = {
+        .tenant = registry_row_text(sql, 0),
+        .usage_point = registry_row_text(sql, 1),
+        .channel = registry_row_text(sql, 2),
+        .obis = registry_row_text(sql, 3),
+        .zone = registry_row_text(sql, 4),
+        .kind = (uint8_t)registry_row_integer(sql, 5),
+        .commodity = (uint8_t)registry_row_integer(sql, 6),
+        .unit = (uint8_t)registry_row_integer(sql, 7),
+        .interval_s = (uint32_t)registry_row_integer(sql, 8),
+        .partition = (uint32_t)registry_row_integer(sql, 9),
+        .number = (uint32_t)registry_row_integer(sql, 10),
+    };
+    return list->visit(list->context, &row);
+}
+
+#define CHANNEL_LIST(condition)                                                                    \
+    "SELECT tenant, usage_point, name, obis, zone, kind, commodity, unit, interval_s, partition, " \
+    "number FROM channel WHERE " condition " ORDER BY tenant, usage_point, name"
+
+int registry_sqlite_channel_list(struct bb_registry *registry, struct bb_span tenant,
+                                 struct bb_span usage_point, bb_registry_channel_visit *visit,
+                                 void *context, struct bb_error *error) {
+    static const char *const by[2][2] = {
+        {CHANNEL_LIST("?1 = ?2"), CHANNEL_LIST("?1 = '' AND usage_point = ?2")},
+        {CHANNEL_LIST("tenant = ?1 AND ?2 = ''"), CHANNEL_LIST("tenant = ?1 AND usage_point = ?2")},
+    };
+    struct channel_list list = {visit, context};
+    struct registry_sql sql = prepare(registry, by[tenant.size > 0][usage_point.size > 0]);
+
+    registry_sql_text(&sql, tenant);
+    registry_sql_text(&sql, usage_point);
+    return visit_rows(&sql, channel_row, &list, error);
+}
+
+/* ---- exceptions ------------------------------------------------------------------------------ */
+
+struct exception_list {
+    bb_registry_exception_visit *visit;
+    void *context;
+};
+
+static int exception_row(struct registry_sql *sql, void *context) {
+    const struct exception_list *list = context;
+    struct bb_registry_exception row = {
+        .id = registry_row_integer(sql, 0),
+        .tenant = registry_row_text(sql, 1),
+        .usage_point = registry_row_text(sql, 2),
+        .channel = registry_row_text(sql, 3),
+        .from_ms = registry_row_integer(sql, 4),
+        .check = (uint8_t)registry_row_integer(sql, 5),
+        .to_ms = registry_row_integer(sql, 6),
+        .a = registry_row_integer(sql, 7),
+        .b = registry_row_integer(sql, 8),
+        .exponent = (int8_t)registry_row_integer(sql, 9),
+        .opened_ms = registry_row_integer(sql, 10),
+        .closed_ms = registry_row_time(sql, 11),
+    };
+    return list->visit(list->context, &row);
+}
+
+#define EXCEPTION_LIST(condition)                                                                  \
+    "SELECT id, tenant, usage_point, channel, from_ms, check_id, to_ms, a, b, exponent, "          \
+    "opened_ms, closed_ms FROM exception WHERE " condition                                         \
+    " ORDER BY tenant, usage_point, channel, from_ms, check_id"
+
+int registry_sqlite_exception_list(struct bb_registry *registry, struct bb_span tenant,
+                                   bool open_only, bb_registry_exception_visit *visit,
+                                   void *context, struct bb_error *error) {
+    static const char *const by[2][2] = {
+        {EXCEPTION_LIST("?1 = ''"), EXCEPTION_LIST("?1 = '' AND closed_ms IS NULL")},
+        {EXCEPTION_LIST("tenant = ?1"), EXCEPTION_LIST("tenant = ?1 AND closed_ms IS NULL")},
+    };
+    struct exception_list list = {visit, context};
+    struct registry_sql sql = prepare(registry, by[tenant.size > 0][open_only]);
+
+    registry_sql_text(&sql, tenant);
+    return visit_rows(&sql, exception_row, &list, error);
+}
+
+/* ---- tenants --------------------------------------------------------------------------------- */
+
+struct tenant_list {
+    int (*visit)(void *context, struct bb_span name, struct bb_span zone);
+    void *context;
+};
+
+static int tenant_row(struct registry_sql *sql, void *context) {
+    const struct tenant_list *list = context;
+
+    return list->visit(list->context, registry_row_text(sql, 0), registry_row_text(sql, 1));
+}
+
+int registry_sqlite_tenant_list(struct bb_registry *registry,
+                                int (*visit)(void *context, struct bb_span name,
+                                             struct bb_span zone),
+                                void *context, struct bb_error *error) {
+    struct tenant_list list = {visit, context};
+    struct registry_sql sql = prepare(registry, "SELECT name, zone FROM tenant ORDER BY name");
+
+    return visit_rows(&sql, tenant_row, &list, error);
+}

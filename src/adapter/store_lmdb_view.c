@@ -1,0 +1,327 @@
+/* What is read: views, which are LMDB's read transactions. Values are borrowed from the map.
+ *
+ * Blocks are mostly asked for in the order of their keys (all channels of one day), so a view keeps
+ * a cursor per lane, and remembers what it learned on the way:
+ *
+ *        keys of the lane    ... 17 . . . . 23 . . 26 ...
+ *        from = 18 ──────────────┘          │
+ *        at   = 23 ─────────────────────────┘    nothing lies in [from, at)
+ *
+ * A key in [from, at) is absent and `at` is found without touching the tree; the key behind it is
+ * first looked for at the cursor's next place, and only else searched for from the root.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "adapter/store_lmdb_internal.h"
+
+struct lane_reader {
+    MDB_cursor *cursor;
+    bool placed;   /* the cursor stands; from, at, beyond and value hold */
+    bool beyond;   /* behind the last key: nothing from `from` on */
+    uint64_t from; /* no key in [from, at) */
+    uint64_t at;
+    MDB_val value; /* of `at` */
+};
+
+struct bb_store_view {
+    struct bb_lmdb_env *env; /* NULL: a partition that nobody has written yet */
+    MDB_txn *txn;
+    struct bb_lmdb_tables tables;
+    struct lane_reader lanes[BB_LANE_COUNT];
+};
+
+int bb_lmdb_view_begin(struct bb_store *store, uint32_t partition, struct bb_store_view **out,
+                       struct bb_error *error) {
+    struct bb_store_view *view = calloc(1, sizeof *view);
+
+    if (!view)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a view of partition %u", partition);
+    int result = bb_lmdb_partition(store, partition, &view->env, error);
+    if (result == 0) {
+        /* Copied before the transaction begins: it must not meet handles younger than itself. */
+        pthread_mutex_lock(&view->env->mutex);
+        view->tables = view->env->tables;
+        pthread_mutex_unlock(&view->env->mutex);
+        result = bb_lmdb_read_begin(view->env, &view->txn, error);
+    }
+    if (result < 0) {
+        free(view);
+        return result;
+    }
+    *out = view;
+    return 0;
+}
+
+void bb_lmdb_view_end(struct bb_store_view *view) {
+    if (!view)
+        return;
+    for (int lane = 0; lane < BB_LANE_COUNT; lane++)
+        if (view->lanes[lane].cursor)
+            mdb_cursor_close(view->lanes[lane].cursor);
+    if (view->txn)
+        bb_lmdb_read_end(view->env, view->txn);
+    free(view);
+}
+
+static int fail_read(struct bb_store_view *view, int result, struct bb_error *error) {
+    return BB_LMDB_FAIL(error, view->env, result, "read");
+}
+
+int bb_lmdb_view_position(struct bb_store_view *view, struct bb_claim *out,
+                          struct bb_error *error) {
+    struct bb_lmdb_meta meta;
+
+    *out = (struct bb_claim){.epoch = 0};
+    if (!view->txn)
+        return 0;
+    int result = bb_lmdb_meta_get(view->env, view->txn, &meta);
+    if (result != 0)
+        return fail_read(view, result, error);
+    *out = (struct bb_claim){.epoch = meta.epoch,
+                             .position = {.offset = meta.offset, .inner = meta.inner}};
+    return 0;
+}
+
+/* ---- blocks */
+
+/* Note where LMDB's cursor came to stand; 0 or LMDB's result. */
+static int reader_place(struct lane_reader *reader, int result, const MDB_val *key, uint64_t from) {
+    reader->placed = result == 0 || result == MDB_NOTFOUND;
+    reader->beyond = result == MDB_NOTFOUND;
+    reader->from = from;
+    if (result == 0)
+        reader->at = bb_store_number_get(key->mv_data);
+    return reader->placed ? 0 : result;
+}
+
+static int reader_next(struct lane_reader *reader) {
+    MDB_val key;
+    uint64_t from = reader->at + 1;
+    int result = mdb_cursor_get(reader->cursor, &key, &reader->value, MDB_NEXT);
+
+    return reader_place(reader, result, &key, from);
+}
+
+/* At the first key that is not below `number`. */
+static int reader_seek(struct lane_reader *reader, uint64_t number) {
+    uint8_t bytes[BB_STORE_KEY_BYTES];
+    MDB_val key = {sizeof bytes, bytes};
+
+    bb_store_number_put(number, bytes);
+    int result = mdb_cursor_get(reader->cursor, &key, &reader->value, MDB_SET_RANGE);
+    return reader_place(reader, result, &key, number);
+}
+
+static bool reader_knows(const struct lane_reader *reader, uint64_t number) {
+    return reader->placed && number >= reader->from && (reader->beyond || number <= reader->at);
+}
+
+static int reader_find(struct lane_reader *reader, uint64_t number) {
+    int result = 0;
+
+    if (reader->placed && !reader->beyond && number > reader->at)
+        result = reader_next(reader);
+    if (result == 0 && !reader_knows(reader, number))
+        result = reader_seek(reader, number);
+    return result;
+}
+
+/* The lane's cursor; *out is NULL when the lane has no table. */
+static int reader_open(struct bb_store_view *view, uint8_t lane, struct lane_reader **out) {
+    struct lane_reader *reader = &view->lanes[lane];
+
+    *out = NULL;
+    if (!view->txn || view->tables.blocks[lane] == 0)
+        return 0;
+    *out = reader;
+    return reader->cursor ? 0
+                          : mdb_cursor_open(view->txn, view->tables.blocks[lane], &reader->cursor);
+}
+
+int bb_lmdb_block_get(struct bb_store_view *view, const struct bb_block_key *key,
+                      struct bb_span *packed, struct bb_error *error) {
+    struct lane_reader *reader;
+
+    BB_ASSERT(key->lane < BB_LANE_COUNT);
+    int result = reader_open(view, key->lane, &reader);
+    if (result == 0 && !reader)
+        return BB_ABSENT;
+    uint64_t number = 0;
+    if (result == 0) {
+        number = bb_store_block_number(view->env->key_order, key->span, key->channel);
+        if (!reader_knows(reader, number))
+            result = reader_find(reader, number);
+    }
+    if (result != 0)
+        return fail_read(view, result, error);
+    if (reader->beyond || reader->at != number)
+        return BB_ABSENT;
+    *packed = (struct bb_span){reader->value.mv_data, reader->value.mv_size};
+    return BB_FOUND;
+}
+
+/* A scan has a cursor of its own: its visitor may call block_get. */
+int bb_lmdb_block_scan(struct bb_store_view *view, uint8_t lane, int32_t first, int32_t last,
+                       bb_block_visit *visit, void *context, struct bb_error *error) {
+    struct lane_reader reader = {.cursor = NULL};
+
+    BB_ASSERT(lane < BB_LANE_COUNT);
+    if (!view->txn || view->tables.blocks[lane] == 0 || first > last)
+        return 0;
+    enum bb_key_order order = view->env->key_order;
+    int result = mdb_cursor_open(view->txn, view->tables.blocks[lane], &reader.cursor), stop = 0;
+    if (result != 0)
+        return fail_read(view, result, error);
+    result = reader_seek(&reader,
+                         order == BB_KEY_SPAN_FIRST ? bb_store_block_number(order, first, 0) : 0);
+    while (result == 0 && stop == 0 && !reader.beyond) {
+        struct bb_block_key key = bb_store_block_key(order, lane, reader.at);
+        if (key.span > last && order == BB_KEY_SPAN_FIRST)
+            break;
+        if (key.span >= first && key.span <= last)
+            stop = visit(context, &key,
+                         (struct bb_span){reader.value.mv_data, reader.value.mv_size});
+        if (stop == 0)
+            result = reader_next(&reader);
+    }
+    mdb_cursor_close(reader.cursor);
+    if (result != 0)
+        return fail_read(view, result, error);
+    return stop < 0 ? stop : 0;
+}
+
+/* ---- names */
+
+int bb_lmdb_name_get(struct bb_store_view *view, enum bb_name_kind kind, struct bb_span name,
+                     struct bb_span *value, struct bb_error *error) {
+    MDB_val key = {name.size, (void *)name.data}, data;
+
+    BB_ASSERT(kind < BB_NAME_KIND_COUNT);
+    /* What a person typed may be too long to be a name of anything. */
+    if (!view->txn || view->tables.names[kind] == 0 || name.size == 0 ||
+        name.size > BB_NAME_KEY_MAX)
+        return BB_ABSENT;
+    int result = mdb_get(view->txn, view->tables.names[kind], &key, &data);
+    if (result == MDB_NOTFOUND)
+        return BB_ABSENT;
+    if (result != 0)
+        return fail_read(view, result, error);
+    *value = (struct bb_span){data.mv_data, data.mv_size};
+    return BB_FOUND;
+}
+
+int bb_lmdb_name_scan(struct bb_store_view *view, enum bb_name_kind kind, struct bb_span prefix,
+                      bb_name_visit *visit, void *context, struct bb_error *error) {
+    MDB_cursor *cursor;
+    MDB_val key = {prefix.size, (void *)prefix.data}, value;
+    int stop = 0;
+
+    BB_ASSERT(kind < BB_NAME_KIND_COUNT);
+    if (!view->txn || view->tables.names[kind] == 0 || prefix.size > BB_NAME_KEY_MAX)
+        return 0;
+    int result = mdb_cursor_open(view->txn, view->tables.names[kind], &cursor);
+    if (result != 0)
+        return fail_read(view, result, error);
+    result = mdb_cursor_get(cursor, &key, &value, prefix.size > 0 ? MDB_SET_RANGE : MDB_FIRST);
+    while (result == 0 && stop == 0) {
+        struct bb_span name = {key.mv_data, key.mv_size};
+        if (!bb_span_starts_with(name, prefix))
+            break;
+        stop = visit(context, name, (struct bb_span){value.mv_data, value.mv_size});
+        if (stop == 0)
+            result = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    if (result != 0 && result != MDB_NOTFOUND)
+        return fail_read(view, result, error);
+    return stop < 0 ? stop : 0;
+}
+
+/* ---- outbox */
+
+int bb_lmdb_outbox_scan(struct bb_store_view *view, uint64_t after, bb_outbox_visit *visit,
+                        void *context, struct bb_error *error) {
+    struct lane_reader reader = {.cursor = NULL}; /* its keys are numbers, too */
+    int stop = 0;
+
+    if (!view->txn || view->tables.outbox == 0 || after == UINT64_MAX)
+        return 0;
+    int result = mdb_cursor_open(view->txn, view->tables.outbox, &reader.cursor);
+    if (result != 0)
+        return fail_read(view, result, error);
+    result = reader_seek(&reader, after + 1);
+    while (result == 0 && stop == 0 && !reader.beyond) {
+        stop = visit(context, reader.at,
+                     (struct bb_span){reader.value.mv_data, reader.value.mv_size});
+        if (stop == 0)
+            result = reader_next(&reader);
+    }
+    mdb_cursor_close(reader.cursor);
+    if (result != 0)
+        return fail_read(view, result, error);
+    return stop < 0 ? stop : 0;
+}
+
+/* ---- size */
+
+static int table_pages(MDB_txn *txn, MDB_dbi dbi, uint64_t *pages) {
+    MDB_stat stat;
+    int result = mdb_stat(txn, dbi, &stat);
+
+    if (result == 0)
+        *pages += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+    return result;
+}
+
+/* LMDB's own two tables have the numbers 0 (free pages) and 1 (names of tables). */
+static int pages_in_use(struct bb_store_view *view, uint64_t *pages) {
+    const struct bb_lmdb_tables *tables = &view->tables;
+    int result = table_pages(view->txn, 0, pages);
+
+    if (result == 0)
+        result = table_pages(view->txn, 1, pages);
+    if (result == 0 && tables->meta != 0)
+        result = table_pages(view->txn, tables->meta, pages);
+    if (result == 0 && tables->outbox != 0)
+        result = table_pages(view->txn, tables->outbox, pages);
+    for (int lane = 0; result == 0 && lane < BB_LANE_COUNT; lane++)
+        if (tables->blocks[lane] != 0)
+            result = table_pages(view->txn, tables->blocks[lane], pages);
+    for (int kind = 0; result == 0 && kind < BB_NAME_KIND_COUNT; kind++)
+        if (tables->names[kind] != 0)
+            result = table_pages(view->txn, tables->names[kind], pages);
+    return result;
+}
+
+int bb_lmdb_size(struct bb_store *store, uint32_t partition, uint64_t *used_bytes,
+                 uint64_t *file_bytes, struct bb_error *error) {
+    struct bb_store_view *view;
+    int result = bb_lmdb_view_begin(store, partition, &view, error);
+
+    *used_bytes = *file_bytes = 0;
+    if (result != 0)
+        return result;
+    if (view->txn) {
+        MDB_stat stat;
+        struct stat file_stat;
+        mdb_filehandle_t file;
+        uint64_t pages = 2; /* the meta pages */
+        result = pages_in_use(view, &pages);
+        if (result == 0)
+            result = mdb_env_stat(view->env->mdb, &stat);
+        if (result == 0)
+            result = mdb_env_get_fd(view->env->mdb, &file);
+        if (result == 0 && fstat(file, &file_stat) != 0)
+            result = EIO;
+        if (result == 0) {
+            *used_bytes = pages * stat.ms_psize;
+            *file_bytes = (uint64_t)file_stat.st_size;
+        } else {
+            result = fail_read(view, result, error);
+        }
+    }
+    bb_lmdb_view_end(view);
+    return result;
+}

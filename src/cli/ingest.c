@@ -1,0 +1,263 @@
+/* busbar ingest: files into the log, derived, committed and listed, in one run.
+ *
+ *   arguments ─► files ─► land each (read, append, decide) ─► worker drains ─► registry follows
+ *
+ * The command comes back when everything it took can be queried. Killed anywhere, a second run goes
+ * on where the first one stood: a landed file is passed over, what is not derived is derived.
+ */
+#include "cli/human.h"
+#include "cli/input_files.h"
+#include "cli/reading_options.h"
+#include "cli/verbs.h"
+#include "codec/map.h"
+#include "service/worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct ingest_options {
+    struct bb_reading_options reading;
+    bool partial, again;
+};
+
+#define AT(field) offsetof(struct ingest_options, field)
+
+static const struct bb_option options[] = {
+    BB_READING_OPTION_ROWS(AT(reading)),
+    {.name = "partial", .kind = BB_OPTION_FLAG, .offset = AT(partial),
+     .help = "keep the good lines of a file that has bad ones"},
+    {.name = "again", .kind = BB_OPTION_FLAG, .offset = AT(again),
+     .help = "take files that were taken before"},
+    BB_OPTION_END};
+
+struct ingest {
+    struct bb_command *command;
+    struct bb_plant plant;
+    struct bb_input_files files;
+    struct bb_land_options land;
+    struct bb_land_report report;
+    struct bb_worker_counts counts;
+    uint32_t errors_shown;
+    double seconds;
+};
+
+static void count_unreadable(struct bb_land_report *report, const struct bb_error *why) {
+    report->rejected++;
+    if (report->error_count < BB_LAND_ERRORS_KEPT)
+        report->errors[report->error_count++] = *why;
+}
+
+static void show_new_errors(struct ingest *ingest) {
+    for (; ingest->errors_shown < ingest->report.error_count; ingest->errors_shown++)
+        bb_command_complain(ingest->command, &ingest->report.errors[ingest->errors_shown]);
+}
+
+static int land_files(struct ingest *ingest, struct bb_error *error) {
+    struct bb_progress_bar *bar = ingest->command->bar;
+
+    bb_progress_bar_restart(bar, NULL);
+    if (!ingest->files.size_unknown)
+        bar->total_override = ingest->files.size_bytes;
+    for (size_t i = 0; i < ingest->files.count; i++) {
+        int r = bb_land_file(&ingest->plant, ingest->files.items[i].path, &ingest->land,
+                             &ingest->report, error);
+        show_new_errors(ingest);
+        if (r < 0)
+            return r;
+        bar->done_before += ingest->files.items[i].size_bytes;
+    }
+    return 0;
+}
+
+static int derive(struct ingest *ingest, struct bb_error *error) {
+    const struct bb_progress_watch *watch = &ingest->command->bar->watch;
+    struct bb_worker *worker;
+    int r;
+
+    bb_progress_bar_restart(ingest->command->bar, NULL);
+    r = bb_worker_open(&ingest->plant, &worker, error);
+    if (r < 0)
+        return r;
+    r = bb_worker_drain(worker, false, watch, error);
+    ingest->counts = *bb_worker_counts(worker);
+    bb_worker_close(worker);
+    return r < 0 ? r : bb_deliver_registry(&ingest->plant, watch, error);
+}
+
+/* ---- the report -----------------------------------------------------------------------------------*/
+
+static double rate_of(const struct ingest *ingest) {
+    return ingest->seconds > 0 ? (double)ingest->report.readings / ingest->seconds : 0;
+}
+
+static void put_error(struct bb_json *json, const struct bb_error *error) {
+    char code[16];
+
+    snprintf(code, sizeof code, "BB-%04d", (int)error->code);
+    bb_json_object_begin(json);
+    bb_json_put_text(json, "file", bb_span_of(error->source));
+    bb_json_put_u64(json, "line", error->line);
+    bb_json_put_text(json, "code", bb_span_of(code));
+    bb_json_put_text(json, "reason", bb_span_of(error->text));
+    bb_json_object_end(json);
+}
+
+static void report_as_json(const struct ingest *ingest) {
+    const struct bb_land_report *report = &ingest->report;
+    struct bb_json json = bb_command_json(ingest->command);
+
+    bb_json_object_begin(&json);
+    bb_json_put_u64(&json, "files", report->files);
+    bb_json_put_u64(&json, "files_skipped", report->files_skipped);
+    bb_json_put_u64(&json, "readings", report->readings);
+    bb_json_put_u64(&json, "accepted", ingest->counts.added);
+    bb_json_put_u64(&json, "duplicate", ingest->counts.duplicate);
+    bb_json_put_u64(&json, "changed", ingest->counts.changed);
+    bb_json_put_u64(&json, "rejected", report->rejected);
+    bb_json_put_u64(&json, "exceptions", ingest->counts.exceptions_opened);
+    bb_json_put_double(&json, "seconds", ingest->seconds);
+    bb_json_put_double(&json, "readings_per_second", rate_of(ingest));
+    bb_json_key(&json, "errors");
+    bb_json_array_begin(&json);
+    for (uint32_t i = 0; i < report->error_count; i++)
+        put_error(&json, &report->errors[i]);
+    bb_json_array_end(&json);
+    bb_json_object_end(&json);
+    bb_command_json_end(ingest->command);
+}
+
+static void put_count(struct bb_buffer *out, const char *what, uint64_t count, const char *note) {
+    char number[BB_HUMAN_MAX];
+
+    bb_buffer_format(out, "  %-12s%15s%s%s\n", what, bb_human_count(count, number),
+                     *note ? "  " : "", note);
+}
+
+/* A usage point to look at: the first one of the registry. */
+static int first_channel(void *context, const struct bb_registry_channel *row) {
+    struct bb_buffer *next = context;
+
+    bb_buffer_format(next, "busbar query --usage-point %.*s --channel %.*s",
+                     BB_SPAN_ARGS(row->usage_point), BB_SPAN_ARGS(row->channel));
+    return 1;
+}
+
+static int suggest_next(struct ingest *ingest, struct bb_error *error) {
+    struct bb_registry *registry = ingest->plant.registry;
+    struct bb_buffer next;
+    int r;
+
+    bb_buffer_init(&next, 4096);
+    r = registry->ops->channel_list(registry, bb_command_tenant(ingest->command),
+                                    (struct bb_span){NULL, 0}, first_channel, &next, error);
+    struct bb_buffer *out = &ingest->command->out->buffer;
+    if (r >= 0 && next.size > 0)
+        bb_buffer_format(out, "\nnext: %.*s\n", (int)next.size, next.data);
+    if (r >= 0 && ingest->counts.exceptions_opened > 0)
+        bb_buffer_format(out, "%sbusbar list exceptions\n", next.size > 0 ? "      " : "\nnext: ");
+    bb_buffer_release(&next);
+    return r < 0 ? r : 0;
+}
+
+static int report_to_people(struct ingest *ingest, struct bb_error *error) {
+    const struct bb_land_report *report = &ingest->report;
+    struct bb_buffer *out = &ingest->command->out->buffer;
+    char seconds[BB_HUMAN_MAX], rate[BB_HUMAN_MAX];
+
+    put_count(out, "files", report->files, "");
+    if (report->files_skipped > 0)
+        put_count(out, "skipped", report->files_skipped, "taken before; --again takes them again");
+    if (ingest->files.passed_over > 0)
+        put_count(out, "passed over", ingest->files.passed_over, "by name: not readings");
+    put_count(out, "readings", report->readings, "");
+    put_count(out, "accepted", ingest->counts.added, "");
+    put_count(out, "duplicate", ingest->counts.duplicate, "");
+    put_count(out, "changed", ingest->counts.changed, "");
+    put_count(out, "rejected", report->rejected, "");
+    put_count(out, "exceptions", ingest->counts.exceptions_opened, "");
+    bb_buffer_format(out, "  in %s, %s readings/s\n", bb_human_seconds(ingest->seconds, seconds),
+                     bb_human_short(rate_of(ingest), rate));
+    return suggest_next(ingest, error);
+}
+
+/* ---- the command --------------------------------------------------------------------------------*/
+
+/* Every argument is looked at; one that names nothing is told like a refused file. */
+static int find_files(struct ingest *ingest, struct bb_error *error) {
+    for (size_t i = 0; i < ingest->command->argument_count; i++) {
+        int r = bb_input_files_add(&ingest->files, ingest->command->arguments[i], error);
+        if (r == -(int)BB_E_NO_MEMORY)
+            return r;
+        if (r < 0)
+            count_unreadable(&ingest->report, error);
+    }
+    return 0;
+}
+
+static int ingest_files(struct ingest *ingest, struct bb_error *error) {
+    int64_t began_ns = bb_monotonic_ns();
+    int r = find_files(ingest, error);
+
+    show_new_errors(ingest);
+    if (r == 0)
+        r = land_files(ingest, error);
+    if (r == 0)
+        r = derive(ingest, error);
+    ingest->seconds = (double)(bb_monotonic_ns() - began_ns) / 1e9;
+    bb_progress_bar_clear(ingest->command->bar);
+    if (r < 0)
+        return r;
+    if (ingest->command->globals.json)
+        report_as_json(ingest);
+    else if (bb_command_talks(ingest->command))
+        r = report_to_people(ingest, error);
+    if (r < 0)
+        return r;
+    bool refused = ingest->report.rejected > 0 || ingest->report.error_count > 0;
+    return refused ? BB_EXIT_REFUSED : BB_EXIT_DONE;
+}
+
+static int run(struct bb_command *command, struct bb_error *error) {
+    const struct ingest_options *given = command->options;
+    struct ingest *ingest = calloc(1, sizeof *ingest);
+    struct bb_map *map = NULL;
+    int r;
+
+    if (!ingest)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to begin");
+    ingest->command = command;
+    ingest->land = (struct bb_land_options){.tenant = bb_command_tenant(command),
+                                            .partial = given->partial,
+                                            .again = given->again,
+                                            .watch = &command->bar->watch};
+    r = bb_reading_options_apply(&given->reading, &ingest->land, &map, error);
+    if (r == 0)
+        r = bb_command_open_plant(command, BB_PLANT_APPEND, &ingest->plant, error);
+    if (r == 0) {
+        r = ingest_files(ingest, error);
+        bb_plant_close(&ingest->plant);
+    }
+    bb_map_free(map);
+    bb_input_files_release(&ingest->files);
+    free(ingest);
+    return r;
+}
+
+const struct bb_verb bb_verb_ingest = {
+    .name = "ingest",
+    .summary = "take files in: read, validate, store",
+    .arguments = "FILE|DIR|-...",
+    .arguments_min = 1,
+    .arguments_max = -1,
+    .options = options,
+    .options_size = sizeof(struct ingest_options),
+    .examples = "busbar ingest march.csv april.csv.gz\n"
+                "busbar ingest --zone Europe/Madrid --kind register deliveries/\n"
+                "zcat old.csv.gz | busbar ingest --format csv -\n",
+    .details = "Files may be .gz, .zst or .zip. Folders are read with all below them, in order of their\n"
+               "names; hidden files, *.yaml, *.md and truth.json are passed over.\n"
+               "A file with a line that cannot be used changes nothing, unless --partial is given. A file\n"
+               "that was taken before is passed over; a run that was interrupted is finished by the next.\n"
+               "Exit code 1 says that something was refused; stderr says what, where and why.\n",
+    .run = run,
+};

@@ -1,0 +1,139 @@
+/* busbar worker --stage derive|deliver: one worker of a plant that another process feeds. */
+#include "cli/human.h"
+#include "cli/verbs.h"
+#include "service/worker.h"
+
+struct worker_options {
+    int stage;
+    int64_t idle_exit_ms;
+    bool live;
+};
+enum stage { STAGE_DECODE = 0, STAGE_DERIVE, STAGE_DELIVER };
+
+#define AT(field) offsetof(struct worker_options, field)
+
+static const struct bb_option options[] = {
+    {.name = "stage", .kind = BB_OPTION_CHOICE, .offset = AT(stage), .value = "decode|derive|deliver",
+     .initial = "derive", .help = "what it does"},
+    {.name = "idle-exit", .kind = BB_OPTION_DURATION, .offset = AT(idle_exit_ms), .value = "SECONDS",
+     .max = 366 * (int64_t)BB_DAY_MS, .help = "end when nothing came for so long (default: never)"},
+    {.name = "live", .kind = BB_OPTION_FLAG, .offset = AT(live),
+     .help = "commit what is there after the freshness limit, also under a backlog"},
+    BB_OPTION_END};
+
+enum { WAIT_MS = 500 };
+
+struct work {
+    struct bb_command *command;
+    const struct worker_options *given;
+    struct bb_plant plant;
+    struct bb_worker *worker; /* NULL in the stage deliver */
+    uint64_t handled;         /* readings seen at the last look */
+};
+
+/* All there is to do now, in this stage; the registry follows either way. */
+static int work_once(struct work *work, struct bb_error *error) {
+    const struct bb_progress_watch *watch = &work->command->bar->watch;
+    int r = work->worker ? bb_worker_drain(work->worker, work->given->live, watch, error) : 0;
+
+    if (r >= 0)
+        r = bb_deliver_registry(&work->plant, watch, error);
+    bb_progress_bar_clear(work->command->bar);
+    return r;
+}
+
+static bool anything_new(struct work *work) {
+    uint64_t handled = work->worker ? bb_worker_counts(work->worker)->readings : 0;
+    bool is_new = handled != work->handled;
+
+    work->handled = handled;
+    return is_new;
+}
+
+static int work_until_stopped(struct work *work, struct bb_error *error) {
+    const volatile bool *stop = bb_stop_flag();
+    int64_t idle_since_ns = bb_monotonic_ns();
+
+    while (!*stop) {
+        int r = work_once(work, error);
+        if (r < 0)
+            return r;
+        int64_t now_ns = bb_monotonic_ns();
+        if (anything_new(work))
+            idle_since_ns = now_ns;
+        int64_t idle_ms = (now_ns - idle_since_ns) / 1000000, limit_ms = work->given->idle_exit_ms;
+        if (limit_ms > 0 && idle_ms >= limit_ms)
+            return 0;
+        int64_t left_ms = limit_ms > 0 ? limit_ms - idle_ms : WAIT_MS;
+        r = work->plant.log->ops->wait(work->plant.log, (int)(left_ms < WAIT_MS ? left_ms : WAIT_MS),
+                                       error);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static void report(const struct work *work) {
+    const struct bb_worker_counts none = {0};
+    const struct bb_worker_counts *counts = work->worker ? bb_worker_counts(work->worker) : &none;
+    const struct {
+        const char *name;
+        uint64_t count;
+    } rows[] = {{"readings", counts->readings},     {"accepted", counts->added},
+                {"duplicate", counts->duplicate},   {"changed", counts->changed},
+                {"exceptions", counts->exceptions_opened}, {"commits", counts->commits},
+                {"blocks", counts->blocks},         {"fenced", counts->fenced}};
+    struct bb_json json = bb_command_json(work->command);
+    char number[BB_HUMAN_MAX];
+
+    if (work->command->globals.json)
+        bb_json_object_begin(&json);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (work->command->globals.json)
+            bb_json_put_u64(&json, rows[i].name, rows[i].count);
+        else if (!work->command->globals.quiet)
+            bb_buffer_format(&work->command->out->buffer, "  %-12s%15s\n", rows[i].name,
+                             bb_human_count(rows[i].count, number));
+    }
+    if (work->command->globals.json) {
+        bb_json_object_end(&json);
+        bb_command_json_end(work->command);
+    }
+}
+
+static int run(struct bb_command *command, struct bb_error *error) {
+    struct work work = {.command = command, .given = command->options};
+    int r;
+
+    if (work.given->stage == STAGE_DECODE)
+        return BB_FAIL(error, BB_E_USAGE, "decode runs in the process that takes files in (busbar "
+                                          "ingest): allowed are derive and deliver");
+    bb_stop_on_signals();
+    r = bb_command_open_plant(command, BB_PLANT_WORK, &work.plant, error);
+    if (r < 0)
+        return r;
+    if (work.given->stage == STAGE_DERIVE)
+        r = bb_worker_open(&work.plant, &work.worker, error);
+    if (r >= 0)
+        r = work_until_stopped(&work, error);
+    if (r >= 0)
+        report(&work);
+    if (work.worker)
+        bb_worker_close(work.worker);
+    bb_plant_close(&work.plant);
+    return r < 0 ? r : BB_EXIT_DONE;
+}
+
+const struct bb_verb bb_verb_worker = {
+    .name = "worker",
+    .summary = "one worker beside the process that takes readings in",
+    .arguments = "",
+    .options = options,
+    .options_size = sizeof(struct worker_options),
+    .examples = "busbar worker --stage derive --live\n"
+                "busbar worker --stage derive --idle-exit 60\n",
+    .details = "A worker holds nothing that the log and the store do not have: it may be killed at any\n"
+               "moment, and another one goes on where its last commit stood. SIGTERM and Ctrl-C end it\n"
+               "after the work at hand; a second one ends it at once.\n",
+    .run = run,
+};

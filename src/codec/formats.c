@@ -1,0 +1,120 @@
+/* The formats busbar reads, and which one a stream is in.
+ *
+ * A new codec is one more row here. Where two formats are equally sure the earlier row wins: the
+ * stricter grammars stand first.
+ */
+#include "codec/codec.h"
+
+const struct bb_format_row *const bb_formats[] = {
+    &bb_format_nem12,
+    &bb_format_ndjson,
+    &bb_format_csv,
+};
+const size_t bb_format_count = sizeof bb_formats / sizeof bb_formats[0];
+
+const struct bb_format_row *bb_format_find(struct bb_span name) {
+    for (size_t i = 0; i < bb_format_count; i++)
+        if (bb_span_equal_nocase(name, bb_span_of(bb_formats[i]->name)))
+            return bb_formats[i];
+    return NULL;
+}
+
+/* What kinds of bytes a head holds. */
+struct bytes {
+    bool text;    /* something besides white space */
+    bool nul;     /* a zero byte: UTF-16, or a hole in a file that was not written to its end */
+    bool control; /* a control character that no text has */
+    bool utf8;
+};
+
+static bool is_space(unsigned char byte) {
+    return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+/* Continuation bytes of a well-formed sequence that begins with `lead`; -1 for no lead byte. */
+static int sequence_tail(unsigned char lead) {
+    if (lead < 0x80)
+        return 0;
+    if (lead >= 0xc2 && lead <= 0xdf)
+        return 1;
+    if (lead >= 0xe0 && lead <= 0xef)
+        return 2;
+    return lead >= 0xf0 && lead <= 0xf4 ? 3 : -1;
+}
+
+/* A sequence cut off by the end of the head is no fault. */
+static bool is_utf8(struct bb_span head, bool whole) {
+    for (size_t i = 0; i < head.size;) {
+        int tail = sequence_tail((unsigned char)head.data[i++]);
+        if (tail < 0)
+            return false;
+        for (; tail > 0 && i < head.size; tail--, i++)
+            if (((unsigned char)head.data[i] & 0xc0) != 0x80)
+                return false;
+        if (tail > 0 && whole)
+            return false;
+    }
+    return true;
+}
+
+static struct bytes look_at(struct bb_span head, bool whole) {
+    struct bytes seen = {.utf8 = is_utf8(head, whole)};
+
+    for (size_t i = 0; i < head.size; i++) {
+        unsigned char byte = (unsigned char)head.data[i];
+        seen.text |= !is_space(byte);
+        seen.nul |= byte == 0;
+        seen.control |= byte != 0 && byte < ' ' && !is_space(byte);
+    }
+    return seen;
+}
+
+static bool has_utf16_mark(struct bb_span head) {
+    return bb_span_starts_with(head, BB_SPAN("\xff\xfe")) ||
+           bb_span_starts_with(head, BB_SPAN("\xfe\xff"));
+}
+
+static const struct bb_format_row *surest(struct bb_span head, bool whole) {
+    const struct bb_format_row *best = NULL;
+    int best_score = 0;
+
+    for (size_t i = 0; i < bb_format_count; i++) {
+        int score = bb_formats[i]->sniff(head, whole);
+        if (score > best_score) {
+            best_score = score;
+            best = bb_formats[i];
+        }
+    }
+    return best;
+}
+
+int bb_format_detect(struct bb_span head, bool whole, const struct bb_format_row **out,
+                     struct bb_error *error) {
+    struct bb_span rest = head;
+
+    *out = NULL;
+    if (has_utf16_mark(head))
+        return BB_FAIL(error, BB_E_ENCODING, "the text is UTF-16; busbar reads UTF-8");
+    if (bb_span_starts_with(rest, BB_SPAN("\xef\xbb\xbf"))) {
+        rest.data += 3;
+        rest.size -= 3;
+    }
+    struct bytes seen = look_at(rest, whole);
+    if (rest.size == 0 || (whole && !seen.text))
+        return BB_FAIL(error, BB_E_INPUT_EMPTY, "the input is empty");
+    if (seen.control) /* a picture, a program, a database: no encoding would make it readings */
+        return BB_FAIL(error, BB_E_FORMAT_UNKNOWN,
+                       "the input is not a text; formats are csv, ndjson and nem12");
+    if (seen.nul)
+        return BB_FAIL(error, BB_E_ENCODING,
+                       "the text has zero bytes (UTF-16, or a file with a hole); busbar reads "
+                       "UTF-8");
+    if (!seen.utf8)
+        return BB_FAIL(error, BB_E_ENCODING,
+                       "the text is not UTF-8 (Latin-1?); busbar reads UTF-8");
+    *out = surest(head, whole);
+    return *out ? 0
+                : BB_FAIL(error, BB_E_FORMAT_UNKNOWN,
+                          "the input begins like none of csv, ndjson and nem12; name its format "
+                          "with --format");
+}

@@ -1,0 +1,111 @@
+/* The inside of a row writer, shared by the files row*.c. See row_internal.h for the idea. */
+#ifndef BB_CODEC_ROW_WRITER_INTERNAL_H
+#define BB_CODEC_ROW_WRITER_INTERNAL_H
+
+#include "codec/local_time_internal.h"
+#include "codec/row_internal.h"
+#include "codec/time_text_internal.h"
+
+enum {
+    BB_REJECTS_MAX = 1000000,
+    BB_SERIES_NONE = UINT32_MAX,
+    BB_QUALITY_OTHER = -1,     /* a quality that is no known word: understand it again */
+    BB_ATTRIBUTE_CACHE = 128   /* slots, a power of two */
+};
+
+/* The values of a row's cells. */
+struct bb_row_values {
+    uint64_t hash;       /* of the names, when series is a guess that failed */
+    uint32_t series;     /* BB_SERIES_NONE: to be found by hash */
+    int16_t unit;        /* -1: the row gives none */
+    int8_t exponent;
+    uint8_t kind;        /* BB_KIND_UNKNOWN: the row gives none */
+    uint8_t commodity;
+    bool missing;        /* no value */
+    bool odd;            /* cannot be used as it is: row_explain.c says why */
+    bool stamp_local, start_local, issued_local; /* civil times, as if UTC */
+    int32_t quality;     /* index of the writer's qualities, or BB_QUALITY_OTHER */
+    int64_t stamp_ms;    /* the end of an interval, or the moment; BB_TIME_NONE: only start */
+    int64_t start_ms;    /* BB_TIME_NONE: not given */
+    int64_t issued_ms;   /* BB_TIME_NONE: not given */
+    int64_t mantissa;
+    struct bb_interval interval; /* seconds 0: the row gives none */
+    const struct bb_zone *zone;  /* of its local times; NULL: none is known */
+};
+
+/* What the writer knows of a series of the table. */
+enum {
+    BB_NOTE_SEEN = 1,     /* this run has completed it, for rows that state its unit */
+    BB_NOTE_OPEN = 2,     /* the same for rows that state no unit */
+    BB_NOTE_UNIT = 4      /* such rows' unit is known all the same, from a map or the registry */
+};
+struct bb_series_note {
+    const struct bb_channel_rule *rule;
+    uint8_t flags;
+};
+
+struct bb_row_writer {
+    struct bb_row_group group;
+    struct bb_row_values values[BB_ROW_GROUP];
+
+    const struct bb_decode_options *options;
+    const struct bb_map *map;
+    struct bb_series_table *table;
+    const struct bb_decode_sink *sink;
+    const struct bb_zone *zone; /* of times without offset, NULL: none */
+    struct bb_zone_set *own_zones;
+    int64_t latest_ms; /* times beyond are refused */
+
+    char delimiter;
+    char point; /* the decimal point; 0: not known yet */
+    bool missing_first; /* a number may be listed as missing */
+    uint64_t point_line; /* where the point was seen first */
+
+    uint32_t last_series;
+    struct bb_series_note *notes; /* by series */
+    struct bb_local_memory *memories; /* by series; NULL until a local time comes */
+    uint32_t note_capacity, memory_capacity;
+    struct bb_local_day day;
+    struct bb_time_memory stamp_text, start_text, issued_text;
+
+    struct bb_words units, kinds, commodities, quality_words, interval_words, zone_words;
+    struct bb_quality qualities[BB_WORDS_MAX + 1]; /* [0] is measured and unmarked */
+    struct bb_interval intervals[BB_WORDS_MAX];
+    const struct bb_zone *zones[BB_WORDS_MAX];
+
+    struct {
+        uint64_t key; /* 0: free */
+        uint32_t index;
+    } attributes[BB_ATTRIBUTE_CACHE];
+    struct bb_batch batch;
+
+    uint64_t reject_count;
+    uint64_t rejected_line; /* the last line that was reported */
+};
+
+/* row_parse.c: cells to values; sets values->odd when a cell cannot be used. */
+void bb_row_parse(struct bb_row_writer *writer, const struct bb_row *row,
+                  struct bb_row_values *values);
+/* The parts of it that the explainer asks again; false when the text is not understood. */
+bool bb_row_quality(struct bb_row_writer *writer, struct bb_span text, struct bb_quality *out);
+bool bb_row_value(struct bb_row_writer *writer, const struct bb_row *row,
+                  struct bb_row_values *values, enum bb_decimal_outcome *outcome);
+bool bb_row_time(struct bb_row_writer *writer, struct bb_time_memory *memory,
+                 const struct bb_row *row, enum bb_field field, int64_t *ms, bool *local);
+int bb_row_unit(struct bb_row_writer *writer, struct bb_span text);
+
+/* row_explain.c: why the row cannot be used. Returns 0 with *reason filled, or the negative error
+ * that ends the whole file. */
+int bb_row_explain(struct bb_row_writer *writer, const struct bb_row *row, struct bb_error *reason,
+                   struct bb_error *error) BB_MUST_USE;
+
+/* row_series.c */
+void bb_row_guess_series(struct bb_row_writer *writer);
+void bb_row_prefetch_series(struct bb_row_writer *writer);
+/* The row's series, found or made; *reason is filled for a BB_ROW_REJECTED row. */
+enum bb_row_outcome { BB_ROW_OK = 0, BB_ROW_REJECTED = 1 };
+int bb_row_find_series(struct bb_row_writer *writer, const struct bb_row *row,
+                       struct bb_row_values *values, struct bb_error *reason,
+                       struct bb_error *error) BB_MUST_USE;
+
+#endif

@@ -1,0 +1,54 @@
+/* Checks: each is one file with one row in the table bb_checks (check.c).
+ *
+ * A check looks at raw points in order. It may look back at the point before (and, as declared, no
+ * further) and speaks about a point by setting its bit in `checks` and, when there is something to
+ * show, by a finding. Checks never change values.
+ */
+#ifndef BB_DERIVE_CHECK_H
+#define BB_DERIVE_CHECK_H
+
+#include "base/arena.h"
+#include "derive/point.h"
+
+struct bb_finding_list {
+    struct bb_finding *items;
+    size_t count, capacity;
+    struct bb_arena *arena;
+    bool overflow; /* memory was out: the caller reports it */
+};
+void bb_finding_add(struct bb_finding_list *list, const struct bb_finding *finding);
+
+struct bb_check_context {
+    const struct bb_channel *channel;
+    const int64_t *parameter; /* of this check's step */
+    struct bb_window *window;
+    size_t first, last; /* judge points [first, last) */
+    struct bb_finding_list *findings;
+};
+
+struct bb_check_row {
+    const char *name;
+    uint32_t kinds;      /* bit per enum bb_kind it applies to */
+    bool suspect;        /* a value it speaks about is marked suspect */
+    int64_t back_ms;     /* how far it looks back beyond the point before; 0: not at all */
+    const char *evidence; /* what a and b of its findings mean */
+    void (*run)(const struct bb_check_context *context);
+};
+extern const struct bb_check_row bb_checks[BB_CHECK_COUNT];
+
+/* The usable point before index i, or NULL. */
+const struct bb_point *bb_previous_usable(const struct bb_window *window, size_t i);
+
+/* A point's own finding, from = to = at. */
+void bb_finding_at(const struct bb_check_context *context, enum bb_check check, size_t i, bool hard,
+                   int64_t a, int64_t b, int exponent);
+
+void bb_check_gap(const struct bb_check_context *context);
+void bb_check_overlap(const struct bb_check_context *context);
+void bb_check_duplicate(const struct bb_check_context *context);
+void bb_check_interval_size(const struct bb_check_context *context);
+void bb_check_unit(const struct bb_check_context *context);
+void bb_check_negative(const struct bb_check_context *context);
+void bb_check_time(const struct bb_check_context *context);
+
+#endif

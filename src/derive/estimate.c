@@ -1,0 +1,24 @@
+/* The table of estimators: see estimate.h. */
+#include "derive/estimate.h"
+
+const struct bb_estimator_row bb_estimators[] = {
+    {BB_METHOD_LINEAR, bb_estimate_linear},
+};
+const size_t bb_estimator_count = sizeof bb_estimators / sizeof bb_estimators[0];
+
+const struct bb_step_row bb_estimate_steps[BB_METHOD_COUNT] = {
+    [BB_METHOD_LINEAR] = {"linear",
+                          "a straight line between the ends of a short gap",
+                          {{"limit", "longest gap to fill", BB_PARAMETER_DURATION, 2 * BB_HOUR_MS,
+                            0, BB_LOOK_AHEAD_DAYS * (int64_t)BB_DAY_MS},
+                           {0}}},
+};
+
+enum bb_method bb_estimate(const struct bb_gap *gap, struct bb_decimal *values) {
+    for (size_t i = 0; i < bb_estimator_count; i++) {
+        const struct bb_step *step = &gap->channel->pipeline->estimate[bb_estimators[i].method];
+        if (step->on && bb_estimators[i].fill(gap, step->parameter, values))
+            return bb_estimators[i].method;
+    }
+    return BB_METHOD_NONE;
+}

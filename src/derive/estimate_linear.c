@@ -1,0 +1,28 @@
+/* Estimator "linear": point to point between the interval before and the interval after a gap.
+ *
+ *   x_i = before + (after - before) × i / (n + 1),  i = 1..n
+ *
+ * For gaps of at most two hours (California VEE rules; reference in docs/validation.md). Rounded
+ * half to even at the derived exponent.
+ */
+#include "derive/estimate.h"
+
+bool bb_estimate_linear(const struct bb_gap *gap, const int64_t *parameter,
+                        struct bb_decimal *values) {
+    if (gap->to_ms - gap->from_ms > parameter[0])
+        return false;
+    int source = gap->before.exponent < gap->after.exponent ? gap->before.exponent
+                                                            : gap->after.exponent;
+    int exponent = bb_derived_exponent(source);
+    bb_wide before = bb_decimal_widen(gap->before.mantissa, gap->before.exponent, exponent);
+    bb_wide after = bb_decimal_widen(gap->after.mantissa, gap->after.exponent, exponent);
+    bb_wide parts = (bb_wide)gap->intervals + 1;
+
+    for (size_t i = 0; i < gap->intervals; i++) {
+        bb_wide weighted = before * (parts - (bb_wide)(i + 1)) + after * (bb_wide)(i + 1);
+        if (!bb_wide_to_decimal(bb_wide_divide_round(weighted, parts), exponent, exponent,
+                                &values[i]))
+            return false;
+    }
+    return true;
+}

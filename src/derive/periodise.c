@@ -1,0 +1,286 @@
+/* Periodisation: see periodise.h. Pure; all sums in 128 bits. */
+#include "derive/periodise.h"
+
+/* What is gathered about one period. */
+struct total {
+    bb_wide sum;
+    int exponent;       /* of sum */
+    int clean_exponent; /* the finest one among the values as sent */
+    int64_t covered_ms, estimated_ms, substituted_ms;
+    uint32_t checks;
+    uint16_t marks;
+    size_t values, missing;
+    bool overflow;
+};
+
+static void add(struct total *t, bb_wide mantissa, int exponent) {
+    if (exponent < t->exponent) {
+        for (int i = exponent; i < t->exponent; i++)
+            t->overflow |= __builtin_mul_overflow(t->sum, (bb_wide)10, &t->sum);
+        t->exponent = exponent;
+    }
+    for (int i = t->exponent; i < exponent; i++)
+        t->overflow |= __builtin_mul_overflow(mantissa, (bb_wide)10, &mantissa);
+    t->overflow |= __builtin_add_overflow(t->sum, mantissa, &t->sum);
+}
+
+/* The part of `amount` (at `exponent`, accruing evenly over (start, end]) that has accrued by t:
+ * rounded once at the derived exponent, and the whole at the end. */
+static bb_wide accrued(bb_wide amount, int exponent, int64_t start_ms, int64_t end_ms, int64_t t) {
+    bb_wide fine = amount;
+
+    for (int i = exponent - bb_derived_exponent(exponent); i > 0; i--)
+        fine *= 10;
+    if (t <= start_ms)
+        return 0;
+    if (t >= end_ms)
+        return fine;
+    return bb_wide_divide_round(fine * (t - start_ms), end_ms - start_ms);
+}
+
+static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Bring the sum back to the exponent of the values as sent, when nothing is lost by it. */
+static bool settle_value(struct total *t, struct bb_decimal *out) {
+    while (t->exponent < t->clean_exponent && t->sum % 10 == 0) {
+        t->sum /= 10;
+        t->exponent++;
+    }
+    return !t->overflow && bb_wide_to_decimal(t->sum, t->exponent, t->exponent, out);
+}
+
+static int put_row(const struct bb_channel *channel, struct bb_period_bounds period,
+                   const struct bb_quality *quality, enum bb_statistic statistic,
+                   const struct bb_decimal *value, struct bb_arena *arena, struct bb_window *out,
+                   struct bb_error *error) {
+    struct bb_attribute *a = bb_arena_take(arena, sizeof *a);
+
+    if (!a || out->count == out->capacity)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for period values");
+    *a = (struct bb_attribute){.quality = *quality,
+                               .length_s = (uint32_t)((period.end_ms - period.start_ms) /
+                                                      BB_SECOND_MS),
+                               .unit = channel->derived_unit,
+                               .exponent = value ? value->exponent : (int8_t)0,
+                               .statistic = (uint8_t)statistic};
+    struct bb_point row = {
+        .start_ms = period.start_ms,
+        .end_ms = period.end_ms,
+        .value = value ? *value : (struct bb_decimal){0, 0},
+        .attribute = a,
+        .checks = quality->checks,
+        .usable = value != NULL,
+        .overlay = true,
+    };
+    bb_window_put(out, &row);
+    return 0;
+}
+
+/* Partial beats estimated beats substituted beats measured. */
+static struct bb_quality quality_of(const struct total *t, int64_t length_ms) {
+    struct bb_quality q = {.state = BB_STATE_MEASURED, .checks = t->checks, .marks = t->marks};
+
+    if (t->covered_ms < length_ms) {
+        q.state = BB_STATE_PARTIAL;
+        q.marks |= (uint16_t)(t->estimated_ms > 0 ? BB_MARK_ESTIMATED : 0);
+    } else if (t->estimated_ms > 0) {
+        q.state = BB_STATE_ESTIMATED;
+    } else if (t->substituted_ms > 0) {
+        q.state = BB_STATE_SUBSTITUTED;
+    }
+    return q;
+}
+
+static int put_total(const struct bb_channel *channel, struct bb_period_bounds period,
+                     struct total *t, struct bb_arena *arena, struct bb_window *out,
+                     struct bb_error *error) {
+    struct bb_quality quality = quality_of(t, period.end_ms - period.start_ms);
+    struct bb_decimal value;
+
+    if (t->values > 0 && settle_value(t, &value))
+        return put_row(channel, period, &quality, BB_STATISTIC_VALUE, &value, arena, out, error);
+    if (t->values == 0 && t->missing == 0)
+        return 0;
+    quality.state = BB_STATE_MISSING;
+    quality.marks |= (uint16_t)(t->values > 0 ? BB_MARK_SUSPECT : 0);
+    return put_row(channel, period, &quality, BB_STATISTIC_VALUE, NULL, arena, out, error);
+}
+
+static void note_state(struct total *t, const struct bb_point *p, int64_t length_ms) {
+    const struct bb_quality *q = &p->attribute->quality;
+
+    t->covered_ms += length_ms;
+    t->estimated_ms += q->state == BB_STATE_ESTIMATED ? length_ms : 0;
+    t->substituted_ms +=
+        q->state == BB_STATE_SUBSTITUTED || q->state == BB_STATE_EDITED ? length_ms : 0;
+    t->marks |= q->marks & (BB_MARK_SUSPECT | BB_MARK_AMBIGUOUS_TIME);
+}
+
+static struct total total_begin(void) {
+    return (struct total){.exponent = BB_DECIMAL_MAX_EXPONENT,
+                          .clean_exponent = BB_DECIMAL_MAX_EXPONENT};
+}
+
+static void note_exponent(struct total *t, const struct bb_point *p) {
+    if (p->attribute->quality.method == BB_METHOD_NONE && p->value.exponent < t->clean_exponent)
+        t->clean_exponent = p->value.exponent;
+}
+
+static int periodise_intervals(const struct bb_channel *channel, const struct bb_window *vee,
+                               struct bb_period_bounds period, struct bb_arena *arena,
+                               struct bb_window *out, struct bb_error *error) {
+    struct total t = total_begin();
+
+    for (size_t i = bb_window_after(vee, period.start_ms); i < vee->count; i++) {
+        const struct bb_point *p = &vee->points[i];
+        if (p->end_ms - vee->longest_ms >= period.end_ms)
+            break;
+        if (p->start_ms >= period.end_ms)
+            continue;
+        t.checks |= p->checks;
+        if (!p->usable) {
+            t.missing++;
+            continue;
+        }
+        int64_t from = later(p->start_ms, period.start_ms);
+        int64_t to = earlier(p->end_ms, period.end_ms);
+        t.values++;
+        note_exponent(&t, p);
+        note_state(&t, p, to - from);
+        if (from == p->start_ms && to == p->end_ms)
+            add(&t, p->value.mantissa, p->value.exponent);
+        else
+            add(&t,
+                accrued(p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms, to) -
+                    accrued(p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms, from),
+                bb_derived_exponent(p->value.exponent));
+    }
+    return put_total(channel, period, &t, arena, out, error);
+}
+
+/* A register's advance between two readings: at the finer exponent of the two. */
+static bb_wide advance(const struct bb_point *a, const struct bb_point *b, int *exponent) {
+    *exponent = a->value.exponent < b->value.exponent ? a->value.exponent : b->value.exponent;
+    return bb_decimal_widen(b->value.mantissa, b->value.exponent, *exponent) -
+           bb_decimal_widen(a->value.mantissa, a->value.exponent, *exponent);
+}
+
+/* Add what accrued over (from, to] between readings a and b, and judge how it is known. */
+static void add_stretch(struct total *t, const struct bb_channel *channel,
+                        const struct bb_point *a, const struct bb_point *b, int64_t from,
+                        int64_t to) {
+    const int64_t limit_ms =
+        channel->pipeline->estimate[BB_METHOD_LINEAR].parameter[0]; /* trusted interpolation */
+    int exponent;
+    bb_wide amount = advance(a, b, &exponent);
+
+    t->values++;
+    t->checks |= b->checks;
+    note_exponent(t, a);
+    note_exponent(t, b);
+    note_state(t, b, to - from);
+    if (amount < 0) {
+        t->marks |= BB_MARK_SUSPECT;
+        amount = 0;
+    }
+    add(t,
+        accrued(amount, exponent, a->end_ms, b->end_ms, to) -
+            accrued(amount, exponent, a->end_ms, b->end_ms, from),
+        bb_derived_exponent(exponent));
+    bool cut = from > a->end_ms || to < b->end_ms;
+    if (cut && b->end_ms - a->end_ms > limit_ms)
+        t->estimated_ms += to - from;
+}
+
+static int periodise_registers(const struct bb_channel *channel, const struct bb_window *vee,
+                               struct bb_period_bounds period, struct bb_arena *arena,
+                               struct bb_window *out, struct bb_error *error) {
+    struct total t = total_begin();
+    size_t i = bb_window_after(vee, period.start_ms);
+    const struct bb_point *a = NULL;
+
+    for (size_t k = i; k-- > 0 && !a;)
+        a = vee->points[k].usable ? &vee->points[k] : NULL;
+    for (; i < vee->count; i++) {
+        const struct bb_point *b = &vee->points[i];
+        if (!b->usable)
+            continue;
+        if (a) {
+            int64_t from = later(a->end_ms, period.start_ms);
+            int64_t to = earlier(b->end_ms, period.end_ms);
+            if (to > from)
+                add_stretch(&t, channel, a, b, from, to);
+        }
+        if (b->end_ms >= period.end_ms)
+            break;
+        a = b;
+    }
+    return put_total(channel, period, &t, arena, out, error);
+}
+
+static bool less(struct bb_decimal a, struct bb_decimal b) {
+    int exponent = a.exponent < b.exponent ? a.exponent : b.exponent;
+
+    return bb_decimal_widen(a.mantissa, a.exponent, exponent) <
+           bb_decimal_widen(b.mantissa, b.exponent, exponent);
+}
+
+static int periodise_gauges(const struct bb_channel *channel, const struct bb_window *vee,
+                            struct bb_period_bounds period, struct bb_arena *arena,
+                            struct bb_window *out, struct bb_error *error) {
+    struct total t = total_begin();
+    struct bb_decimal min = {0, 0}, max = {0, 0}, mean;
+    int64_t length_ms = period.end_ms - period.start_ms;
+    /* Without a nominal interval nobody can say what is missing. */
+    int64_t each_ms = channel->interval_s ? (int64_t)channel->interval_s * BB_SECOND_MS : length_ms;
+
+    for (size_t i = bb_window_after(vee, period.start_ms); i < vee->count; i++) {
+        const struct bb_point *p = &vee->points[i];
+        if (p->end_ms > period.end_ms)
+            break;
+        t.checks |= p->checks;
+        t.missing += !p->usable;
+        if (!p->usable)
+            continue;
+        min = t.values == 0 || less(p->value, min) ? p->value : min;
+        max = t.values == 0 || less(max, p->value) ? p->value : max;
+        t.values++;
+        note_exponent(&t, p);
+        note_state(&t, p, each_ms);
+        add(&t, p->value.mantissa, p->value.exponent);
+    }
+    if (t.values == 0)
+        return put_total(channel, period, &t, arena, out, error);
+    int exponent = bb_derived_exponent(t.exponent);
+    bb_wide fine = t.sum;
+    for (int i = exponent; i < t.exponent; i++)
+        t.overflow |= __builtin_mul_overflow(fine, (bb_wide)10, &fine);
+    t.sum = bb_wide_divide_round(fine, (bb_wide)t.values);
+    t.exponent = exponent;
+    struct bb_quality quality = quality_of(&t, length_ms);
+    if (!settle_value(&t, &mean))
+        return put_total(channel, period, &t, arena, out, error);
+    int result =
+        put_row(channel, period, &quality, BB_STATISTIC_VALUE, &mean, arena, out, error);
+    if (!result)
+        result = put_row(channel, period, &quality, BB_STATISTIC_MIN, &min, arena, out, error);
+    if (!result)
+        result = put_row(channel, period, &quality, BB_STATISTIC_MAX, &max, arena, out, error);
+    return result;
+}
+
+int bb_periodise(const struct bb_channel *channel, const struct bb_window *vee,
+                 struct bb_period_bounds period, struct bb_arena *arena, struct bb_window *out,
+                 struct bb_error *error) {
+    switch (channel->kind) {
+    case BB_KIND_INTERVAL:
+        return periodise_intervals(channel, vee, period, arena, out, error);
+    case BB_KIND_REGISTER:
+        return periodise_registers(channel, vee, period, arena, out, error);
+    case BB_KIND_GAUGE:
+        return periodise_gauges(channel, vee, period, arena, out, error);
+    default:
+        return 0; /* events have no period values */
+    }
+}

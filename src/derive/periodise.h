@@ -1,0 +1,26 @@
+/* Periodisation: values of periods of the channel's calendar from the points of the vee lane.
+ *
+ *   interval  Σ of the parts of intervals inside the period; one that straddles a boundary is split
+ *             by time, its last part taking the remainder, so that parts sum to the whole
+ *   register  R(end) - R(start), registers interpolated linearly at the boundaries and rounded once
+ *             there, so that the sum over periods telescopes to last - first exactly; a stretch over
+ *             which the register falls adds nothing and makes the period suspect
+ *   gauge     mean, min and max of the readings in the period
+ *
+ * A period that is not wholly covered is `partial`.
+ */
+#ifndef BB_DERIVE_PERIODISE_H
+#define BB_DERIVE_PERIODISE_H
+
+#include "base/error.h"
+#include "derive/point.h"
+
+/* Rows of one period (start, end] appended to `out` (as points; up to three for gauges). `vee`
+ * holds every point that overlaps the period and, for registers, those around its ends. */
+int bb_periodise(const struct bb_channel *channel, const struct bb_window *vee,
+                 struct bb_period_bounds period, struct bb_arena *arena, struct bb_window *out,
+                 struct bb_error *error) BB_MUST_USE;
+
+enum { BB_PERIOD_ROWS_MAX = 3 };
+
+#endif

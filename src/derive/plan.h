@@ -1,0 +1,85 @@
+/* A plan: everything that new readings of one channel change, worked out without any I/O.
+ *
+ *   told readings ──► merge ──► changed times ──► reach ──► judge ──► periodise ──► blocks to write
+ *
+ * A plan stops and says which blocks it needs (bb_plan_run returns BB_PLAN_NEED); the caller supplies
+ * them, present or absent, and runs it again. It is pure: the same inputs give the same blocks.
+ *
+ * Reach. A changed reading can change the lane vee between the usable reading before it and the one
+ * behind it, no further; and the periods that overlap that stretch. `judge` covers exactly that.
+ *
+ * One plan covers a stretch of days (bb_plan_input.told within at most BB_PLAN_DAYS_MAX of each
+ * other); the service cuts longer ones.
+ */
+#ifndef BB_DERIVE_PLAN_H
+#define BB_DERIVE_PLAN_H
+
+#include "derive/coverage.h"
+#include "derive/merge.h"
+#include "derive/vee.h"
+
+enum { BB_PLAN_DAYS_MAX = 32 };
+
+struct bb_plan_input {
+    const struct bb_channel *channel;
+    struct bb_coverage *coverage; /* grows with the days that are told of */
+    const struct bb_told *told;   /* ascending by end_ms */
+    size_t told_count;
+    const struct bb_attribute *attributes; /* of told */
+    /* Derive (force_from, force_to] again although no reading changed: new parameters or master
+     * data. force_from >= force_to: no. */
+    int64_t force_from, force_to;
+    bool discard_periods; /* forget stored period values of the channel: the calendar changed */
+};
+
+struct bb_plan_key {
+    uint8_t lane;
+    int32_t span;
+};
+
+struct bb_plan_write {
+    struct bb_plan_key key;
+    size_t offset, size; /* in plan->out, which may move as it grows; size 0: delete */
+};
+
+struct bb_plan_slot; /* a block the plan knows, or knows to be absent */
+
+enum bb_plan_phase { BB_PLAN_MERGE, BB_PLAN_REACH, BB_PLAN_COMPUTE, BB_PLAN_FINISHED };
+
+struct bb_plan {
+    struct bb_plan_input input;
+    struct bb_arena *arena; /* the caller's; holds everything of the plan */
+    struct bb_buffer *out;  /* the caller's; packed blocks are appended to it */
+    enum bb_plan_phase phase;
+    struct bb_plan_slot **slots; /* ascending by key */
+    size_t slot_count, slot_capacity;
+    struct bb_plan_key *needs;
+    size_t need_count, need_capacity;
+    bool failed_memory;
+
+    /* Stretches found on the way. */
+    bool dirty;
+    int64_t changed_from, changed_to; /* of readings */
+    int64_t judge_from, judge_to;
+    int64_t period_from, period_to;
+    int32_t first_day, last_day; /* raw days that must be known */
+
+    /* Results. */
+    struct bb_plan_write *writes;
+    size_t write_count, write_capacity;
+    struct bb_finding_list opened, closed; /* hard findings */
+    struct bb_merge_counts counts;
+    bool coverage_changed;
+};
+
+enum bb_plan_outcome { BB_PLAN_DONE = 0, BB_PLAN_NEED = 1 };
+
+void bb_plan_begin(struct bb_plan *plan, const struct bb_plan_input *input, struct bb_arena *arena,
+                   struct bb_buffer *out);
+int bb_plan_run(struct bb_plan *plan, struct bb_error *error) BB_MUST_USE;
+/* Answer one of plan->needs; `packed` empty: there is no such block. The bytes are borrowed until
+ * the plan is done. */
+int bb_plan_supply(struct bb_plan *plan, struct bb_plan_key key, struct bb_span packed,
+                   struct bb_error *error) BB_MUST_USE;
+
+#endif

@@ -1,0 +1,74 @@
+/* Points and unit conversion: see point.h. Pure. */
+#include "derive/point.h"
+
+#include "model/unit.h"
+
+bool bb_attribute_usable(const struct bb_channel *channel, const struct bb_attribute *a) {
+    int64_t numerator, denominator;
+
+    return a->quality.state != BB_STATE_MISSING &&
+           (a->unit == channel->derived_unit ||
+            bb_unit_ratio(a->unit, channel->derived_unit, &numerator, &denominator));
+}
+
+bool bb_window_add_raw(struct bb_window *window, const struct bb_channel *channel,
+                       const struct bb_block *raw) {
+    if (window->capacity - window->count < raw->count)
+        return false;
+    for (uint32_t i = 0; i < raw->count; i++) {
+        const struct bb_attribute *a = &raw->attributes.items[raw->attribute[i]];
+        struct bb_point p = {
+            .end_ms = raw->end_ms[i],
+            .start_ms = raw->end_ms[i] - (int64_t)a->length_s * BB_SECOND_MS,
+            .value = {raw->mantissa[i], a->exponent},
+            .attribute = a,
+            .recorded_ms = raw->recorded_ms[i],
+            .rivals = (uint32_t)raw->rivals[i],
+            .usable = bb_attribute_usable(channel, a),
+        };
+        bb_window_put(window, &p);
+    }
+    return true;
+}
+
+size_t bb_window_after(const struct bb_window *window, int64_t t) {
+    size_t low = 0, high = window->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (window->points[middle].end_ms > t)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *out,
+                bool *rounded) {
+    int64_t numerator, denominator;
+
+    *rounded = false;
+    if (from == to) {
+        *out = value;
+        return true;
+    }
+    if (!bb_unit_ratio(from, to, &numerator, &denominator))
+        return false;
+    /* value × n/d = (mantissa × n × 10^k / d) × 10^(exponent - k): the least k that is exact. */
+    bb_wide product = (bb_wide)value.mantissa * numerator;
+    int finest = bb_derived_exponent(value.exponent);
+    for (int k = 0; value.exponent - k >= finest - 6; k++) {
+        if (product % denominator == 0)
+            return bb_wide_to_decimal(product / denominator, value.exponent - k,
+                                      value.exponent - k, out);
+        if (__builtin_mul_overflow(product, (bb_wide)10, &product))
+            return false;
+    }
+    *rounded = true;
+    product = (bb_wide)value.mantissa * numerator;
+    for (int k = value.exponent - finest; k > 0; k--)
+        if (__builtin_mul_overflow(product, (bb_wide)10, &product))
+            return false;
+    return bb_wide_to_decimal(bb_wide_divide_round(product, denominator), finest, finest, out);
+}

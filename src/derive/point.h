@@ -1,0 +1,75 @@
+/* Points: the rows of a channel as checks and periodisation see them, unpacked from blocks.
+ *
+ * A window is a run of points in the order of time. Raw points come from raw blocks; points of the
+ * vee lane carry a value in the channel's derived unit.
+ */
+#ifndef BB_DERIVE_POINT_H
+#define BB_DERIVE_POINT_H
+
+#include "derive/pipeline.h"
+#include "model/block.h"
+#include "model/calendar.h"
+#include "model/decimal.h"
+
+/* What derive knows of a channel; borrowed for the length of a call. */
+struct bb_channel {
+    uint8_t kind;
+    uint8_t derived_unit; /* enum bb_unit */
+    bool one_way;
+    uint32_t interval_s; /* nominal; 0: none */
+    struct bb_calendar calendar;
+    const struct bb_pipeline *pipeline;
+};
+
+struct bb_point {
+    int64_t start_ms, end_ms; /* equal for instants */
+    struct bb_decimal value;  /* raw points: as sent; vee points: in the derived unit */
+    const struct bb_attribute *attribute; /* as sent, or as validation made it */
+    int64_t recorded_ms;
+    uint32_t rivals;
+    uint32_t checks;  /* vee points: bits of enum bb_check that spoke */
+    bool usable;      /* has a value of the right dimension */
+    bool overlay;     /* vee points: differs from raw, so the vee block holds it */
+};
+
+struct bb_window {
+    struct bb_point *points;
+    size_t count, capacity;
+    int64_t longest_ms; /* of its intervals: how far back a point may reach */
+};
+
+/* Append; false when the window is full. */
+static inline bool bb_window_put(struct bb_window *window, const struct bb_point *point) {
+    int64_t length_ms = point->end_ms - point->start_ms;
+
+    if (window->count == window->capacity)
+        return false;
+    window->points[window->count++] = *point;
+    if (length_ms > window->longest_ms)
+        window->longest_ms = length_ms;
+    return true;
+}
+
+/* Does a reading of this description have a value that the channel can use? */
+bool bb_attribute_usable(const struct bb_channel *channel, const struct bb_attribute *attribute);
+
+/* Append all rows of a raw block. False when the window is full. */
+bool bb_window_add_raw(struct bb_window *window, const struct bb_channel *channel,
+                       const struct bb_block *raw);
+
+/* The index of the first point with end_ms > t. */
+size_t bb_window_after(const struct bb_window *window, int64_t t);
+
+/* Exponent of values that busbar makes itself: max(source - 3, -9), never coarser than source. */
+static inline int bb_derived_exponent(int source) {
+    int finer = source - 3 > -9 ? source - 3 : -9;
+    return finer < source ? finer : source;
+}
+
+/* A value in another unit of the same dimension: exact where its digits allow, else rounded half to
+ * even at bb_derived_exponent (then *rounded is set). False across dimensions or when it does not
+ * fit 18 digits. */
+bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *out, bool *rounded)
+    BB_MUST_USE;
+
+#endif

@@ -1,0 +1,62 @@
+/* Decimals: values exactly as the meter sent them, mantissa × 10^exponent.
+ *
+ * "1.50" is 150 × 10^-2: trailing zeros are kept, so that the raw lane can print what was sent.
+ * At most 18 significant digits (leading zeros do not count) and an exponent from -18 to 18;
+ * anything else is refused by name, never rounded. Sums run in 128 bits.
+ */
+#ifndef BB_MODEL_DECIMAL_H
+#define BB_MODEL_DECIMAL_H
+
+#include "base/error.h"
+#include "base/span.h"
+
+enum { BB_DECIMAL_MAX_DIGITS = 18, BB_DECIMAL_MAX_EXPONENT = 18, BB_DECIMAL_TEXT_MAX = 48 };
+
+typedef __int128 bb_wide; /* sums of mantissas; the one integer wider than C17 knows */
+
+struct bb_decimal {
+    int64_t mantissa;
+    int8_t exponent;
+};
+
+enum bb_decimal_outcome {
+    BB_DECIMAL_OK = 0,
+    BB_DECIMAL_SYNTAX,     /* not a number: empty, letters, two points, NaN, inf, hex */
+    BB_DECIMAL_TOO_LONG,   /* more than 18 significant digits */
+    BB_DECIMAL_OUT_OF_RANGE /* exponent beyond +-18 */
+};
+
+/* Parse all of `text` (no blanks around): [+-] digits [point digits] [e|E [+-] digits].
+ * `point` is '.' or ','. Digits are required on at least one side of the point. */
+enum bb_decimal_outcome bb_decimal_parse(struct bb_span text, char point, struct bb_decimal *out)
+    BB_MUST_USE;
+
+/* Plain text without exponent ("0.050", "1200"); `trim` drops trailing zeros after the point.
+ * Returns the length; `buffer` has BB_DECIMAL_TEXT_MAX bytes and is NUL-terminated. */
+size_t bb_decimal_format(struct bb_decimal value, bool trim, char *buffer);
+
+/* For plots and tests; rounds. */
+double bb_decimal_to_double(struct bb_decimal value);
+
+/* 10^n for n in [0, 18]. */
+extern const int64_t bb_power_of_ten[19];
+
+/* mantissa × 10^(from - to) exactly; `to` <= `from`, from - to <= 36. */
+static inline bb_wide bb_decimal_widen(int64_t mantissa, int from, int to) {
+    bb_wide wide = mantissa;
+    for (int n = from - to; n > 0; n -= 18)
+        wide *= bb_power_of_ten[n < 18 ? n : 18];
+    return wide;
+}
+
+/* numerator / denominator, rounded half to even; denominator > 0. */
+bb_wide bb_wide_divide_round(bb_wide numerator, bb_wide denominator);
+
+/* value × 10^exponent brought to `to`, rounded half to even when digits fall away; false when the
+ * result does not fit an int64 of 18 digits. */
+bool bb_wide_to_decimal(bb_wide value, int exponent, int to, struct bb_decimal *out) BB_MUST_USE;
+
+/* Equal as numbers: 1.50 equals 1.5. */
+bool bb_decimal_equal(struct bb_decimal a, struct bb_decimal b);
+
+#endif

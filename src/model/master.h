@@ -1,0 +1,100 @@
+/* Master data: what is known about a usage point besides its readings (SPEC "Registry file").
+ *
+ * A master record in the log holds one entry whole: a usage point with its installations and
+ * channels, a tenant, or a calendar. It replaces the entry of the same name; the log and the
+ * registry keep every version with its recorded time. The packed form is a list of tagged fields,
+ * so that fields may be added.
+ */
+#ifndef BB_MODEL_MASTER_H
+#define BB_MODEL_MASTER_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "model/decimal.h"
+#include "model/kind.h"
+#include "model/timestamp.h"
+
+enum {
+    BB_MASTER_TENANT_MAX = 64, /* bytes of a tenant's name: it stands before others in keys */
+    BB_MASTER_TEXT_MAX = 1000  /* of a customer, a tariff, a reason, a tag's value */
+};
+
+struct bb_master_reading { /* an opening or closing reading at an exchange */
+    struct bb_span channel;
+    struct bb_decimal value;
+};
+
+struct bb_master_installation {
+    struct bb_span device;
+    int64_t from_ms, to_ms; /* [from, to); BB_TIME_NONE in to: still there */
+    struct bb_decimal multiplier;
+    uint8_t dials; /* 0: unknown */
+    struct bb_span reason;
+    struct bb_master_reading *opening, *closing;
+    uint32_t opening_count, closing_count;
+};
+
+struct bb_master_channel {
+    struct bb_span name;
+    struct bb_span obis;  /* canonical text, may be empty */
+    struct bb_span alias; /* may be empty */
+    uint8_t kind;         /* enum bb_kind */
+    uint8_t commodity;
+    int16_t unit;         /* enum bb_unit of the derived lanes; -1: not said */
+    uint32_t interval_s;  /* 0: not said */
+    int8_t one_way;       /* 1, 0, or -1: not said */
+};
+
+struct bb_master_tag {
+    struct bb_span key, value;
+};
+
+struct bb_master_usage_point {
+    struct bb_span tenant, name;
+    struct bb_span zone;     /* empty: not said */
+    struct bb_span calendar; /* name of a calendar, empty: not said */
+    struct bb_span customer, grid_area, tariff;
+    uint8_t commodity;
+    struct bb_master_tag *tags;
+    struct bb_master_installation *installations;
+    struct bb_master_channel *channels;
+    uint32_t tag_count, installation_count, channel_count;
+};
+
+struct bb_master_tenant {
+    struct bb_span name, zone;
+};
+
+struct bb_master_calendar {
+    struct bb_span tenant, name, zone;
+    int32_t day_start_s;
+    int32_t *holidays; /* days since 1970 */
+    uint32_t holiday_count;
+};
+
+/* Stored ids. */
+enum bb_master_kind { BB_MASTER_USAGE_POINT = 1, BB_MASTER_TENANT = 2, BB_MASTER_CALENDAR = 3 };
+
+struct bb_master {
+    enum bb_master_kind kind;
+    union {
+        struct bb_master_usage_point usage_point;
+        struct bb_master_tenant tenant;
+        struct bb_master_calendar calendar;
+    };
+};
+
+/* Whose entry it is, and its name (a tenant is its own). */
+struct bb_span bb_master_tenant_name(const struct bb_master *master);
+struct bb_span bb_master_name(const struct bb_master *master);
+
+/* -BB_E_REGISTRY_INVALID when a text is longer than allowed or a number out of its range. */
+int bb_master_encode(const struct bb_master *master, struct bb_buffer *out,
+                     struct bb_error *error) BB_MUST_USE;
+/* Texts borrow from `bytes`, lists live in the arena. Unknown tags are passed over. Any bytes end in
+ * an entry with a name, all of whose numbers are in range, or in an error. */
+int bb_master_decode(struct bb_span bytes, struct bb_arena *arena, struct bb_master *out,
+                     struct bb_error *error) BB_MUST_USE;
+
+#endif

@@ -1,0 +1,89 @@
+/* The port "registry": master data and the projections people list and search, in SQL.
+ *
+ * The truth lies in the log and the partitions' stores; the registry follows through `project`,
+ * which applies outbox records of a partition and moves that partition's position in one
+ * transaction, so that a repeated call changes nothing. It can be dropped and built again.
+ *
+ * What an adapter owes: every version of a master entry with its recorded time; current channels;
+ * exceptions with their history; lookups that decode asks for.
+ */
+#ifndef BB_PORT_REGISTRY_H
+#define BB_PORT_REGISTRY_H
+
+#include "model/batch.h"
+#include "model/master.h"
+#include "model/outbox.h"
+
+struct bb_registry;
+
+struct bb_registry_channel { /* a row of `list channels` */
+    struct bb_span tenant, usage_point, channel, obis, zone;
+    uint8_t kind, commodity, unit;
+    uint32_t interval_s;
+    uint32_t partition, number;
+};
+
+struct bb_registry_exception { /* a row of `list exceptions` */
+    int64_t id; /* stable: the same happening keeps its id when it closes and opens again */
+    struct bb_span tenant, usage_point, channel;
+    uint8_t check;
+    int8_t exponent;
+    int64_t from_ms, to_ms, a, b;
+    int64_t opened_ms, closed_ms; /* closed: BB_TIME_NONE while open */
+};
+
+struct bb_registry_usage_point {
+    struct bb_span tenant, name, zone, calendar, customer;
+    uint8_t commodity;
+    uint32_t channels;
+};
+
+typedef int bb_registry_channel_visit(void *context, const struct bb_registry_channel *row);
+typedef int bb_registry_exception_visit(void *context, const struct bb_registry_exception *row);
+typedef int bb_registry_usage_point_visit(void *context, const struct bb_registry_usage_point *row);
+typedef int bb_registry_master_visit(void *context, int64_t recorded_ms,
+                                     const struct bb_master *master);
+
+struct bb_registry_ops {
+    const char *name;
+    void (*close)(struct bb_registry *registry);
+    /* The sequence number up to which a partition's outbox was projected (0 at first). */
+    int (*position)(struct bb_registry *registry, uint32_t partition, uint64_t *sequence,
+                    struct bb_error *error);
+    /* Apply records (from + 1 .. from + count) of a partition; 1 when the position is not `from`. */
+    int (*project)(struct bb_registry *registry, uint32_t partition, uint64_t from,
+                   const struct bb_outbox_record *records, size_t count, struct bb_error *error);
+    /* Current master entry; texts live in the arena. BB_FOUND (0) or BB_ABSENT (1). */
+    int (*usage_point_get)(struct bb_registry *registry, struct bb_span tenant,
+                           struct bb_span name, struct bb_arena *arena,
+                           struct bb_master_usage_point *out, struct bb_error *error);
+    int (*tenant_get)(struct bb_registry *registry, struct bb_span name, struct bb_arena *arena,
+                      struct bb_master_tenant *out, struct bb_error *error);
+    int (*calendar_get)(struct bb_registry *registry, struct bb_span tenant, struct bb_span name,
+                        struct bb_arena *arena, struct bb_master_calendar *out,
+                        struct bb_error *error);
+    /* Every current master entry of a tenant (empty: all), in order of kind and name: `registry
+     * export`; as_of_ms other than BB_TIME_NONE: as recorded then. */
+    int (*master_list)(struct bb_registry *registry, struct bb_span tenant, int64_t as_of_ms,
+                       bb_registry_master_visit *visit, void *context, struct bb_error *error);
+    int (*usage_point_list)(struct bb_registry *registry, struct bb_span tenant,
+                            bb_registry_usage_point_visit *visit, void *context,
+                            struct bb_error *error);
+    /* Channels of a tenant, of one usage point when it is not empty. */
+    int (*channel_list)(struct bb_registry *registry, struct bb_span tenant,
+                        struct bb_span usage_point, bb_registry_channel_visit *visit,
+                        void *context, struct bb_error *error);
+    int (*exception_list)(struct bb_registry *registry, struct bb_span tenant, bool open_only,
+                          bb_registry_exception_visit *visit, void *context,
+                          struct bb_error *error);
+    int (*tenant_list)(struct bb_registry *registry,
+                       int (*visit)(void *context, struct bb_span name, struct bb_span zone),
+                       void *context, struct bb_error *error);
+};
+
+/* Adapters embed this first. */
+struct bb_registry {
+    const struct bb_registry_ops *ops;
+};
+
+#endif

@@ -1,0 +1,83 @@
+/* The channels of one partition as a worker knows them: looked up by name for every series of every
+ * frame, so it is a hash table in memory over the store's records, filled as names are met.
+ *
+ * It also resolves what a channel is from what sources told and what master data says:
+ *   zone      usage point, else the source's, else the calendar's, the tenant's, UTC
+ *   kind, interval   master data, else the source's
+ *   unit      of derived lanes: master data, else the canonical unit of what was told first
+ */
+#ifndef BB_SERVICE_CHANNEL_TABLE_H
+#define BB_SERVICE_CHANNEL_TABLE_H
+
+#include "derive/point.h"
+#include "model/batch.h"
+#include "model/outbox.h"
+#include "service/plant.h"
+
+struct bb_channel_slot {
+    uint64_t hash;
+    struct bb_span key; /* tenant 0 usage point 0 channel */
+    struct bb_channel_record record;
+    struct bb_channel channel; /* for derive */
+    uint16_t tenant_size, usage_point_size;
+    bool is_new;       /* not in the store yet */
+    bool changed;      /* its record must be written */
+    bool derive_again; /* what it is has changed: all its derived lanes must follow */
+};
+
+struct bb_channel_table {
+    struct bb_plant *plant;
+    struct bb_channel_slot *slots;
+    uint32_t count, capacity;
+    uint64_t *index; /* upper hash bits, slot + 1 */
+    uint32_t index_size;
+    struct bb_arena arena;
+    uint32_t next_number;
+};
+
+void bb_channel_table_init(struct bb_channel_table *table, struct bb_plant *plant);
+void bb_channel_table_release(struct bb_channel_table *table);
+size_t bb_channel_table_bytes(const struct bb_channel_table *table);
+
+/* The slot of a series' channel; from the store, or new. Returns the slot's number. */
+int bb_channel_table_find(struct bb_channel_table *table, struct bb_store_view *view,
+                          struct bb_span tenant, const struct bb_series *series,
+                          uint32_t *slot, struct bb_error *error) BB_MUST_USE;
+
+/* The source tells what the channel is, at (received, line): the least one ever told describes it.
+ */
+int bb_channel_table_tell(struct bb_channel_table *table, struct bb_store_view *view,
+                          uint32_t slot, const struct bb_series *series, int64_t received_ms,
+                          int64_t line, struct bb_error *error) BB_MUST_USE;
+
+/* Work out the slot's record anew from what was told and from master data: `newer` entries (of this
+ * commit, latest last) before the store's. Sets changed and derive_again where it differs. */
+struct bb_master_version {
+    int64_t received_ms;
+    struct bb_span packed; /* bb_master_encode */
+    struct bb_master master;
+};
+struct bb_master_list {
+    struct bb_master_version *items;
+    size_t count, capacity;
+};
+int bb_channel_table_resolve(struct bb_channel_table *table, struct bb_store_view *view,
+                             uint32_t slot, const struct bb_master_list *newer,
+                             struct bb_error *error) BB_MUST_USE;
+
+struct bb_span bb_channel_slot_tenant(const struct bb_channel_slot *slot);
+struct bb_span bb_channel_slot_usage_point(const struct bb_channel_slot *slot);
+struct bb_span bb_channel_slot_channel(const struct bb_channel_slot *slot);
+
+/* Fill a derive channel from a record: zone loaded, calendar and pipeline set. */
+int bb_channel_from_record(struct bb_plant *plant, const struct bb_channel_record *record,
+                           struct bb_channel *out, struct bb_error *error) BB_MUST_USE;
+
+/* tenant 0 usage point 0 channel, parts left out when empty; returns the key's size. */
+size_t bb_channel_key(struct bb_span tenant, struct bb_span usage_point, struct bb_span channel,
+                      char key[BB_NAME_KEY_MAX]);
+
+/* How a master entry is kept in a partition's store: recorded time, then the packed entry. */
+enum { BB_MASTER_VALUE_PREFIX = 8 };
+
+#endif

@@ -1,0 +1,296 @@
+/* What the files of the city share.
+ *
+ *   city.c           options, meters, the walk over (meter, quarter)
+ *   city_calendar.c  moments: a quarter hour with its local time, season and weather
+ *   city_shape.c     what a home uses: a pure function of (meter, moment)
+ *   city_plan.c      which meter gets which fault, where, and how large it is
+ *   city_fault.c     the table of fault kinds and what each does to a reading
+ *   city_write.c     NDJSON and CSV
+ *   city_nem12.c     NEM12
+ *   city_master.c    registry.yaml and truth.json
+ *
+ * Arithmetic is in integers throughout: energies in Wh, volumes in litres, shares in 1/1024.
+ */
+#ifndef BB_SERVICE_CITY_INTERNAL_H
+#define BB_SERVICE_CITY_INTERNAL_H
+
+#include "base/hash.h"
+#include "base/random.h"
+#include "model/calendar.h"
+#include "model/kind.h"
+#include "model/unit.h"
+#include "service/city.h"
+
+enum {
+    CITY_ONE = 1024, /* the share 1 */
+    CITY_QUARTER_MS = 15 * BB_MINUTE_MS,
+    CITY_QUARTERS = 96, /* of a day of 24 hours */
+    CITY_NAME_SIZE = 18,
+    CITY_REGISTERS = 2, /* of a meter, at most */
+    CITY_NEM12_OFFSET_H = 10
+};
+#define CITY_ZONE "Europe/Amsterdam"
+
+/* ---- meters --------------------------------------------------------------------------------- */
+
+/* Channels, in the order of bb_city_channels. */
+enum city_channel {
+    CITY_IMPORT = 0,      /* 15-minute intervals */
+    CITY_EXPORT,
+    CITY_IMPORT_REGISTER, /* daily */
+    CITY_SHOP_REGISTER,   /* the same with more dials */
+    CITY_WATER_M3,        /* hourly, at the meter's own minute */
+    CITY_WATER_L,
+    CITY_HEAT_ENERGY,     /* hourly */
+    CITY_HEAT_VOLUME,
+    CITY_NEM12_IMPORT,
+    CITY_NEM12_EXPORT,
+    CITY_CHANNELS
+};
+extern const struct bb_city_channel bb_city_channels[CITY_CHANNELS];
+
+/* When a channel is read. Readings of a channel are numbered by it: quarter, hour or day of the
+ * city, so that a reading has a number, a time and a true value without any history. */
+enum city_pace { CITY_QUARTERLY = 0, CITY_HOURLY, CITY_OWN_MINUTE, CITY_DAILY };
+
+enum city_type {
+    CITY_HOME = 0,
+    CITY_SOLAR_HOME,
+    CITY_SHOP,
+    CITY_WATER_HOME,
+    CITY_LITRE_HOME, /* a water meter that reports litres */
+    CITY_HEAT_HOME,
+    CITY_TYPES
+};
+
+enum { CITY_TYPE_CHANNELS = 3 };
+
+struct city_type_row {
+    enum bb_commodity commodity;
+    const char *prefix; /* of the name */
+    const char *device; /* prefix of its number */
+    uint8_t channel_count;
+    uint8_t channels[CITY_TYPE_CHANNELS];             /* enum city_channel, the main one first */
+    uint8_t register_channels[CITY_REGISTERS];        /* what meter->total counts for */
+    int64_t start_below[CITY_REGISTERS]; /* registers begin anywhere below it, in counts */
+};
+extern const struct city_type_row bb_city_types[CITY_TYPES];
+
+struct city_meter {
+    uint64_t key;      /* the root of all its noise */
+    int64_t start[CITY_REGISTERS]; /* registers at the beginning, in counts of their last digit */
+    int64_t total[CITY_REGISTERS]; /* Wh or litres since then, up to where the walk is */
+    uint32_t fault;    /* index + 1 in city->faults; 0: none */
+    uint16_t activity; /* Wh a quarter, or litres a day, or Wh an hour and kelvin */
+    uint16_t base;     /* Wh a quarter that never stop; heat: kelvin between flow and return */
+    uint16_t panels;   /* Wh a quarter under full sun */
+    uint16_t charger;  /* Wh a quarter of the car; 0: none */
+    uint16_t pump;     /* Wh a quarter and ten kelvin of the heat pump; 0: none */
+    uint16_t minute_s; /* own reading time: seconds after the hour */
+    int8_t drift_s;    /* what its clock gains a day, until it is set again */
+    uint8_t type;      /* enum city_type */
+    char name[CITY_NAME_SIZE];
+    uint8_t name_size;
+};
+
+/* ---- moments -------------------------------------------------------------------------------- */
+
+enum city_day { CITY_WORKDAY = 0, CITY_SATURDAY, CITY_SUNDAY, CITY_DAY_KINDS };
+
+/* Noise between random points of a fixed distance; the two points around a moment are kept. */
+struct city_lattice {
+    int64_t node;
+    int32_t left, right;
+};
+
+/* The quarter of an hour that ends at `end_ms`: step 0 ends where the city begins. */
+struct city_moment {
+    int64_t end_ms;
+    int64_t slot; /* the quarter's number since 1970: the argument of all noise */
+    int64_t day;  /* local day of its start, since 1970 */
+    int32_t step;
+    int32_t hour;       /* hours from the city's beginning to its end, rounded up */
+    uint16_t quarter;   /* 0 .. 95, local */
+    uint8_t day_kind;   /* enum city_day */
+    bool ends_hour, ends_day;
+    int32_t season;         /* share by which homes use more in the dark months */
+    int32_t temperature_dc; /* tenths of a degree outside */
+    int32_t sun;            /* share of what panels can give */
+    int32_t sun_unsteady;   /* by how much it differs from roof to roof */
+
+    struct bb_zone_stretch stretch; /* what follows is kept from moment to moment */
+    struct city_lattice front, cloud;
+    int32_t month_temperature_dc;
+    int32_t half_day_s, clear_sky, day_clearness, day_unsteady;
+};
+
+void bb_city_moment_set(const struct bb_city *city, struct city_moment *moment, int32_t step);
+void bb_city_moment_init(struct city_moment *moment);
+
+/* Dutch public holidays of a year, days since 1970, ascending; returns how many. */
+enum { CITY_HOLIDAYS_MAX = 12 };
+int bb_city_holidays(int year, int64_t days[CITY_HOLIDAYS_MAX]);
+enum city_day bb_city_day_kind(int64_t day);
+
+/* ---- shape ---------------------------------------------------------------------------------- */
+
+enum { CITY_PROFILES = 3 }; /* home, shop, water */
+
+struct city_shapes { /* by quarter, shares of the daily mean */
+    uint16_t share[CITY_PROFILES][CITY_DAY_KINDS][CITY_QUARTERS];
+};
+void bb_city_shapes_init(struct city_shapes *shapes);
+
+/* Draw a meter's character from its key. */
+void bb_city_character(struct city_meter *meter);
+
+/* What the two quantities of a meter are in a quarter (electricity: Wh drawn and fed back) or in
+ * the hour that ends with the moment (water: litres, 0; heat: Wh, litres). */
+struct city_use {
+    int64_t first, second;
+};
+struct city_use bb_city_use(const struct bb_city *city, const struct city_meter *meter,
+                            const struct city_moment *moment);
+
+/* Random bits of (key, purpose, when). */
+enum city_purpose {
+    CITY_FOR_CHARACTER = 1, CITY_FOR_WEEK, CITY_FOR_DAY, CITY_FOR_SLOW, CITY_FOR_QUARTER,
+    CITY_FOR_APPLIANCE, CITY_FOR_CAR, CITY_FOR_DRAW, CITY_FOR_FRONT, CITY_FOR_CLOUD, CITY_FOR_FAULT
+};
+static inline uint64_t bb_city_bits(uint64_t key, enum city_purpose purpose, int64_t when) {
+    return bb_hash_mix(key + (uint64_t)purpose * 0x9e3779b97f4a7c15ULL +
+                       (uint64_t)when * 0xd6e8feb86659fd93ULL);
+}
+
+/* ---- faults --------------------------------------------------------------------------------- */
+
+/* One per faulty meter; touches the readings numbered [first, last] of one channel. */
+struct city_fault {
+    uint32_t meter;
+    uint8_t kind;         /* row of bb_city_fault_rows */
+    uint8_t channel;      /* enum city_channel */
+    int8_t size_exponent;
+    uint8_t unit;         /* of size: enum bb_unit, or CITY_UNIT_SECONDS */
+    int32_t first, last;
+    int32_t resend_step;  /* when [first, last] are sent (again); 0: never */
+    int32_t sigma_centi;
+    int64_t amount;       /* what the kind's function makes of it */
+    int64_t size;
+    int64_t exchange_ms, closing; /* exchange: when, and where the old meter stood */
+};
+enum { CITY_UNIT_SECONDS = 255 };
+
+/* Channels that a kind of fault can befall, by pace. */
+enum city_befalls {
+    CITY_ON_QUARTERLY = 1 << CITY_QUARTERLY,
+    CITY_ON_HOURLY = 1 << CITY_HOURLY | 1 << CITY_OWN_MINUTE,
+    CITY_ON_DAILY = 1 << CITY_DAILY,
+    CITY_ON_REGISTERS = CITY_ON_HOURLY | CITY_ON_DAILY,
+    CITY_ON_WATER = 1 << 8,      /* and no other commodity */
+    CITY_NOT_SOLAR = 1 << 9,
+    CITY_NOT_HEAT = 1 << 10,
+    CITY_NEEDS_REGISTER = 1 << 11 /* beside the intervals */
+};
+
+/* The readings around a fault as they are without it. */
+struct city_survey {
+    int64_t before, at, after;  /* values (registers: in counts from 0) of first - 1, first, last */
+    int64_t sum, largest;       /* of the values (registers: advances) of [first, last] */
+    int64_t mean, deviation;    /* of values (advances) in the surroundings; deviation >= 1 */
+};
+
+struct city_draft { /* a fault being planned */
+    const struct bb_city *city;
+    struct city_meter *meter;
+    struct city_fault *fault;
+    struct city_survey survey;
+    struct bb_random *random;
+};
+
+enum city_verdict { CITY_SEND = 0, CITY_WITHHOLD };
+
+struct city_fault_row {
+    const char *name;
+    uint16_t befalls; /* enum city_befalls */
+    bool nem12;       /* can be told in NEM12 */
+    bool lasting;     /* applies to what follows `last`, too */
+    uint16_t min_length, max_length; /* readings */
+    /* Fill amount, size and what else the kind needs, from the survey. */
+    void (*plan)(struct city_draft *draft);
+    /* What is done to reading `number` from fault->first on. NULL: nothing. */
+    enum city_verdict (*apply)(const struct city_fault *fault, int32_t number,
+                               struct bb_city_reading *reading);
+    /* What is done to a reading when it is sent (again) at resend_step. NULL: as it was. */
+    void (*resend)(const struct city_fault *fault, struct bb_city_reading *reading);
+};
+extern const struct city_fault_row bb_city_fault_rows[];
+extern const size_t bb_city_fault_row_count;
+
+/* Choose the faulty meters and plan a fault for each. */
+int bb_city_plan(struct bb_city *city, struct bb_error *error) BB_MUST_USE;
+
+/* ---- readings by number ------------------------------------------------------------------- */
+
+enum city_pace bb_city_pace(enum city_channel channel);
+/* How a channel's numbers run, both ends included. */
+struct city_numbers {
+    int32_t first, last;
+};
+struct city_numbers bb_city_numbers(const struct bb_city *city, enum city_channel channel);
+/* The true time of a reading, and the step at which the walk comes by. */
+int64_t bb_city_time_of(const struct bb_city *city, const struct city_meter *meter,
+                        enum city_channel channel, int32_t number);
+int32_t bb_city_step_of(const struct bb_city *city, const struct city_meter *meter,
+                        enum city_channel channel, int32_t number);
+/* What was used between a channel's readings number - 1 and number: Wh or litres. */
+int64_t bb_city_used(const struct bb_city *city, const struct city_meter *meter,
+                     enum city_channel channel, int32_t number, struct city_moment *probe);
+/* Which of meter->total a register channel shows; -1: it is an interval channel. */
+int bb_city_register_of(const struct city_meter *meter, enum city_channel channel);
+/* Wh or litres in counts of a register's last digit, without its start; what is less is not shown. */
+int64_t bb_city_counts(enum city_channel channel, int64_t total);
+/* At which count a register begins again at 0. */
+int64_t bb_city_modulus(enum city_channel channel);
+
+/* ---- the walk ------------------------------------------------------------------------------- */
+
+enum { CITY_QUEUE = 1024, CITY_BURST_MAX = 256 }; /* readings; what one visit can add at most */
+
+struct bb_city {
+    struct bb_city_options options;
+    struct bb_zone *zone;
+    struct city_shapes shapes;
+    int64_t from_ms, to_ms;
+    int32_t steps; /* quarters */
+    struct city_meter *meters;
+    struct city_fault *faults;
+    uint32_t fault_count;
+
+    struct city_moment moment; /* where the walk is */
+    uint32_t at_meter;
+    bool ended;
+    struct city_moment probe; /* for telling again what was */
+    uint32_t queue_count, queue_next;
+    struct bb_city_reading queue[CITY_QUEUE];
+};
+
+static inline bool bb_city_is_nem12(const struct bb_city *city) {
+    return city->options.format == BB_CITY_NEM12;
+}
+
+/* The channels of a meter as the city's format has them. */
+struct city_channel_list {
+    const uint8_t *items;
+    uint8_t count;
+};
+struct city_channel_list bb_city_channels_of(const struct bb_city *city,
+                                             const struct city_meter *meter);
+
+/* bb_city_write for NEM12. */
+int bb_city_write_nem12(struct bb_city *city, const struct bb_city_sink *sink,
+                        struct bb_error *error) BB_MUST_USE;
+
+/* Decimal text without loss: "12.345", "-0.5"; returns its end. */
+char *bb_city_put_decimal(char *at, int64_t mantissa, int exponent);
+
+#endif

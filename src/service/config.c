@@ -1,0 +1,248 @@
+/* The table of configuration keys, their defaults and their page: see config.h. */
+#include "service/config.h"
+
+#include "base/size_text.h"
+#include "model/timestamp.h"
+#include "service/config_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FIELD(name) offsetof(struct bb_config, name)
+#define MIB(n)      ((int64_t)(n) << 20)
+#define GIB(n)      ((int64_t)(n) << 30)
+#define DAYS(n)     ((int64_t)(n)*BB_DAY_MS)
+
+#define KEY(dotted, kind, field, default_value, least, most, what)                                 \
+    {                                                                                              \
+        .name = dotted, .unit = BB_CONFIG_##kind, .offset = FIELD(field),                          \
+        .initial = default_value, .min = least, .max = most, .help = what                          \
+    }
+
+static const struct bb_config_key plain[] = {
+    KEY("log.partitions", COUNT, log_partitions, 8, 1, 1024,
+        "streams that are written and derived on their own; fixed when a plant is made"),
+    KEY("log.segment", BYTES, log_segment_bytes, MIB(256), MIB(1), GIB(16),
+        "size at which a new segment file is begun"),
+    KEY("log.retention", DURATION, log_retention_ms, DAYS(30), BB_HOUR_MS, DAYS(36500),
+        "how long processed segments are kept"),
+    KEY("derive.commit.freshness", DURATION, commit_freshness_ms, BB_SECOND_MS, 1, DAYS(1),
+        "a reading can be queried at most this long after it was durable"),
+    KEY("derive.commit.memory", BYTES, commit_memory_bytes, MIB(512), MIB(16), GIB(1024),
+        "what a worker may gather before it commits"),
+    KEY("store.takeover", DURATION, takeover_ms, 5 * BB_SECOND_MS, 100, BB_HOUR_MS,
+        "a stopped holder of the store's write lock is ended after this"),
+};
+enum { PLAIN_KEYS = sizeof plain / sizeof plain[0] };
+
+/* ---- the table ----------------------------------------------------------------------------------*/
+
+static void add_step(struct bb_config_keys *keys, const char *prefix,
+                     const struct bb_step_row *step, size_t offset) {
+    struct bb_config_key *key = &keys->items[keys->count++];
+
+    BB_ASSERT(keys->count + BB_PARAMETERS_MAX < BB_CONFIG_KEYS_MAX);
+    *key = (struct bb_config_key){.unit = BB_CONFIG_STEP,
+                                  .offset = offset,
+                                  .initial = 1,
+                                  .min = 0,
+                                  .max = 1,
+                                  .help = step->what,
+                                  .step = step};
+    snprintf(key->name, sizeof key->name, "%s.%s", prefix, step->name);
+    for (size_t i = 0; step->parameters[i].name; i++) {
+        const struct bb_parameter_row *row = &step->parameters[i];
+        struct bb_config_key *parameter = &keys->items[keys->count++];
+        *parameter = (struct bb_config_key){
+            .unit = row->unit == BB_PARAMETER_DURATION ? BB_CONFIG_DURATION : BB_CONFIG_COUNT,
+            .offset = offset + offsetof(struct bb_step, parameter) + i * sizeof(int64_t),
+            .initial = row->initial,
+            .min = row->min,
+            .max = row->max,
+            .help = row->what,
+            .step = step};
+        snprintf(parameter->name, sizeof parameter->name, "%s.%s.%s", prefix, step->name,
+                 row->name);
+    }
+}
+
+static void add_pipeline(struct bb_config_keys *keys, int commodity) {
+    size_t offset = FIELD(pipelines) + (size_t)commodity * sizeof(struct bb_pipeline);
+    char prefix[64];
+
+    snprintf(prefix, sizeof prefix, "pipelines.%s.checks", bb_commodity_name(commodity));
+    for (size_t i = 0; i < BB_CHECK_COUNT; i++)
+        if (bb_check_steps[i].name)
+            add_step(keys, prefix, &bb_check_steps[i],
+                     offset + offsetof(struct bb_pipeline, check) + i * sizeof(struct bb_step));
+    snprintf(prefix, sizeof prefix, "pipelines.%s.estimate", bb_commodity_name(commodity));
+    for (size_t i = 0; i < BB_METHOD_COUNT; i++)
+        if (bb_estimate_steps[i].name)
+            add_step(keys, prefix, &bb_estimate_steps[i],
+                     offset + offsetof(struct bb_pipeline, estimate) + i * sizeof(struct bb_step));
+}
+
+int bb_config_keys_make(struct bb_config_keys *keys, struct bb_error *error) {
+    keys->count = 0;
+    keys->items = calloc(BB_CONFIG_KEYS_MAX, sizeof *keys->items);
+    if (!keys->items)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the table of configuration keys");
+    for (size_t i = 0; i < PLAIN_KEYS; i++)
+        keys->items[keys->count++] = plain[i];
+    for (int commodity = 0; commodity < BB_COMMODITY_COUNT; commodity++)
+        add_pipeline(keys, commodity);
+    return 0;
+}
+
+void bb_config_keys_release(struct bb_config_keys *keys) {
+    free(keys->items);
+    *keys = (struct bb_config_keys){0};
+}
+
+const struct bb_config_key *bb_config_key_find(const struct bb_config_keys *keys,
+                                               const char *name) {
+    for (size_t i = 0; i < keys->count; i++)
+        if (strcmp(keys->items[i].name, name) == 0)
+            return &keys->items[i];
+    return NULL;
+}
+
+void bb_config_defaults(struct bb_config *config) {
+    memset(config, 0, sizeof *config);
+    for (size_t i = 0; i < PLAIN_KEYS; i++)
+        *bb_config_field(&plain[i], config) = plain[i].initial;
+    for (size_t i = 0; i < BB_COMMODITY_COUNT; i++)
+        bb_pipeline_defaults(&config->pipelines[i]);
+}
+
+/* ---- values -------------------------------------------------------------------------------------*/
+
+void bb_config_value_format(const struct bb_config_key *key, int64_t value, char *buffer) {
+    switch (key->unit) {
+    case BB_CONFIG_COUNT: snprintf(buffer, BB_CONFIG_TEXT_MAX, "%" PRId64, value); break;
+    case BB_CONFIG_BYTES: bb_size_format(value, buffer); break;
+    case BB_CONFIG_DURATION: bb_duration_format(value, buffer); break;
+    case BB_CONFIG_STEP: snprintf(buffer, BB_CONFIG_TEXT_MAX, "%s", value ? "on" : "off"); break;
+    }
+}
+
+static bool parse_count(struct bb_span text, int64_t *value) {
+    char digits[24], *end;
+
+    if (text.size == 0 || text.size >= sizeof digits)
+        return false;
+    memcpy(digits, text.data, text.size);
+    digits[text.size] = '\0';
+    *value = strtoll(digits, &end, 10);
+    return *end == '\0';
+}
+
+static bool parse_switch(struct bb_span text, int64_t *value) {
+    static const char *const words[][2] = {{"off", "on"}, {"false", "true"}, {"no", "yes"}};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        for (int is_on = 0; is_on < 2; is_on++)
+            if (bb_span_equal_nocase(text, bb_span_of(words[i][is_on]))) {
+                *value = is_on;
+                return true;
+            }
+    return false;
+}
+
+bool bb_config_value_set(const struct bb_config_key *key, struct bb_span text,
+                         struct bb_config *config) {
+    static bool (*const parsers[])(struct bb_span, int64_t *) = {
+        [BB_CONFIG_COUNT] = parse_count,
+        [BB_CONFIG_BYTES] = bb_size_parse,
+        [BB_CONFIG_DURATION] = bb_duration_parse,
+        [BB_CONFIG_STEP] = parse_switch,
+    };
+    int64_t value;
+
+    if (!parsers[key->unit](text, &value) || value < key->min || value > key->max)
+        return false;
+    if (key->unit == BB_CONFIG_STEP)
+        bb_config_step(key, config)->on = value != 0;
+    else
+        *bb_config_field(key, config) = value;
+    return true;
+}
+
+/* ---- the page -----------------------------------------------------------------------------------*/
+
+enum { COMMENT_COLUMN = 40 };
+
+/* Bytes of `name` up to and without its last dot-separated word; 0 when it has one word only. */
+static size_t parent_size(const char *name) {
+    const char *dot = strrchr(name, '.');
+    return dot ? (size_t)(dot - name) : 0;
+}
+
+/* Headings of the parents of `name` that the key before did not share. */
+static void print_parents(const char *before, const char *name, struct bb_buffer *out) {
+    size_t begin = 0, parents = parent_size(name);
+    int depth = 0;
+    bool shared = true;
+
+    while (begin < parents) {
+        size_t size = strcspn(name + begin, ".");
+        size_t until = begin + size;
+        shared = shared && strncmp(before, name, until) == 0 &&
+                 (before[until] == '.' || before[until] == '\0');
+        if (!shared && depth == 0 && *before)
+            bb_buffer_append_byte(out, '\n');
+        if (!shared)
+            bb_buffer_format(out, "%*s%.*s:\n", depth * 2, "", (int)size, name + begin);
+        begin = until + 1;
+        depth++;
+    }
+}
+
+static void print_key(const struct bb_config_key *key, int64_t value, struct bb_buffer *out) {
+    char text[BB_CONFIG_TEXT_MAX], least[BB_CONFIG_TEXT_MAX], most[BB_CONFIG_TEXT_MAX];
+    char line[BB_CONFIG_KEY_MAX + BB_CONFIG_TEXT_MAX];
+    int depth = 0;
+
+    for (const char *at = key->name; *at; at++)
+        depth += *at == '.';
+    const char *dot = strrchr(key->name, '.');
+    bb_config_value_format(key, value, text);
+    bool has_parameters = key->unit == BB_CONFIG_STEP && value && key->step->parameters[0].name;
+    snprintf(line, sizeof line, "%*s%s:%s%s", depth * 2, "", dot ? dot + 1 : key->name,
+             has_parameters ? "" : " ", has_parameters ? "" : text);
+    bb_buffer_format(out, "%-*s # %s", COMMENT_COLUMN, line, key->help);
+    if (key->unit == BB_CONFIG_STEP) {
+        bb_buffer_format(out, "; on or off\n");
+        return;
+    }
+    bb_config_value_format(key, key->min, least);
+    bb_config_value_format(key, key->max, most);
+    bb_buffer_format(out, "; %s to %s\n", least, most);
+}
+
+void bb_config_print(const struct bb_config *config, struct bb_buffer *out) {
+    struct bb_config copy = *config;
+    struct bb_config_keys keys;
+    struct bb_error error;
+    const char *before = "";
+    bool step_is_on = true;
+
+    if (bb_config_keys_make(&keys, &error) < 0) {
+        out->overflow = true;
+        return;
+    }
+    bb_buffer_format(out, "# busbar.yaml: every key; what is left out keeps its default.\n");
+    for (size_t i = 0; i < keys.count; i++) {
+        const struct bb_config_key *key = &keys.items[i];
+        bool is_step = key->unit == BB_CONFIG_STEP;
+        if (is_step)
+            step_is_on = bb_config_step(key, &copy)->on;
+        if (key->step && !is_step && !step_is_on)
+            continue;
+        print_parents(before, key->name, out);
+        print_key(key, is_step ? step_is_on : *bb_config_field(key, &copy), out);
+        before = key->name;
+    }
+    bb_config_keys_release(&keys);
+}

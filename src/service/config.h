@@ -1,0 +1,28 @@
+/* The configuration of a plant: one table drives parsing, validation, defaults and the page that
+ * `busbar check --defaults` prints. Every key has a default; an unknown key is an error with its
+ * line and the nearest known key.
+ */
+#ifndef BB_SERVICE_CONFIG_H
+#define BB_SERVICE_CONFIG_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "derive/pipeline.h"
+
+struct bb_config {
+    int64_t log_partitions;
+    int64_t log_segment_bytes;
+    int64_t log_retention_ms;
+    int64_t commit_freshness_ms; /* a reading is visible at most this long after it was durable */
+    int64_t commit_memory_bytes; /* what the worker may gather before it commits */
+    int64_t takeover_ms;
+    struct bb_pipeline pipelines[BB_COMMODITY_COUNT]; /* checks and estimators per commodity */
+};
+
+void bb_config_defaults(struct bb_config *config);
+/* Defaults, then the file's keys over them. */
+int bb_config_load(const char *path, struct bb_config *config, struct bb_error *error) BB_MUST_USE;
+/* The whole configuration as YAML with a comment per key. */
+void bb_config_print(const struct bb_config *config, struct bb_buffer *out);
+
+#endif

@@ -1,0 +1,452 @@
+/* Landing: see land.h. */
+#include "service/land.h"
+
+#include "codec/container.h"
+#include "codec/map.h"
+#include "model/unit.h"
+#include "service/ledger.h"
+#include "service/router.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SERIES_LIMIT_BYTES = 1 << 30, HASH_READ_BYTES = 1 << 20, WATCH_EVERY_BATCHES = 4 };
+
+/* Is this error about the input, so that the plant itself is well? */
+static bool about_input(const struct bb_error *error) {
+    return error->code >= 1000 && error->code < 3000;
+}
+
+static void note_error(struct bb_land_report *report, const struct bb_error *error) {
+    if (report->error_count < BB_LAND_ERRORS_KEPT)
+        report->errors[report->error_count++] = *error;
+}
+
+/* ---- what a file is known by */
+
+/* Another way of reading the same bytes is another file. */
+static uint64_t reading_hash(const struct bb_land_options *o) {
+    struct bb_buffer b;
+
+    bb_buffer_init(&b, 64 << 10);
+    bb_buffer_append_span(&b, o->tenant);
+    bb_buffer_format(&b, "|%s|%s|%d|%u|%d|", o->format ? o->format->name : "auto",
+                     o->map_path ? o->map_path : "", o->kind, o->interval_s, o->partial);
+    bb_buffer_append_span(&b, o->zone);
+    uint64_t hash = bb_hash(bb_buffer_span(&b));
+    bb_buffer_release(&b);
+    return hash;
+}
+
+/* The standard input passes through here, so that its content is known at its end. */
+struct hashed_input {
+    int fd;
+    XXH3_state_t *state;
+    bool ended;
+};
+
+static struct bb_content_hash digest(const XXH3_state_t *state) {
+    XXH128_hash_t h = XXH3_128bits_digest(state);
+    return (struct bb_content_hash){h.low64, h.high64};
+}
+
+static int read_hashed(void *context, void *data, size_t capacity, size_t *got,
+                       struct bb_error *error) {
+    struct hashed_input *in = context;
+    ssize_t n;
+
+    do
+        n = read(in->fd, data, capacity);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "cannot read the input");
+    *got = (size_t)n;
+    in->ended = n == 0;
+    if (n > 0)
+        XXH3_128bits_update(in->state, data, (size_t)n);
+    return 0;
+}
+
+/* Hash what is left, in whole: a decoder may stop before the last byte. */
+static int hash_rest(struct hashed_input *in, struct bb_error *error) {
+    char *buffer = malloc(HASH_READ_BYTES);
+    size_t got;
+    int result = buffer ? 0 : BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read the input");
+
+    while (!result && !in->ended)
+        result = read_hashed(in, buffer, HASH_READ_BYTES, &got, error);
+    free(buffer);
+    return result;
+}
+
+static int open_for_hash(const char *path, struct hashed_input *in, struct bb_error *error) {
+    struct stat status;
+
+    in->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (in->fd < 0)
+        return BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "cannot open %s", path);
+    if (fstat(in->fd, &status) < 0 || !S_ISREG(status.st_mode)) {
+        close(in->fd);
+        return BB_FAIL(error, BB_E_INPUT_UNREADABLE, "%s is not a regular file", path);
+    }
+    return 0;
+}
+
+static int hash_file(const char *path, XXH3_state_t *state, struct bb_error *error) {
+    struct hashed_input in = {.state = state};
+    int result = open_for_hash(path, &in, error);
+
+    if (result)
+        return result;
+    result = hash_rest(&in, error);
+    close(in.fd);
+    return result;
+}
+
+/* ---- one stream: detect its format, decode it */
+
+/* The first bytes are looked at, then read again by the decoder. */
+struct replay {
+    struct bb_input rest;
+    char *head;
+    size_t size, at;
+    bool ended;
+};
+
+static int read_replay(void *context, void *data, size_t capacity, size_t *got,
+                       struct bb_error *error) {
+    struct replay *r = context;
+
+    if (r->at < r->size) {
+        *got = r->size - r->at < capacity ? r->size - r->at : capacity;
+        memcpy(data, r->head + r->at, *got);
+        r->at += *got;
+        return 0;
+    }
+    if (r->ended) {
+        *got = 0;
+        return 0;
+    }
+    return r->rest.read(r->rest.context, data, capacity, got, error);
+}
+
+static int fill_head(struct replay *r, struct bb_error *error) {
+    while (r->size < BB_SNIFF_BYTES && !r->ended) {
+        size_t got;
+        int result = r->rest.read(r->rest.context, r->head + r->size, BB_SNIFF_BYTES - r->size,
+                                  &got, error);
+        if (result)
+            return result;
+        r->size += got;
+        r->ended = got == 0;
+    }
+    return 0;
+}
+
+/* Kind, interval and zone that master data or earlier readings know of a channel. */
+struct resolver {
+    struct bb_plant *plant;
+    struct bb_span tenant;
+    struct bb_arena arena;
+    struct bb_series *series;
+};
+
+static int resolve_by_channel(void *context, const struct bb_registry_channel *row) {
+    struct bb_series *s = ((struct resolver *)context)->series;
+
+    if (!bb_span_equal(row->channel, s->channel))
+        return 0;
+    if (s->kind == BB_KIND_UNKNOWN)
+        s->kind = row->kind;
+    if (s->interval_s == 0)
+        s->interval_s = row->interval_s;
+    if (s->commodity == BB_COMMODITY_UNKNOWN)
+        s->commodity = row->commodity;
+    return 1;
+}
+
+static void resolve_by_master(const struct bb_master_usage_point *up, struct bb_series *s) {
+    if (s->commodity == BB_COMMODITY_UNKNOWN)
+        s->commodity = up->commodity;
+    for (uint32_t i = 0; i < up->channel_count; i++) {
+        const struct bb_master_channel *c = &up->channels[i];
+        if (!bb_span_equal(c->name, s->channel) && !bb_span_equal(c->alias, s->channel))
+            continue;
+        if (s->kind == BB_KIND_UNKNOWN)
+            s->kind = c->kind;
+        if (s->interval_s == 0)
+            s->interval_s = c->interval_s;
+        if (s->unit == BB_UNIT_NONE && c->unit >= 0)
+            s->unit = (uint8_t)c->unit;
+        if (s->commodity == BB_COMMODITY_UNKNOWN)
+            s->commodity = c->commodity;
+    }
+}
+
+static void resolve(void *context, struct bb_series *series) {
+    struct resolver *r = context;
+    struct bb_registry *registry = r->plant->registry;
+    struct bb_master_usage_point up;
+    struct bb_error ignored; /* an unanswered question is asked of the person instead */
+
+    bb_arena_reset(&r->arena);
+    r->series = series;
+    if (registry->ops->usage_point_get(registry, r->tenant, series->usage_point, &r->arena, &up,
+                                       &ignored) == 0)
+        resolve_by_master(&up, series);
+    if (series->kind == BB_KIND_UNKNOWN ||
+        (series->kind == BB_KIND_INTERVAL && series->interval_s == 0))
+        (void)registry->ops->channel_list(registry, r->tenant, series->usage_point,
+                                          resolve_by_channel, r, &ignored);
+}
+
+/* One member of a container. `received_ms` bounds its times. */
+static int decode_stream(struct bb_plant *plant, struct bb_input stream, const char *name,
+                         const struct bb_land_options *o, int64_t received_ms,
+                         const struct bb_decode_sink *sink, struct bb_series_table *table,
+                         const struct bb_format_row **format, struct bb_error *error) {
+    struct replay replay = {.rest = stream, .head = malloc(BB_SNIFF_BYTES)};
+    struct resolver resolver = {.plant = plant, .tenant = o->tenant};
+    struct bb_decode_options options = {.map = o->map,
+                                        .source = name,
+                                        .kind = o->kind,
+                                        .interval_s = o->interval_s,
+                                        .received_ms = received_ms,
+                                        .zones = plant ? plant->zones : NULL};
+    int result = replay.head ? fill_head(&replay, error)
+                             : BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read the input");
+
+    bb_arena_init(&resolver.arena, 16 << 10, 16 << 20);
+    if (plant) {
+        options.resolve = resolve;
+        options.resolve_context = &resolver;
+    }
+    if (!result && o->zone.size > 0)
+        result = bb_zone_set_get(options.zones, o->zone, &options.zone, error);
+    *format = o->format ? o->format : o->map ? bb_map_format(o->map) : NULL;
+    const struct bb_format_row *detected = NULL;
+    if (!result) /* even a named format must not be empty or in another encoding */
+        result = bb_format_detect((struct bb_span){replay.head, replay.size}, replay.ended,
+                                  &detected, error);
+    if (result == -BB_E_FORMAT_UNKNOWN && *format)
+        result = 0;
+    if (!*format)
+        *format = detected;
+    if (!result)
+        result = (*format)->decode((struct bb_input){read_replay, &replay}, &options, table, sink,
+                                   error);
+    bb_arena_release(&resolver.arena);
+    free(replay.head);
+    return result;
+}
+
+/* ---- landing a file */
+
+struct landing {
+    struct bb_plant *plant;
+    const struct bb_land_options *options;
+    struct bb_land_report *report;
+    struct bb_router router;
+    struct bb_container *container;
+    const char *member;
+    uint64_t rejected;
+    uint32_t batches;
+};
+
+static int take_batch(void *context, struct bb_batch *batch, struct bb_error *error) {
+    struct landing *l = context;
+    int result = bb_router_add(&l->router, batch, error);
+
+    if (l->batches++ % WATCH_EVERY_BATCHES == 0)
+        bb_progress_tell(l->options->watch,
+                         &(struct bb_progress){.phase = BB_PHASE_READ,
+                                               .subject = l->member,
+                                               .done = bb_container_consumed(l->container),
+                                               .total = bb_container_size(l->container),
+                                               .readings = l->router.readings,
+                                               .rejected = l->rejected});
+    return result;
+}
+
+static int take_reject(void *context, const struct bb_error *reason, struct bb_error *error) {
+    struct landing *l = context;
+    struct bb_error located = *reason;
+
+    (void)error;
+    bb_error_locate(&located, l->member, reason->line);
+    note_error(l->report, &located);
+    l->rejected++;
+    return 0;
+}
+
+static int land_members(struct landing *l, struct bb_series_table *table,
+                        struct bb_error *error) {
+    const struct bb_decode_sink sink = {take_batch, take_reject, l};
+    const struct bb_format_row *format;
+    struct bb_input stream;
+    int result = 0;
+
+    while (!result) {
+        result = bb_container_next(l->container, &stream, &l->member, error);
+        if (result == BB_CONTAINER_END)
+            return bb_router_flush(&l->router, error);
+        if (!result)
+            result = bb_router_source(&l->router, bb_span_of(l->member), error);
+        if (!result)
+            result = decode_stream(l->plant, stream, l->member, l->options,
+                                   l->router.file->received_ms, &sink, table, &format, error);
+        if (result < 0)
+            bb_error_locate(error, l->member, 0);
+    }
+    return result;
+}
+
+/* Refuse the file: nothing of it counts. */
+static int refuse(struct bb_ledger *ledger, struct bb_ledger_file *file,
+                  struct bb_land_report *report, const struct bb_error *reason,
+                  struct bb_error *error) {
+    if (reason) {
+        note_error(report, reason);
+        report->rejected++;
+    }
+    int result = bb_ledger_abandon(ledger, file, error);
+    return result ? result : BB_LAND_REFUSED;
+}
+
+/* Everything was read: decide. `hash` is the content's, known by now for the standard input too. */
+static int finish(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_file *file,
+                  struct bb_content_hash hash, struct bb_error *error) {
+    const struct bb_ledger_file *before = bb_ledger_find(ledger, hash);
+
+    l->report->rejected += l->rejected;
+    if (l->rejected > 0 && !l->options->partial)
+        return refuse(ledger, file, l->report, NULL, error);
+    if (before && before != file && before->state != BB_FILE_BEGUN && !l->options->again) {
+        l->report->files_skipped++;
+        return bb_ledger_abandon(ledger, file, error);
+    }
+    file->hash = hash;
+    file->readings = l->router.readings;
+    int result = bb_ledger_decide(ledger, file, error);
+    if (result)
+        return result;
+    l->report->files++;
+    l->report->readings += file->readings;
+    l->report->bytes += bb_container_consumed(l->container);
+    return l->rejected ? BB_LAND_REFUSED : BB_LAND_DONE;
+}
+
+static int land_opened(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_file *file,
+                       struct hashed_input *stdin_hash, struct bb_error *error) {
+    struct bb_series_table table;
+
+    bb_series_table_init(&table, SERIES_LIMIT_BYTES);
+    int result = bb_router_init(&l->router, l->plant->log, file, l->options->tenant, &table, error);
+    if (!result) {
+        result = land_members(l, &table, error);
+        if (!result && stdin_hash)
+            result = hash_rest(stdin_hash, error);
+        if (result < 0 && (about_input(error) || error->code == BB_E_NO_PERMISSION)) {
+            struct bb_error reason = *error;
+            l->report->rejected += l->rejected;
+            result = refuse(ledger, file, l->report, &reason, error);
+        } else if (!result) {
+            result = finish(l, ledger, file, stdin_hash ? digest(stdin_hash->state) : file->hash,
+                            error);
+        }
+        bb_router_release(&l->router);
+    }
+    bb_series_table_release(&table);
+    return result;
+}
+
+/* Open what holds the readings; a failure to is the input's, and refuses just this file. */
+static int open_input(const char *path, struct hashed_input *in, struct bb_container **out,
+                      struct bb_content_hash *hash, struct bb_error *error) {
+    if (strcmp(path, "-") == 0) {
+        in->fd = STDIN_FILENO;
+        return bb_container_open_input((struct bb_input){read_hashed, in}, 0, "stdin", out, error);
+    }
+    int result = hash_file(path, in->state, error);
+    if (result)
+        return result;
+    *hash = digest(in->state);
+    return bb_container_open(path, out, error);
+}
+
+static int land_file(struct bb_plant *plant, struct bb_ledger *ledger, const char *path,
+                     const struct bb_land_options *o, struct hashed_input *in,
+                     struct bb_land_report *report, struct bb_error *error) {
+    struct landing l = {.plant = plant, .options = o, .report = report};
+    bool from_stdin = strcmp(path, "-") == 0;
+    struct bb_content_hash hash = {0};
+    struct bb_ledger_file *file = NULL;
+
+    int result = open_input(path, in, &l.container, &hash, error);
+    if (result) {
+        bb_error_locate(error, path, 0);
+        note_error(report, error);
+        report->rejected++;
+        return BB_LAND_REFUSED;
+    }
+    if (!from_stdin && !o->again)
+        file = bb_ledger_find(ledger, hash);
+    if (file && file->state != BB_FILE_BEGUN) {
+        report->files_skipped++;
+        bb_container_close(l.container);
+        return BB_LAND_DONE;
+    }
+    if (!file)
+        result = bb_ledger_begin(ledger, hash, bb_span_of(path), bb_clock_now_ms(o->clock), &file,
+                                 error);
+    if (!result)
+        result = land_opened(&l, ledger, file, from_stdin ? in : NULL, error);
+    bb_container_close(l.container);
+    return result;
+}
+
+int bb_land_file(struct bb_plant *plant, const char *path, const struct bb_land_options *options,
+                 struct bb_land_report *report, struct bb_error *error) {
+    struct bb_ledger ledger;
+    struct hashed_input in = {.state = XXH3_createState()};
+
+    if (!in.state)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to hash a file");
+    XXH3_128bits_reset_withSeed(in.state, reading_hash(options));
+    int result = bb_ledger_open(&ledger, plant->log, error);
+    if (!result) {
+        result = land_file(plant, &ledger, path, options, &in, report, error);
+        bb_ledger_close(&ledger);
+    }
+    XXH3_freeState(in.state);
+    return result;
+}
+
+int bb_land_decode(struct bb_plant *plant, const char *path, const struct bb_land_options *options,
+                   const struct bb_decode_sink *sink, struct bb_series_table *table,
+                   const struct bb_format_row **format, struct bb_error *error) {
+    struct bb_container *container;
+    struct bb_input stream;
+    const char *name;
+    int result = bb_container_open(path, &container, error);
+
+    if (result) {
+        bb_error_locate(error, path, 0);
+        return result;
+    }
+    for (;;) {
+        result = bb_container_next(container, &stream, &name, error);
+        if (!result)
+            result = decode_stream(plant, stream, name, options,
+                                   bb_clock_now_ms(options->clock), sink, table, format, error);
+        if (result < 0)
+            bb_error_locate(error, name, 0);
+        if (result)
+            break;
+    }
+    bb_container_close(container);
+    return result == BB_CONTAINER_END ? 0 : result;
+}

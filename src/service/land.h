@@ -1,0 +1,57 @@
+/* Landing: from a file (or standard input) to durable records in the log.
+ *
+ * A file is decoded once, front to back, and its frames are appended as they come, invisible. When
+ * all of it was read (and, unless `partial`, nothing was wrong) its commit is decided in the log's
+ * control partition and marked in every data partition; only then do its readings count. A file
+ * that fails leaves nothing that counts. A file that was landed before (same content, same way of
+ * reading it) is passed over; one that was interrupted goes on behind its last durable frame.
+ */
+#ifndef BB_SERVICE_LAND_H
+#define BB_SERVICE_LAND_H
+
+#include "base/clock.h"
+#include "codec/codec.h"
+#include "service/plant.h"
+#include "service/progress.h"
+
+enum { BB_LAND_ERRORS_KEPT = 100 };
+
+struct bb_land_options {
+    struct bb_span tenant;
+    const struct bb_format_row *format; /* NULL: detect */
+    const struct bb_map *map;           /* NULL: none */
+    const char *map_path;               /* names the map in the file's identity; may be NULL */
+    struct bb_span zone;                /* of times without offset; empty: none */
+    int kind;                           /* BB_KIND_UNKNOWN: not said */
+    uint32_t interval_s;                /* 0: not said */
+    bool partial;
+    bool again; /* take a file although it was landed before */
+    struct bb_clock clock;
+    const struct bb_progress_watch *watch;
+};
+
+struct bb_land_report {
+    uint64_t files, files_skipped; /* skipped: landed before */
+    uint64_t readings;             /* that now count */
+    uint64_t rejected;             /* lines, objects or records that could not be used */
+    uint64_t bytes;
+    struct bb_error errors[BB_LAND_ERRORS_KEPT]; /* the first ones */
+    uint32_t error_count;
+};
+
+enum bb_land_outcome {
+    BB_LAND_DONE = 0,
+    BB_LAND_REFUSED = 1 /* something was refused; report->errors says what */
+};
+
+/* Land one file; "-" is the standard input. Adds to *report. Negative: the plant failed. */
+int bb_land_file(struct bb_plant *plant, const char *path, const struct bb_land_options *options,
+                 struct bb_land_report *report, struct bb_error *error) BB_MUST_USE;
+
+/* Decode without storing, for `try`: hands on batches and rejects; the detected format is told. */
+int bb_land_decode(struct bb_plant *plant_or_null, const char *path,
+                   const struct bb_land_options *options, const struct bb_decode_sink *sink,
+                   struct bb_series_table *table, const struct bb_format_row **format,
+                   struct bb_error *error) BB_MUST_USE;
+
+#endif

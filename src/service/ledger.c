@@ -1,0 +1,257 @@
+/* The ledger of files: see ledger.h. Called on the appender's thread. */
+#include "service/ledger.h"
+
+#include "base/varint.h"
+#include "model/attribute_pack.h"
+#include "service/feed.h"
+
+#include <stdlib.h>
+
+enum { LEDGER_VERSION = 1, LEDGER_LIMIT_BYTES = 1 << 30, RECORD_LIMIT_BYTES = 1 << 20 };
+
+static void encode(const struct bb_ledger_file *file, uint32_t partitions, struct bb_buffer *out) {
+    bb_buffer_append_byte(out, LEDGER_VERSION);
+    bb_buffer_append(out, &file->hash, sizeof file->hash);
+    bb_put_text(out, file->name);
+    bb_put_varint(out, file->readings);
+    bb_put_varint(out, partitions);
+    for (uint32_t p = 0; p < partitions; p++) {
+        bb_put_varint(out, file->parts[p].first_offset);
+        bb_put_varint(out, file->parts[p].frames);
+        bb_put_varint(out, file->parts[p].readings);
+    }
+}
+
+static int append(struct bb_ledger *ledger, const struct bb_ledger_file *file, uint8_t kind,
+                  struct bb_error *error) {
+    struct bb_log *log = ledger->log;
+    struct bb_buffer body;
+
+    bb_buffer_init(&body, RECORD_LIMIT_BYTES);
+    encode(file, log->partitions, &body);
+    struct bb_log_record record = {.kind = kind,
+                                   .file_id = file->file_id,
+                                   .received_ms = file->received_ms,
+                                   .body = bb_buffer_span(&body)};
+    int result = body.overflow
+                     ? BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a ledger entry")
+                     : log->ops->append(log, log->partitions, &record, error);
+    bb_buffer_release(&body);
+    return result;
+}
+
+static struct bb_ledger_file *add(struct bb_ledger *ledger, struct bb_error *error) {
+    if (ledger->count == ledger->capacity) {
+        size_t capacity = ledger->capacity ? ledger->capacity * 2 : 64;
+        struct bb_ledger_file **files = realloc(ledger->files, capacity * sizeof *files);
+        if (files) {
+            ledger->files = files;
+            ledger->capacity = capacity;
+        }
+    }
+    struct bb_ledger_file *file = bb_arena_take_array(&ledger->arena, 1, sizeof *file);
+    if (file)
+        file->parts = bb_arena_take_array(&ledger->arena, ledger->log->partitions,
+                                          sizeof file->parts[0]);
+    if (!file || !file->parts || ledger->count == ledger->capacity) {
+        (void)BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the ledger of files");
+        return NULL;
+    }
+    return ledger->files[ledger->count++] = file;
+}
+
+static struct bb_ledger_file *find_id(const struct bb_ledger *ledger, uint64_t file_id) {
+    for (size_t i = ledger->count; i-- > 0;)
+        if (ledger->files[i]->file_id == file_id)
+            return ledger->files[i];
+    return NULL;
+}
+
+static int decode(struct bb_ledger *ledger, const struct bb_log_record *record,
+                  struct bb_ledger_file *file, struct bb_error *error) {
+    struct bb_cursor in = bb_cursor_over(record->body);
+    uint8_t version = bb_cursor_byte(&in);
+    struct bb_span hash = bb_cursor_bytes(&in, sizeof file->hash);
+    struct bb_span name = bb_cursor_text(&in);
+
+    file->readings = bb_cursor_varint(&in);
+    uint64_t partitions = bb_cursor_varint(&in);
+    if (in.failed || version != LEDGER_VERSION || partitions != ledger->log->partitions)
+        return BB_FAIL(error, BB_E_LOG_CORRUPT, "an entry of the ledger of files is damaged");
+    memcpy(&file->hash, hash.data, sizeof file->hash);
+    for (uint64_t p = 0; p < partitions; p++) {
+        file->parts[p].first_offset = bb_cursor_varint(&in);
+        file->parts[p].frames = bb_cursor_varint(&in);
+        file->parts[p].readings = bb_cursor_varint(&in);
+    }
+    if (file->name.data == NULL)
+        file->name = bb_arena_copy(&ledger->arena, name);
+    if (in.failed || file->name.data == NULL)
+        return BB_FAIL(error, BB_E_LOG_CORRUPT, "an entry of the ledger of files is damaged");
+    file->file_id = record->file_id;
+    file->received_ms = record->received_ms;
+    if (file->received_ms > ledger->last_received_ms)
+        ledger->last_received_ms = file->received_ms;
+    return 0;
+}
+
+static int apply(struct bb_ledger *ledger, const struct bb_log_record *record,
+                 struct bb_error *error) {
+    static const struct {
+        uint8_t kind;
+        int state;
+    } states[] = {{BB_RECORD_FILE_BEGIN, BB_FILE_BEGUN},
+                  {BB_RECORD_FILE_DECIDED, BB_FILE_DECIDED},
+                  {BB_RECORD_FILE_DONE, BB_FILE_DONE},
+                  {BB_RECORD_FILE_ABANDONED, BB_FILE_ABANDONED}};
+
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        if (states[i].kind != record->kind)
+            continue;
+        struct bb_ledger_file *file = find_id(ledger, record->file_id);
+        if (!file)
+            file = add(ledger, error);
+        if (!file)
+            return -BB_E_NO_MEMORY;
+        file->state = states[i].state;
+        return decode(ledger, record, file, error);
+    }
+    return 0;
+}
+
+static int read_all(struct bb_ledger *ledger, struct bb_error *error) {
+    struct bb_log *log = ledger->log;
+    struct bb_log_reader *reader;
+    struct bb_log_record record;
+    struct bb_log_end end;
+    int result = log->ops->end(log, log->partitions, &end, error);
+
+    if (!result)
+        result = log->ops->reader_open(log, log->partitions, &reader, error);
+    if (result)
+        return result;
+    for (uint64_t offset = end.first_offset; result == 0;) {
+        result = log->ops->read(reader, offset, &record, error);
+        if (result == BB_LOG_RECORD) {
+            offset = record.next_offset;
+            result = apply(ledger, &record, error);
+        }
+    }
+    log->ops->reader_close(reader);
+    return result < 0 ? result : 0;
+}
+
+/* Mark every partition that holds frames of the file, then note that it is done. A mark may be
+ * written twice after a crash; merging the same readings twice changes nothing. */
+static int mark(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb_error *error) {
+    struct bb_log *log = ledger->log;
+    struct bb_buffer body;
+    int result = 0;
+
+    bb_buffer_init(&body, RECORD_LIMIT_BYTES);
+    for (uint32_t p = 0; !result && p < log->partitions; p++) {
+        const struct bb_ledger_part *part = &file->parts[p];
+        if (part->frames == 0)
+            continue;
+        bb_buffer_clear(&body);
+        bb_file_commit_encode(
+            &(struct bb_file_commit){part->first_offset, part->frames, part->readings}, &body);
+        struct bb_log_record record = {.kind = BB_RECORD_FILE_COMMIT,
+                                       .readings = (uint32_t)(part->readings > UINT32_MAX
+                                                                  ? UINT32_MAX
+                                                                  : part->readings),
+                                       .file_id = file->file_id,
+                                       .received_ms = file->received_ms,
+                                       .body = bb_buffer_span(&body)};
+        result = log->ops->append(log, p, &record, error);
+    }
+    bb_buffer_release(&body);
+    if (!result)
+        result = log->ops->sync(log, error);
+    if (!result)
+        result = append(ledger, file, BB_RECORD_FILE_DONE, error);
+    if (!result)
+        result = log->ops->sync(log, error);
+    if (!result)
+        file->state = BB_FILE_DONE;
+    return result;
+}
+
+int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error) {
+    *ledger = (struct bb_ledger){.log = log};
+    bb_arena_init(&ledger->arena, 64 << 10, LEDGER_LIMIT_BYTES);
+    int result = read_all(ledger, error);
+    for (size_t i = 0; !result && i < ledger->count; i++)
+        if (ledger->files[i]->state == BB_FILE_DECIDED)
+            result = mark(ledger, ledger->files[i], error);
+    if (result)
+        bb_ledger_close(ledger);
+    return result;
+}
+
+void bb_ledger_close(struct bb_ledger *ledger) {
+    if (!ledger)
+        return;
+    free(ledger->files);
+    bb_arena_release(&ledger->arena);
+    *ledger = (struct bb_ledger){0};
+}
+
+struct bb_ledger_file *bb_ledger_find(const struct bb_ledger *ledger,
+                                      struct bb_content_hash hash) {
+    for (size_t i = ledger->count; i-- > 0;) {
+        struct bb_ledger_file *file = ledger->files[i];
+        if (file->state != BB_FILE_ABANDONED && file->hash.low == hash.low &&
+            file->hash.high == hash.high)
+            return file;
+    }
+    return NULL;
+}
+
+int bb_ledger_begin(struct bb_ledger *ledger, struct bb_content_hash hash, struct bb_span name,
+                    int64_t now_ms, struct bb_ledger_file **out, struct bb_error *error) {
+    struct bb_ledger_file *file = add(ledger, error);
+
+    if (!file)
+        return -BB_E_NO_MEMORY;
+    file->hash = hash;
+    file->received_ms =
+        now_ms > ledger->last_received_ms ? now_ms : ledger->last_received_ms + 1;
+    ledger->last_received_ms = file->received_ms;
+    file->file_id = bb_hash_mix(hash.low ^ (uint64_t)file->received_ms) | 1;
+    file->name = bb_arena_copy(&ledger->arena, name);
+    file->state = BB_FILE_BEGUN;
+    if (!file->name.data)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the ledger of files");
+    for (uint32_t p = 0; p < ledger->log->partitions; p++) {
+        struct bb_log_end end;
+        int result = ledger->log->ops->end(ledger->log, p, &end, error);
+        if (result)
+            return result;
+        file->parts[p].first_offset = end.offset;
+    }
+    *out = file;
+    return append(ledger, file, BB_RECORD_FILE_BEGIN, error);
+}
+
+int bb_ledger_decide(struct bb_ledger *ledger, struct bb_ledger_file *file,
+                     struct bb_error *error) {
+    struct bb_log *log = ledger->log;
+    int result = log->ops->sync(log, error);
+
+    if (!result)
+        result = append(ledger, file, BB_RECORD_FILE_DECIDED, error);
+    if (!result)
+        result = log->ops->sync(log, error);
+    if (result)
+        return result;
+    file->state = BB_FILE_DECIDED;
+    return mark(ledger, file, error);
+}
+
+int bb_ledger_abandon(struct bb_ledger *ledger, struct bb_ledger_file *file,
+                      struct bb_error *error) {
+    file->state = BB_FILE_ABANDONED;
+    int result = append(ledger, file, BB_RECORD_FILE_ABANDONED, error);
+    return result ? result : ledger->log->ops->sync(ledger->log, error);
+}

@@ -1,0 +1,108 @@
+/* A plant: see plant.h. Opens in the order log, store, registry; closes backwards. */
+#include "service/plant.h"
+
+#include "adapter/embedded.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int make_directory(const char *path, struct bb_error *error) {
+    char partial[sizeof((struct bb_plant *)0)->directory];
+    size_t size = strlen(path);
+
+    memcpy(partial, path, size + 1);
+    for (size_t i = 1; i <= size; i++) {
+        if (partial[i] != '/' && partial[i] != '\0')
+            continue;
+        char kept = partial[i];
+        partial[i] = '\0';
+        if (mkdir(partial, 0777) < 0 && errno != EEXIST)
+            return BB_FAIL_ERRNO(error, BB_E_STORE_IO, errno, "cannot make the folder %s", partial);
+        partial[i] = kept;
+    }
+    return 0;
+}
+
+static int load_config(struct bb_plant *plant, const char *config_path, struct bb_error *error) {
+    char path[sizeof plant->directory + 32];
+
+    bb_config_defaults(&plant->config);
+    snprintf(path, sizeof path, "%s/busbar.yaml", plant->directory);
+    if (!config_path && access(path, F_OK) != 0)
+        return 0;
+    return bb_config_load(config_path ? config_path : path, &plant->config, error);
+}
+
+static void report_cut(void *context, const char *file, uint64_t bytes) {
+    struct bb_plant *plant = context;
+
+    (void)file;
+    plant->cut_bytes += bytes;
+}
+
+static int open_parts(struct bb_plant *plant, enum bb_plant_mode mode, struct bb_error *error) {
+    char path[sizeof plant->directory + 32];
+    bool read_only = mode == BB_PLANT_READ;
+    struct bb_log_embedded_options log = {
+        .partitions = (uint32_t)plant->config.log_partitions,
+        .segment_bytes = (uint64_t)plant->config.log_segment_bytes,
+        .append = mode == BB_PLANT_APPEND,
+        .report_cut = report_cut,
+        .report_context = plant,
+    };
+
+    snprintf(path, sizeof path, "%s/log", plant->directory);
+    int result = bb_log_embedded_open(path, &log, &plant->log, error);
+    if (result)
+        return result;
+    struct bb_store_lmdb_options store = {
+        .partitions = plant->log->partitions,
+        .read_only = read_only,
+        .takeover_ms = (int)plant->config.takeover_ms,
+    };
+    snprintf(path, sizeof path, "%s/store", plant->directory);
+    result = bb_store_lmdb_open(path, &store, &plant->store, error);
+    if (result)
+        return result;
+    snprintf(path, sizeof path, "%s/registry.db", plant->directory);
+    return bb_registry_sqlite_open(path, read_only, &plant->registry, error);
+}
+
+int bb_plant_open(const char *directory, const char *config_path, enum bb_plant_mode mode,
+                  struct bb_plant *out, struct bb_error *error) {
+    memset(out, 0, sizeof *out);
+    if (strlen(directory) >= sizeof out->directory || directory[0] == '\0')
+        return BB_FAIL(error, BB_E_CONFIG_INVALID, "the data folder's name is empty or too long");
+    snprintf(out->directory, sizeof out->directory, "%s", directory);
+    int result = 0;
+    if (mode == BB_PLANT_APPEND)
+        result = make_directory(directory, error);
+    else if (access(directory, F_OK) != 0 && errno == ENOENT)
+        result = BB_FAIL(error, BB_E_DATA_MISSING, "there is no plant in %s", directory);
+    if (!result)
+        result = load_config(out, config_path, error);
+    out->zones = bb_zone_set_new();
+    if (!result && !out->zones)
+        result = BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a plant");
+    if (!result)
+        result = open_parts(out, mode, error);
+    if (result)
+        bb_plant_close(out);
+    return result;
+}
+
+void bb_plant_close(struct bb_plant *plant) {
+    if (plant->registry)
+        plant->registry->ops->close(plant->registry);
+    if (plant->store)
+        plant->store->ops->close(plant->store);
+    if (plant->log)
+        plant->log->ops->close(plant->log);
+    bb_zone_set_free(plant->zones);
+    plant->registry = NULL;
+    plant->store = NULL;
+    plant->log = NULL;
+    plant->zones = NULL;
+}

@@ -1,0 +1,37 @@
+/* A plant: the log, the store and the registry of one data folder, opened together.
+ *
+ *   DIR/busbar.yaml   configuration (optional)
+ *   DIR/log/          segment files        DIR/store/   one environment per partition
+ *   DIR/registry.db   registry             DIR/lock     (in log/: the one appender)
+ */
+#ifndef BB_SERVICE_PLANT_H
+#define BB_SERVICE_PLANT_H
+
+#include "model/calendar.h"
+#include "port/log.h"
+#include "port/registry.h"
+#include "port/store.h"
+#include "service/config.h"
+
+enum bb_plant_mode {
+    BB_PLANT_READ,   /* queries: must exist; takes no lock */
+    BB_PLANT_WORK,   /* a worker: must exist; derives, does not append */
+    BB_PLANT_APPEND, /* ingest, registry apply: made when absent; takes the log's lock */
+};
+
+struct bb_plant {
+    char directory[4096 - 64];
+    struct bb_config config;
+    struct bb_log *log;
+    struct bb_store *store;
+    struct bb_registry *registry;
+    struct bb_zone_set *zones;
+    uint64_t cut_bytes; /* unacknowledged tail that opening the log removed */
+};
+
+/* `config_path` NULL: DIR/busbar.yaml when it exists. Nothing is left open on failure. */
+int bb_plant_open(const char *directory, const char *config_path, enum bb_plant_mode mode,
+                  struct bb_plant *out, struct bb_error *error) BB_MUST_USE;
+void bb_plant_close(struct bb_plant *plant);
+
+#endif

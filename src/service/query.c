@@ -1,0 +1,220 @@
+/* Query: see query.h. Finds the channels that are meant, opens their partitions, has their lanes
+ * read one after the other. */
+#include "service/query_internal.h"
+
+#include "model/obis.h"
+
+#include <stdlib.h>
+
+enum { ARENA_CHUNK_BYTES = 256 << 10 };
+static const size_t arena_limit_bytes = (size_t)2 << 30;
+
+struct listed { /* a channel of the usage point */
+    struct bb_span name, obis;
+    uint32_t partition, number;
+    bool asked;
+};
+
+struct list {
+    struct listed *items;
+    size_t count, capacity;
+    struct bb_arena arena;
+    bool overflow;
+};
+
+static int collect(void *context, const struct bb_registry_channel *row) {
+    struct list *l = context;
+
+    if (l->count == l->capacity) {
+        size_t capacity = l->capacity ? l->capacity * 2 : 16;
+        struct listed *items = realloc(l->items, capacity * sizeof *items);
+        if (!items) {
+            l->overflow = true;
+            return 1;
+        }
+        l->items = items;
+        l->capacity = capacity;
+    }
+    struct listed item = {bb_arena_copy(&l->arena, row->channel),
+                          bb_arena_copy(&l->arena, row->obis), row->partition, row->number, false};
+    l->overflow |= !item.name.data || !item.obis.data;
+    l->items[l->count++] = item;
+    return l->overflow;
+}
+
+static int by_name(const void *a, const void *b) {
+    return bb_span_compare(((const struct listed *)a)->name, ((const struct listed *)b)->name);
+}
+
+/* ", "-joined names for error messages. */
+static void join_names(const struct list *l, bool asked_only, char *text, size_t size) {
+    struct bb_buffer b;
+
+    bb_buffer_init(&b, size);
+    for (size_t i = 0; i < l->count; i++)
+        if (!asked_only || l->items[i].asked)
+            bb_buffer_format(&b, "%s%.*s", b.size ? ", " : "", BB_SPAN_ARGS(l->items[i].name));
+    size_t length = b.size < size - 1 ? b.size : size - 1;
+    if (length)
+        memcpy(text, b.data, length);
+    text[length] = '\0';
+    bb_buffer_release(&b);
+}
+
+/* The channel that master data calls `alias`; empty when there is none. */
+static struct bb_span name_of_alias(struct bb_plant *plant, const struct bb_query *q,
+                                    struct bb_arena *arena) {
+    struct bb_master_usage_point up;
+    struct bb_error ignored;
+
+    if (plant->registry->ops->usage_point_get(plant->registry, q->tenant, q->usage_point, arena,
+                                              &up, &ignored) == 0)
+        for (uint32_t i = 0; i < up.channel_count; i++)
+            if (bb_span_equal(up.channels[i].alias, q->channel))
+                return up.channels[i].name;
+    return BB_SPAN("");
+}
+
+static size_t mark_by_name(struct list *l, struct bb_span name) {
+    size_t found = 0;
+
+    for (size_t i = 0; i < l->count; i++) {
+        l->items[i].asked = bb_span_equal(l->items[i].name, name);
+        found += l->items[i].asked;
+    }
+    return found;
+}
+
+static size_t mark_by_obis(struct list *l, struct bb_span text) {
+    struct bb_obis pattern, code;
+    size_t found = 0;
+
+    if (!bb_obis_parse(text, &pattern))
+        return 0;
+    for (size_t i = 0; i < l->count; i++) {
+        bool has_code = bb_obis_parse(l->items[i].obis, &code) ||
+                        bb_obis_parse(l->items[i].name, &code);
+        l->items[i].asked = has_code && bb_obis_match(&pattern, &code);
+        found += l->items[i].asked;
+    }
+    return found;
+}
+
+/* Which of the channels are meant: by name, alias or OBIS code; all when none is named. */
+static int mark_asked(struct bb_plant *plant, const struct bb_query *q, struct list *l,
+                      struct bb_error *error) {
+    char names[400];
+
+    if (q->channel.size == 0) {
+        for (size_t i = 0; i < l->count; i++)
+            l->items[i].asked = true;
+        return 0;
+    }
+    if (mark_by_name(l, q->channel) > 0)
+        return 0;
+    struct bb_span name = name_of_alias(plant, q, &l->arena);
+    if (name.size > 0 && mark_by_name(l, name) > 0)
+        return 0;
+    size_t found = mark_by_obis(l, q->channel);
+    if (found == 1)
+        return 0;
+    join_names(l, found > 1, names, sizeof names);
+    if (found > 1)
+        return BB_FAIL(error, BB_E_CHANNEL_AMBIGUOUS,
+                       "several channels of %.*s are called %.*s: %s", BB_SPAN_ARGS(q->usage_point),
+                       BB_SPAN_ARGS(q->channel), names);
+    return BB_FAIL(error, BB_E_CHANNEL_UNKNOWN, "usage point %.*s has no channel \"%.*s\"; it has %s",
+                   BB_SPAN_ARGS(q->usage_point), BB_SPAN_ARGS(q->channel), names);
+}
+
+static int load_channel(struct bb_query_channel *c, struct bb_error *error) {
+    const struct bb_store_ops *ops = c->plant->store->ops;
+    char key[BB_NAME_KEY_MAX], number[4];
+    struct bb_span value, name = {key, 0};
+
+    name.size = bb_channel_key(c->query->tenant, c->usage_point, c->name, key);
+    int result = ops->name_get(c->view, BB_NAME_CHANNEL, name, &value, error);
+    if (result == BB_ABSENT)
+        return BB_FAIL(error, BB_E_STORE_CORRUPT, "the store does not know the channel %.*s",
+                       BB_SPAN_ARGS(c->name));
+    if (!result)
+        result = bb_channel_record_decode(value, &c->record, error);
+    if (!result)
+        result = bb_channel_from_record(c->plant, &c->record, &c->channel, error);
+    if (result)
+        return result;
+    for (int i = 0; i < 4; i++)
+        number[i] = (char)(c->record.number >> (8 * (3 - i)));
+    result = ops->name_get(c->view, BB_NAME_COVERAGE, (struct bb_span){number, 4}, &value, error);
+    c->coverage = (struct bb_coverage){0};
+    if (result == BB_FOUND)
+        return bb_coverage_unpack(value, c->arena, &c->coverage, error);
+    return result < 0 ? result : 0;
+}
+
+static int read_channel(struct bb_query_channel *c, uint32_t partition, struct bb_error *error) {
+    struct bb_store *store = c->plant->store;
+    int result = store->ops->view_begin(store, partition, &c->view, error);
+
+    if (result)
+        return result;
+    bb_arena_reset(c->arena);
+    result = load_channel(c, error);
+    if (!result)
+        result = bb_query_lane(c, error);
+    store->ops->view_end(c->view);
+    return result;
+}
+
+static int find_channels(struct bb_plant *plant, const struct bb_query *q, struct list *l,
+                         struct bb_error *error) {
+    int result = plant->registry->ops->channel_list(plant->registry, q->tenant, q->usage_point,
+                                                    collect, l, error);
+    if (result < 0)
+        return result;
+    if (l->overflow)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the channels of a usage point");
+    struct bb_master_usage_point up;
+    if (l->count == 0) {
+        result = plant->registry->ops->usage_point_get(plant->registry, q->tenant, q->usage_point,
+                                                       &l->arena, &up, error);
+        if (result == 0)
+            return q->channel.size == 0 ? 0
+                                        : BB_FAIL(error, BB_E_CHANNEL_UNKNOWN,
+                                                  "usage point %.*s has no readings yet",
+                                                  BB_SPAN_ARGS(q->usage_point));
+        return result < 0 ? result
+                          : BB_FAIL(error, BB_E_USAGE_POINT_UNKNOWN, "usage point %.*s is unknown",
+                                    BB_SPAN_ARGS(q->usage_point));
+    }
+    qsort(l->items, l->count, sizeof l->items[0], by_name);
+    return mark_asked(plant, q, l, error);
+}
+
+int bb_query_run(struct bb_plant *plant, const struct bb_query *query, bb_query_visit *visit,
+                 void *context, struct bb_error *error) {
+    struct list list = {0};
+    struct bb_arena arena;
+    uint64_t left = query->limit ? query->limit : UINT64_MAX;
+
+    bb_arena_init(&list.arena, 16 << 10, 64 << 20);
+    bb_arena_init(&arena, ARENA_CHUNK_BYTES, arena_limit_bytes);
+    int result = find_channels(plant, query, &list, error);
+    for (size_t i = 0; !result && i < list.count; i++) {
+        if (!list.items[i].asked)
+            continue;
+        struct bb_query_channel c = {.plant = plant,
+                                     .query = query,
+                                     .usage_point = query->usage_point,
+                                     .name = list.items[i].name,
+                                     .arena = &arena,
+                                     .visit = visit,
+                                     .context = context,
+                                     .left = &left};
+        result = read_channel(&c, list.items[i].partition, error);
+    }
+    free(list.items);
+    bb_arena_release(&list.arena);
+    bb_arena_release(&arena);
+    return result < 0 ? result : 0;
+}

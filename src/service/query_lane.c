@@ -1,0 +1,328 @@
+/* Reading a lane of one channel: current, straight from its blocks; as of a past moment, raw from
+ * the versions told by then and derived lanes by running the plan on that raw, in memory. */
+#include "service/query_internal.h"
+
+#include "derive/merge.h"
+#include "derive/plan.h"
+#include "derive/vee.h"
+
+enum { GAP_DAYS = 8 }; /* rows of a gap stand at most so many days from a day with readings */
+
+static int no_memory(struct bb_error *error) {
+    return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read a channel");
+}
+
+/* ---- rows */
+
+static bool within(const struct bb_query_channel *c, int64_t start_ms, int64_t end_ms) {
+    const struct bb_query *q = c->query;
+    bool instant = start_ms == end_ms;
+
+    if (q->from_ms != BB_TIME_NONE && (instant ? end_ms < q->from_ms : end_ms <= q->from_ms))
+        return false;
+    return q->to_ms == BB_TIME_NONE || (instant ? end_ms < q->to_ms : end_ms <= q->to_ms);
+}
+
+static int tell(struct bb_query_channel *c, struct bb_query_row *row) {
+    if (!within(c, row->start_ms, row->end_ms))
+        return 0;
+    if (*c->left == 0)
+        return 1;
+    if (*c->left != UINT64_MAX)
+        --*c->left;
+    row->usage_point = c->usage_point;
+    row->channel = c->name;
+    row->lane = c->query->lane;
+    row->kind = c->channel.kind;
+    row->zone = c->channel.calendar.zone;
+    int result = c->visit(c->context, row);
+    return result ? result : *c->left == 0;
+}
+
+static int tell_raw(struct bb_query_channel *c, const struct bb_block *block) {
+    int result = 0;
+
+    for (uint32_t i = 0; !result && i < block->count; i++) {
+        const struct bb_attribute *a = &block->attributes.items[block->attribute[i]];
+        struct bb_query_row row = {
+            .start_ms = block->end_ms[i] - (int64_t)a->length_s * BB_SECOND_MS,
+            .end_ms = block->end_ms[i],
+            .has_value = a->quality.state != BB_STATE_MISSING,
+            .value = {block->mantissa[i], a->exponent},
+            .unit = a->unit,
+            .quality = &a->quality,
+            .recorded_ms = block->recorded_ms[i],
+        };
+        result = tell(c, &row);
+    }
+    return result;
+}
+
+static int tell_points(struct bb_query_channel *c, const struct bb_window *window) {
+    int result = 0;
+
+    for (size_t i = 0; !result && i < window->count; i++) {
+        const struct bb_point *p = &window->points[i];
+        struct bb_query_row row = {
+            .start_ms = p->start_ms,
+            .end_ms = p->end_ms,
+            .has_value = p->usable,
+            .value = p->value,
+            .unit = c->channel.derived_unit,
+            .quality = &p->attribute->quality,
+            .recorded_ms = BB_TIME_NONE,
+        };
+        result = tell(c, &row);
+    }
+    return result;
+}
+
+/* Rows of a period lane; a gauge's mean, min and max are one row. */
+static int tell_periods(struct bb_query_channel *c, const struct bb_block *block) {
+    int result = 0;
+
+    for (uint32_t i = 0; !result && i < block->count; i++) {
+        const struct bb_attribute *a = &block->attributes.items[block->attribute[i]];
+        struct bb_query_row row = {
+            .start_ms = block->end_ms[i] - (int64_t)a->length_s * BB_SECOND_MS,
+            .end_ms = block->end_ms[i],
+            .has_value = a->quality.state != BB_STATE_MISSING,
+            .value = {block->mantissa[i], a->exponent},
+            .unit = a->unit,
+            .quality = &a->quality,
+            .recorded_ms = BB_TIME_NONE,
+        };
+        for (; i + 1 < block->count && block->end_ms[i + 1] == block->end_ms[i]; i++) {
+            const struct bb_attribute *next = &block->attributes.items[block->attribute[i + 1]];
+            struct bb_decimal value = {block->mantissa[i + 1], next->exponent};
+            row.has_range = true;
+            if (next->statistic == BB_STATISTIC_MIN)
+                row.min = value;
+            else
+                row.max = value;
+        }
+        result = tell(c, &row);
+    }
+    return result;
+}
+
+/* ---- blocks */
+
+/* An absent block is empty. */
+static int get_block(struct bb_query_channel *c, uint8_t lane, int32_t span,
+                     struct bb_block *block, struct bb_error *error) {
+    struct bb_block_key key = {c->record.number, span, lane};
+    struct bb_span packed;
+
+    *block = (struct bb_block){.lane = lane};
+    int result = c->plant->store->ops->block_get(c->view, &key, &packed, error);
+    if (result == BB_FOUND)
+        return bb_block_unpack(packed, c->arena, block, error);
+    return result < 0 ? result : 0;
+}
+
+/* The days that may hold rows: what is covered, cut to what is asked. Empty when first > last. */
+static void day_bounds(const struct bb_query_channel *c, int32_t *first, int32_t *last) {
+    const struct bb_query *q = c->query;
+
+    *first = 0;
+    *last = -1;
+    if (c->coverage.count == 0)
+        return;
+    *first = c->coverage.runs[0].first;
+    *last = c->coverage.runs[c->coverage.count - 1].last;
+    if (q->from_ms != BB_TIME_NONE && bb_lane_span_of(BB_LANE_RAW, q->from_ms) > *first)
+        *first = bb_lane_span_of(BB_LANE_RAW, q->from_ms);
+    if (q->to_ms != BB_TIME_NONE && bb_lane_span_of(BB_LANE_RAW, q->to_ms) < *last)
+        *last = bb_lane_span_of(BB_LANE_RAW, q->to_ms);
+}
+
+/* The raw block of a day, current or as of the asked moment. */
+static int raw_of_day(struct bb_query_channel *c, int32_t day, struct bb_block *out,
+                      struct bb_error *error) {
+    struct bb_block history, current;
+    int result = get_block(c, BB_LANE_RAW, day, &current, error);
+
+    if (result || c->query->as_of_ms == BB_TIME_NONE) {
+        *out = current;
+        return result;
+    }
+    result = get_block(c, BB_LANE_HISTORY, day, &history, error);
+    return result ? result
+                  : bb_merge_as_of(&current, &history, c->query->as_of_ms, c->arena, out, error);
+}
+
+/* ---- lanes */
+
+static int read_raw(struct bb_query_channel *c, struct bb_error *error) {
+    int32_t first, last;
+    int result = 0;
+
+    day_bounds(c, &first, &last);
+    for (int32_t day = first; !result && day <= last; day++) {
+        struct bb_block block;
+        if (!bb_coverage_has(&c->coverage, day)) {
+            day = bb_coverage_after(&c->coverage, day) - 1;
+            continue;
+        }
+        result = raw_of_day(c, day, &block, error);
+        if (!result)
+            result = tell_raw(c, &block);
+    }
+    return result;
+}
+
+/* One day of the lane vee: raw overlaid. */
+static int vee_of_day(struct bb_query_channel *c, const struct bb_block *raw,
+                      const struct bb_block *overlay, int32_t day, struct bb_error *error) {
+    struct bb_window rows = {.capacity = raw->count};
+    struct bb_window vee = {.capacity = (size_t)raw->count + overlay->count};
+    int64_t start, end;
+
+    rows.points = bb_arena_take(c->arena, (rows.capacity + 1) * sizeof rows.points[0]);
+    vee.points = bb_arena_take(c->arena, (vee.capacity + 1) * sizeof vee.points[0]);
+    if (!rows.points || !vee.points)
+        return no_memory(error);
+    bb_lane_span_bounds(BB_LANE_VEE, day, &start, &end);
+    bb_window_add_raw(&rows, &c->channel, raw);
+    int result = bb_vee_restore(&c->channel, &rows, start, end, &overlay, 1, c->arena, &vee, error);
+    return result ? result : tell_points(c, &vee);
+}
+
+static int read_vee(struct bb_query_channel *c, struct bb_error *error) {
+    int32_t first, last, covered;
+    int result = 0;
+
+    day_bounds(c, &first, &last);
+    covered = bb_coverage_before(&c->coverage, first);
+    for (int32_t day = first; !result && day <= last; day++) {
+        struct bb_block raw = {.lane = BB_LANE_RAW}, overlay;
+        bool has = bb_coverage_has(&c->coverage, day);
+        if (!has && (covered == BB_DAY_NONE || day - covered > GAP_DAYS)) {
+            day = bb_coverage_after(&c->coverage, day) - 1;
+            continue;
+        }
+        if (has) {
+            covered = day;
+            result = get_block(c, BB_LANE_RAW, day, &raw, error);
+        }
+        if (!result)
+            result = get_block(c, BB_LANE_VEE, day, &overlay, error);
+        if (!result)
+            result = vee_of_day(c, &raw, &overlay, day, error);
+    }
+    return result;
+}
+
+static int read_periods(struct bb_query_channel *c, struct bb_error *error) {
+    const struct bb_query *q = c->query;
+    int result = 0;
+
+    if (c->coverage.count == 0)
+        return 0;
+    /* A local day may end in the UTC year after (or before) that of its readings. */
+    int32_t first = bb_lane_span_of(q->lane, c->coverage.runs[0].first * (int64_t)BB_DAY_MS);
+    int32_t last = bb_lane_span_of(
+        q->lane, (c->coverage.runs[c->coverage.count - 1].last + 2) * (int64_t)BB_DAY_MS + 1);
+    if (q->from_ms != BB_TIME_NONE && bb_lane_span_of(q->lane, q->from_ms) > first)
+        first = bb_lane_span_of(q->lane, q->from_ms);
+    if (q->to_ms != BB_TIME_NONE && bb_lane_span_of(q->lane, q->to_ms) < last)
+        last = bb_lane_span_of(q->lane, q->to_ms);
+    for (int32_t span = first; !result && span <= last; span++) {
+        struct bb_block block;
+        result = get_block(c, (uint8_t)q->lane, span, &block, error);
+        if (!result)
+            result = tell_periods(c, &block);
+    }
+    return result;
+}
+
+/* ---- derived lanes as of a past moment */
+
+static int supply_as_of(struct bb_query_channel *c, struct bb_plan *plan, struct bb_plan_key key,
+                        struct bb_error *error) {
+    struct bb_span packed = {NULL, 0};
+    struct bb_block block;
+    struct bb_buffer b;
+    int result = 0;
+
+    bb_buffer_init(&b, BB_BLOCK_MAX_BYTES);
+    if (key.lane == BB_LANE_RAW) {
+        result = raw_of_day(c, key.span, &block, error);
+        if (!result && block.count > 0)
+            result = bb_block_pack(&block, c->arena, &b, error);
+        if (!result && b.size > 0) {
+            packed = bb_arena_copy(c->arena, bb_buffer_span(&b));
+            result = packed.data ? 0 : no_memory(error);
+        }
+    }
+    bb_buffer_release(&b);
+    return result ? result : bb_plan_supply(plan, key, packed, error);
+}
+
+static int tell_made(struct bb_query_channel *c, const struct bb_plan *plan,
+                     struct bb_error *error) {
+    int result = 0;
+    int32_t first, last;
+
+    day_bounds(c, &first, &last);
+    for (int32_t day = first; !result && c->query->lane == BB_LANE_VEE && day <= last; day++) {
+        struct bb_block raw = {.lane = BB_LANE_RAW}, overlay = {.lane = BB_LANE_VEE};
+        if (bb_coverage_has(&c->coverage, day))
+            result = raw_of_day(c, day, &raw, error);
+        for (size_t i = 0; !result && i < plan->write_count; i++)
+            if (plan->writes[i].key.lane == BB_LANE_VEE && plan->writes[i].key.span == day)
+                result = bb_block_unpack((struct bb_span){plan->out->data + plan->writes[i].offset,
+                                                          plan->writes[i].size},
+                                         c->arena, &overlay, error);
+        if (!result)
+            result = vee_of_day(c, &raw, &overlay, day, error);
+    }
+    for (size_t i = 0; !result && c->query->lane != BB_LANE_VEE && i < plan->write_count; i++) {
+        const struct bb_plan_write *write = &plan->writes[i];
+        struct bb_block block;
+        if (write->key.lane != c->query->lane || write->size == 0)
+            continue;
+        result = bb_block_unpack((struct bb_span){plan->out->data + write->offset, write->size},
+                                 c->arena, &block, error);
+        if (!result)
+            result = tell_periods(c, &block);
+    }
+    return result;
+}
+
+static int read_as_of(struct bb_query_channel *c, struct bb_error *error) {
+    int32_t first, last;
+    struct bb_buffer out;
+    struct bb_plan plan;
+
+    day_bounds(c, &first, &last);
+    if (first > last)
+        return 0;
+    struct bb_plan_input input = {.channel = &c->channel,
+                                  .coverage = &c->coverage,
+                                  .force_from = first * (int64_t)BB_DAY_MS,
+                                  .force_to = (last + 1) * (int64_t)BB_DAY_MS,
+                                  .discard_periods = true};
+    bb_buffer_init(&out, BB_BLOCK_MAX_BYTES);
+    bb_plan_begin(&plan, &input, c->arena, &out);
+    int result;
+    while ((result = bb_plan_run(&plan, error)) == BB_PLAN_NEED) {
+        for (size_t i = 0; i < plan.need_count && result >= 0; i++)
+            result = supply_as_of(c, &plan, plan.needs[i], error);
+        if (result < 0)
+            break;
+    }
+    if (!result)
+        result = tell_made(c, &plan, error);
+    bb_buffer_release(&out);
+    return result;
+}
+
+int bb_query_lane(struct bb_query_channel *c, struct bb_error *error) {
+    if (c->query->lane == BB_LANE_RAW)
+        return read_raw(c, error);
+    if (c->query->as_of_ms != BB_TIME_NONE)
+        return read_as_of(c, error);
+    return c->query->lane == BB_LANE_VEE ? read_vee(c, error) : read_periods(c, error);
+}

@@ -1,0 +1,254 @@
+/* The router: see router.h. */
+#include "service/router.h"
+
+#include <stdlib.h>
+
+enum {
+    FRAME_READINGS = 16384,
+    FRAME_LIMIT_BYTES = 64 << 20,
+    SYNC_BYTES = 8 << 20, /* hand this much to the log's sync thread at a time */
+    SCRATCH_CHUNK_BYTES = 1 << 20,
+    COLUMNS = 6
+};
+
+/* Where the readings of one series go. `frame` says for which frame `index` holds. */
+struct bb_route {
+    uint32_t partition;
+    uint32_t index;
+    uint64_t frame;
+};
+
+struct bb_router_part {
+    int64_t *columns; /* FRAME_READINGS each: series, attribute, end, mantissa, line, issued */
+    uint32_t count;
+    bool has_issued;
+    struct bb_attribute_set attributes;
+    struct bb_series *series;
+    uint32_t series_count, series_capacity;
+    uint64_t frame; /* number of the frame being filled, over all partitions: never repeats */
+    uint64_t cut;   /* frames cut so far */
+};
+
+static int64_t *column(struct bb_router_part *part, int i) {
+    return part->columns + (size_t)i * FRAME_READINGS;
+}
+
+/* Frames of the file that an interrupted run left in a partition. */
+static int count_durable(struct bb_router *r, uint32_t p, struct bb_error *error) {
+    struct bb_log_reader *reader;
+    struct bb_log_record record;
+    int result = r->log->ops->reader_open(r->log, p, &reader, error);
+
+    if (result)
+        return result;
+    for (uint64_t offset = r->file->parts[p].first_offset; result == 0;) {
+        result = r->log->ops->read(reader, offset, &record, error);
+        if (result != BB_LOG_RECORD)
+            break;
+        offset = record.next_offset;
+        r->durable_frames[p] +=
+            record.kind == BB_RECORD_FILE_FRAME && record.file_id == r->file->file_id;
+    }
+    r->log->ops->reader_close(reader);
+    return result < 0 ? result : 0;
+}
+
+int bb_router_init(struct bb_router *r, struct bb_log *log, struct bb_ledger_file *file,
+                   struct bb_span tenant, const struct bb_series_table *table,
+                   struct bb_error *error) {
+    *r = (struct bb_router){.log = log, .file = file, .tenant = tenant, .table = table};
+    bb_arena_init(&r->scratch, SCRATCH_CHUNK_BYTES, FRAME_LIMIT_BYTES);
+    bb_buffer_init(&r->body, FRAME_LIMIT_BYTES);
+    r->parts = calloc(log->partitions, sizeof r->parts[0]);
+    r->durable_frames = calloc(log->partitions, sizeof r->durable_frames[0]);
+    bool room = r->parts && r->durable_frames;
+    for (uint32_t p = 0; room && p < log->partitions; p++) {
+        r->parts[p].columns = malloc((size_t)FRAME_READINGS * COLUMNS * sizeof(int64_t));
+        r->parts[p].frame = p + 1;
+        room = r->parts[p].columns != NULL;
+    }
+    int result = room ? 0 : BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the frames of a file");
+    for (uint32_t p = 0; !result && p < log->partitions; p++) {
+        file->parts[p].frames = file->parts[p].readings = 0;
+        result = count_durable(r, p, error);
+    }
+    if (result)
+        bb_router_release(r);
+    return result;
+}
+
+void bb_router_release(struct bb_router *r) {
+    if (!r->log)
+        return;
+    for (uint32_t p = 0; r->parts && p < r->log->partitions; p++) {
+        free(r->parts[p].columns);
+        free(r->parts[p].series);
+        bb_attribute_set_release(&r->parts[p].attributes);
+    }
+    free(r->parts);
+    free(r->durable_frames);
+    free(r->routes);
+    bb_arena_release(&r->scratch);
+    bb_buffer_release(&r->body);
+    *r = (struct bb_router){0};
+}
+
+static int append_frame(struct bb_router *r, uint32_t p, struct bb_error *error) {
+    struct bb_router_part *part = &r->parts[p];
+    struct bb_frame frame = {.tenant = r->tenant,
+                             .source = r->source,
+                             .received_ms = r->file->received_ms,
+                             .count = part->count,
+                             .series_count = part->series_count,
+                             .series = part->series,
+                             .attributes = part->attributes.items,
+                             .attribute_count = part->attributes.count,
+                             .series_index = column(part, 0),
+                             .attribute = column(part, 1),
+                             .end_ms = column(part, 2),
+                             .mantissa = column(part, 3),
+                             .line = column(part, 4),
+                             .issued_ms = part->has_issued ? column(part, 5) : NULL};
+
+    bb_arena_reset(&r->scratch);
+    bb_buffer_clear(&r->body);
+    int result = bb_frame_encode(&frame, &r->scratch, &r->body, error);
+    if (result)
+        return result;
+    struct bb_log_record record = {.kind = BB_RECORD_FILE_FRAME,
+                                   .file_id = r->file->file_id,
+                                   .received_ms = r->file->received_ms,
+                                   .body = bb_buffer_span(&r->body)};
+    result = r->log->ops->append(r->log, p, &record, error);
+    r->unsynced_bytes += r->body.size;
+    if (!result && r->unsynced_bytes >= SYNC_BYTES) {
+        r->unsynced_bytes = 0;
+        result = r->log->ops->sync_begin(r->log, error);
+    }
+    return result;
+}
+
+static int cut_frame(struct bb_router *r, uint32_t p, struct bb_error *error) {
+    struct bb_router_part *part = &r->parts[p];
+    int result = 0;
+
+    if (part->count == 0)
+        return 0;
+    if (part->cut >= r->durable_frames[p])
+        result = append_frame(r, p, error);
+    r->file->parts[p].frames++;
+    r->file->parts[p].readings += part->count;
+    part->cut++;
+    part->count = 0;
+    part->series_count = 0;
+    part->has_issued = false;
+    part->frame += r->log->partitions;
+    bb_attribute_set_clear(&part->attributes);
+    return result;
+}
+
+int bb_router_flush(struct bb_router *r, struct bb_error *error) {
+    int result = 0;
+
+    for (uint32_t p = 0; !result && p < r->log->partitions; p++)
+        result = cut_frame(r, p, error);
+    return result;
+}
+
+int bb_router_source(struct bb_router *r, struct bb_span source, struct bb_error *error) {
+    int result = bb_router_flush(r, error);
+
+    r->source = source;
+    return result;
+}
+
+/* Routes of the series that the table has got since the last batch. */
+static bool extend_routes(struct bb_router *r) {
+    uint32_t count = r->table->count;
+
+    if (count > r->route_capacity) {
+        uint32_t capacity = count + count / 2 + 64;
+        struct bb_route *routes = realloc(r->routes, capacity * sizeof *routes);
+        if (!routes)
+            return false;
+        r->routes = routes;
+        r->route_capacity = capacity;
+    }
+    for (uint32_t i = r->route_count; i < count; i++)
+        r->routes[i] = (struct bb_route){
+            .partition = (uint32_t)(bb_usage_point_hash(r->table->items[i].usage_point) %
+                                    r->log->partitions)};
+    r->route_count = count;
+    return true;
+}
+
+/* The series joins the dictionary of the frame being filled. */
+static bool add_series(struct bb_router *r, struct bb_router_part *part, uint32_t series) {
+    if (part->series_count == part->series_capacity) {
+        uint32_t capacity = part->series_capacity ? part->series_capacity * 2 : 64;
+        struct bb_series *items = realloc(part->series, capacity * sizeof *items);
+        if (!items)
+            return false;
+        part->series = items;
+        part->series_capacity = capacity;
+    }
+    r->routes[series].frame = part->frame;
+    r->routes[series].index = part->series_count;
+    part->series[part->series_count++] = r->table->items[series];
+    return true;
+}
+
+/* The sender's version times begin in the middle of a frame: those before had none. */
+static void begin_issued(struct bb_router *r, struct bb_router_part *part) {
+    int64_t *issued = column(part, 5);
+
+    part->has_issued = true;
+    for (uint32_t i = 0; i < part->count; i++)
+        issued[i] = r->file->received_ms;
+}
+
+static bool add_reading(struct bb_router *r, const struct bb_batch *batch, uint32_t i,
+                        struct bb_router_part *part) {
+    const struct bb_route *route = &r->routes[batch->series[i]];
+    uint32_t at = part->count;
+
+    if (route->frame != part->frame && !add_series(r, part, batch->series[i]))
+        return false;
+    uint32_t attribute = bb_attribute_set_index(&part->attributes,
+                                                &batch->attributes.items[batch->attribute[i]]);
+    if (attribute == UINT32_MAX)
+        return false;
+    column(part, 0)[at] = route->index;
+    column(part, 1)[at] = attribute;
+    column(part, 2)[at] = batch->end_ms[i];
+    column(part, 3)[at] = batch->mantissa[i];
+    column(part, 4)[at] = batch->line[i];
+    bool issued = batch->has_issued && batch->issued_ms[i] != BB_TIME_NONE;
+    if (issued && !part->has_issued)
+        begin_issued(r, part);
+    if (part->has_issued)
+        column(part, 5)[at] = issued ? batch->issued_ms[i] : r->file->received_ms;
+    part->count++;
+    return true;
+}
+
+int bb_router_add(struct bb_router *r, const struct bb_batch *batch, struct bb_error *error) {
+    enum { AHEAD = 16 }; /* routes are looked up in memory order of nothing: fetch them early */
+
+    if (!extend_routes(r))
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for %u series", r->table->count);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        if (i + AHEAD < batch->count)
+            __builtin_prefetch(&r->routes[batch->series[i + AHEAD]]);
+        uint32_t p = r->routes[batch->series[i]].partition;
+        if (!add_reading(r, batch, i, &r->parts[p]))
+            return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a frame");
+        if (r->parts[p].count == FRAME_READINGS) {
+            int result = cut_frame(r, p, error);
+            if (result)
+                return result;
+        }
+    }
+    r->readings += batch->count;
+    return 0;
+}

@@ -1,0 +1,42 @@
+/* The router: splits decoded batches by partition and appends them to the log as frames.
+ *
+ * Frames are cut by the number of readings alone, so that decoding the same file again cuts the same
+ * frames: an interrupted file goes on behind the frames that are already durable.
+ */
+#ifndef BB_SERVICE_ROUTER_H
+#define BB_SERVICE_ROUTER_H
+
+#include "model/frame.h"
+#include "service/ledger.h"
+
+struct bb_router_part; /* the frame being filled of one partition */
+
+struct bb_router {
+    struct bb_log *log;
+    struct bb_ledger_file *file; /* gets the counts of its parts */
+    struct bb_span tenant, source;
+    const struct bb_series_table *table;
+    struct bb_router_part *parts;
+    struct bb_route *routes; /* per series of the table */
+    uint32_t route_count, route_capacity;
+    uint64_t *durable_frames; /* per partition: frames of the file that are in the log already */
+    uint64_t unsynced_bytes;
+    uint64_t readings;
+    struct bb_arena scratch;
+    struct bb_buffer body;
+};
+
+/* Counts the frames of `file` that the log already holds. */
+int bb_router_init(struct bb_router *router, struct bb_log *log, struct bb_ledger_file *file,
+                   struct bb_span tenant, const struct bb_series_table *table,
+                   struct bb_error *error) BB_MUST_USE;
+void bb_router_release(struct bb_router *router);
+/* The member of the file that readings come from, for people; starts new frames. */
+int bb_router_source(struct bb_router *router, struct bb_span source,
+                     struct bb_error *error) BB_MUST_USE;
+int bb_router_add(struct bb_router *router, const struct bb_batch *batch,
+                  struct bb_error *error) BB_MUST_USE;
+/* Append what is left in the frames. */
+int bb_router_flush(struct bb_router *router, struct bb_error *error) BB_MUST_USE;
+
+#endif

@@ -1,0 +1,372 @@
+/* The derive worker: see worker.h.
+ *
+ *   claim ─► gather until the backlog is gone, the memory is used or the freshness limit is over
+ *         ─► derive ─► commit (from, to, epoch) ─► DONE: go on
+ *                                               ─► MOVED: read the position again
+ *                                               ─► FENCED: another worker has it; stand by
+ *
+ * One thread. A partition's memory is given back when its backlog is gone, so that the whole stays
+ * within the limit however many partitions there are.
+ */
+#include "service/worker.h"
+
+#include "service/derivation.h"
+#include "service/feed.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    TABLE_KEPT_BYTES = 32 << 20, /* per partition, between drains */
+    STANDBY_MS = 60 * BB_SECOND_MS, /* a partition that stands still so long is claimed again */
+    STANDBY_SLEEP_MS = 20,
+    LOG_WAIT_MS = 500,
+    WATCH_EVERY_MS = 100,
+    ROW_COST_BYTES = 2 * sizeof(struct bb_told) + 32 /* a row, its sorted copy, its share of blocks */
+};
+
+struct partition {
+    bool claimed;
+    bool lost; /* fenced: another worker is at it */
+    int64_t lost_since_ms;
+    struct bb_claim claim;
+    struct bb_claim seen; /* of the other worker, when lost */
+    struct bb_feed feed;
+    struct bb_channel_table channels;
+};
+
+struct bb_worker {
+    struct bb_plant *plant;
+    struct partition *partitions;
+    struct bb_gather gather;
+    struct bb_derivation derivation;
+    struct bb_worker_counts counts;
+    uint64_t backlog; /* readings, when the drain began */
+    int64_t last_watch_ms;
+};
+
+static int64_t now_ms(void) { return bb_monotonic_ns() / 1000000; }
+
+static void sleep_ms(long ms) {
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&t, NULL);
+}
+
+int bb_worker_open(struct bb_plant *plant, struct bb_worker **out, struct bb_error *error) {
+    struct bb_worker *w = calloc(1, sizeof *w);
+
+    if (w)
+        w->partitions = calloc(plant->log->partitions, sizeof w->partitions[0]);
+    if (!w || !w->partitions) {
+        free(w);
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a worker");
+    }
+    w->plant = plant;
+    bb_gather_init(&w->gather);
+    bb_derivation_init(&w->derivation, plant->store);
+    *out = w;
+    return 0;
+}
+
+static void drop(struct partition *p) {
+    bb_feed_close(&p->feed);
+    bb_channel_table_release(&p->channels);
+    p->claimed = false;
+}
+
+void bb_worker_close(struct bb_worker *w) {
+    if (!w)
+        return;
+    for (uint32_t i = 0; i < w->plant->log->partitions; i++)
+        drop(&w->partitions[i]);
+    free(w->partitions);
+    bb_gather_release(&w->gather);
+    bb_derivation_release(&w->derivation);
+    free(w);
+}
+
+const struct bb_worker_counts *bb_worker_counts(const struct bb_worker *w) { return &w->counts; }
+
+/* ---- claiming */
+
+static uint32_t big_endian_u32(struct bb_span s) {
+    uint32_t v = 0;
+
+    for (size_t i = 0; i < s.size && i < 4; i++)
+        v = v << 8 | (uint8_t)s.data[i];
+    return v;
+}
+
+static int read_next_number(struct bb_worker *w, uint32_t i, struct bb_error *error) {
+    const struct bb_store_ops *ops = w->plant->store->ops;
+    struct bb_store_view *view;
+    struct bb_span value;
+    int result = ops->view_begin(w->plant->store, i, &view, error);
+
+    if (result)
+        return result;
+    result = ops->name_get(view, BB_NAME_META, BB_SPAN("next_channel"), &value, error);
+    w->partitions[i].channels.next_number = result == BB_FOUND ? big_endian_u32(value) : 1;
+    ops->view_end(view);
+    return result < 0 ? result : 0;
+}
+
+static int claim(struct bb_worker *w, uint32_t i, struct bb_error *error) {
+    struct bb_plant *plant = w->plant;
+    struct partition *p = &w->partitions[i];
+
+    drop(p);
+    int result =
+        plant->store->ops->claim(plant->store, i, plant->log->identity, &p->claim, error);
+    if (!result)
+        result = bb_feed_open(&p->feed, plant->log, i, p->claim.position, error);
+    if (result)
+        return result;
+    bb_channel_table_init(&p->channels, plant);
+    p->claimed = true;
+    p->lost = false;
+    return read_next_number(w, i, error);
+}
+
+/* ---- one commit */
+
+static void watch(struct bb_worker *w, const struct bb_progress_watch *to) {
+    int64_t now = now_ms();
+
+    if (!to || now - w->last_watch_ms < WATCH_EVERY_MS)
+        return;
+    w->last_watch_ms = now;
+    bb_progress_tell(to, &(struct bb_progress){.phase = BB_PHASE_DERIVE,
+                                               .subject = "",
+                                               .done = w->counts.readings,
+                                               .total = w->backlog,
+                                               .readings = w->counts.readings});
+}
+
+/* Take records until there is a reason to commit. */
+static int gather(struct bb_worker *w, struct partition *p, struct bb_store_view *view, bool live,
+                  const struct bb_progress_watch *to, bool *more, struct bb_error *error) {
+    const struct bb_config *config = &w->plant->config;
+    size_t limit = (size_t)config->commit_memory_bytes / ROW_COST_BYTES;
+    int64_t begin = now_ms();
+    struct bb_log_record record;
+
+    for (*more = true; w->gather.count < limit;) {
+        int result = bb_feed_next(&p->feed, &record, error);
+        if (result == BB_FEED_END)
+            *more = false;
+        if (result)
+            return result < 0 ? result : 0;
+        size_t before = w->gather.count;
+        result = bb_gather_take(&w->gather, &p->channels, view, &record, error);
+        if (result)
+            return result;
+        w->counts.readings += w->gather.count - before;
+        watch(w, to);
+        if (live && now_ms() - begin >= config->commit_freshness_ms)
+            return 0;
+    }
+    return 0;
+}
+
+static int derive(struct bb_worker *w, struct partition *p, struct bb_store_view *view,
+                  struct bb_commit *commit, struct bb_error *error) {
+    uint32_t slots = p->channels.count;
+    struct bb_told *sorted = malloc(w->gather.count * sizeof *sorted + 1);
+    uint32_t *starts = malloc(((size_t)slots + 1) * sizeof *starts);
+    int result = sorted && starts ? 0
+                                  : BB_FAIL(error, BB_E_NO_MEMORY, "no memory to sort %zu readings",
+                                            w->gather.count);
+
+    if (!result) {
+        bb_gather_sort(&w->gather, slots, sorted, starts);
+        result = bb_derivation_run(&w->derivation, &w->gather, sorted, starts, &p->channels, view,
+                                   commit, error);
+    }
+    free(sorted);
+    free(starts);
+    return result;
+}
+
+static void count_commit(struct bb_worker *w, struct partition *p, const struct bb_commit *commit) {
+    const struct bb_derivation *d = &w->derivation;
+
+    w->counts.commits++;
+    w->counts.blocks += commit->block_count;
+    w->counts.added += d->counts.added;
+    w->counts.duplicate += d->counts.duplicate;
+    w->counts.changed += d->counts.changed;
+    w->counts.exceptions_opened += d->opened;
+    w->counts.exceptions_closed += d->closed;
+    for (uint32_t i = 0; i < p->channels.count; i++) {
+        struct bb_channel_slot *slot = &p->channels.slots[i];
+        slot->is_new = slot->changed = slot->derive_again = false;
+    }
+    p->claim.position = commit->to;
+}
+
+static void note_lost(struct bb_worker *w, struct partition *p) {
+    w->counts.fenced++;
+    p->seen = p->claim;
+    drop(p);
+    p->lost = true;
+    p->lost_since_ms = now_ms();
+}
+
+/* Returns 0, and *more: there may be another commit to do. */
+static int commit_once(struct bb_worker *w, uint32_t i, bool live,
+                       const struct bb_progress_watch *to, bool *more, struct bb_error *error) {
+    struct bb_store *store = w->plant->store;
+    struct partition *p = &w->partitions[i];
+    struct bb_store_view *view;
+    struct bb_commit commit = {.epoch = p->claim.epoch, .from = p->claim.position};
+    int result = store->ops->view_begin(store, i, &view, error);
+
+    if (result)
+        return result;
+    bb_gather_clear(&w->gather);
+    bb_derivation_clear(&w->derivation);
+    result = gather(w, p, view, live, to, more, error);
+    commit.to = p->feed.position;
+    bool moved = commit.to.offset != commit.from.offset || commit.to.inner != commit.from.inner;
+    if (!result && (w->gather.count > 0 || w->gather.masters.count > 0))
+        result = derive(w, p, view, &commit, error);
+    store->ops->view_end(view);
+    if (result || !moved)
+        return result;
+    result = store->ops->commit(store, i, &commit, error);
+    if (result == BB_COMMIT_DONE) {
+        count_commit(w, p, &commit);
+    } else if (result == BB_COMMIT_FENCED) {
+        note_lost(w, p);
+        *more = false;
+        result = 0;
+    } else if (result == BB_COMMIT_MOVED) {
+        w->counts.readings -= w->gather.count;
+        *more = true;
+        result = claim(w, i, error);
+    }
+    return result;
+}
+
+/* ---- draining */
+
+/* A lost partition is the other worker's as long as it moves. Sets *waiting while there is
+ * something left for it to do. */
+static int stand_by(struct bb_worker *w, uint32_t i, bool *waiting, struct bb_error *error) {
+    struct bb_store *store = w->plant->store;
+    struct partition *p = &w->partitions[i];
+    struct bb_store_view *view;
+    struct bb_log_end end;
+    struct bb_claim seen;
+    int result = store->ops->view_begin(store, i, &view, error);
+
+    if (result)
+        return result;
+    result = store->ops->position(view, &seen, error);
+    store->ops->view_end(view);
+    if (!result)
+        result = w->plant->log->ops->end(w->plant->log, i, &end, error);
+    if (result)
+        return result;
+    bool moved = seen.position.offset != p->seen.position.offset ||
+                 seen.position.inner != p->seen.position.inner;
+    if (moved) {
+        p->seen = seen;
+        p->lost_since_ms = now_ms();
+    }
+    *waiting |= seen.position.offset < end.offset;
+    if (seen.position.offset < end.offset && now_ms() - p->lost_since_ms > STANDBY_MS)
+        p->lost = false; /* claimed again in the next round */
+    return 0;
+}
+
+static int drain_partition(struct bb_worker *w, uint32_t i, bool live,
+                           const struct bb_progress_watch *to, struct bb_error *error) {
+    struct partition *p = &w->partitions[i];
+    int result = p->claimed ? 0 : claim(w, i, error);
+    bool more = true;
+
+    while (!result && more)
+        result = commit_once(w, i, live, to, &more, error);
+    if (p->claimed && bb_channel_table_bytes(&p->channels) > TABLE_KEPT_BYTES) {
+        uint32_t next_number = p->channels.next_number;
+        bb_channel_table_release(&p->channels);
+        bb_channel_table_init(&p->channels, w->plant);
+        p->channels.next_number = next_number;
+    }
+    return result;
+}
+
+static int measure_backlog(struct bb_worker *w, struct bb_error *error) {
+    struct bb_log *log = w->plant->log;
+    struct bb_store *store = w->plant->store;
+    int result = 0;
+
+    w->backlog = w->counts.readings;
+    for (uint32_t i = 0; !result && i < log->partitions; i++) {
+        struct bb_store_view *view;
+        struct bb_claim at = {0};
+        struct bb_log_backlog backlog;
+        result = store->ops->view_begin(store, i, &view, error);
+        if (result)
+            break;
+        result = store->ops->position(view, &at, error);
+        store->ops->view_end(view);
+        if (!result)
+            result = log->ops->backlog(log, i, at.position.offset, &backlog, error);
+        if (!result)
+            w->backlog += backlog.lag_readings;
+    }
+    return result;
+}
+
+int bb_worker_drain(struct bb_worker *w, bool live, const struct bb_progress_watch *to,
+                    struct bb_error *error) {
+    int result = measure_backlog(w, error);
+
+    for (bool waiting = true; !result && waiting;) {
+        waiting = false;
+        for (uint32_t i = 0; !result && i < w->plant->log->partitions; i++) {
+            result = w->partitions[i].lost ? stand_by(w, i, &waiting, error)
+                                           : drain_partition(w, i, live, to, error);
+            waiting |= w->partitions[i].lost && !live;
+        }
+        if (live)
+            break;
+        if (!result && waiting) {
+            bool still = false;
+            for (uint32_t i = 0; !result && i < w->plant->log->partitions; i++)
+                if (w->partitions[i].lost)
+                    result = stand_by(w, i, &still, error);
+            waiting = still;
+            if (still)
+                sleep_ms(STANDBY_SLEEP_MS);
+        }
+    }
+    bb_gather_clear(&w->gather);
+    return result;
+}
+
+int bb_worker_run(struct bb_worker *w, const volatile bool *stop, int64_t idle_exit_ms,
+                  const struct bb_progress_watch *to, struct bb_error *error) {
+    int64_t idle_since = now_ms();
+
+    while (!*stop) {
+        uint64_t before = w->counts.readings;
+        int result = bb_worker_drain(w, true, to, error);
+        if (!result)
+            result = bb_deliver_registry(w->plant, to, error);
+        if (result)
+            return result;
+        if (w->counts.readings != before)
+            idle_since = now_ms();
+        if (idle_exit_ms > 0 && now_ms() - idle_since >= idle_exit_ms)
+            return 0;
+        result = w->plant->log->ops->wait(w->plant->log, LOG_WAIT_MS, error);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}

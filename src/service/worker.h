@@ -1,0 +1,45 @@
+/* The derive worker: takes the log's records into the store's blocks, exactly once.
+ *
+ * Per partition: claim in the store, gather readings from the position on, merge and derive channel
+ * by channel, commit blocks, history, outbox and position in one transaction. A worker holds
+ * nothing that the log and the store do not have; it may be killed at any moment.
+ */
+#ifndef BB_SERVICE_WORKER_H
+#define BB_SERVICE_WORKER_H
+
+#include "base/clock.h"
+#include "service/plant.h"
+#include "service/progress.h"
+
+struct bb_worker_counts {
+    uint64_t readings;  /* taken from the log */
+    uint64_t added;     /* a value for a time that had none */
+    uint64_t duplicate; /* told before, equal in value and quality */
+    uint64_t changed;   /* another value for a time that had one, winner or not */
+    uint64_t exceptions_opened, exceptions_closed;
+    uint64_t commits, blocks;
+    uint64_t fenced; /* partitions lost to another worker */
+};
+
+struct bb_worker;
+
+/* All partitions of the plant are claimed when first touched. */
+int bb_worker_open(struct bb_plant *plant, struct bb_worker **out, struct bb_error *error)
+    BB_MUST_USE;
+void bb_worker_close(struct bb_worker *worker);
+const struct bb_worker_counts *bb_worker_counts(const struct bb_worker *worker);
+
+/* Do all there is to do now, committing when the backlog is gone or the memory limit is reached
+ * (`live`: also after the freshness limit). Returns when every partition's backlog is empty. */
+int bb_worker_drain(struct bb_worker *worker, bool live, const struct bb_progress_watch *watch,
+                    struct bb_error *error) BB_MUST_USE;
+
+/* Drain, wait for more, until *stop becomes true or nothing came for idle_exit_ms (0: never). */
+int bb_worker_run(struct bb_worker *worker, const volatile bool *stop, int64_t idle_exit_ms,
+                  const struct bb_progress_watch *watch, struct bb_error *error) BB_MUST_USE;
+
+/* Carry outbox records to the registry until it is current (deliver's first sink). */
+int bb_deliver_registry(struct bb_plant *plant, const struct bb_progress_watch *watch,
+                        struct bb_error *error) BB_MUST_USE;
+
+#endif

@@ -1,0 +1,645 @@
+/* The port "registry": one suite, every adapter.
+ *
+ * Each test states a promise and holds every adapter to it. What only a file can promise (versions,
+ * rights, a crash, other handles) is in test_registry_sqlite.c.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "contract/registry_fixture.h"
+#include "model/quality.h"
+#include "model/unit.h"
+#include "support/master_random.h"
+
+/* ---- promises -------------------------------------------------------------------------------- */
+
+static void projects_exactly_once(struct registry_fixture *f) {
+    struct bb_outbox_record first[] = {registry_channel(f, "demo", "u1", "a", 1),
+                                       registry_channel(f, "demo", "u2", "a", 2)};
+    struct bb_outbox_record other = registry_channel(f, "demo", "u9", "a", 3);
+
+    cr_expect_eq(registry_position(f, 2), 0);
+    cr_expect_eq(registry_project(f, 2, 1, &other, 1), 1, "%s takes records behind a gap",
+                 f->adapter);
+    cr_expect_eq(registry_project(f, 2, 0, first, 2), 0);
+    cr_expect_eq(registry_position(f, 2), 2);
+    cr_expect_eq(registry_position(f, 1), 0, "%s: partitions have positions of their own",
+                 f->adapter);
+    cr_expect_eq(registry_project(f, 2, 0, &other, 1), 1, "%s takes records twice", f->adapter);
+    cr_expect_eq(registry_project(f, 2, 1, &other, 1), 1, "%s goes back", f->adapter);
+    cr_expect_eq(registry_project(f, 2, 3, &other, 1), 1, "%s leaves a gap", f->adapter);
+    cr_expect_eq(registry_position(f, 2), 2);
+    expect_registry_usage_points(
+        f, "",
+        "demo/u1 electricity zone=Europe/Amsterdam calendar= customer= 1\n"
+        "demo/u2 electricity zone=Europe/Amsterdam calendar= customer= 1\n");
+    cr_expect_eq(registry_project(f, 2, 2, NULL, 0), 0, "%s: nothing is nothing", f->adapter);
+    cr_expect_eq(registry_project(f, 2, 2, &other, 1), 0);
+    cr_expect_eq(registry_position(f, 2), 3);
+}
+
+Test(registry, projects_exactly_once) {
+    each_registry(projects_exactly_once);
+}
+
+static void passes_over_what_is_not_its_business(struct registry_fixture *f) {
+    struct bb_outbox_record changed = {.kind = BB_OUTBOX_CHANGED,
+                                       .tenant = BB_SPAN("demo"),
+                                       .usage_point = BB_SPAN("u1"),
+                                       .channel = BB_SPAN("a"),
+                                       .a = 5};
+    struct bb_outbox_record later = {.kind = 200};
+
+    REGISTRY_TELL(f, 0, changed, later, (struct bb_outbox_record){0});
+    cr_expect_eq(registry_position(f, 0), 3);
+    expect_registry_usage_points(f, "", "");
+}
+
+Test(registry, passes_over_what_is_not_its_business) {
+    each_registry(passes_over_what_is_not_its_business);
+}
+
+static void lists_channels_in_order(struct registry_fixture *f) {
+    struct bb_channel_record water = {.number = 8,
+                                      .kind = BB_KIND_REGISTER,
+                                      .commodity = BB_COMMODITY_WATER,
+                                      .unit = BB_UNIT_L,
+                                      .derived_unit = BB_UNIT_M3,
+                                      .zone = BB_SPAN("UTC")};
+
+    REGISTRY_TELL(
+        f, 1, registry_channel(f, "demo", "u2", "b", 1), registry_channel(f, "demo", "u2", "a", 2),
+        registry_channel(f, "demo", "u10", "a", 3), registry_channel(f, "other", "u2", "a", 4),
+        registry_channel(f, "demo", "u2", "B", 5));
+    REGISTRY_TELL(f, 3, registry_channel(f, "demo", "u1", "a", 1),
+                  registry_channel_as(f, "demo", "u1", "v", &water));
+#define AS_BUILT " interval electricity kWh 900s Europe/Amsterdam 1-1:1.29.0 "
+    static const char u2[] = "demo/u2/B" AS_BUILT "p1 #5\n"
+                             "demo/u2/a" AS_BUILT "p1 #2\n"
+                             "demo/u2/b" AS_BUILT "p1 #1\n";
+    static const char demo[] = "demo/u1/a" AS_BUILT "p3 #1\n"
+                               "demo/u1/v register water L 0s UTC  p3 #8\n"
+                               "demo/u10/a" AS_BUILT "p1 #3\n"
+                               "demo/u2/B" AS_BUILT "p1 #5\n"
+                               "demo/u2/a" AS_BUILT "p1 #2\n"
+                               "demo/u2/b" AS_BUILT "p1 #1\n";
+    static const char all[] = "demo/u1/a" AS_BUILT "p3 #1\n"
+                              "demo/u1/v register water L 0s UTC  p3 #8\n"
+                              "demo/u10/a" AS_BUILT "p1 #3\n"
+                              "demo/u2/B" AS_BUILT "p1 #5\n"
+                              "demo/u2/a" AS_BUILT "p1 #2\n"
+                              "demo/u2/b" AS_BUILT "p1 #1\n"
+                              "other/u2/a" AS_BUILT "p1 #4\n";
+    expect_registry_channels(f, "demo", "u2", u2);
+    expect_registry_channels(f, "demo", "", demo);
+    expect_registry_channels(f, "", "", all);
+    expect_registry_channels(f, "other", "u1", "");
+    expect_registry_channels(f, "nobody", "", "");
+
+    water.unit = BB_UNIT_M3; /* a channel that changed is the same channel */
+    water.interval_s = 3600;
+    REGISTRY_TELL(f, 3, registry_channel_as(f, "demo", "u1", "v", &water));
+    expect_registry_channels(f, "demo", "u1",
+                             "demo/u1/a" AS_BUILT "p3 #1\n"
+                             "demo/u1/v register water m³ 3600s UTC  p3 #8\n");
+}
+
+Test(registry, lists_channels_in_order) {
+    each_registry(lists_channels_in_order);
+}
+
+static void lists_usage_points(struct registry_fixture *f) {
+    struct bb_channel_record vague = {.kind = BB_KIND_GAUGE, .zone = BB_SPAN("Asia/Kolkata")};
+
+    REGISTRY_TELL(f, 0, registry_channel(f, "demo", "read", "a", 1),
+                  registry_channel_as(f, "demo", "read", "b", &vague),
+                  registry_channel_as(f, "demo", "vague", "b", &vague));
+    REGISTRY_TELL(f, 1, registry_usage_point(f, "demo", "applied", "Europe/Berlin", 5000),
+                  registry_usage_point(f, "demo", "both", "", 5000),
+                  registry_channel(f, "demo", "both", "a", 1),
+                  registry_usage_point(f, "other", "x", "UTC", 5));
+    expect_registry_usage_points(f, "demo",
+                                 "demo/applied water zone=Europe/Berlin calendar= customer=ACME 0\n"
+                                 "demo/both water zone=Europe/Amsterdam calendar= customer=ACME 1\n"
+                                 "demo/read electricity zone=Asia/Kolkata calendar= customer= 2\n"
+                                 "demo/vague unknown zone=Asia/Kolkata calendar= customer= 1\n");
+    expect_registry_usage_points(f, "other", "other/x water zone=UTC calendar= customer=ACME 0\n");
+    expect_registry_usage_points(f, "nobody", "");
+    expect_registry_tenants(f, "demo zone=\nother zone=\n");
+}
+
+Test(registry, lists_usage_points) {
+    each_registry(lists_usage_points);
+}
+
+static void keeps_every_version(struct registry_fixture *f) {
+    REGISTRY_TELL(f, 0, registry_usage_point(f, "demo", "u", "Europe/Amsterdam", 1000),
+                  registry_usage_point(f, "demo", "u", "Europe/Berlin", 2000),
+                  registry_usage_point(f, "demo", "u", "Europe/Madrid", 3000));
+    expect_registry_masters(f, "demo", BB_TIME_NONE, "usage point demo/u Europe/Madrid @3000\n");
+    expect_registry_masters(f, "demo", 999, "");
+    expect_registry_masters(f, "demo", 1000, "usage point demo/u Europe/Amsterdam @1000\n");
+    expect_registry_masters(f, "demo", 2999, "usage point demo/u Europe/Berlin @2000\n");
+    expect_registry_masters(f, "demo", 9999, "usage point demo/u Europe/Madrid @3000\n");
+    expect_registry_usage_points(f, "demo",
+                                 "demo/u water zone=Europe/Madrid calendar= customer=ACME 0\n");
+}
+
+Test(registry, keeps_every_version) {
+    each_registry(keeps_every_version);
+}
+
+/* A tenant's entry comes from every partition, and partitions are carried over in any order. */
+static void the_version_recorded_last_is_current(struct registry_fixture *f) {
+    REGISTRY_TELL(f, 1, registry_tenant(f, "demo", "UTC", 1000),
+                  registry_tenant(f, "demo", "Asia/Kolkata", 2000));
+    REGISTRY_TELL(f, 0, registry_tenant(f, "demo", "UTC", 1000));
+    expect_registry_tenants(f, "demo zone=Asia/Kolkata\n");
+    REGISTRY_TELL(f, 0, registry_tenant(f, "demo", "Asia/Kolkata", 2000));
+    expect_registry_tenants(f, "demo zone=Asia/Kolkata\n");
+    expect_registry_masters(f, "demo", 1500, "tenant demo/demo UTC @1000\n");
+
+    REGISTRY_TELL(f, 2, registry_usage_point(f, "demo", "u", "Europe/Berlin", 2000),
+                  registry_usage_point(f, "demo", "u", "Europe/Madrid", 1000));
+    expect_registry_usage_points(f, "demo",
+                                 "demo/u water zone=Europe/Berlin calendar= customer=ACME 0\n");
+
+    /* told twice within a millisecond: the later one in the outbox */
+    REGISTRY_TELL(f, 2, registry_usage_point(f, "demo", "v", "Europe/Berlin", 4000),
+                  registry_usage_point(f, "demo", "v", "Europe/Madrid", 4000));
+    expect_registry_masters(f, "demo", BB_TIME_NONE,
+                            "usage point demo/u Europe/Berlin @2000\n"
+                            "usage point demo/v Europe/Madrid @4000\n"
+                            "tenant demo/demo Asia/Kolkata @2000\n");
+}
+
+Test(registry, the_version_recorded_last_is_current) {
+    each_registry(the_version_recorded_last_is_current);
+}
+
+static void lists_master_data_in_order(struct registry_fixture *f) {
+    REGISTRY_TELL(
+        f, 0, registry_calendar(f, "demo", "nl", 0, 10), registry_tenant(f, "other", "UTC", 10),
+        registry_usage_point(f, "other", "a", "UTC", 10), registry_tenant(f, "demo", "UTC", 10),
+        registry_usage_point(f, "demo", "b", "UTC", 10),
+        registry_usage_point(f, "demo", "a", "UTC", 10),
+        registry_calendar(f, "demo", "gas", 21600, 10));
+    static const char demo[] = "usage point demo/a UTC @10\n"
+                               "usage point demo/b UTC @10\n"
+                               "tenant demo/demo UTC @10\n"
+                               "calendar demo/gas Europe/Amsterdam @10\n"
+                               "calendar demo/nl Europe/Amsterdam @10\n";
+    static const char all[] = "usage point demo/a UTC @10\n"
+                              "usage point demo/b UTC @10\n"
+                              "usage point other/a UTC @10\n"
+                              "tenant demo/demo UTC @10\n"
+                              "tenant other/other UTC @10\n"
+                              "calendar demo/gas Europe/Amsterdam @10\n"
+                              "calendar demo/nl Europe/Amsterdam @10\n";
+    expect_registry_masters(f, "demo", BB_TIME_NONE, demo);
+    expect_registry_masters(f, "", BB_TIME_NONE, all);
+}
+
+Test(registry, lists_master_data_in_order) {
+    each_registry(lists_master_data_in_order);
+}
+
+static void looks_up_the_current_entry(struct registry_fixture *f) {
+    const struct bb_registry_ops *ops = f->registry->ops;
+    struct bb_master_usage_point up, second;
+    struct bb_master_tenant tenant;
+    struct bb_master_calendar calendar;
+    struct bb_arena arena;
+
+    bb_arena_init(&arena, 4096, 1 << 20);
+    REGISTRY_TELL(f, 0, registry_usage_point(f, "demo", "u", "UTC", 1),
+                  registry_usage_point(f, "demo", "u", "Europe/Berlin", 2),
+                  registry_usage_point(f, "other", "u", "Asia/Kolkata", 3),
+                  registry_tenant(f, "demo", "Europe/Madrid", 1),
+                  registry_calendar(f, "demo", "gas", 21600, 1),
+                  registry_channel(f, "demo", "read", "a", 1));
+
+    cr_assert_eq(
+        ops->usage_point_get(f->registry, BB_SPAN("demo"), BB_SPAN("u"), &arena, &up, &f->error),
+        0);
+    cr_assert_eq(ops->usage_point_get(f->registry, BB_SPAN("other"), BB_SPAN("u"), &arena, &second,
+                                      &f->error),
+                 0);
+    cr_expect(bb_span_equal(up.zone, BB_SPAN("Europe/Berlin")), "%s", f->adapter);
+    cr_expect(bb_span_equal(up.customer, BB_SPAN("ACME")));
+    cr_expect_eq(up.commodity, BB_COMMODITY_WATER);
+    cr_expect(bb_span_equal(second.zone, BB_SPAN("Asia/Kolkata")), "%s", f->adapter);
+
+    cr_assert_eq(ops->tenant_get(f->registry, BB_SPAN("demo"), &arena, &tenant, &f->error), 0);
+    cr_expect(bb_span_equal(tenant.zone, BB_SPAN("Europe/Madrid")));
+    cr_assert_eq(ops->calendar_get(f->registry, BB_SPAN("demo"), BB_SPAN("gas"), &arena, &calendar,
+                                   &f->error),
+                 0);
+    cr_expect_eq(calendar.day_start_s, 21600);
+    cr_assert_eq(calendar.holiday_count, 2);
+    cr_expect_eq(calendar.holidays[1], 20571);
+
+    /* 1: absent; a usage point that was only read has no master entry */
+    cr_expect_eq(
+        ops->usage_point_get(f->registry, BB_SPAN("demo"), BB_SPAN("read"), &arena, &up, &f->error),
+        1);
+    cr_expect_eq(
+        ops->usage_point_get(f->registry, BB_SPAN("nobody"), BB_SPAN("u"), &arena, &up, &f->error),
+        1);
+    cr_expect_eq(ops->tenant_get(f->registry, BB_SPAN("other"), &arena, &tenant, &f->error), 1);
+    cr_expect_eq(ops->calendar_get(f->registry, BB_SPAN("other"), BB_SPAN("gas"), &arena, &calendar,
+                                   &f->error),
+                 1);
+    bb_arena_release(&arena);
+}
+
+Test(registry, looks_up_the_current_entry) {
+    each_registry(looks_up_the_current_entry);
+}
+
+static void says_when_the_callers_memory_is_too_small(struct registry_fixture *f) {
+    struct bb_master_usage_point up;
+    struct bb_arena arena;
+
+    bb_arena_init(&arena, 16, 16);
+    REGISTRY_TELL(f, 0, registry_usage_point(f, "demo", "u", "UTC", 1));
+    cr_expect_eq(f->registry->ops->usage_point_get(f->registry, BB_SPAN("demo"), BB_SPAN("u"),
+                                                   &arena, &up, &f->error),
+                 -BB_E_NO_MEMORY, "%s", f->adapter);
+    bb_arena_release(&arena);
+}
+
+Test(registry, says_when_the_callers_memory_is_too_small) {
+    each_registry(says_when_the_callers_memory_is_too_small);
+}
+
+/* ---- exceptions ------------------------------------------------------------------------------ */
+
+static void an_exception_keeps_its_id(struct registry_fixture *f) {
+    enum { OPENED = BB_OUTBOX_EXCEPTION_OPENED, CLOSED = BB_OUTBOX_EXCEPTION_CLOSED };
+
+    REGISTRY_TELL(f, 0, registry_exception(OPENED, "u", "a", BB_CHECK_GAP, 100, 200, 1000));
+    REGISTRY_TELL(f, 1, registry_exception(OPENED, "v", "a", BB_CHECK_GAP, 100, 200, 1100));
+    expect_registry_exceptions(f, "demo", true,
+                               "1 demo/u/a gap 100..200 a=12345 b=-7 e-3 opened=1000 open\n"
+                               "2 demo/v/a gap 100..200 a=12345 b=-7 e-3 opened=1100 open\n");
+
+    REGISTRY_TELL(f, 0, registry_exception(CLOSED, "u", "a", BB_CHECK_GAP, 100, 200, 2000));
+    expect_registry_exceptions(f, "demo", true,
+                               "2 demo/v/a gap 100..200 a=12345 b=-7 e-3 opened=1100 open\n");
+    REGISTRY_TELL(
+        f, 0, registry_exception(CLOSED, "u", "a", BB_CHECK_GAP, 100, 200, 2500)); /* once is it */
+    expect_registry_exceptions(f, "demo", false,
+                               "1 demo/u/a gap 100..200 a=12345 b=-7 e-3 opened=1000 closed=2000\n"
+                               "2 demo/v/a gap 100..200 a=12345 b=-7 e-3 opened=1100 open\n");
+
+    REGISTRY_TELL(f, 0, registry_exception(OPENED, "u", "a", BB_CHECK_GAP, 100, 300, 3000));
+    expect_registry_exceptions(f, "demo", true,
+                               "1 demo/u/a gap 100..300 a=12345 b=-7 e-3 opened=1000 open\n"
+                               "2 demo/v/a gap 100..200 a=12345 b=-7 e-3 opened=1100 open\n");
+
+    struct bb_outbox_record evidence = registry_exception(OPENED, "u", "a", BB_CHECK_GAP, 100, 400,
+                                                          3500);
+    evidence.a = INT64_MAX;
+    evidence.b = INT64_MIN;
+    evidence.exponent = 2;
+    REGISTRY_TELL(f, 0, evidence);
+    expect_registry_exceptions(
+        f, "demo", true,
+        "1 demo/u/a gap 100..400 a=9223372036854775807 b=-9223372036854775808 e2 "
+        "opened=1000 open\n"
+        "2 demo/v/a gap 100..200 a=12345 b=-7 e-3 opened=1100 open\n");
+}
+
+Test(registry, an_exception_keeps_its_id) {
+    each_registry(an_exception_keeps_its_id);
+}
+
+static void a_closing_of_the_unknown_is_ignored(struct registry_fixture *f) {
+    REGISTRY_TELL(f, 0,
+                  registry_exception(BB_OUTBOX_EXCEPTION_CLOSED, "u", "a", BB_CHECK_GAP, 1, 2, 3));
+    expect_registry_exceptions(f, "", false, "");
+    expect_registry_usage_points(f, "", "");
+    cr_expect_eq(registry_position(f, 0), 1);
+}
+
+Test(registry, a_closing_of_the_unknown_is_ignored) {
+    each_registry(a_closing_of_the_unknown_is_ignored);
+}
+
+static void exceptions_are_told_apart(struct registry_fixture *f) {
+    enum { OPENED = BB_OUTBOX_EXCEPTION_OPENED };
+    struct bb_outbox_record other_tenant = registry_exception(OPENED, "u", "a", BB_CHECK_GAP, 100,
+                                                              200, 1);
+
+    other_tenant.tenant = BB_SPAN("other");
+    REGISTRY_TELL(f, 0, registry_exception(OPENED, "u", "a", BB_CHECK_GAP, 100, 200, 1));
+    REGISTRY_TELL(f, 0, registry_exception(OPENED, "u", "a", BB_CHECK_GAP, -100, 200, 1));
+    REGISTRY_TELL(f, 0, registry_exception(OPENED, "u", "a", BB_CHECK_OVERLAP, 100, 200, 1));
+    REGISTRY_TELL(f, 0, registry_exception(OPENED, "u", "b", BB_CHECK_GAP, 100, 200, 1));
+    REGISTRY_TELL(f, 0, registry_exception(OPENED, "t", "a", BB_CHECK_GAP, 100, 200, 1));
+    REGISTRY_TELL(f, 0, other_tenant);
+    static const char all[] = "5 demo/t/a gap 100..200 a=12345 b=-7 e-3 opened=1 open\n"
+                              "2 demo/u/a gap -100..200 a=12345 b=-7 e-3 opened=1 open\n"
+                              "1 demo/u/a gap 100..200 a=12345 b=-7 e-3 opened=1 open\n"
+                              "3 demo/u/a overlap 100..200 a=12345 b=-7 e-3 opened=1 open\n"
+                              "4 demo/u/b gap 100..200 a=12345 b=-7 e-3 opened=1 open\n"
+                              "6 other/u/a gap 100..200 a=12345 b=-7 e-3 opened=1 open\n";
+    expect_registry_exceptions(f, "", false, all);
+    expect_registry_exceptions(f, "", true, all);
+    expect_registry_exceptions(f, "other", true,
+                               "6 other/u/a gap 100..200 a=12345 b=-7 e-3 opened=1 open\n");
+}
+
+Test(registry, exceptions_are_told_apart) {
+    each_registry(exceptions_are_told_apart);
+}
+
+/* ---- damage, awkward names, visitors --------------------------------------------------------- */
+
+static void a_damaged_record_changes_nothing(struct registry_fixture *f) {
+    struct bb_outbox_record records[] = {registry_channel(f, "demo", "u1", "a", 1),
+                                         registry_usage_point(f, "demo", "u2", "UTC", 5),
+                                         registry_channel(f, "demo", "u3", "a", 1)};
+
+    records[2].body.size /= 2;
+    cr_expect_eq(registry_project(f, 0, 0, records, 3), -BB_E_STORE_CORRUPT, "%s", f->adapter);
+    cr_expect_eq(registry_position(f, 0), 0);
+    expect_registry_usage_points(f, "", "");
+    records[2].kind = BB_OUTBOX_MASTER;
+    records[2].body = BB_SPAN("\x01\x01\x05");
+    cr_expect_eq(registry_project(f, 0, 0, records, 3), -BB_E_STORE_CORRUPT, "%s", f->adapter);
+    expect_registry_usage_points(f, "", "");
+    expect_registry_masters(f, "", BB_TIME_NONE, "");
+    cr_expect_eq(registry_project(f, 0, 0, records, 2), 0, "%s goes on after an error", f->adapter);
+    cr_expect_eq(registry_position(f, 0), 2);
+}
+
+Test(registry, a_damaged_record_changes_nothing) {
+    each_registry(a_damaged_record_changes_nothing);
+}
+
+static void names_are_bytes(struct registry_fixture *f) {
+    struct bb_outbox_record empty = registry_channel(f, "demo", "", "", 1);
+
+    REGISTRY_TELL(f, 0, registry_channel(f, "demo", "'; DROP TABLE channel; --", "%_\"", 1),
+                  registry_channel(f, "demo", "日本", "é", 2), empty,
+                  registry_usage_point(f, "demo", "'; DROP TABLE channel; --", "UTC", 1));
+    empty.channel = (struct bb_span){NULL, 0};
+    REGISTRY_TELL(f, 0, empty);
+    expect_registry_channels(f, "demo", "'; DROP TABLE channel; --",
+                             "demo/'; DROP TABLE channel; --/%_\"" AS_BUILT "p0 #1\n");
+    expect_registry_channels(f, "demo", "日本", "demo/日本/é" AS_BUILT "p0 #2\n");
+    expect_registry_usage_points(
+        f, "demo",
+        "demo/ electricity zone=Europe/Amsterdam calendar= customer= 1\n"
+        "demo/'; DROP TABLE channel; -- water zone=UTC calendar= customer=ACME 1\n"
+        "demo/日本 electricity zone=Europe/Amsterdam calendar= customer= 1\n");
+}
+
+Test(registry, names_are_bytes) {
+    each_registry(names_are_bytes);
+}
+
+static int stop_at_second(void *context, const struct bb_registry_channel *row) {
+    (void)row;
+    return ++*(int *)context == 2;
+}
+
+static int fail_at_second(void *context, const struct bb_registry_channel *row) {
+    (void)row;
+    return ++*(int *)context == 2 ? -BB_E_BUG : 0;
+}
+
+static void a_visitor_ends_a_list(struct registry_fixture *f) {
+    int rows = 0;
+
+    REGISTRY_TELL(f, 0, registry_channel(f, "demo", "u", "a", 1),
+                  registry_channel(f, "demo", "u", "b", 1),
+                  registry_channel(f, "demo", "u", "c", 1));
+    cr_expect_eq(f->registry->ops->channel_list(f->registry, BB_SPAN(""), BB_SPAN(""),
+                                                stop_at_second, &rows, &f->error),
+                 0, "%s", f->adapter);
+    cr_expect_eq(rows, 2);
+    rows = 0;
+    cr_expect_eq(f->registry->ops->channel_list(f->registry, BB_SPAN(""), BB_SPAN(""),
+                                                fail_at_second, &rows, &f->error),
+                 -BB_E_BUG, "%s", f->adapter);
+    cr_expect_eq(rows, 2);
+}
+
+Test(registry, a_visitor_ends_a_list) {
+    each_registry(a_visitor_ends_a_list);
+}
+
+static int paint_channels_of(void *context, const struct bb_registry_usage_point *row) {
+    struct registry_fixture *f = context;
+    struct bb_master_usage_point up;
+    int found = f->registry->ops->usage_point_get(f->registry, row->tenant, row->name, &f->arena,
+                                                  &up, &f->error);
+    bb_buffer_format(&f->picture, "%.*s %s\n", BB_SPAN_ARGS(row->name),
+                     found == 0 ? "applied" : "read");
+    return f->registry->ops->channel_list(f->registry, row->tenant, row->name,
+                                          paint_registry_channel, f, &f->error);
+}
+
+static void a_visitor_may_ask_the_same_registry(struct registry_fixture *f) {
+    REGISTRY_TELL(f, 0, registry_channel(f, "demo", "u1", "a", 1),
+                  registry_usage_point(f, "demo", "u2", "", 1),
+                  registry_channel(f, "demo", "u2", "a", 2),
+                  registry_channel(f, "demo", "u2", "b", 3));
+    expect_registry_picture(f,
+                            f->registry->ops->usage_point_list(f->registry, BB_SPAN("demo"),
+                                                               paint_channels_of, f, &f->error),
+                            "u1 read\n"
+                            "demo/u1/a" AS_BUILT "p0 #1\n"
+                            "u2 applied\n"
+                            "demo/u2/a" AS_BUILT "p0 #2\n"
+                            "demo/u2/b" AS_BUILT "p0 #3\n");
+}
+
+Test(registry, a_visitor_may_ask_the_same_registry) {
+    each_registry(a_visitor_may_ask_the_same_registry);
+}
+
+/* ---- all at once ----------------------------------------------------------------------------- */
+
+static const char *random_name(struct registry_fixture *f, struct bb_random *random,
+                               const char *stem, uint64_t bound) {
+    char text[32];
+    int size = snprintf(text, sizeof text, "%s%llu", stem,
+                        (unsigned long long)bb_random_below(random, bound));
+    return registry_kept(f, (struct bb_span){text, (size_t)size}).data;
+}
+
+static struct bb_outbox_record random_record(struct registry_fixture *f, struct bb_random *random) {
+    const char *up = random_name(f, random, "u", 12), *channel = random_name(f, random, "c", 3);
+    int64_t recorded = (int64_t)bb_random_below(random, 1000);
+    uint8_t kind = (uint8_t)(BB_OUTBOX_CHANNEL + bb_random_below(random, 5));
+    struct bb_master master;
+
+    if (kind == BB_OUTBOX_CHANNEL)
+        return registry_channel(f, random_name(f, random, "t", 3), up, channel,
+                                (uint32_t)bb_random_below(random, 100));
+    if (kind == BB_OUTBOX_MASTER && bb_random_below(random, 2)) {
+        random_master(random, &f->arena, &master);
+        return registry_master(f, &master, recorded);
+    }
+    if (kind == BB_OUTBOX_MASTER)
+        return registry_usage_point(f, random_name(f, random, "t", 3), up,
+                                    random_name(f, random, "zone", 3), recorded);
+    int64_t from = (int64_t)bb_random_below(random, 3);
+    return registry_exception(kind, up, channel, (uint8_t)bb_random_below(random, BB_CHECK_COUNT),
+                              from, from + (int64_t)bb_random_below(random, 5), recorded);
+}
+
+/* From the first line that differs. */
+static struct bb_span tail_that_differs(struct bb_span a, struct bb_span b) {
+    size_t line = 0;
+
+    for (size_t i = 0; i < a.size && i < b.size && a.data[i] == b.data[i]; i++)
+        if (a.data[i] == '\n')
+            line = i + 1;
+    return (struct bb_span){a.data + line, a.size - line};
+}
+
+/* Everything that a registry shows, ids of exceptions aside. */
+static struct bb_span whole_picture(struct registry_fixture *f) {
+    const struct bb_registry_ops *ops = f->registry->ops;
+    struct bb_span all = {NULL, 0};
+    int failed = 0;
+
+    bb_buffer_clear(&f->picture);
+    failed |= ops->tenant_list(f->registry, paint_registry_tenant, f, &f->error);
+    failed |= ops->usage_point_list(f->registry, all, paint_registry_usage_point, f, &f->error);
+    failed |= ops->channel_list(f->registry, all, all, paint_registry_channel, f, &f->error);
+    failed |= ops->exception_list(f->registry, all, false, paint_registry_exception_without_id, f,
+                                  &f->error);
+    for (int64_t as_of = 0; as_of < 1000; as_of += 331)
+        failed |= ops->master_list(f->registry, all, as_of, paint_registry_master, f, &f->error);
+    failed |= ops->master_list(f->registry, all, BB_TIME_NONE, paint_registry_master, f, &f->error);
+    cr_assert_eq(failed, 0, "%s", f->error.text);
+    return bb_buffer_span(&f->picture);
+}
+
+static void tell_in_pieces(struct registry_fixture *f, struct bb_random *random, uint32_t partition,
+                           const struct bb_outbox_record *records, size_t count) {
+    for (size_t at = 0; at < count;) {
+        size_t piece = 1 + bb_random_below(random, 40);
+        if (piece > count - at)
+            piece = count - at;
+        registry_tell(f, partition, records + at, piece);
+        at += piece;
+    }
+}
+
+Test(registry, adapters_agree_whatever_the_pieces) {
+    enum { ROUNDS = 6, RECORDS = 400, ADAPTERS = REGISTRY_SUBJECTS };
+    struct bb_random random;
+
+    bb_random_seed(&random, random_test_seed("registry adapters agree"));
+    for (int round = 0; round < ROUNDS; round++) {
+        struct registry_fixture f[ADAPTERS];
+        struct bb_outbox_record records[RECORDS];
+        struct bb_span first = {NULL, 0};
+
+        for (size_t i = 0; i < ADAPTERS; i++)
+            registry_fixture_init(&f[i], &registry_subjects[i]);
+        for (size_t i = 0; i < RECORDS; i++)
+            records[i] = random_record(&f[0], &random);
+        for (size_t i = 0; i < ADAPTERS; i++) {
+            tell_in_pieces(&f[i], &random, 0, records, RECORDS / 2);
+            tell_in_pieces(&f[i], &random, 1, records + RECORDS / 2, RECORDS / 2);
+            struct bb_span picture = whole_picture(&f[i]);
+            if (i == 0)
+                first = picture;
+            cr_assert(bb_span_equal(first, picture), "round %d: %s shows\n%.300s\nand %s\n%.300s",
+                      round, f[0].adapter, tail_that_differs(first, picture).data, f[i].adapter,
+                      tail_that_differs(picture, first).data);
+        }
+        for (size_t i = 0; i < ADAPTERS; i++)
+            registry_fixture_release(&f[i]);
+    }
+}
+
+/* ---- faults ---------------------------------------------------------------------------------- */
+
+/* A caller that asks for the position after a failure never loses or repeats a record, whichever
+ * call fails and whether its work was done or not. */
+Test(registry, a_lost_answer_neither_loses_nor_repeats) {
+    enum { RECORDS = 5 };
+
+    for (uint64_t fail_at = 1; fail_at <= 2 * RECORDS + 2; fail_at++) {
+        for (int before = 0; before < 2; before++) {
+            struct registry_fixture f;
+            int failures = 0;
+
+            registry_fixture_init(&f, &registry_subjects[REGISTRY_FAULT]);
+            f.plan = (struct bb_fault_plan){
+                .fail_at = fail_at, .code = BB_E_DISK_FULL, .before = before};
+            for (uint64_t at = 0; at < RECORDS;) {
+                struct bb_outbox_record record = registry_channel(
+                    &f, "demo", "u", (char[]){(char)('a' + at), '\0'}, (uint32_t)at);
+                record.channel = registry_kept(&f, record.channel);
+                int result = registry_project(&f, 0, at, &record, 1);
+                failures += result != 0;
+                cr_assert(result == 0 || result == -BB_E_DISK_FULL, "%d", result);
+                uint64_t position;
+                while (f.registry->ops->position(f.registry, 0, &position, &f.error) != 0)
+                    failures++;
+                at = position;
+            }
+            cr_expect_eq(failures, fail_at <= 2 * RECORDS, "call %llu: %d failures",
+                         (unsigned long long)fail_at, failures);
+            f.plan.fail_at = 0;
+            expect_registry_channels(&f, "demo", "u",
+                                     "demo/u/a" AS_BUILT "p0 #0\n"
+                                     "demo/u/b" AS_BUILT "p0 #1\n"
+                                     "demo/u/c" AS_BUILT "p0 #2\n"
+                                     "demo/u/d" AS_BUILT "p0 #3\n"
+                                     "demo/u/e" AS_BUILT "p0 #4\n");
+            registry_fixture_release(&f);
+        }
+    }
+}
+
+Test(registry, a_sticky_fault_stays) {
+    struct registry_fixture f;
+    uint64_t position;
+
+    registry_fixture_init(&f, &registry_subjects[REGISTRY_FAULT]);
+    f.plan = (struct bb_fault_plan){
+        .fail_at = 2, .code = BB_E_REGISTRY_IO, .before = true, .sticky = true};
+    cr_expect_eq(f.registry->ops->position(f.registry, 0, &position, &f.error), 0);
+    for (int i = 0; i < 3; i++)
+        cr_expect_eq(f.registry->ops->position(f.registry, 0, &position, &f.error),
+                     -BB_E_REGISTRY_IO);
+    cr_expect_eq(f.plan.calls, 4);
+    registry_fixture_release(&f);
+}
+
+/* ---- what lasts ------------------------------------------------------------------------------ */
+
+static void everything_is_there_after_reopening(struct registry_fixture *f) {
+    enum { OPENED = BB_OUTBOX_EXCEPTION_OPENED, CLOSED = BB_OUTBOX_EXCEPTION_CLOSED };
+
+    REGISTRY_TELL(f, 2, registry_channel(f, "demo", "u", "a", 1),
+                  registry_exception(OPENED, "u", "a", BB_CHECK_GAP, 100, 200, 1000),
+                  registry_exception(CLOSED, "u", "a", BB_CHECK_GAP, 100, 200, 2000),
+                  registry_usage_point(f, "demo", "u", "Europe/Berlin", 5));
+    for (size_t i = 0; i < REGISTRY_SUBJECTS; i++)
+        if (registry_subjects[i].name == f->adapter && registry_subjects[i].lasting) {
+            registry_fixture_close(f);
+            registry_subjects[i].open(f);
+        }
+    cr_expect_eq(registry_position(f, 2), 4);
+    expect_registry_channels(f, "demo", "u", "demo/u/a" AS_BUILT "p2 #1\n");
+    expect_registry_masters(f, "demo", BB_TIME_NONE, "usage point demo/u Europe/Berlin @5\n");
+    REGISTRY_TELL(f, 2, registry_exception(OPENED, "u", "a", BB_CHECK_GAP, 100, 250, 3000));
+    expect_registry_exceptions(f, "demo", true,
+                               "1 demo/u/a gap 100..250 a=12345 b=-7 e-3 opened=1000 open\n");
+}
+
+Test(registry, everything_is_there_after_reopening) {
+    each_registry(everything_is_there_after_reopening);
+}

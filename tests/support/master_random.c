@@ -1,0 +1,272 @@
+#include "support/master_random.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "model/obis.h"
+#include "model/unit.h"
+
+/* ---- drawing --------------------------------------------------------------------------------- */
+
+struct draw {
+    struct bb_random *random;
+    struct bb_arena *arena;
+};
+
+static uint64_t below(struct draw *d, uint64_t bound) {
+    return bb_random_below(d->random, bound);
+}
+
+static void *take(struct draw *d, size_t count, size_t size) {
+    void *memory = bb_arena_take_array(d->arena, count, size);
+    BB_ASSERT(memory);
+    return memory;
+}
+
+/* Names as the field has them, and some that are awkward to quote. */
+static struct bb_span draw_name(struct draw *d, uint64_t index) {
+    static const char *const stems[] = {"8716859000", "E", "meter ", "1.8.", "énergie ", "true",
+                                        "a: b ",      "#", "\"",     "'",    "- x",      "null",
+                                        "comma, ",    "{", "\\",     "0x",   "é",        "=1+1"};
+    char text[64];
+    int size = snprintf(text, sizeof text, "%s%llu", stems[below(d, sizeof stems / sizeof *stems)],
+                        (unsigned long long)index);
+    struct bb_span name = bb_arena_copy(d->arena, (struct bb_span){text, (size_t)size});
+    BB_ASSERT(name.data);
+    return name;
+}
+
+static struct bb_span draw_maybe(struct draw *d) {
+    return below(d, 2) ? draw_name(d, below(d, 1000)) : (struct bb_span){NULL, 0};
+}
+
+static struct bb_span draw_zone(struct draw *d) {
+    static const char *const zones[] = {"Europe/Amsterdam", "UTC", "Asia/Kolkata", "+10:00"};
+    return bb_span_of(zones[below(d, sizeof zones / sizeof *zones)]);
+}
+
+static struct bb_decimal draw_decimal(struct draw *d) {
+    int64_t mantissa = (int64_t)below(d, (uint64_t)bb_power_of_ten[below(d, 19)]);
+    return (struct bb_decimal){below(d, 8) ? mantissa : -mantissa, (int8_t)(-(int64_t)below(d, 7))};
+}
+
+/* More than zero. */
+static struct bb_decimal draw_multiplier(struct draw *d) {
+    struct bb_decimal value = draw_decimal(d);
+    if (value.mantissa <= 0)
+        value = (struct bb_decimal){1, 0};
+    return value;
+}
+
+static struct bb_master_reading *draw_readings(struct draw *d, uint32_t *count) {
+    *count = (uint32_t)below(d, 3);
+    struct bb_master_reading *readings = take(d, *count, sizeof *readings);
+    for (uint32_t i = 0; i < *count; i++)
+        readings[i] = (struct bb_master_reading){draw_name(d, i), draw_decimal(d)};
+    return readings;
+}
+
+/* One behind the other, the last one perhaps still there. */
+static void draw_installations(struct draw *d, struct bb_master_usage_point *up) {
+    uint32_t count = up->installation_count = (uint32_t)below(d, 4);
+    int64_t at = 1000000000000 + (int64_t)below(d, 1000000) * BB_SECOND_MS;
+
+    up->installations = take(d, count, sizeof *up->installations);
+    for (uint32_t i = 0; i < count; i++) {
+        struct bb_master_installation *item = &up->installations[i];
+        item->device = draw_name(d, i);
+        item->from_ms = at;
+        at += 1 + (int64_t)below(d, 1000000000);
+        item->to_ms = i + 1 == count && below(d, 2) ? BB_TIME_NONE : at;
+        at += (int64_t)below(d, 2) * 1000;
+        item->multiplier = draw_multiplier(d);
+        item->dials = (uint8_t)below(d, 13);
+        item->reason = draw_maybe(d);
+        item->opening = draw_readings(d, &item->opening_count);
+        item->closing = draw_readings(d, &item->closing_count);
+    }
+}
+
+static struct bb_span draw_obis(struct draw *d) {
+    struct bb_obis code = {
+        1, (int16_t)below(d, 3), (int16_t)below(d, 100),
+        8, (int16_t)below(d, 5), below(d, 2) ? BB_OBIS_ANY : (int16_t)below(d, 99)};
+    char text[BB_OBIS_TEXT_MAX];
+    size_t size = bb_obis_format(&code, text);
+    return bb_arena_copy(d->arena, (struct bb_span){text, size});
+}
+
+static void draw_channels(struct draw *d, struct bb_master_usage_point *up) {
+    up->channel_count = (uint32_t)below(d, 4);
+    up->channels = take(d, up->channel_count, sizeof *up->channels);
+    for (uint32_t i = 0; i < up->channel_count; i++) {
+        struct bb_master_channel *item = &up->channels[i];
+        item->name = draw_name(d, i);
+        item->obis = below(d, 2) ? draw_obis(d) : (struct bb_span){NULL, 0};
+        item->alias = draw_maybe(d);
+        item->kind = (uint8_t)below(d, BB_KIND_COUNT);
+        item->commodity = (uint8_t)below(d, BB_COMMODITY_COUNT);
+        item->unit = (int16_t)((int64_t)below(d, BB_UNIT_COUNT + 1) - 1);
+        item->interval_s = (uint32_t)below(d, 2) * (1 + (uint32_t)below(d, 86400));
+        item->one_way = (int8_t)((int64_t)below(d, 3) - 1);
+    }
+}
+
+static void draw_usage_point(struct draw *d, struct bb_master_usage_point *up) {
+    up->tenant = draw_name(d, below(d, 3));
+    up->name = draw_name(d, below(d, 100000));
+    up->zone = below(d, 2) ? draw_zone(d) : (struct bb_span){NULL, 0};
+    up->calendar = draw_maybe(d);
+    up->customer = draw_maybe(d);
+    up->grid_area = draw_maybe(d);
+    up->tariff = draw_maybe(d);
+    up->commodity = (uint8_t)below(d, BB_COMMODITY_COUNT);
+    up->tag_count = (uint32_t)below(d, 3);
+    up->tags = take(d, up->tag_count, sizeof *up->tags);
+    for (uint32_t i = 0; i < up->tag_count; i++)
+        up->tags[i] = (struct bb_master_tag){draw_name(d, i), draw_name(d, below(d, 10))};
+    draw_installations(d, up);
+    draw_channels(d, up);
+}
+
+static void draw_calendar(struct draw *d, struct bb_master_calendar *calendar) {
+    calendar->tenant = draw_name(d, below(d, 3));
+    calendar->name = draw_name(d, below(d, 100));
+    calendar->zone = draw_zone(d);
+    calendar->day_start_s = (int32_t)below(d, 24 * 60) * 60;
+    calendar->holiday_count = (uint32_t)below(d, 5);
+    calendar->holidays = take(d, calendar->holiday_count, sizeof *calendar->holidays);
+    for (uint32_t i = 0; i < calendar->holiday_count; i++)
+        calendar->holidays[i] = (int32_t)(i * 10000 + below(d, 10000)) - 5000;
+}
+
+void random_master(struct bb_random *random, struct bb_arena *arena, struct bb_master *out) {
+    struct draw d = {random, arena};
+
+    memset(out, 0, sizeof *out);
+    switch (below(&d, 8)) {
+    case 0:
+        out->kind = BB_MASTER_TENANT;
+        out->tenant = (struct bb_master_tenant){draw_name(&d, below(&d, 5)), draw_zone(&d)};
+        return;
+    case 1:
+        out->kind = BB_MASTER_CALENDAR;
+        draw_calendar(&d, &out->calendar);
+        return;
+    default: out->kind = BB_MASTER_USAGE_POINT; draw_usage_point(&d, &out->usage_point);
+    }
+}
+
+uint64_t random_test_seed(const char *test) {
+    const char *given = getenv("BUSBAR_SEED");
+    uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)bb_monotonic_ns();
+
+    fprintf(stderr, "%s: BUSBAR_SEED=%llu\n", test, (unsigned long long)seed);
+    return seed;
+}
+
+/* ---- comparing ------------------------------------------------------------------------------- */
+
+#define SAME_TEXT(member)                                                                          \
+    if (!bb_span_equal(a->member, b->member))                                                      \
+        return #member;
+#define SAME(member)                                                                               \
+    if (a->member != b->member)                                                                    \
+        return #member;
+#define SAME_DECIMAL(member) SAME(member.mantissa) SAME(member.exponent)
+
+static const char *readings_difference(const struct bb_master_reading *left,
+                                       const struct bb_master_reading *right, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        const struct bb_master_reading *a = &left[i], *b = &right[i];
+        SAME_TEXT(channel)
+        SAME_DECIMAL(value)
+    }
+    return NULL;
+}
+
+static const char *installation_difference(const struct bb_master_installation *a,
+                                           const struct bb_master_installation *b) {
+    SAME_TEXT(device)
+    SAME(from_ms)
+    SAME(to_ms)
+    SAME_DECIMAL(multiplier)
+    SAME(dials)
+    SAME_TEXT(reason)
+    SAME(opening_count)
+    SAME(closing_count)
+    const char *difference = readings_difference(a->opening, b->opening, a->opening_count);
+    return difference ? difference : readings_difference(a->closing, b->closing, a->closing_count);
+}
+
+static const char *channel_difference(const struct bb_master_channel *a,
+                                      const struct bb_master_channel *b) {
+    SAME_TEXT(name)
+    SAME_TEXT(obis)
+    SAME_TEXT(alias)
+    SAME(kind)
+    SAME(commodity)
+    SAME(unit)
+    SAME(interval_s)
+    SAME(one_way)
+    return NULL;
+}
+
+static const char *tag_difference(const struct bb_master_tag *a, const struct bb_master_tag *b) {
+    SAME_TEXT(key)
+    SAME_TEXT(value)
+    return NULL;
+}
+
+static const char *usage_point_difference(const struct bb_master_usage_point *a,
+                                          const struct bb_master_usage_point *b) {
+    const char *difference = NULL;
+
+    SAME_TEXT(tenant)
+    SAME_TEXT(name)
+    SAME_TEXT(zone)
+    SAME_TEXT(calendar)
+    SAME_TEXT(customer)
+    SAME_TEXT(grid_area)
+    SAME_TEXT(tariff)
+    SAME(commodity)
+    SAME(tag_count)
+    SAME(installation_count)
+    SAME(channel_count)
+    for (uint32_t i = 0; !difference && i < a->tag_count; i++)
+        difference = tag_difference(&a->tags[i], &b->tags[i]);
+    for (uint32_t i = 0; !difference && i < a->installation_count; i++)
+        difference = installation_difference(&a->installations[i], &b->installations[i]);
+    for (uint32_t i = 0; !difference && i < a->channel_count; i++)
+        difference = channel_difference(&a->channels[i], &b->channels[i]);
+    return difference;
+}
+
+static const char *tenant_difference(const struct bb_master_tenant *a,
+                                     const struct bb_master_tenant *b) {
+    SAME_TEXT(name)
+    SAME_TEXT(zone)
+    return NULL;
+}
+
+static const char *calendar_difference(const struct bb_master_calendar *a,
+                                       const struct bb_master_calendar *b) {
+    SAME_TEXT(tenant)
+    SAME_TEXT(name)
+    SAME_TEXT(zone)
+    SAME(day_start_s)
+    SAME(holiday_count)
+    for (uint32_t i = 0; i < a->holiday_count; i++)
+        SAME(holidays[i])
+    return NULL;
+}
+
+const char *master_difference(const struct bb_master *a, const struct bb_master *b) {
+    SAME(kind)
+    switch (a->kind) {
+    case BB_MASTER_TENANT: return tenant_difference(&a->tenant, &b->tenant);
+    case BB_MASTER_CALENDAR: return calendar_difference(&a->calendar, &b->calendar);
+    default: return usage_point_difference(&a->usage_point, &b->usage_point);
+    }
+}
