@@ -16,6 +16,8 @@
 
 #include "adapter/store_lmdb_internal.h"
 
+enum { NEAR = 1024 }; /* channels further off are seldom the next key */
+
 struct lane_reader {
     MDB_cursor *cursor;
     bool placed;   /* the cursor stands; from, at, beyond and value hold */
@@ -121,7 +123,7 @@ static bool reader_knows(const struct lane_reader *reader, uint64_t number) {
 static int reader_find(struct lane_reader *reader, uint64_t number) {
     int result = 0;
 
-    if (reader->placed && !reader->beyond && number > reader->at)
+    if (reader->placed && !reader->beyond && number > reader->at && number - reader->at <= NEAR)
         result = reader_next(reader);
     if (result == 0 && !reader_knows(reader, number))
         result = reader_seek(reader, number);

@@ -98,28 +98,30 @@ static bool add_channels(struct bb_binding *binding) {
     return true;
 }
 
-/* Is a field looked for under its default names? What the map says itself is not. */
+static bool every_meter_is_in_the_header(const struct bb_map *map) {
+    for (uint32_t i = 0; i < map->channel_count; i++)
+        if (!map->channels[i].usage_point_from_header)
+            return false;
+    return map->wide;
+}
+
+/* Is a field looked for under its default names? What the map says itself is not; and of a wide
+ * file's columns, which may be called anything, only the meter and the times. */
 static bool has_default_names(const struct bb_binding *binding, enum bb_field field) {
     const struct bb_map *map = binding->map;
 
     switch (field) {
     case BB_FIELD_USAGE_POINT:
-        return binding->usage_point.type == BB_CELL_ABSENT;
+        return binding->usage_point.type == BB_CELL_ABSENT && !every_meter_is_in_the_header(map);
     case BB_FIELD_TIMESTAMP:
     case BB_FIELD_START:
         return !map->times_named;
     case BB_FIELD_CHANNEL:
         return !map->wide && binding->channels[0].channel.type == BB_CELL_ABSENT;
-    case BB_FIELD_VALUE:
-    case BB_FIELD_UNIT:
-    case BB_FIELD_KIND:
-    case BB_FIELD_INTERVAL:
-    case BB_FIELD_COMMODITY:
-        return !map->wide;
     case BB_FIELD_TIME:
         return false;
     default:
-        return true;
+        return !map->wide;
     }
 }
 

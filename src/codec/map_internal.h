@@ -55,7 +55,6 @@ struct bb_map {
     struct bb_span *names; /* of the columns, when there is no header */
     uint32_t name_count;
 
-    struct bb_span zone_name;
     struct bb_zone *zone; /* NULL: not said */
     uint8_t time_style;   /* enum bb_time_style */
     struct bb_span time_format;

@@ -68,9 +68,16 @@ static const char *list_keys(const struct bb_yaml_key *keys, size_t count, char 
 
 static int unknown_key(struct bb_yaml *yaml, const yaml_node_t *node, struct bb_span key,
                        const char *what, const struct bb_yaml_key *keys, size_t count) {
-    char allowed[300];
-    return bb_yaml_fail(yaml, node, "%s has no key \"%.*s\"; allowed are: %s", what,
-                        key.size < 60 ? (int)key.size : 60, key.data,
+    struct bb_nearest nearest;
+    char allowed[300], hint[80] = "";
+
+    bb_nearest_init(&nearest, key);
+    for (size_t i = 0; i < count; i++)
+        bb_nearest_offer(&nearest, keys[i].name);
+    if (nearest.name)
+        snprintf(hint, sizeof hint, "; did you mean %s?", nearest.name);
+    return bb_yaml_fail(yaml, node, "%s has no key \"%.*s\"%s; allowed are: %s", what,
+                        key.size < 60 ? (int)key.size : 60, key.data, hint,
                         list_keys(keys, count, allowed, sizeof allowed));
 }
 

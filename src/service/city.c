@@ -1,10 +1,10 @@
 /* The city: its meters, and the walk that visits each of them every quarter of an hour.
  *
- *   by time:   for each step, for each meter     by meter:   for each meter, for each step
- *                        └──────────── visit ────────────┘
- *                                        │ what is read now, through the meter's fault
- *                                        ▼
- *                                      queue ─► bb_city_next_many ─► text, or whoever asks
+ *   for each block of steps              by time: a quarter (NEM12: a day); by meter: everything
+ *     for each meter
+ *       for each step of the block
+ *         visit                            what is read now, through the meter's fault
+ *           └─► queue ─► bb_city_next_many ─► text, or whoever asks
  *
  * A visit adds at most CITY_BURST_MAX readings; the queue is filled whenever it was emptied.
  */
@@ -292,9 +292,8 @@ static void resend(struct bb_city *city, const struct city_meter *meter,
                                   : register_at(city, meter, channel, which, n);
         int64_t end_ms = bb_city_time_of(city, meter, channel, n);
         struct bb_city_reading reading = describe(city, meter, channel, end_ms, value);
-        if (row->resend)
-            row->resend(fault, &reading);
-        push(city, &reading);
+        if (!row->apply_again || row->apply_again(fault, n, &reading) == CITY_SEND)
+            push(city, &reading);
     }
 }
 
@@ -309,22 +308,29 @@ static void visit(struct bb_city *city, struct city_meter *meter) {
 
 /* ---- the walk ------------------------------------------------------------------------------- */
 
+/* Step 0, which only reads registers, is a block of its own. */
+static void begin_block(struct bb_city *city, int32_t first) {
+    int32_t length = bb_city_is_nem12(city) && first > 0 ? CITY_QUARTERS : 1;
+
+    city->at_meter = 0;
+    city->block_first = first;
+    city->block_last =
+        city->options.order == BB_CITY_BY_METER ? city->steps : first + length - 1;
+}
+
 static void advance(struct bb_city *city) {
     int32_t step = city->moment.step;
-    bool by_time = city->options.order == BB_CITY_BY_TIME;
 
-    if (by_time ? ++city->at_meter < city->options.meters : step < city->steps) {
-        if (!by_time)
-            bb_city_moment_set(city, &city->moment, step + 1);
-        return;
-    }
-    if (by_time ? step == city->steps : ++city->at_meter == city->options.meters) {
+    if (step < city->block_last)
+        step++;
+    else if (++city->at_meter < city->options.meters)
+        step = city->block_first;
+    else if (step < city->steps)
+        begin_block(city, ++step);
+    else
         city->ended = true;
-        return;
-    }
-    if (by_time)
-        city->at_meter = 0;
-    bb_city_moment_set(city, &city->moment, by_time ? step + 1 : 0);
+    if (step != city->moment.step)
+        bb_city_moment_set(city, &city->moment, step);
 }
 
 static void fill(struct bb_city *city) {
@@ -361,7 +367,7 @@ void bb_city_rewind(struct bb_city *city) {
     bb_city_moment_init(&city->moment);
     bb_city_moment_init(&city->probe);
     bb_city_moment_set(city, &city->moment, 0);
-    city->at_meter = 0;
+    begin_block(city, 0);
     city->ended = false;
     city->queue_count = 0;
     city->queue_next = 0;

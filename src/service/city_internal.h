@@ -166,45 +166,46 @@ static inline uint64_t bb_city_bits(uint64_t key, enum city_purpose purpose, int
 
 /* One per faulty meter; touches the readings numbered [first, last] of one channel. */
 struct city_fault {
+    int64_t amount;      /* what the kind's function makes of it */
+    int64_t size;        /* what truth.json says of it */
+    int64_t exchange_ms; /* exchange: when, and what the old and the new meter showed */
+    int64_t closing, opening;
     uint32_t meter;
-    uint8_t kind;         /* row of bb_city_fault_rows */
-    uint8_t channel;      /* enum city_channel */
-    int8_t size_exponent;
-    uint8_t unit;         /* of size: enum bb_unit, or CITY_UNIT_SECONDS */
     int32_t first, last;
-    int32_t resend_step;  /* when [first, last] are sent (again); 0: never */
+    int32_t resend_step; /* when [first, last] are sent (again); 0: never */
     int32_t sigma_centi;
-    int64_t amount;       /* what the kind's function makes of it */
-    int64_t size;
-    int64_t exchange_ms, closing; /* exchange: when, and where the old meter stood */
+    uint8_t kind;    /* row of bb_city_fault_rows */
+    uint8_t channel; /* enum city_channel */
 };
-enum { CITY_UNIT_SECONDS = 255 };
 
-/* Channels that a kind of fault can befall, by pace. */
+/* The channels that a kind of fault can befall. */
 enum city_befalls {
-    CITY_ON_QUARTERLY = 1 << CITY_QUARTERLY,
+    CITY_ON_QUARTERLY = 1 << CITY_QUARTERLY, /* by their pace */
     CITY_ON_HOURLY = 1 << CITY_HOURLY | 1 << CITY_OWN_MINUTE,
     CITY_ON_DAILY = 1 << CITY_DAILY,
     CITY_ON_REGISTERS = CITY_ON_HOURLY | CITY_ON_DAILY,
-    CITY_ON_WATER = 1 << 8,      /* and no other commodity */
-    CITY_NOT_SOLAR = 1 << 9,
-    CITY_NOT_HEAT = 1 << 10,
-    CITY_NEEDS_REGISTER = 1 << 11 /* beside the intervals */
+    CITY_ON_WATER = 1 << 8,   /* but no other commodity */
+    CITY_NOT_HEAT = 1 << 9,   /* its two registers would have to go together */
+    CITY_NOT_SOLAR = 1 << 10, /* whose values are zero half of the time */
+    CITY_WHOLE_DAYS = 1 << 11
 };
 
-/* The readings around a fault as they are without it. */
+/* What its size in truth.json is counted in. */
+enum city_measure { CITY_IN_CHANNEL_UNIT = 0, CITY_IN_SECONDS, CITY_IN_READINGS };
+
+/* The readings around a fault as they are without it. Registers: in counts since the beginning. */
 struct city_survey {
-    int64_t before, at, after;  /* values (registers: in counts from 0) of first - 1, first, last */
-    int64_t sum, largest;       /* of the values (registers: advances) of [first, last] */
-    int64_t mean, deviation;    /* of values (advances) in the surroundings; deviation >= 1 */
+    int64_t before, at;      /* values of first - 1 and first */
+    int64_t sum;             /* of the values (registers: advances) of [first, last] */
+    int64_t mean, deviation; /* of values (advances) from a day before to a day after; >= 1 */
 };
 
 struct city_draft { /* a fault being planned */
-    const struct bb_city *city;
+    struct bb_city *city;
     struct city_meter *meter;
     struct city_fault *fault;
+    struct bb_random random;
     struct city_survey survey;
-    struct bb_random *random;
 };
 
 enum city_verdict { CITY_SEND = 0, CITY_WITHHOLD };
@@ -214,14 +215,20 @@ struct city_fault_row {
     uint16_t befalls; /* enum city_befalls */
     bool nem12;       /* can be told in NEM12 */
     bool lasting;     /* applies to what follows `last`, too */
-    uint16_t min_length, max_length; /* readings */
-    /* Fill amount, size and what else the kind needs, from the survey. */
-    void (*plan)(struct city_draft *draft);
-    /* What is done to reading `number` from fault->first on. NULL: nothing. */
+    bool resends;     /* [first, last] are sent (again) after min_delay to max_delay quarters */
+    uint16_t min_length, max_length; /* readings, or days */
+    uint16_t tail;                   /* readings that must follow */
+    uint16_t min_delay, max_delay;
+    enum city_measure measure;
+    /* Fill amount and size, and what else the kind needs, from the survey. False: not there, try
+     * another place. */
+    bool (*plan)(struct city_draft *draft);
+    /* What is done to reading `number` of [first, last], or beyond. NULL: nothing. */
     enum city_verdict (*apply)(const struct city_fault *fault, int32_t number,
                                struct bb_city_reading *reading);
-    /* What is done to a reading when it is sent (again) at resend_step. NULL: as it was. */
-    void (*resend)(const struct city_fault *fault, struct bb_city_reading *reading);
+    /* What is done to a reading when it is sent again. NULL: nothing. */
+    enum city_verdict (*apply_again)(const struct city_fault *fault, int32_t number,
+                                     struct bb_city_reading *reading);
 };
 extern const struct city_fault_row bb_city_fault_rows[];
 extern const size_t bb_city_fault_row_count;
@@ -268,6 +275,7 @@ struct bb_city {
 
     struct city_moment moment; /* where the walk is */
     uint32_t at_meter;
+    int32_t block_first, block_last; /* the steps that every meter takes before the next block */
     bool ended;
     struct city_moment probe; /* for telling again what was */
     uint32_t queue_count, queue_next;

@@ -201,7 +201,7 @@ static void print_parents(const char *before, const char *name, struct bb_buffer
 
 static void print_key(const struct bb_config_key *key, int64_t value, struct bb_buffer *out) {
     char text[BB_CONFIG_TEXT_MAX], least[BB_CONFIG_TEXT_MAX], most[BB_CONFIG_TEXT_MAX];
-    char line[BB_CONFIG_KEY_MAX + BB_CONFIG_TEXT_MAX];
+    char line[BB_CONFIG_KEY_MAX * 2 + BB_CONFIG_TEXT_MAX * 2];
     int depth = 0;
 
     for (const char *at = key->name; *at; at++)

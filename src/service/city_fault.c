@@ -1,0 +1,372 @@
+/* Faults: what goes wrong with meters, and how.
+ *
+ * A kind is a row of the table: which channels it befalls, how long it lasts, what it does to a
+ * reading, and how large that is. Most are one of a few deeds with an amount: a reading is
+ * withheld, replaced, scaled (by parts of a thousand) or shifted. `plan` computes amount and size
+ * from the readings as they would be without the fault.
+ */
+#include "service/city_internal.h"
+
+enum { MILLE = 1000, SHIFT_MS = BB_HOUR_MS, SHIFT_READINGS = SHIFT_MS / CITY_QUARTER_MS };
+
+/* ---- deeds ---------------------------------------------------------------------------------- */
+
+static enum city_verdict withhold(const struct city_fault *fault, int32_t number,
+                                  struct bb_city_reading *reading) {
+    (void)fault, (void)number, (void)reading;
+    return CITY_WITHHOLD;
+}
+
+static enum city_verdict replace(const struct city_fault *fault, int32_t number,
+                                 struct bb_city_reading *reading) {
+    (void)number;
+    reading->mantissa = fault->amount;
+    return CITY_SEND;
+}
+
+static enum city_verdict shift(const struct city_fault *fault, int32_t number,
+                               struct bb_city_reading *reading) {
+    (void)number;
+    reading->mantissa += fault->amount;
+    return CITY_SEND;
+}
+
+static enum city_verdict scale(const struct city_fault *fault, int32_t number,
+                               struct bb_city_reading *reading) {
+    (void)number;
+    reading->mantissa = reading->mantissa * fault->amount / MILLE;
+    return CITY_SEND;
+}
+
+/* The register goes on from what leaked while it leaked. */
+static enum city_verdict leak(const struct city_fault *fault, int32_t number,
+                              struct bb_city_reading *reading) {
+    int32_t until = number < fault->last ? number : fault->last;
+
+    reading->mantissa += fault->amount * (until - fault->first + 1);
+    return CITY_SEND;
+}
+
+/* The clock is an hour ahead. When it is put right the meter has that hour already, and does not
+ * read it again. */
+static enum city_verdict shift_clock(const struct city_fault *fault, int32_t number,
+                                     struct bb_city_reading *reading) {
+    if (number > fault->last)
+        return number <= fault->last + SHIFT_READINGS ? CITY_WITHHOLD : CITY_SEND;
+    reading->end_ms += SHIFT_MS;
+    return CITY_SEND;
+}
+
+/* ---- how large ------------------------------------------------------------------------------ */
+
+static int64_t absolute(int64_t value) {
+    return value < 0 ? -value : value;
+}
+
+static int32_t length(const struct city_fault *fault) {
+    return fault->last - fault->first + 1;
+}
+
+static int64_t one_of(struct city_draft *draft, int64_t least, int64_t most) {
+    return least + (int64_t)bb_random_below(&draft->random, (uint64_t)(most - least + 1));
+}
+
+static const struct bb_city_channel *channel_of(const struct city_draft *draft) {
+    return &bb_city_channels[draft->fault->channel];
+}
+
+/* What a register shows before the first touched reading. */
+static int64_t shown_before(const struct city_draft *draft) {
+    int which = bb_city_register_of(draft->meter, draft->fault->channel);
+
+    return draft->meter->start[which] + draft->survey.before;
+}
+
+static bool plan_gap(struct city_draft *draft) {
+    draft->fault->size = draft->survey.sum;
+    return true;
+}
+
+static bool plan_duplicate(struct city_draft *draft) {
+    draft->fault->size = length(draft->fault);
+    return true;
+}
+
+static bool plan_late(struct city_draft *draft) {
+    struct city_fault *fault = draft->fault;
+    int32_t due = bb_city_step_of(draft->city, draft->meter, fault->channel, fault->last);
+
+    fault->size = (int64_t)(fault->resend_step - due) * CITY_QUARTER_MS / BB_SECOND_MS;
+    return fault->resend_step > due;
+}
+
+static bool plan_spike(struct city_draft *draft) {
+    int64_t usual = draft->survey.at > draft->survey.mean ? draft->survey.at : draft->survey.mean;
+
+    draft->fault->amount = usual * one_of(draft, 80, 400) / 10;
+    draft->fault->size = draft->fault->amount;
+    return draft->fault->size >= 10 * draft->survey.deviation;
+}
+
+static bool plan_zero_run(struct city_draft *draft) {
+    draft->fault->size = draft->survey.sum;
+    return draft->survey.sum > 0;
+}
+
+static bool plan_stuck(struct city_draft *draft) {
+    struct city_fault *fault = draft->fault;
+
+    fault->amount = draft->survey.before;
+    fault->size = absolute(draft->survey.sum - fault->amount * length(fault));
+    return fault->amount > 0;
+}
+
+static bool plan_negative(struct city_draft *draft) {
+    draft->fault->amount = -MILLE;
+    draft->fault->size = 2 * draft->survey.sum;
+    return draft->survey.sum > 0;
+}
+
+/* Wh that are called kWh. */
+static bool plan_unit_mixup(struct city_draft *draft) {
+    draft->fault->amount = MILLE * MILLE;
+    draft->fault->size = draft->survey.sum * (MILLE - 1);
+    return draft->survey.sum > 0;
+}
+
+static bool plan_changed(struct city_draft *draft) {
+    draft->fault->amount = MILLE * 7 / 8;
+    draft->fault->size = draft->survey.sum / 8;
+    return draft->survey.at >= 8;
+}
+
+/* The intervals are too small by four to fifteen per cent; the register knows. */
+static bool plan_sum_mismatch(struct city_draft *draft) {
+    int64_t lost = one_of(draft, 40, 150);
+
+    draft->fault->amount = MILLE - lost;
+    draft->fault->size = draft->survey.sum * lost / MILLE;
+    return draft->fault->size > 10;
+}
+
+static bool plan_clock_shift(struct city_draft *draft) {
+    draft->fault->size = SHIFT_MS / BB_SECOND_MS;
+    return true;
+}
+
+/* The register is set such that it passes its last number on the way to the first touched reading.
+ */
+static bool plan_rollover(struct city_draft *draft) {
+    int64_t advance = draft->survey.at - draft->survey.before;
+    int64_t modulus = bb_city_modulus(draft->fault->channel);
+    int which = bb_city_register_of(draft->meter, draft->fault->channel);
+
+    if (advance <= 0)
+        return false;
+    draft->meter->start[which] = modulus - draft->survey.before - (advance + 1) / 2;
+    draft->fault->size = modulus;
+    return true;
+}
+
+/* Electricity meters are exchanged at ten in the morning, water meters just after a reading. */
+static bool plan_exchange(struct city_draft *draft) {
+    struct city_fault *fault = draft->fault;
+    struct city_moment probe;
+    int64_t previous_ms =
+        bb_city_time_of(draft->city, draft->meter, fault->channel, fault->first - 1);
+
+    fault->closing = shown_before(draft);
+    fault->opening = one_of(draft, 0, 300);
+    fault->exchange_ms = previous_ms + 5 * BB_MINUTE_MS;
+    if (bb_city_pace(fault->channel) == CITY_DAILY) {
+        int32_t step = bb_city_step_of(draft->city, draft->meter, fault->channel, fault->first - 1);
+        bb_city_moment_init(&probe);
+        for (int32_t i = 1; i <= 40; i++)
+            fault->closing += bb_city_used(draft->city, draft->meter, CITY_IMPORT, step + i, &probe);
+        fault->exchange_ms = previous_ms + 40 * (int64_t)CITY_QUARTER_MS;
+    }
+    fault->amount = fault->opening - fault->closing;
+    fault->size = absolute(fault->amount);
+    return true;
+}
+
+/* The counter begins again at 0, and nobody knows why. */
+static bool plan_reset(struct city_draft *draft) {
+    draft->fault->amount = -shown_before(draft);
+    draft->fault->size = -draft->fault->amount;
+    return draft->fault->size > 100 * draft->survey.deviation;
+}
+
+/* Water flows back, a disc turns back: the next reading is a little less than the last. */
+static bool plan_reverse(struct city_draft *draft) {
+    struct city_fault *fault = draft->fault;
+    bool daily = bb_city_pace(fault->channel) == CITY_DAILY;
+    int64_t a_day = draft->survey.mean * (daily ? 1 : 24);
+
+    fault->size = a_day * one_of(draft, 10, 60) / MILLE;
+    fault->amount = -(draft->survey.at - draft->survey.before) - fault->size;
+    return fault->size > 0;
+}
+
+static bool plan_dip(struct city_draft *draft) {
+    draft->fault->amount = one_of(draft, 0, 300);
+    draft->fault->size = shown_before(draft) * (MILLE - draft->fault->amount) / MILLE;
+    return draft->fault->size > 100 * draft->survey.deviation;
+}
+
+/* Another meter's number under this one's name. */
+static bool plan_foreign(struct city_draft *draft) {
+    draft->fault->amount = one_of(draft, 1, bb_city_modulus(draft->fault->channel) * 6 / 10);
+    draft->fault->size = absolute(draft->fault->amount - shown_before(draft));
+    return draft->fault->size > 100 * draft->survey.deviation;
+}
+
+/* 12 to 60 litres an hour: a cistern that runs, or a pipe. */
+static bool plan_leak(struct city_draft *draft) {
+    draft->fault->amount = one_of(draft, 12, 60);
+    draft->fault->size = draft->fault->amount * length(draft->fault);
+    return channel_of(draft)->kind == BB_KIND_REGISTER;
+}
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+/* A small city gets the first ones. */
+const struct city_fault_row bb_city_fault_rows[] = {
+    {.name = "gap",
+     .befalls = CITY_ON_QUARTERLY | CITY_ON_HOURLY,
+     .nem12 = true,
+     .min_length = 1,
+     .max_length = 672,
+     .tail = 1,
+     .plan = plan_gap,
+     .apply = withhold},
+    {.name = "spike",
+     .befalls = CITY_ON_QUARTERLY,
+     .nem12 = true,
+     .min_length = 1,
+     .max_length = 1,
+     .plan = plan_spike,
+     .apply = shift},
+    {.name = "duplicate",
+     .befalls = CITY_ON_QUARTERLY | CITY_ON_HOURLY,
+     .nem12 = true,
+     .resends = true,
+     .min_length = 1,
+     .max_length = 16,
+     .max_delay = 8,
+     .measure = CITY_IN_READINGS,
+     .plan = plan_duplicate},
+    {.name = "rollover",
+     .befalls = CITY_ON_REGISTERS,
+     .min_length = 1,
+     .max_length = 1,
+     .plan = plan_rollover},
+    {.name = "exchange",
+     .befalls = CITY_ON_REGISTERS | CITY_NOT_HEAT,
+     .lasting = true,
+     .min_length = 1,
+     .max_length = 1,
+     .plan = plan_exchange,
+     .apply = shift},
+    {.name = "leak",
+     .befalls = CITY_ON_HOURLY | CITY_ON_WATER,
+     .lasting = true,
+     .min_length = 24,
+     .max_length = 240,
+     .plan = plan_leak,
+     .apply = leak},
+    {.name = "clock_shift",
+     .befalls = CITY_ON_QUARTERLY,
+     .lasting = true,
+     .min_length = 12,
+     .max_length = 288,
+     .tail = SHIFT_READINGS + 1,
+     .measure = CITY_IN_SECONDS,
+     .plan = plan_clock_shift,
+     .apply = shift_clock},
+    {.name = "zero_run",
+     .befalls = CITY_ON_QUARTERLY | CITY_NOT_SOLAR,
+     .nem12 = true,
+     .min_length = 24,
+     .max_length = 192,
+     .tail = 1,
+     .plan = plan_zero_run,
+     .apply = replace},
+    {.name = "stuck",
+     .befalls = CITY_ON_QUARTERLY | CITY_NOT_SOLAR,
+     .nem12 = true,
+     .min_length = 24,
+     .max_length = 96,
+     .tail = 1,
+     .plan = plan_stuck,
+     .apply = replace},
+    {.name = "unit_mixup",
+     .befalls = CITY_ON_QUARTERLY | CITY_NOT_SOLAR,
+     .nem12 = true,
+     .min_length = 4,
+     .max_length = 96,
+     .plan = plan_unit_mixup,
+     .apply = scale},
+    {.name = "negative",
+     .befalls = CITY_ON_QUARTERLY | CITY_NOT_SOLAR,
+     .min_length = 1,
+     .max_length = 4,
+     .plan = plan_negative,
+     .apply = scale},
+    {.name = "late",
+     .befalls = CITY_ON_QUARTERLY | CITY_ON_HOURLY,
+     .resends = true,
+     .min_length = 4,
+     .max_length = 96,
+     .tail = 1,
+     .min_delay = 8,
+     .max_delay = 192,
+     .measure = CITY_IN_SECONDS,
+     .plan = plan_late,
+     .apply = withhold},
+    {.name = "changed_duplicate",
+     .befalls = CITY_ON_QUARTERLY | CITY_NOT_SOLAR,
+     .nem12 = true,
+     .resends = true,
+     .min_length = 1,
+     .max_length = 8,
+     .min_delay = 4,
+     .max_delay = 96,
+     .plan = plan_changed,
+     .apply_again = scale},
+    {.name = "reset",
+     .befalls = CITY_ON_REGISTERS,
+     .lasting = true,
+     .min_length = 1,
+     .max_length = 1,
+     .plan = plan_reset,
+     .apply = shift},
+    {.name = "reverse",
+     .befalls = CITY_ON_REGISTERS | CITY_NOT_HEAT,
+     .lasting = true,
+     .min_length = 1,
+     .max_length = 1,
+     .plan = plan_reverse,
+     .apply = shift},
+    {.name = "dip",
+     .befalls = CITY_ON_REGISTERS,
+     .min_length = 1,
+     .max_length = 3,
+     .tail = 1,
+     .plan = plan_dip,
+     .apply = scale},
+    {.name = "foreign",
+     .befalls = CITY_ON_REGISTERS,
+     .min_length = 1,
+     .max_length = 1,
+     .tail = 1,
+     .plan = plan_foreign,
+     .apply = replace},
+    {.name = "sum_mismatch",
+     .befalls = CITY_ON_QUARTERLY | CITY_WHOLE_DAYS,
+     .min_length = 1,
+     .max_length = 3,
+     .plan = plan_sum_mismatch,
+     .apply = scale},
+};
+const size_t bb_city_fault_row_count = sizeof bb_city_fault_rows / sizeof *bb_city_fault_rows;
