@@ -1,16 +1,9 @@
-/* busbar ingest: files into the log, derived, committed and listed, in one run.
- *
- *   arguments ─► files ─► land each (read, append, decide) ─► worker drains ─► registry follows
- *
- * The command comes back when everything it took can be queried. Killed anywhere, a second run goes
- * on where the first one stood: a landed file is passed over, what is not derived is derived.
- */
+/* busbar ingest: takes files in, and says what came of it. The work is in ingest_run.c. */
 #include "cli/human.h"
-#include "cli/input_files.h"
+#include "cli/ingest_run.h"
 #include "cli/reading_options.h"
 #include "cli/verbs.h"
 #include "codec/map.h"
-#include "service/worker.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,65 +23,7 @@ static const struct bb_option options[] = {
      .help = "take files that were taken before"},
     BB_OPTION_END};
 
-struct ingest {
-    struct bb_command *command;
-    struct bb_plant plant;
-    struct bb_input_files files;
-    struct bb_land_options land;
-    struct bb_land_report report;
-    struct bb_worker_counts counts;
-    uint32_t errors_shown;
-    double seconds;
-};
-
-static void count_unreadable(struct bb_land_report *report, const struct bb_error *why) {
-    report->rejected++;
-    if (report->error_count < BB_LAND_ERRORS_KEPT)
-        report->errors[report->error_count++] = *why;
-}
-
-static void show_new_errors(struct ingest *ingest) {
-    for (; ingest->errors_shown < ingest->report.error_count; ingest->errors_shown++)
-        bb_command_complain(ingest->command, &ingest->report.errors[ingest->errors_shown]);
-}
-
-static int land_files(struct ingest *ingest, struct bb_error *error) {
-    struct bb_progress_bar *bar = ingest->command->bar;
-
-    bb_progress_bar_restart(bar, NULL);
-    if (!ingest->files.size_unknown)
-        bar->total_override = ingest->files.size_bytes;
-    for (size_t i = 0; i < ingest->files.count; i++) {
-        int r = bb_land_file(&ingest->plant, ingest->files.items[i].path, &ingest->land,
-                             &ingest->report, error);
-        show_new_errors(ingest);
-        if (r < 0)
-            return r;
-        bar->done_before += ingest->files.items[i].size_bytes;
-    }
-    return 0;
-}
-
-static int derive(struct ingest *ingest, struct bb_error *error) {
-    const struct bb_progress_watch *watch = &ingest->command->bar->watch;
-    struct bb_worker *worker;
-    int r;
-
-    bb_progress_bar_restart(ingest->command->bar, NULL);
-    r = bb_worker_open(&ingest->plant, &worker, error);
-    if (r < 0)
-        return r;
-    r = bb_worker_drain(worker, false, watch, error);
-    ingest->counts = *bb_worker_counts(worker);
-    bb_worker_close(worker);
-    return r < 0 ? r : bb_deliver_registry(&ingest->plant, watch, error);
-}
-
 /* ---- the report -----------------------------------------------------------------------------------*/
-
-static double rate_of(const struct ingest *ingest) {
-    return ingest->seconds > 0 ? (double)ingest->report.readings / ingest->seconds : 0;
-}
 
 static void put_error(struct bb_json *json, const struct bb_error *error) {
     char code[16];
@@ -102,7 +37,7 @@ static void put_error(struct bb_json *json, const struct bb_error *error) {
     bb_json_object_end(json);
 }
 
-static void report_as_json(const struct ingest *ingest) {
+static void report_as_json(const struct bb_ingest_run *ingest) {
     const struct bb_land_report *report = &ingest->report;
     struct bb_json json = bb_command_json(ingest->command);
 
@@ -116,7 +51,7 @@ static void report_as_json(const struct ingest *ingest) {
     bb_json_put_u64(&json, "rejected", report->rejected);
     bb_json_put_u64(&json, "exceptions", ingest->counts.exceptions_opened);
     bb_json_put_double(&json, "seconds", ingest->seconds);
-    bb_json_put_double(&json, "readings_per_second", rate_of(ingest));
+    bb_json_put_double(&json, "readings_per_second", bb_ingest_rate(ingest));
     bb_json_key(&json, "errors");
     bb_json_array_begin(&json);
     for (uint32_t i = 0; i < report->error_count; i++)
@@ -142,8 +77,8 @@ static int first_channel(void *context, const struct bb_registry_channel *row) {
     return 1;
 }
 
-static int suggest_next(struct ingest *ingest, struct bb_error *error) {
-    struct bb_registry *registry = ingest->plant.registry;
+static int suggest_next(struct bb_ingest_run *ingest, struct bb_error *error) {
+    struct bb_registry *registry = ingest->plant->registry;
     struct bb_buffer next;
     int r;
 
@@ -159,7 +94,7 @@ static int suggest_next(struct ingest *ingest, struct bb_error *error) {
     return r < 0 ? r : 0;
 }
 
-static int report_to_people(struct ingest *ingest, struct bb_error *error) {
+static int report_to_people(struct bb_ingest_run *ingest, struct bb_error *error) {
     const struct bb_land_report *report = &ingest->report;
     struct bb_buffer *out = &ingest->command->out->buffer;
     char seconds[BB_HUMAN_MAX], rate[BB_HUMAN_MAX];
@@ -176,40 +111,19 @@ static int report_to_people(struct ingest *ingest, struct bb_error *error) {
     put_count(out, "rejected", report->rejected, "");
     put_count(out, "exceptions", ingest->counts.exceptions_opened, "");
     bb_buffer_format(out, "  in %s, %s readings/s\n", bb_human_seconds(ingest->seconds, seconds),
-                     bb_human_short(rate_of(ingest), rate));
+                     bb_human_short(bb_ingest_rate(ingest), rate));
     return suggest_next(ingest, error);
 }
 
 /* ---- the command --------------------------------------------------------------------------------*/
 
-/* Every argument is looked at; one that names nothing is told like a refused file. */
-static int find_files(struct ingest *ingest, struct bb_error *error) {
-    for (size_t i = 0; i < ingest->command->argument_count; i++) {
-        int r = bb_input_files_add(&ingest->files, ingest->command->arguments[i], error);
-        if (r == -(int)BB_E_NO_MEMORY)
-            return r;
-        if (r < 0)
-            count_unreadable(&ingest->report, error);
-    }
-    return 0;
-}
+static int ingest_files(struct bb_ingest_run *ingest, struct bb_error *error) {
+    struct bb_command *command = ingest->command;
+    int r = bb_ingest_run(ingest, command->arguments, command->argument_count, error);
 
-static int ingest_files(struct ingest *ingest, struct bb_error *error) {
-    int64_t began_ns = bb_monotonic_ns();
-    int r = find_files(ingest, error);
-
-    show_new_errors(ingest);
-    if (r == 0)
-        r = land_files(ingest, error);
-    if (r == 0)
-        r = derive(ingest, error);
-    ingest->seconds = (double)(bb_monotonic_ns() - began_ns) / 1e9;
-    bb_progress_bar_clear(ingest->command->bar);
-    if (r < 0)
-        return r;
-    if (ingest->command->globals.json)
+    if (r == 0 && command->globals.json)
         report_as_json(ingest);
-    else if (bb_command_talks(ingest->command))
+    else if (r == 0 && bb_command_talks(command))
         r = report_to_people(ingest, error);
     if (r < 0)
         return r;
@@ -217,28 +131,41 @@ static int ingest_files(struct ingest *ingest, struct bb_error *error) {
     return refused ? BB_EXIT_REFUSED : BB_EXIT_DONE;
 }
 
-static int run(struct bb_command *command, struct bb_error *error) {
+static int ingest_into(struct bb_ingest_run *ingest, struct bb_plant *plant,
+                       struct bb_error *error) {
+    struct bb_command *command = ingest->command;
     const struct ingest_options *given = command->options;
-    struct ingest *ingest = calloc(1, sizeof *ingest);
     struct bb_map *map = NULL;
-    int r;
 
-    if (!ingest)
-        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to begin");
-    ingest->command = command;
+    ingest->plant = plant;
     ingest->land = (struct bb_land_options){.tenant = bb_command_tenant(command),
                                             .partial = given->partial,
                                             .again = given->again,
                                             .watch = &command->bar->watch};
-    r = bb_reading_options_apply(&given->reading, &ingest->land, &map, error);
+    int r = bb_reading_options_apply(&given->reading, &ingest->land, &map, error);
     if (r == 0)
-        r = bb_command_open_plant(command, BB_PLANT_APPEND, &ingest->plant, error);
+        r = bb_command_open_plant(command, BB_PLANT_APPEND, plant, error);
     if (r == 0) {
         r = ingest_files(ingest, error);
-        bb_plant_close(&ingest->plant);
+        bb_plant_close(plant);
     }
     bb_map_free(map);
-    bb_input_files_release(&ingest->files);
+    return r;
+}
+
+static int run(struct bb_command *command, struct bb_error *error) {
+    struct bb_ingest_run *ingest = calloc(1, sizeof *ingest);
+    struct bb_plant *plant = calloc(1, sizeof *plant);
+    int r;
+
+    if (ingest && plant) {
+        ingest->command = command;
+        r = ingest_into(ingest, plant, error);
+        bb_ingest_run_release(ingest);
+    } else {
+        r = BB_FAIL(error, BB_E_NO_MEMORY, "no memory to begin");
+    }
+    free(plant);
     free(ingest);
     return r;
 }

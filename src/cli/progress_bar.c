@@ -77,7 +77,7 @@ size_t bb_progress_format(const struct bb_progress *progress, const char *verb, 
 
     buffer[0] = '\0';
     add(&line, verb ? verb : phase_verbs[progress->phase]);
-    if (progress->subject)
+    if (progress->subject && *progress->subject)
         add_subject(&line, progress->subject);
     if (progress->total > 0) {
         add_share(&line, progress->done, progress->total);

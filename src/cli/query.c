@@ -39,43 +39,61 @@ static const struct bb_option options[] = {
      .initial = "table", .help = "of the rows"},
     BB_OPTION_END};
 
-/* What the registry says of the channels that are asked for. */
+/* What the registry says of some channels. */
+struct seen {
+    uint64_t count;
+    bool has_gauge, zones_differ;
+    char zone[BB_ZONE_NAME_MAX]; /* of the first one; empty: none was seen */
+};
+
 struct asked {
     const struct query_options *given;
     struct bb_obis obis; /* of --channel */
     bool is_obis;
-    bool has_gauge;
-    bool zones_differ;
-    char zone[BB_ZONE_NAME_MAX]; /* of the first one; empty: none was seen */
+    struct seen named;   /* the channels that --channel calls by name or OBIS code */
+    struct seen every;   /* all of the usage point: those that an alias may mean */
 };
 
-static bool is_asked(const struct asked *asked, const struct bb_registry_channel *row) {
+static bool is_named(const struct asked *asked, const struct bb_registry_channel *row) {
     struct bb_obis code;
 
     if (!asked->given->channel || bb_span_equal(row->channel, bb_span_of(asked->given->channel)))
         return true;
-    return asked->is_obis && bb_obis_parse(row->obis, &code) && bb_obis_match(&asked->obis, &code);
+    return asked->is_obis &&
+           (bb_obis_parse(row->obis, &code) || bb_obis_parse(row->channel, &code)) &&
+           bb_obis_match(&asked->obis, &code);
+}
+
+static void see(struct seen *seen, const struct bb_registry_channel *row) {
+    bool fits = row->zone.size < sizeof seen->zone;
+
+    seen->has_gauge = seen->has_gauge || row->kind == BB_KIND_GAUGE;
+    if (seen->count++ == 0 && fits)
+        memcpy(seen->zone, row->zone.data, row->zone.size);
+    else if (!bb_span_equal(row->zone, bb_span_of(seen->zone)))
+        seen->zones_differ = true;
 }
 
 static int look_at_channel(void *context, const struct bb_registry_channel *row) {
     struct asked *asked = context;
 
-    if (!is_asked(asked, row) || row->zone.size >= sizeof asked->zone)
-        return 0;
-    asked->has_gauge = asked->has_gauge || row->kind == BB_KIND_GAUGE;
-    if (asked->zone[0] == '\0')
-        memcpy(asked->zone, row->zone.data, row->zone.size);
-    else if (!bb_span_equal(row->zone, bb_span_of(asked->zone)))
-        asked->zones_differ = true;
+    see(&asked->every, row);
+    if (is_named(asked, row))
+        see(&asked->named, row);
     return 0;
+}
+
+static const struct seen *seen_of(const struct asked *asked) {
+    return asked->named.count > 0 ? &asked->named : &asked->every;
 }
 
 /* The zone of times without offset: --zone, else the one all channels asked for share. */
 static int local_zone(struct bb_plant *plant, const struct asked *asked, const char *what,
                       const struct bb_zone **zone, struct bb_error *error) {
-    const char *name = asked->given->zone ? asked->given->zone : asked->zone;
+    const struct seen *seen = seen_of(asked);
+    const char *name = asked->given->zone ? asked->given->zone : seen->zone;
 
-    if (!asked->given->zone && asked->zones_differ)
+    if (!asked->given->zone && seen->zones_differ)
         return BB_FAIL(error, BB_E_USAGE,
                        "--%s has no offset and the channels lie in several zones: add one, or --zone",
                        what);
@@ -142,7 +160,7 @@ static int run_query(struct bb_command *command, struct bb_plant *plant, struct 
         r = bb_zone_set_get(plant->zones, bb_span_of(given->zone), &zone, error);
     if (r < 0)
         return r;
-    bool with_range = asked.has_gauge && query.lane >= BB_LANE_DAY;
+    bool with_range = seen_of(&asked)->has_gauge && query.lane >= BB_LANE_DAY;
     bb_query_writer_begin(&writer, command->out,
                           command->globals.json ? BB_QUERY_JSON : (enum bb_query_format)given->format,
                           zone, with_range);

@@ -134,7 +134,7 @@ static void put_word(struct bb_buffer *out, const char *word) {
     }
     bb_buffer_format(out, " '");
     for (; *word; word++)
-        bb_buffer_format(out, *word == '\'' ? "'\\''" : "%c", *word);
+        bb_buffer_format(out, "%s%c", *word == '\'' ? "'\\'" : "", *word);
     bb_buffer_append_byte(out, '\'');
 }
 

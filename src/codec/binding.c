@@ -323,9 +323,40 @@ static void put_fixed(struct bb_row *row, enum bb_field field, struct bb_cell ce
     row->present |= BB_FIELD_BIT(field);
 }
 
+/* The slot of a shared field. */
+static uint32_t shared_slot(const struct bb_binding *binding, enum bb_field field) {
+    for (uint32_t i = 0; i < binding->shared_count; i++)
+        if (binding->shared[i].field == field)
+            return binding->shared[i].slot;
+    return BB_PLAIN_NONE;
+}
+
+void bb_binding_settle(struct bb_binding *binding) {
+    const uint32_t start = shared_slot(binding, BB_FIELD_START);
+    const uint32_t stamp = shared_slot(binding, BB_FIELD_TIMESTAMP);
+    struct bb_plain_slots *plain = &binding->plain;
+
+    *plain = (struct bb_plain_slots){
+        .usage_point = shared_slot(binding, BB_FIELD_USAGE_POINT),
+        .channel = shared_slot(binding, BB_FIELD_CHANNEL),
+        .time = stamp != BB_PLAIN_NONE ? stamp : start,
+        .value = shared_slot(binding, BB_FIELD_VALUE),
+        .unit = shared_slot(binding, BB_FIELD_UNIT),
+        .quality = shared_slot(binding, BB_FIELD_QUALITY),
+        .from_start = stamp == BB_PLAIN_NONE,
+    };
+    uint32_t others = binding->shared_count - (plain->unit != BB_PLAIN_NONE) -
+                      (plain->quality != BB_PLAIN_NONE);
+    binding->is_plain = others == 4 && plain->usage_point != BB_PLAIN_NONE &&
+                        plain->channel != BB_PLAIN_NONE && plain->time != BB_PLAIN_NONE &&
+                        plain->value != BB_PLAIN_NONE;
+}
+
 int bb_binding_rows(const struct bb_binding *binding, struct bb_row_writer *writer,
                     struct bb_row_group *group, const struct bb_cell *cells, uint64_t line,
                     struct bb_error *error) {
+    if (binding->is_plain && bb_row_plain(writer, &binding->plain, cells, line))
+        return 0;
     for (uint32_t i = 0; i < binding->channel_count; i++) {
         const struct bb_bound_channel *channel = &binding->channels[i];
         /* A wide object may lack some channels: that is no reading, not a bad one. */

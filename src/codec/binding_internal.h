@@ -48,6 +48,8 @@ struct bb_binding {
     uint32_t channel_count, channel_capacity;
     const struct bb_channel_rule *wildcard; /* takes every other column; NULL: none */
     struct bb_cell usage_point;             /* of the whole source, or absent */
+    struct bb_plain_slots plain;
+    bool is_plain; /* a record is one reading, with no more than plain columns */
 };
 
 /* What the map (of the options) says about a source of this name. */
@@ -65,6 +67,9 @@ int bb_binding_slot(struct bb_binding *binding, struct bb_span column, bool may_
 
 /* Does the map name a key inside the object `path`, as in "tags.muid"? */
 bool bb_binding_wants_inside(const struct bb_binding *binding, struct bb_span path);
+
+/* Once every slot is where it will stay: is a record one plain reading? */
+void bb_binding_settle(struct bb_binding *binding);
 
 /* The readings of one record, whose cells are given by slot. */
 int bb_binding_rows(const struct bb_binding *binding, struct bb_row_writer *writer,

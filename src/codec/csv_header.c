@@ -152,6 +152,7 @@ static void bind_columns(struct bb_binding *binding, const struct columns *colum
             struct bb_pair *pair = &binding->channels[i].own[k];
             pair->slot = (uint32_t)columns->of_slot[pair->slot];
         }
+    bb_binding_settle(binding);
 }
 
 int bb_csv_bind_header(struct bb_binding *binding, const struct bb_cell *header, uint32_t count,

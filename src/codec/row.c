@@ -61,6 +61,7 @@ static int hand_on(struct bb_row_writer *writer, struct bb_error *error) {
     int failure = writer->sink->batch(writer->sink->context, &writer->batch, error);
     bb_batch_clear(&writer->batch);
     memset(writer->attributes, 0, sizeof writer->attributes);
+    writer->last_attribute.key = 0;
     return failure;
 }
 
@@ -118,9 +119,15 @@ static int64_t local_before(const struct bb_zone *zone, int64_t civil_ms, int64_
     return second < limit_ms ? second : first;
 }
 
+/* Where a reading stands in time, besides its end. */
+struct place {
+    uint32_t length_s; /* of the interval; 0: an instant */
+    bool ambiguous;    /* its local time is a guess */
+};
+
 /* The row's civil times become moments. */
 static int place_local(struct bb_row_writer *writer, struct bb_row_values *values,
-                       uint16_t *marks, struct bb_error *reason, struct bb_error *error) {
+                       bool *ambiguous, struct bb_error *reason, struct bb_error *error) {
     int64_t *moment = values->stamp_ms != BB_TIME_NONE ? &values->stamp_ms : &values->start_ms;
     bool *is_local = moment == &values->stamp_ms ? &values->stamp_local : &values->start_local;
 
@@ -132,7 +139,7 @@ static int place_local(struct bb_row_writer *writer, struct bb_row_values *value
         switch (bb_local_resolve(&writer->day, values->zone, &writer->memories[values->series],
                                  civil_ms, moment)) {
         case BB_LOCAL_CERTAIN: break;
-        case BB_LOCAL_GUESSED: *marks |= BB_MARK_AMBIGUOUS_TIME; break;
+        case BB_LOCAL_GUESSED: *ambiguous = true; break;
         case BB_LOCAL_NEVER: {
             char text[BB_TIME_TEXT_MAX];
             text[bb_time_format_utc(civil_ms, text) - 1] = '\0'; /* without the Z */
@@ -195,12 +202,12 @@ static int64_t place_interval(struct bb_row_values *values, const struct bb_seri
     return length_ms;
 }
 
-/* Where the reading stands in time: fills stamp_ms and *length_s. */
-static int place(struct bb_row_writer *writer, const struct bb_series *series,
-                 const struct bb_channel_rule *rule, struct bb_row_values *values,
-                 struct bb_attribute *attribute, struct bb_error *reason, struct bb_error *error) {
+/* Fills values->stamp_ms, the end, and *place. */
+static int find_place(struct bb_row_writer *writer, const struct bb_series *series,
+                      const struct bb_channel_rule *rule, struct bb_row_values *values,
+                      struct place *place, struct bb_error *reason, struct bb_error *error) {
     if (values->stamp_local || values->start_local || values->issued_local) {
-        int outcome = place_local(writer, values, &attribute->quality.marks, reason, error);
+        int outcome = place_local(writer, values, &place->ambiguous, reason, error);
         if (outcome != BB_ROW_OK)
             return outcome;
     }
@@ -214,7 +221,7 @@ static int place(struct bb_row_writer *writer, const struct bb_series *series,
                     (long long)length_ms);
             return BB_ROW_REJECTED;
         }
-        attribute->length_s = (uint32_t)(length_ms / BB_SECOND_MS);
+        place->length_s = (uint32_t)(length_ms / BB_SECOND_MS);
     } else if (values->stamp_ms == BB_TIME_NONE) {
         values->stamp_ms = values->start_ms;
     }
@@ -242,48 +249,31 @@ static int multiply(struct bb_row_values *values, struct bb_decimal multiplier,
     return BB_ROW_REJECTED;
 }
 
-/* Attributes with a known quality are found by a key of eight bytes instead of by their 36. */
-static uint32_t attribute_index(struct bb_row_writer *writer, const struct bb_attribute *attribute,
-                                int32_t quality) {
-    struct bb_attribute_set *set = &writer->batch.attributes;
-
-    if (quality == BB_QUALITY_OTHER)
-        return bb_attribute_set_index(set, attribute);
-    uint64_t key = (uint64_t)attribute->length_s << 32 | (uint64_t)quality << 26 |
-                   (uint64_t)(attribute->quality.state == BB_STATE_MISSING) << 25 |
-                   (uint64_t)!!(attribute->quality.marks & BB_MARK_AMBIGUOUS_TIME) << 24 |
-                   (uint64_t)!!(attribute->quality.marks & BB_MARK_UNIT_ASSUMED) << 23 |
-                   (uint64_t)attribute->unit << 8 | (uint8_t)attribute->exponent;
-    key |= 1u << 22; /* never 0, which is a free slot */
-    uint32_t at = (uint32_t)(key * 0x9e3779b97f4a7c15ULL >> 32) % BB_ATTRIBUTE_CACHE;
-    if (writer->attributes[at].key != key) {
-        uint32_t index = bb_attribute_set_index(set, attribute);
-        if (index == UINT32_MAX)
-            return index;
-        writer->attributes[at].key = key;
-        writer->attributes[at].index = index;
-    }
-    return writer->attributes[at].index;
-}
-
-/* State, marks, unit and exponent; the length is there already. */
-static void describe_value(struct bb_row_writer *writer, const struct bb_row *row,
-                           const struct bb_row_values *values, const struct bb_series *series,
-                           const struct bb_series_note *note, struct bb_attribute *attribute) {
-    uint16_t marks = attribute->quality.marks;
+/* State, marks, unit, exponent and length as a key. */
+static uint64_t key_of(const struct bb_row_values *values, const struct bb_series *series,
+                       const struct bb_series_note *note, const struct place *place) {
+    uint64_t key = BB_KEY_USED | (uint64_t)place->length_s << BB_KEY_LENGTH_SHIFT |
+                   (uint64_t)series->unit << BB_KEY_UNIT_SHIFT | (uint8_t)values->exponent;
 
     if (values->quality > 0)
-        attribute->quality = writer->qualities[values->quality];
-    else if (values->quality == BB_QUALITY_OTHER)
-        (void)bb_row_quality(writer, bb_cell_span(row->cell[BB_FIELD_QUALITY]),
-                             &attribute->quality);
-    attribute->quality.marks |= marks;
+        key |= (uint64_t)values->quality << BB_KEY_QUALITY_SHIFT;
     if (values->missing)
-        attribute->quality.state = BB_STATE_MISSING;
-    attribute->unit = series->unit;
-    attribute->exponent = values->exponent;
+        key |= BB_KEY_MISSING;
+    if (place->ambiguous)
+        key |= BB_KEY_AMBIGUOUS;
     if (values->unit < 0 && !(note->flags & BB_NOTE_UNIT))
-        attribute->quality.marks |= BB_MARK_UNIT_ASSUMED;
+        key |= BB_KEY_ASSUMED;
+    return key;
+}
+
+static uint32_t attribute_index(struct bb_row_writer *writer, const struct bb_row *row,
+                                const struct bb_row_values *values, uint64_t key) {
+    struct bb_quality quality = {0};
+
+    if (values->quality != BB_QUALITY_OTHER)
+        return bb_row_attribute(writer, key);
+    (void)bb_row_quality(writer, bb_cell_span(row->cell[BB_FIELD_QUALITY]), &quality);
+    return bb_row_attribute_of(writer, key, &quality);
 }
 
 static int push(struct bb_row_writer *writer, const struct bb_row *row,
@@ -294,17 +284,16 @@ static int push(struct bb_row_writer *writer, const struct bb_row *row,
     writer->last_series = values->series;
     const struct bb_series *series = &writer->table->items[values->series];
     const struct bb_series_note *note = &writer->notes[values->series];
-    struct bb_attribute attribute = {0};
+    struct place place = {0, false};
 
-    outcome = place(writer, series, note->rule, values, &attribute, reason, error);
+    outcome = find_place(writer, series, note->rule, values, &place, reason, error);
     if (outcome == BB_ROW_OK && note->rule->multiplier.mantissa != 0 && !values->missing)
         outcome = multiply(values, note->rule->multiplier, reason);
     if (outcome != BB_ROW_OK)
         return outcome;
-    describe_value(writer, row, values, series, note, &attribute);
     if (bb_batch_full(&writer->batch) && (outcome = hand_on(writer, error)) != 0)
         return outcome;
-    uint32_t index = attribute_index(writer, &attribute, values->quality);
+    uint32_t index = attribute_index(writer, row, values, key_of(values, series, note, &place));
     if (index == UINT32_MAX)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the qualities of a batch");
     bb_batch_push(&writer->batch, values->series, index, values->stamp_ms, values->mantissa,

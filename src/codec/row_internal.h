@@ -18,7 +18,9 @@
 #include "codec/map_internal.h"
 #include "codec/word_internal.h"
 
-/* A piece of text as the source has it. */
+/* A piece of text as the source has it. Scanners may load (never believe) up to BB_CELL_PADDING
+ * bytes behind it. */
+enum { BB_CELL_PADDING = 16 };
 enum bb_cell_type {
     BB_CELL_ABSENT = 0,
     BB_CELL_TEXT,
@@ -64,6 +66,20 @@ struct bb_row_group {
     struct bb_row rows[BB_ROW_GROUP];
 };
 struct bb_row_group *bb_row_writer_group(struct bb_row_writer *writer);
+
+/* The slots of a record that is one plain reading: names, one time, a value; perhaps a unit and a
+ * quality. Most files hold nothing else, and have a shorter way. */
+enum { BB_PLAIN_NONE = UINT32_MAX };
+struct bb_plain_slots {
+    uint32_t usage_point, channel, time, value;
+    uint32_t unit, quality; /* BB_PLAIN_NONE: the file has none */
+    bool from_start;        /* `time` is the start of an interval */
+};
+
+/* Append the reading of a record at once; false when it is not plain (a new series, another day,
+ * a word not met yet, anything that is wrong) or rows wait in the group: then it must go there. */
+bool bb_row_plain(struct bb_row_writer *writer, const struct bb_plain_slots *slots,
+                  const struct bb_cell *cells, uint64_t line);
 
 /* Turn the group into readings or rejects. Afterwards the rows' texts may go. */
 int bb_row_settle(struct bb_row_writer *writer, struct bb_error *error) BB_MUST_USE;

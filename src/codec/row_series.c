@@ -11,26 +11,6 @@
 
 #include <stdlib.h>
 
-static bool names_are(const struct bb_series *series, const struct bb_row *row) {
-    struct bb_cell usage_point = row->cell[BB_FIELD_USAGE_POINT];
-    struct bb_cell channel = row->cell[BB_FIELD_CHANNEL];
-
-    return series->usage_point.size == usage_point.size && series->channel.size == channel.size &&
-           memcmp(series->usage_point.data, usage_point.data, usage_point.size) == 0 &&
-           memcmp(series->channel.data, channel.data, channel.size) == 0;
-}
-
-/* The same series as the row before, or the next one of the table. */
-static uint32_t guess(const struct bb_series_table *table, uint32_t last,
-                      const struct bb_row *row) {
-    if (last >= table->count)
-        return BB_SERIES_NONE;
-    if (names_are(&table->items[last], row))
-        return last;
-    uint32_t next = last + 1 < table->count ? last + 1 : 0;
-    return names_are(&table->items[next], row) ? next : BB_SERIES_NONE;
-}
-
 void bb_row_guess_series(struct bb_row_writer *writer) {
     const uint32_t names =
         BB_FIELD_BIT(BB_FIELD_USAGE_POINT) | BB_FIELD_BIT(BB_FIELD_CHANNEL);
@@ -43,7 +23,9 @@ void bb_row_guess_series(struct bb_row_writer *writer) {
         values->series = BB_SERIES_NONE;
         if ((row->present & names) != names)
             continue;
-        last = values->series = guess(table, last, row);
+        last = bb_row_guess(writer, last, row->cell[BB_FIELD_USAGE_POINT],
+                            row->cell[BB_FIELD_CHANNEL]);
+        values->series = last;
         if (last != BB_SERIES_NONE)
             continue;
         values->hash = bb_series_hash(bb_cell_span(row->cell[BB_FIELD_USAGE_POINT]),
@@ -155,6 +137,12 @@ static int make_series(struct bb_row_writer *writer, const struct bb_row *row,
                        writer->table->count);
     struct bb_series_note *note = &writer->notes[index];
     note->rule = rule;
+    note->length_s = 0;
+    if (series.kind == BB_KIND_INTERVAL)
+        note->length_s = rule->interval.seconds ? rule->interval.seconds
+                                                : writer->table->items[index].interval_s;
+    if (rule->multiplier.mantissa == 0 && rule->interval.step == BB_STEP_SECONDS)
+        note->flags |= BB_NOTE_PLAIN;
     note->flags |= values->unit >= 0 ? BB_NOTE_SEEN : BB_NOTE_OPEN;
     if (values->unit < 0 && (rule->unit >= 0 || series.unit != BB_UNIT_NONE))
         note->flags |= BB_NOTE_UNIT;

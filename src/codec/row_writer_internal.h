@@ -2,6 +2,7 @@
 #ifndef BB_CODEC_ROW_WRITER_INTERNAL_H
 #define BB_CODEC_ROW_WRITER_INTERNAL_H
 
+#include "codec/bytes_internal.h"
 #include "codec/local_time_internal.h"
 #include "codec/row_internal.h"
 #include "codec/time_text_internal.h"
@@ -37,11 +38,24 @@ struct bb_row_values {
 enum {
     BB_NOTE_SEEN = 1,     /* this run has completed it, for rows that state its unit */
     BB_NOTE_OPEN = 2,     /* the same for rows that state no unit */
-    BB_NOTE_UNIT = 4      /* such rows' unit is known all the same, from a map or the registry */
+    BB_NOTE_UNIT = 4,     /* such rows' unit is known all the same, from a map or the registry */
+    BB_NOTE_PLAIN = 8     /* no multiplier, no intervals of a calendar */
 };
 struct bb_series_note {
     const struct bb_channel_rule *rule;
+    uint32_t length_s; /* of its intervals when no row says otherwise; 0: instants */
     uint8_t flags;
+};
+
+/* All that is behind an attribute whose quality is a known word, in eight bytes. */
+#define BB_KEY_LENGTH_SHIFT  32
+#define BB_KEY_QUALITY_SHIFT 26 /* index of the writer's qualities */
+enum {
+    BB_KEY_MISSING = 1 << 25,
+    BB_KEY_AMBIGUOUS = 1 << 24, /* the marks */
+    BB_KEY_ASSUMED = 1 << 23,
+    BB_KEY_USED = 1 << 22, /* a key is never 0 */
+    BB_KEY_UNIT_SHIFT = 8  /* and the exponent below */
 };
 
 struct bb_row_writer {
@@ -62,6 +76,7 @@ struct bb_row_writer {
     uint64_t point_line; /* where the point was seen first */
 
     uint32_t last_series;
+    uint32_t last_step; /* how the guess that was right last came from the series before: 0 or 1 */
     struct bb_series_note *notes; /* by series */
     struct bb_local_memory *memories; /* by series; NULL until a local time comes */
     uint32_t note_capacity, memory_capacity;
@@ -73,10 +88,10 @@ struct bb_row_writer {
     struct bb_interval intervals[BB_WORDS_MAX];
     const struct bb_zone *zones[BB_WORDS_MAX];
 
-    struct {
+    struct bb_attribute_entry {
         uint64_t key; /* 0: free */
         uint32_t index;
-    } attributes[BB_ATTRIBUTE_CACHE];
+    } attributes[BB_ATTRIBUTE_CACHE], last_attribute;
     struct bb_batch batch;
 
     uint64_t reject_count;
@@ -94,12 +109,42 @@ bool bb_row_time(struct bb_row_writer *writer, struct bb_time_memory *memory,
                  const struct bb_row *row, enum bb_field field, int64_t *ms, bool *local);
 int bb_row_unit(struct bb_row_writer *writer, struct bb_span text);
 
+/* row_attribute.c: the index of an attribute in the batch; UINT32_MAX when memory is out. */
+uint32_t bb_row_attribute(struct bb_row_writer *writer, uint64_t key);
+/* With a quality that is no known word; the key's own is not looked at. */
+uint32_t bb_row_attribute_of(struct bb_row_writer *writer, uint64_t key,
+                             const struct bb_quality *quality);
+
 /* row_explain.c: why the row cannot be used. Returns 0 with *reason filled, or the negative error
  * that ends the whole file. */
 int bb_row_explain(struct bb_row_writer *writer, const struct bb_row *row, struct bb_error *reason,
                    struct bb_error *error) BB_MUST_USE;
 
 /* row_series.c */
+static inline bool bb_row_names_are(const struct bb_series *series, struct bb_cell usage_point,
+                                    struct bb_cell channel) {
+    return series->usage_point.size == usage_point.size && series->channel.size == channel.size &&
+           bb_bytes_equal(series->usage_point.data, usage_point.data, usage_point.size) &&
+           bb_bytes_equal(series->channel.data, channel.data, channel.size);
+}
+
+/* The series of a row, by the row before: the same one, or the next one of the table. */
+static inline uint32_t bb_row_guess(struct bb_row_writer *writer, uint32_t last,
+                                    struct bb_cell usage_point, struct bb_cell channel) {
+    const struct bb_series_table *table = writer->table;
+
+    if (last >= table->count)
+        return BB_SERIES_NONE;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        uint32_t guess = last + writer->last_step;
+        guess = guess < table->count ? guess : 0;
+        if (bb_row_names_are(&table->items[guess], usage_point, channel))
+            return guess;
+        writer->last_step ^= 1;
+    }
+    return BB_SERIES_NONE;
+}
+
 void bb_row_guess_series(struct bb_row_writer *writer);
 void bb_row_prefetch_series(struct bb_row_writer *writer);
 /* The row's series, found or made; *reason is filled for a BB_ROW_REJECTED row. */

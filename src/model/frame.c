@@ -4,35 +4,79 @@
 #include "model/attribute_pack.h"
 #include "model/pack.h"
 
-enum { FRAME_VERSION = 1, SERIES_PACKED_MIN = 16 };
+enum { FRAME_VERSION = 1, SERIES_PACKED_MIN = 12 };
 
-static bool pack_series(const struct bb_series *s, struct bb_buffer *out) {
-    bb_put_text(out, s->usage_point);
-    bb_put_text(out, s->channel);
-    bb_put_text(out, s->zone);
-    bb_put_text(out, s->obis);
+/* What stands before the first series. */
+static const struct bb_series no_series;
+
+/* How many leading bytes two names share. */
+static size_t shared_prefix(struct bb_span a, struct bb_span b) {
+    size_t limit = a.size < b.size ? a.size : b.size, i = 0;
+
+    while (i < limit && a.data[i] == b.data[i])
+        i++;
+    return i;
+}
+
+/* Neighbours in a dictionary look alike: what the one before has is not written again. */
+static void pack_text_after(struct bb_span text, struct bb_span before, struct bb_buffer *out) {
+    size_t shared = shared_prefix(text, before);
+
+    bb_put_varint(out, shared);
+    bb_put_text(out, (struct bb_span){text.data + shared, text.size - shared});
+}
+
+static bool unpack_text_after(struct bb_cursor *in, struct bb_span before, struct bb_arena *arena,
+                              struct bb_span *text) {
+    uint64_t shared = bb_cursor_varint(in);
+    struct bb_span rest = bb_cursor_text(in);
+
+    if (in->failed || shared > before.size)
+        return false;
+    if (rest.size == 0 && shared == before.size) {
+        *text = before;
+        return true;
+    }
+    char *joined = bb_arena_take(arena, (size_t)shared + rest.size + 1);
+    if (!joined)
+        return false;
+    if (shared)
+        memcpy(joined, before.data, (size_t)shared);
+    if (rest.size)
+        memcpy(joined + shared, rest.data, rest.size);
+    *text = (struct bb_span){joined, (size_t)shared + rest.size};
+    return true;
+}
+
+static bool pack_series(const struct bb_series *s, const struct bb_series *before,
+                        struct bb_buffer *out) {
+    pack_text_after(s->usage_point, before->usage_point, out);
+    pack_text_after(s->channel, before->channel, out);
+    pack_text_after(s->zone, before->zone, out);
+    pack_text_after(s->obis, before->obis, out);
     bb_put_varint(out, s->interval_s);
     uint8_t kinds[3] = {s->kind, s->commodity, s->unit};
     bb_buffer_append(out, kinds, sizeof kinds);
-    bb_buffer_append(out, &s->hash, sizeof s->hash);
     return !out->overflow;
 }
 
-static bool unpack_series(struct bb_cursor *in, struct bb_series *s) {
-    s->usage_point = bb_cursor_text(in);
-    s->channel = bb_cursor_text(in);
-    s->zone = bb_cursor_text(in);
-    s->obis = bb_cursor_text(in);
+static bool unpack_series(struct bb_cursor *in, const struct bb_series *before,
+                          struct bb_arena *arena, struct bb_series *s) {
+    bool whole = unpack_text_after(in, before->usage_point, arena, &s->usage_point) &&
+                 unpack_text_after(in, before->channel, arena, &s->channel) &&
+                 unpack_text_after(in, before->zone, arena, &s->zone) &&
+                 unpack_text_after(in, before->obis, arena, &s->obis);
+
     s->interval_s = (uint32_t)bb_cursor_varint(in);
     s->kind = bb_cursor_byte(in);
     s->commodity = bb_cursor_byte(in);
     s->unit = bb_cursor_byte(in);
-    struct bb_span hash = bb_cursor_bytes(in, sizeof s->hash);
-    if (in->failed)
+    if (!whole || in->failed || s->kind >= BB_KIND_COUNT ||
+        s->commodity >= BB_COMMODITY_COUNT || s->usage_point.size - 1 >= BB_NAME_MAX ||
+        s->channel.size - 1 >= BB_NAME_MAX)
         return false;
-    memcpy(&s->hash, hash.data, sizeof s->hash);
-    return s->kind < BB_KIND_COUNT && s->usage_point.size - 1 < BB_NAME_MAX &&
-           s->channel.size - 1 < BB_NAME_MAX;
+    s->hash = bb_series_hash(s->usage_point, s->channel);
+    return true;
 }
 
 static bool pack_issued(const struct bb_frame *frame, struct bb_arena *scratch,
@@ -57,8 +101,11 @@ int bb_frame_encode(const struct bb_frame *frame, struct bb_arena *scratch, stru
     bb_put_varint(out, n);
     bb_put_varint(out, frame->series_count);
     bool done = !out->overflow;
-    for (uint32_t i = 0; done && i < frame->series_count; i++)
-        done = pack_series(&frame->series[i], out);
+    const struct bb_series *before = &no_series;
+    for (uint32_t i = 0; done && i < frame->series_count; i++) {
+        done = pack_series(&frame->series[i], before, out);
+        before = &frame->series[i];
+    }
     done = done && bb_attributes_pack(frame->attributes, frame->attribute_count, out) &&
            bb_pack_i64(frame->series_index, n, scratch, out) &&
            bb_pack_i64(frame->attribute, n, scratch, out) &&
@@ -78,9 +125,12 @@ static bool unpack_dictionaries(struct bb_cursor *in, struct bb_arena *arena,
         return false;
     out->series_count = (uint32_t)series_count;
     out->series = bb_arena_take(arena, (size_t)series_count * sizeof *out->series);
-    for (uint64_t i = 0; out->series && i < series_count; i++)
-        if (!unpack_series(in, &out->series[i]))
+    const struct bb_series *before = &no_series;
+    for (uint64_t i = 0; out->series && i < series_count; i++) {
+        if (!unpack_series(in, before, arena, &out->series[i]))
             return false;
+        before = &out->series[i];
+    }
     out->attributes = bb_attributes_unpack(in, arena, &out->attribute_count);
     return out->series && out->attributes;
 }

@@ -2,8 +2,8 @@
  *
  * Layout (integers varint, signed ones zigzag):
  *   u8 version = 1, tenant text, source text, received_ms, count,
- *   series count, series (usage point text, channel text, zone text, obis text, interval_s, kind,
- *     commodity, unit, u64 hash little-endian),
+ *   series count, series (usage point, channel, zone, obis, interval_s, kind, commodity, unit); each
+ *     text as the number of bytes it shares with the series before, and the rest,
  *   attributes as in block.h,
  *   columns as in pack.h: series, attribute, end_ms, mantissa, line,
  *   u8 has_issued, then the column issued_ms - received_ms (an absent one is written as 0).
@@ -36,7 +36,7 @@ struct bb_frame {
 int bb_frame_encode(const struct bb_frame *frame, struct bb_arena *scratch, struct bb_buffer *out,
                     struct bb_error *error) BB_MUST_USE;
 
-/* Decode; texts borrow from `bytes`, columns live in the arena. -BB_E_LOG_CORRUPT when damaged. */
+/* Decode; texts borrow from `bytes` or live in the arena, as columns do. -BB_E_LOG_CORRUPT when damaged. */
 int bb_frame_decode(struct bb_span bytes, struct bb_arena *arena, struct bb_frame *out,
                     struct bb_error *error) BB_MUST_USE;
 

@@ -32,7 +32,7 @@ const struct bb_city_channel bb_city_channels[CITY_CHANNELS] = {
     [CITY_HEAT_ENERGY] = {"6-0:1.0.0", "6-0:1.0.0", "kWh", BB_UNIT_KWH, BB_KIND_REGISTER,
                           CITY_HEAT_ENERGY, 7, 0, 0},
     [CITY_HEAT_VOLUME] = {"6-0:2.0.0", "6-0:2.0.0", "m3", BB_UNIT_M3, BB_KIND_REGISTER,
-                          CITY_HEAT_VOLUME, 6, -2, 0},
+                          CITY_HEAT_VOLUME, 7, -2, 0},
     [CITY_NEM12_IMPORT] = {"E1", "1-1:1.29.0", "kWh", BB_UNIT_KWH, BB_KIND_INTERVAL,
                            CITY_NEM12_IMPORT, 0, -3, 900},
     [CITY_NEM12_EXPORT] = {"B1", "1-1:2.29.0", "kWh", BB_UNIT_KWH, BB_KIND_INTERVAL,

@@ -282,6 +282,7 @@ const struct city_fault_row bb_city_fault_rows[] = {
      .max_length = 288,
      .tail = SHIFT_READINGS + 1,
      .measure = CITY_IN_SECONDS,
+     .label_shift_ms = SHIFT_MS,
      .plan = plan_clock_shift,
      .apply = shift_clock},
     {.name = "zero_run",

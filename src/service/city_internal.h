@@ -1,10 +1,12 @@
 /* What the files of the city share.
  *
- *   city.c           options, meters, the walk over (meter, quarter)
+ *   city_new.c       options, names, meters
+ *   city.c           the walk over (meter, quarter)
  *   city_calendar.c  moments: a quarter hour with its local time, season and weather
  *   city_shape.c     what a home uses: a pure function of (meter, moment)
  *   city_plan.c      which meter gets which fault, where, and how large it is
  *   city_fault.c     the table of fault kinds and what each does to a reading
+ *   city_output.c    chunks and parts on their way to the sink
  *   city_write.c     NDJSON and CSV
  *   city_nem12.c     NEM12
  *   city_master.c    registry.yaml and truth.json
@@ -170,10 +172,10 @@ struct city_fault {
     int64_t size;        /* what truth.json says of it */
     int64_t exchange_ms; /* exchange: when, and what the old and the new meter showed */
     int64_t closing, opening;
+    int64_t sigma_centi;
     uint32_t meter;
     int32_t first, last;
     int32_t resend_step; /* when [first, last] are sent (again); 0: never */
-    int32_t sigma_centi;
     uint8_t kind;    /* row of bb_city_fault_rows */
     uint8_t channel; /* enum city_channel */
 };
@@ -220,6 +222,7 @@ struct city_fault_row {
     uint16_t tail;                   /* readings that must follow */
     uint16_t min_delay, max_delay;
     enum city_measure measure;
+    int32_t label_shift_ms; /* by which readings are labelled later than they are */
     /* Fill amount and size, and what else the kind needs, from the survey. False: not there, try
      * another place. */
     bool (*plan)(struct city_draft *draft);
@@ -293,6 +296,36 @@ struct city_channel_list {
 };
 struct city_channel_list bb_city_channels_of(const struct bb_city *city,
                                              const struct city_meter *meter);
+
+/* ---- text ----------------------------------------------------------------------------------- */
+
+enum {
+    CITY_CHUNK_BYTES = 256 << 10, /* handed to the sink at once */
+    CITY_LINE_MAX_BYTES = 8 << 10
+};
+
+/* Write at `at` after bb_city_output_room; at most CITY_LINE_MAX_BYTES at a time. */
+struct city_output {
+    const struct bb_city_sink *sink;
+    const char *header, *trailer; /* of every part */
+    uint64_t part_bytes;          /* in the part at hand */
+    char *buffer, *at;
+};
+int bb_city_output_open(struct city_output *out, const struct bb_city_sink *sink,
+                        const char *header, const char *trailer, struct bb_error *error)
+    BB_MUST_USE;
+enum city_output_outcome { CITY_SAME_PART = 0, CITY_NEXT_PART = 1 };
+int bb_city_output_make_room(struct city_output *out, struct bb_error *error) BB_MUST_USE;
+void bb_city_output_format(struct city_output *out, const char *format, ...) BB_PRINTF(2, 3);
+/* The trailer, unless `status` says that something failed; returns it, or the failure to write. */
+int bb_city_output_close(struct city_output *out, int status, struct bb_error *error) BB_MUST_USE;
+
+/* Room for a line: hands on a full chunk, and begins another part when this one is full. */
+static inline int bb_city_output_room(struct city_output *out, struct bb_error *error) {
+    if (out->at <= out->buffer + CITY_CHUNK_BYTES)
+        return CITY_SAME_PART;
+    return bb_city_output_make_room(out, error);
+}
 
 /* bb_city_write for NEM12. */
 int bb_city_write_nem12(struct bb_city *city, const struct bb_city_sink *sink,

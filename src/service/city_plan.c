@@ -168,11 +168,8 @@ static bool plan_place(struct city_draft *draft, const struct city_fault_row *ro
     look_around(draft);
     if (!row->plan(draft))
         return false;
-    int64_t centi = row->measure == CITY_IN_CHANNEL_UNIT
-                        ? fault->size > INT64_MAX / 100 ? INT64_MAX
-                                                        : fault->size * 100 / draft->survey.deviation
-                        : 0;
-    fault->sigma_centi = centi > INT32_MAX ? INT32_MAX : (int32_t)centi;
+    if (row->measure == CITY_IN_CHANNEL_UNIT)
+        fault->sigma_centi = fault->size * 100 / draft->survey.deviation;
     return true;
 }
 

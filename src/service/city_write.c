@@ -10,11 +10,8 @@
 #include "service/city_internal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum {
-    CHUNK_BYTES = 256 << 10, /* handed to the sink at once */
-    LINE_MAX_BYTES = 256,
     PIECE_MAX = 64,
     TIME_SIZE = 20 /* 2026-03-20T00:15:00Z */
 };
@@ -32,15 +29,11 @@ struct line_pieces {
 };
 
 struct writer {
-    struct bb_city *city;
-    const struct bb_city_sink *sink;
-    const char *header;
     struct line_pieces pieces[CITY_CHANNELS];
-    uint64_t part_bytes; /* in the part at hand */
-    int64_t time_ms;     /* of time_text */
-    int64_t day;         /* of its date */
+    int64_t time_ms; /* of time_text */
+    int64_t day;     /* of its date */
     char time_text[TIME_SIZE + 12];
-    char *buffer, *at;
+    struct city_output out;
 };
 
 static void set_piece(struct piece *piece, const char *a, const char *b, const char *c) {
@@ -180,48 +173,18 @@ static char *put_line(struct writer *w, char *at, const struct bb_city_reading *
     return put_piece(at, &pieces->end);
 }
 
-static int flush(struct writer *w, struct bb_error *error) {
-    size_t size = (size_t)(w->at - w->buffer);
-
-    w->at = w->buffer;
-    w->part_bytes += size;
-    return size ? w->sink->write(w->sink->context, w->buffer, size, error) : 0;
-}
-
-static void put_header(struct writer *w) {
-    size_t size = strlen(w->header);
-
-    memcpy(w->at, w->header, size);
-    w->at += size;
-}
-
-/* Hand on a full chunk, and begin another part when this one is full. */
-static int make_room(struct writer *w, struct bb_error *error) {
-    const struct bb_city_sink *sink = w->sink;
-    int status = flush(w, error);
-
-    if (status < 0 || !sink->next_part || w->part_bytes + CHUNK_BYTES <= sink->part_bytes)
-        return status;
-    w->part_bytes = 0;
-    put_header(w);
-    return sink->next_part(sink->context, error);
-}
-
-static int write_lines(struct writer *w, struct bb_error *error) {
-    const char *full = w->buffer + CHUNK_BYTES - LINE_MAX_BYTES;
+static int write_lines(struct bb_city *city, struct writer *w, struct bb_error *error) {
     const struct bb_city_reading *readings;
     size_t count;
 
-    put_header(w);
-    while ((count = bb_city_next_many(w->city, &readings)) > 0)
+    while ((count = bb_city_next_many(city, &readings)) > 0)
         for (size_t i = 0; i < count; i++) {
-            /* a part is only begun for a line that goes into it */
-            int status = w->at > full ? make_room(w, error) : 0;
+            int status = bb_city_output_room(&w->out, error);
             if (status < 0)
                 return status;
-            w->at = put_line(w, w->at, &readings[i]);
+            w->out.at = put_line(w, w->out.at, &readings[i]);
         }
-    return flush(w, error);
+    return 0;
 }
 
 int bb_city_write(struct bb_city *city, const struct bb_city_sink *sink, struct bb_error *error) {
@@ -232,18 +195,15 @@ int bb_city_write(struct bb_city *city, const struct bb_city_sink *sink, struct 
         [BB_CITY_NDJSON] = {"", set_ndjson},
         [BB_CITY_CSV] = {"usage_point,channel,timestamp,value,unit,kind,interval\n", set_csv},
     };
-    struct writer w = {.city = city, .sink = sink, .time_ms = INT64_MIN, .day = INT64_MIN};
+    struct writer w = {.time_ms = INT64_MIN, .day = INT64_MIN};
 
     if (bb_city_is_nem12(city))
         return bb_city_write_nem12(city, sink, error);
-    w.header = formats[city->options.format].header;
     for (int i = 0; i < CITY_CHANNELS; i++)
         formats[city->options.format].set(&w.pieces[i], &bb_city_channels[i]);
-    w.buffer = malloc(CHUNK_BYTES + LINE_MAX_BYTES);
-    if (!w.buffer)
-        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a buffer");
-    w.at = w.buffer;
-    int status = write_lines(&w, error);
-    free(w.buffer);
-    return status;
+    int status =
+        bb_city_output_open(&w.out, sink, formats[city->options.format].header, "", error);
+    if (status < 0)
+        return status;
+    return bb_city_output_close(&w.out, write_lines(city, &w, error), error);
 }

@@ -4,6 +4,7 @@
 #include "codec/container.h"
 #include "codec/map.h"
 #include "model/unit.h"
+#include "service/channel_table.h"
 #include "service/ledger.h"
 #include "service/router.h"
 
@@ -146,26 +147,21 @@ static int fill_head(struct replay *r, struct bb_error *error) {
     return 0;
 }
 
-/* Kind, interval and zone that master data or earlier readings know of a channel. */
+/* Kind, interval and unit that the store knows of a channel, from earlier readings (as master data
+ * corrected them) or from master data alone. Asked once per series that its source leaves open. */
 struct resolver {
     struct bb_plant *plant;
     struct bb_span tenant;
     struct bb_arena arena;
-    struct bb_series *series;
 };
 
-static int resolve_by_channel(void *context, const struct bb_registry_channel *row) {
-    struct bb_series *s = ((struct resolver *)context)->series;
-
-    if (!bb_span_equal(row->channel, s->channel))
-        return 0;
+static void resolve_by_record(const struct bb_channel_record *r, struct bb_series *s) {
     if (s->kind == BB_KIND_UNKNOWN)
-        s->kind = row->kind;
+        s->kind = r->kind;
     if (s->interval_s == 0)
-        s->interval_s = row->interval_s;
+        s->interval_s = r->interval_s;
     if (s->commodity == BB_COMMODITY_UNKNOWN)
-        s->commodity = row->commodity;
-    return 1;
+        s->commodity = r->commodity;
 }
 
 static void resolve_by_master(const struct bb_master_usage_point *up, struct bb_series *s) {
@@ -186,21 +182,40 @@ static void resolve_by_master(const struct bb_master_usage_point *up, struct bb_
     }
 }
 
-static void resolve(void *context, struct bb_series *series) {
-    struct resolver *r = context;
-    struct bb_registry *registry = r->plant->registry;
-    struct bb_master_usage_point up;
+static void resolve_in(struct resolver *r, struct bb_store_view *view, struct bb_series *series) {
+    const struct bb_store_ops *ops = r->plant->store->ops;
+    struct bb_span value, none = {NULL, 0};
     struct bb_error ignored; /* an unanswered question is asked of the person instead */
+    struct bb_channel_record record;
+    struct bb_master master;
+    char key[BB_NAME_KEY_MAX];
+    struct bb_span name = {key, bb_channel_key(r->tenant, series->usage_point, none, key)};
 
     bb_arena_reset(&r->arena);
-    r->series = series;
-    if (registry->ops->usage_point_get(registry, r->tenant, series->usage_point, &r->arena, &up,
-                                       &ignored) == 0)
-        resolve_by_master(&up, series);
-    if (series->kind == BB_KIND_UNKNOWN ||
-        (series->kind == BB_KIND_INTERVAL && series->interval_s == 0))
-        (void)registry->ops->channel_list(registry, r->tenant, series->usage_point,
-                                          resolve_by_channel, r, &ignored);
+    if (ops->name_get(view, BB_NAME_USAGE_POINT, name, &value, &ignored) == BB_FOUND) {
+        value.data += BB_MASTER_VALUE_PREFIX;
+        value.size -= BB_MASTER_VALUE_PREFIX;
+        if (bb_master_decode(value, &r->arena, &master, &ignored) == 0)
+            resolve_by_master(&master.usage_point, series);
+    }
+    name.size = bb_channel_key(r->tenant, series->usage_point, series->channel, key);
+    if (ops->name_get(view, BB_NAME_CHANNEL, name, &value, &ignored) == BB_FOUND &&
+        bb_channel_record_decode(value, &record, &ignored) == 0)
+        resolve_by_record(&record, series);
+}
+
+static void resolve(void *context, struct bb_series *series) {
+    struct resolver *r = context;
+    struct bb_store *store = r->plant->store;
+    struct bb_store_view *view;
+    struct bb_error ignored;
+    uint32_t partition =
+        (uint32_t)(bb_usage_point_hash(series->usage_point) % store->partitions);
+
+    if (store->ops->view_begin(store, partition, &view, &ignored) != 0)
+        return;
+    resolve_in(r, view, series);
+    store->ops->view_end(view);
 }
 
 /* One member of a container. `received_ms` bounds its times. */

@@ -12,8 +12,7 @@
 
 enum {
     BB_REGISTRY_LIST_MAX = 1000, /* elements of one list of an entry */
-    BB_REGISTRY_WHERE_MAX = 480,
-    BB_REGISTRY_MEMBER_MAX = 16 /* bytes of the largest scalar member */
+    BB_REGISTRY_WHERE_MAX = 480
 };
 
 /* A file being read. */
@@ -44,16 +43,16 @@ struct bb_registry_type {
                                      void *member);
     /* Nothing when the member does not say anything. */
     void (*format)(const void *member, struct bb_buffer *out);
-    bool (*equal)(const void *a, const void *b); /* NULL: when they are formatted alike */
+    bool (*equal)(const void *a, const void *b); /* NULL: when their `size` bytes are */
+    size_t size;
     bool plain; /* its texts need no quotes in YAML */
 };
 
 extern const struct bb_registry_type bb_registry_type_name, bb_registry_type_tenant,
-    bb_registry_type_text, bb_registry_type_zone, bb_registry_type_commodity,
-    bb_registry_type_kind, bb_registry_type_unit, bb_registry_type_interval,
-    bb_registry_type_flag, bb_registry_type_obis, bb_registry_type_time,
-    bb_registry_type_multiplier, bb_registry_type_decimal, bb_registry_type_dials,
-    bb_registry_type_day_start, bb_registry_type_date;
+    bb_registry_type_text, bb_registry_type_zone, bb_registry_type_commodity, bb_registry_type_kind,
+    bb_registry_type_unit, bb_registry_type_interval, bb_registry_type_flag, bb_registry_type_obis,
+    bb_registry_type_time, bb_registry_type_multiplier, bb_registry_type_decimal,
+    bb_registry_type_dials, bb_registry_type_day_start, bb_registry_type_date;
 
 /* ---- shapes ---------------------------------------------------------------------------------- */
 
@@ -103,8 +102,7 @@ static inline void *bb_registry_entry_base(const struct bb_master *master) {
 static inline void *bb_registry_member(const struct bb_registry_field *field, const void *base) {
     return (char *)(uintptr_t)base + field->offset;
 }
-static inline uint32_t *bb_registry_count(const struct bb_registry_field *field,
-                                          const void *base) {
+static inline uint32_t *bb_registry_count(const struct bb_registry_field *field, const void *base) {
     return (uint32_t *)(void *)((char *)(uintptr_t)base + field->count_offset);
 }
 static inline void **bb_registry_items(const struct bb_registry_field *field, const void *base) {
@@ -139,9 +137,17 @@ int bb_registry_field_parse(struct bb_registry_reader *reader,
                             const struct bb_registry_field *field, struct bb_span text,
                             uint64_t line, void *base) BB_MUST_USE;
 
+/* Refuse a key that is none of the shape's, with those that are. */
+int bb_registry_refuse_key(struct bb_registry_reader *reader, uint64_t line, struct bb_span key,
+                           const struct bb_registry_shape *shape) BB_MUST_USE;
+
 /* Go into "WHAT NAME" in messages; returns where to go back to by bb_registry_leave. */
 size_t bb_registry_enter(struct bb_registry_reader *reader, const char *what, struct bb_span name);
 void bb_registry_leave(struct bb_registry_reader *reader, size_t outside);
+
+/* The place of one more element of a list in an arena, which doubles as it grows; counts it. NULL
+ * when the arena is full. */
+void *bb_registry_list_add(struct bb_arena *arena, void **items, uint32_t *count, size_t size);
 
 /* One more entry of the file, with the given struct; NULL when the arena is full. */
 struct bb_registry_entry *bb_registry_entry_add(struct bb_registry_reader *reader,

@@ -23,7 +23,8 @@ static size_t character_size(const uint8_t *at, size_t left) {
     static const struct {
         uint8_t mask, lead;
         uint32_t least;
-    } forms[] = {{0x80, 0x00, 0x20}, {0xe0, 0xc0, 0xa0}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+    } forms[] = {
+        {0x80, 0x00, 0x20}, {0xe0, 0xc0, 0xa0}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
 
     for (size_t size = 1; size <= 4; size++) {
         uint32_t code = at[0] & (uint8_t)~forms[size - 1].mask;
@@ -38,7 +39,7 @@ static size_t character_size(const uint8_t *at, size_t left) {
         }
         bool surrogate = code >= 0xd800 && code < 0xe000;
         return code >= forms[size - 1].least && code != 0x7f && !surrogate && code < 0x110000 ? size
-                                                                                             : 0;
+                                                                                              : 0;
     }
     return 0;
 }
@@ -84,6 +85,10 @@ static enum bb_registry_parsed parse_text(struct bb_registry_reader *reader, str
 
 static void format_text(const void *member, struct bb_buffer *out) {
     bb_buffer_append_span(out, *(const struct bb_span *)member);
+}
+
+static bool equal_texts(const void *a, const void *b) {
+    return bb_span_equal(*(const struct bb_span *)a, *(const struct bb_span *)b);
 }
 
 /* The zone also becomes that of times without offset which follow. */
@@ -183,8 +188,8 @@ static void format_flag(const void *member, struct bb_buffer *out) {
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
-static enum bb_registry_parsed parse_decimal(struct bb_registry_reader *reader,
-                                             struct bb_span text, void *member) {
+static enum bb_registry_parsed parse_decimal(struct bb_registry_reader *reader, struct bb_span text,
+                                             void *member) {
     struct bb_decimal value;
 
     (void)reader;
@@ -248,15 +253,13 @@ static enum bb_registry_parsed parse_time(struct bb_registry_reader *reader, str
     int64_t ms, second;
 
     switch (bb_time_parse_rfc3339(text, &ms)) {
-    case BB_TIME_OK:
-        break;
+    case BB_TIME_OK: break;
     case BB_TIME_LOCAL:
         if (!reader->zone)
             return BB_REGISTRY_ZONELESS;
         (void)bb_zone_to_utc(reader->zone, ms, &ms, &second); /* of a repeated hour the first */
         break;
-    default:
-        return BB_REGISTRY_WRONG;
+    default: return BB_REGISTRY_WRONG;
     }
     if (ms < EARLIEST_MS || ms > LATEST_MS)
         return BB_REGISTRY_WRONG;
@@ -339,34 +342,49 @@ static void format_date(const void *member, struct bb_buffer *out) {
 
 /* ---- the types ------------------------------------------------------------------------------- */
 
+/* clang-format off */
+#define TEXT_TYPE(parse, allowed) {allowed, parse, format_text, equal_texts, sizeof(struct bb_span), false}
+
 const struct bb_registry_type
-    bb_registry_type_name = {"1 to 200 bytes of UTF-8 without control characters", parse_name,
-                             format_text, NULL, false},
-    bb_registry_type_tenant = {"1 to 64 bytes of UTF-8 without control characters", parse_tenant,
-                               format_text, NULL, false},
-    bb_registry_type_text = {"up to 1000 bytes of UTF-8 without control characters", parse_text,
-                             format_text, NULL, false},
-    bb_registry_type_zone = {"an IANA zone such as Europe/Amsterdam", parse_zone, format_text, NULL,
-                             false},
-    bb_registry_type_obis = {"an OBIS code such as 1-0:1.8.0", parse_obis, format_text, NULL, false},
-    bb_registry_type_commodity = {"electricity, water, heat, cooling, gas, steam, solar or other",
-                                  parse_commodity, format_commodity, NULL, true},
-    bb_registry_type_kind = {"interval, register, gauge or event", parse_kind, format_kind, NULL,
-                             true},
-    bb_registry_type_unit = {"a unit such as kWh, m³ or °C (`busbar explain units` lists them)",
-                             parse_unit, format_unit, NULL, false},
-    bb_registry_type_flag = {"true or false", parse_flag, format_flag, NULL, true},
-    bb_registry_type_decimal = {"a number of at most 18 digits, such as 84211.3", parse_decimal,
-                                format_decimal, equal_decimals, true},
-    bb_registry_type_multiplier = {"a number greater than 0, of at most 18 digits",
-                                   parse_multiplier, format_decimal, equal_decimals, true},
-    bb_registry_type_dials = {"a whole number from 0 (unknown) to 18", parse_dials, format_dials,
-                              NULL, true},
-    bb_registry_type_time = {"a time such as 2026-03-04T10:00:00Z, or 2026-03-04 where the usage "
-                             "point has a zone",
-                             parse_time, format_time, NULL, true},
-    bb_registry_type_interval = {"whole seconds up to 366 days, such as 15m, 1h or 1d",
-                                 parse_interval, format_interval, NULL, true},
-    bb_registry_type_day_start = {"a time of day such as 06:00", parse_day_start, format_day_start,
-                                  NULL, false},
-    bb_registry_type_date = {"a date such as 2026-04-27", parse_date, format_date, NULL, true};
+    bb_registry_type_name = TEXT_TYPE(parse_name,
+        "1 to 200 bytes of UTF-8 without control characters"),
+    bb_registry_type_tenant = TEXT_TYPE(parse_tenant,
+        "1 to 64 bytes of UTF-8 without control characters"),
+    bb_registry_type_text = TEXT_TYPE(parse_text,
+        "up to 1000 bytes of UTF-8 without control characters"),
+    bb_registry_type_zone = TEXT_TYPE(parse_zone, "an IANA zone such as Europe/Amsterdam"),
+    bb_registry_type_obis = TEXT_TYPE(parse_obis, "an OBIS code such as 1-0:1.8.0"),
+    bb_registry_type_commodity = {
+        "electricity, water, heat, cooling, gas, steam, solar or other",
+        parse_commodity, format_commodity, NULL, sizeof(uint8_t), true},
+    bb_registry_type_kind = {
+        "interval, register, gauge or event",
+        parse_kind, format_kind, NULL, sizeof(uint8_t), true},
+    bb_registry_type_unit = {
+        "a unit such as kWh, m³ or °C (`busbar explain units` lists them)",
+        parse_unit, format_unit, NULL, sizeof(int16_t), false},
+    bb_registry_type_flag = {
+        "true or false",
+        parse_flag, format_flag, NULL, sizeof(int8_t), true},
+    bb_registry_type_decimal = {
+        "a number of at most 18 digits, such as 84211.3",
+        parse_decimal, format_decimal, equal_decimals, sizeof(struct bb_decimal), true},
+    bb_registry_type_multiplier = {
+        "a number greater than 0, of at most 18 digits",
+        parse_multiplier, format_decimal, equal_decimals, sizeof(struct bb_decimal), true},
+    bb_registry_type_dials = {
+        "a whole number from 0 (unknown) to 18",
+        parse_dials, format_dials, NULL, sizeof(uint8_t), true},
+    bb_registry_type_time = {
+        "a time such as 2026-03-04T10:00:00Z, or 2026-03-04 where the usage point has a zone",
+        parse_time, format_time, NULL, sizeof(int64_t), true},
+    bb_registry_type_interval = {
+        "whole seconds up to 366 days, such as 15m, 1h or 1d",
+        parse_interval, format_interval, NULL, sizeof(uint32_t), true},
+    bb_registry_type_day_start = {
+        "a time of day such as 06:00",
+        parse_day_start, format_day_start, NULL, sizeof(int32_t), false},
+    bb_registry_type_date = {
+        "a date such as 2026-04-27",
+        parse_date, format_date, NULL, sizeof(int32_t), true};
+/* clang-format on */

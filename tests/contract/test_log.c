@@ -193,8 +193,8 @@ static void takes_bodies_of_all_sizes(struct fixture *f) {
     }
     log_sync(f->log);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        cr_assert_eq(f->log->ops->read(reader, offset, &record, &f->error), BB_LOG_RECORD,
-                     "%s: %s", f->adapter, f->error.text);
+        cr_assert_eq(f->log->ops->read(reader, offset, &record, &f->error), BB_LOG_RECORD, "%s: %s",
+                     f->adapter, f->error.text);
         cr_assert(bb_span_equal(record.body, (struct bb_span){body, sizes[i]}), "%s: %zu",
                   f->adapter, sizes[i]);
         offset = record.next_offset;

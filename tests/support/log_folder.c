@@ -77,7 +77,9 @@ void log_file_store(const char *file, const void *bytes, size_t size) {
     close(fd);
 }
 
-bool log_file_exists(const char *file) { return access(file, F_OK) == 0; }
+bool log_file_exists(const char *file) {
+    return access(file, F_OK) == 0;
+}
 
 static struct bb_log *open_or_stop(const char *folder, struct bb_log_embedded_options options) {
     struct bb_log *log = NULL;
@@ -90,8 +92,9 @@ static struct bb_log *open_or_stop(const char *folder, struct bb_log_embedded_op
 }
 
 struct bb_log *log_folder_open(const char *folder, uint64_t segment_bytes) {
-    return open_or_stop(folder, (struct bb_log_embedded_options){
-                                    .partitions = 2, .segment_bytes = segment_bytes, .append = true});
+    return open_or_stop(folder, (struct bb_log_embedded_options){.partitions = 2,
+                                                                 .segment_bytes = segment_bytes,
+                                                                 .append = true});
 }
 
 struct bb_log *log_folder_open_reader(const char *folder) {
@@ -155,7 +158,8 @@ int64_t log_count_samples(struct bb_log *log, uint32_t partition, uint64_t from,
     int result = log->ops->reader_open(log, partition, &reader, &error);
 
     BB_ASSERT(result == 0);
-    while ((result = log->ops->read(reader, record.next_offset, &record, &error)) == BB_LOG_RECORD) {
+    while ((result = log->ops->read(reader, record.next_offset, &record, &error)) ==
+           BB_LOG_RECORD) {
         if (!log_sample_equal(&record, first_seed + (uint64_t)count))
             break;
         count++;

@@ -1,0 +1,76 @@
+/* The work of `ingest`: see ingest_run.h. One thread. */
+#include "cli/ingest_run.h"
+
+static void show_new_errors(struct bb_ingest_run *run) {
+    for (; run->errors_shown < run->report.error_count; run->errors_shown++)
+        bb_command_complain(run->command, &run->report.errors[run->errors_shown]);
+}
+
+static void count_unreadable(struct bb_land_report *report, const struct bb_error *why) {
+    report->rejected++;
+    if (report->error_count < BB_LAND_ERRORS_KEPT)
+        report->errors[report->error_count++] = *why;
+}
+
+/* Every argument is looked at; one that names nothing is told like a refused file. */
+static int find_files(struct bb_ingest_run *run, char *const *arguments, size_t argument_count,
+                      struct bb_error *error) {
+    for (size_t i = 0; i < argument_count; i++) {
+        int r = bb_input_files_add(&run->files, arguments[i], error);
+        if (r == -(int)BB_E_NO_MEMORY)
+            return r;
+        if (r < 0)
+            count_unreadable(&run->report, error);
+    }
+    show_new_errors(run);
+    return 0;
+}
+
+static int land_files(struct bb_ingest_run *run, struct bb_error *error) {
+    struct bb_progress_bar *bar = run->command->bar;
+
+    bb_progress_bar_restart(bar, NULL);
+    if (!run->files.size_unknown)
+        bar->total_override = run->files.size_bytes;
+    for (size_t i = 0; i < run->files.count; i++) {
+        int r = bb_land_file(run->plant, run->files.items[i].path, &run->land, &run->report, error);
+        show_new_errors(run);
+        if (r < 0)
+            return r;
+        bar->done_before += run->files.items[i].size_bytes;
+    }
+    return 0;
+}
+
+int bb_catch_up(struct bb_command *command, struct bb_plant *plant,
+                struct bb_worker_counts *counts, struct bb_error *error) {
+    struct bb_worker *worker;
+    int r;
+
+    bb_progress_bar_restart(command->bar, NULL);
+    r = bb_worker_open(plant, &worker, error);
+    if (r < 0)
+        return r;
+    r = bb_worker_drain(worker, false, &command->bar->watch, error);
+    *counts = *bb_worker_counts(worker);
+    bb_worker_close(worker);
+    return r < 0 ? r : bb_deliver_registry(plant, &command->bar->watch, error);
+}
+
+int bb_ingest_run(struct bb_ingest_run *run, char *const *arguments, size_t argument_count,
+                  struct bb_error *error) {
+    int64_t began_ns = bb_monotonic_ns();
+    int r = find_files(run, arguments, argument_count, error);
+
+    if (r == 0)
+        r = land_files(run, error);
+    if (r == 0)
+        r = bb_catch_up(run->command, run->plant, &run->counts, error);
+    run->seconds = (double)(bb_monotonic_ns() - began_ns) / 1e9;
+    bb_progress_bar_clear(run->command->bar);
+    return r;
+}
+
+void bb_ingest_run_release(struct bb_ingest_run *run) {
+    bb_input_files_release(&run->files);
+}

@@ -1,0 +1,13 @@
+/* Master data as JSON objects, with the names of registry files. */
+#ifndef BB_CLI_MASTER_JSON_H
+#define BB_CLI_MASTER_JSON_H
+
+#include "base/json_write.h"
+#include "model/master.h"
+
+/* "usage_point", "tenant" or "calendar" */
+const char *bb_master_kind_name(const struct bb_master *master);
+struct bb_span bb_master_name(const struct bb_master *master);
+void bb_master_put_json(struct bb_json *json, const struct bb_master *master);
+
+#endif

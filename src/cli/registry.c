@@ -1,0 +1,199 @@
+/* busbar registry apply|show|export: the master data of a plant.
+ *
+ *   apply   file ─► entries ─► what would change, printed ─► log ─► worker recomputes ─► registry
+ *   show    one usage point      export   everything, in the form that apply takes
+ */
+#include "cli/registry_apply.h"
+#include "cli/verbs.h"
+#include "base/nearest.h"
+#include "cli/master_json.h"
+#include "service/registry_file.h"
+
+#include <stdlib.h>
+
+static const struct bb_option options[] = {
+    {.name = "dry-run", .kind = BB_OPTION_FLAG,
+     .offset = offsetof(struct bb_registry_options, dry_run),
+     .help = "apply: show the change and leave it at that"},
+    {.name = "format", .kind = BB_OPTION_CHOICE,
+     .offset = offsetof(struct bb_registry_options, format), .value = "auto|yaml|csv",
+     .initial = "auto", .help = "apply: of the file"},
+    {.name = "as-of", .kind = BB_OPTION_TEXT, .offset = offsetof(struct bb_registry_options, as_of),
+     .value = "T", .help = "export: as it was known then"},
+    BB_OPTION_END};
+
+/* ---- show -----------------------------------------------------------------------------------------*/
+
+enum { SHOW_ARENA_LIMIT = 64 << 20, SHOW_CHANNELS_MAX = 1000 };
+
+struct shown {
+    struct bb_arena *arena;
+    struct bb_master_usage_point *up;
+};
+
+static int channel_as_master(void *context, const struct bb_registry_channel *row) {
+    struct shown *shown = context;
+    struct bb_master_channel *channel = &shown->up->channels[shown->up->channel_count++];
+
+    *channel = (struct bb_master_channel){.name = bb_arena_copy(shown->arena, row->channel),
+                                          .obis = bb_arena_copy(shown->arena, row->obis),
+                                          .kind = row->kind,
+                                          .unit = row->unit,
+                                          .interval_s = row->interval_s,
+                                          .one_way = -1};
+    shown->up->commodity = row->commodity;
+    return shown->up->channel_count == SHOW_CHANNELS_MAX;
+}
+
+/* A usage point that only readings speak of: what they say, in the form of an entry. */
+static int entry_of_readings(struct bb_command *command, struct bb_plant *plant,
+                             struct bb_arena *arena, struct bb_master_usage_point *up,
+                             struct bb_error *error) {
+    struct shown shown = {arena, up};
+
+    *up = (struct bb_master_usage_point){.tenant = bb_command_tenant(command),
+                                         .name = bb_span_of(command->arguments[1])};
+    up->channels = bb_arena_take_array(arena, SHOW_CHANNELS_MAX, sizeof *up->channels);
+    if (!up->channels)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the channels");
+    int r = plant->registry->ops->channel_list(plant->registry, up->tenant, up->name,
+                                               channel_as_master, &shown, error);
+    if (r >= 0 && up->channel_count == 0)
+        return BB_FAIL(error, BB_E_USAGE_POINT_UNKNOWN, "usage point %s is unknown",
+                       command->arguments[1]);
+    return r < 0 ? r : 0;
+}
+
+static int show(struct bb_command *command, struct bb_plant *plant, struct bb_error *error) {
+    struct bb_master entry = {.kind = BB_MASTER_USAGE_POINT};
+    struct bb_arena arena;
+
+    bb_arena_init(&arena, 1 << 16, SHOW_ARENA_LIMIT);
+    int r = plant->registry->ops->usage_point_get(
+        plant->registry, bb_command_tenant(command), bb_span_of(command->arguments[1]), &arena,
+        &entry.usage_point, error);
+    if (r == BB_ABSENT)
+        r = entry_of_readings(command, plant, &arena, &entry.usage_point, error);
+    if (r == 0 && command->globals.json) {
+        struct bb_json json = bb_command_json(command);
+        bb_master_put_json(&json, &entry);
+        bb_command_json_end(command);
+    } else if (r == 0) {
+        bb_registry_entry_print(&entry, &command->out->buffer);
+    }
+    bb_arena_release(&arena);
+    return r;
+}
+
+/* ---- export ---------------------------------------------------------------------------------------*/
+
+struct exporting {
+    struct bb_output *out;
+    struct bb_json json;
+};
+
+static int write_yaml(void *context, struct bb_span text) {
+    struct exporting *exporting = context;
+
+    bb_buffer_append_span(&exporting->out->buffer, text);
+    bb_output_spill(exporting->out);
+    return 0;
+}
+
+static int write_json(void *context, int64_t recorded_ms, const struct bb_master *master) {
+    struct exporting *exporting = context;
+
+    (void)recorded_ms;
+    bb_master_put_json(&exporting->json, master);
+    return bb_output_spill(exporting->out) ? 0 : 1;
+}
+
+static int export(struct bb_command *command, struct bb_plant *plant, struct bb_error *error) {
+    const struct bb_registry_options *given = command->options;
+    struct exporting exporting = {.out = command->out, .json = bb_command_json(command)};
+    int64_t as_of_ms = BB_TIME_NONE;
+
+    if (given->as_of && bb_time_parse_rfc3339(bb_span_of(given->as_of), &as_of_ms) != BB_TIME_OK)
+        return BB_FAIL(error, BB_E_USAGE,
+                       "--as-of cannot be \"%s\": allowed is a time such as 2026-03-01T00:15:00Z",
+                       given->as_of);
+    if (!command->globals.json)
+        return bb_registry_export(plant->registry, bb_command_tenant(command), as_of_ms, write_yaml,
+                                  &exporting, error);
+    bb_json_array_begin(&exporting.json);
+    int r = plant->registry->ops->master_list(plant->registry, bb_command_tenant(command), as_of_ms,
+                                              write_json, &exporting, error);
+    bb_json_array_end(&exporting.json);
+    bb_command_json_end(command);
+    return r;
+}
+
+/* ---- the command --------------------------------------------------------------------------------*/
+
+static int read_plant(struct bb_command *command,
+                      int (*act)(struct bb_command *, struct bb_plant *, struct bb_error *),
+                      struct bb_error *error) {
+    struct bb_plant plant;
+    int r = bb_command_open_plant(command, BB_PLANT_READ, &plant, error);
+
+    if (r < 0)
+        return r;
+    r = act(command, &plant, error);
+    bb_plant_close(&plant);
+    return r < 0 ? r : BB_EXIT_DONE;
+}
+
+static int run_show(struct bb_command *command, struct bb_error *error) {
+    return read_plant(command, show, error);
+}
+
+static int run_export(struct bb_command *command, struct bb_error *error) {
+    return read_plant(command, export, error);
+}
+
+static const struct action {
+    const char *name, *argument; /* NULL: it takes none */
+    int (*run)(struct bb_command *command, struct bb_error *error);
+} actions[] = {
+    {"apply", "FILE or -", bb_registry_apply},
+    {"show", "a usage point", run_show},
+    {"export", NULL, run_export},
+};
+
+static int run(struct bb_command *command, struct bb_error *error) {
+    const char *name = command->arguments[0];
+    struct bb_nearest nearest;
+
+    bb_nearest_init(&nearest, bb_span_of(name));
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+        bb_nearest_offer(&nearest, actions[i].name);
+        if (strcmp(name, actions[i].name) != 0)
+            continue;
+        size_t wanted = actions[i].argument ? 2 : 1;
+        if (command->argument_count < wanted)
+            return BB_FAIL(error, BB_E_USAGE, "registry %s needs %s", name, actions[i].argument);
+        if (command->argument_count > wanted)
+            return BB_FAIL(error, BB_E_USAGE, "registry %s does not take the argument \"%s\"", name,
+                           command->arguments[wanted]);
+        return actions[i].run(command, error);
+    }
+    return BB_FAIL(error, BB_E_USAGE, "registry cannot \"%s\": allowed are apply, show, export%s%s",
+                   name, nearest.name ? " · did you mean " : "", nearest.name ? nearest.name : "");
+}
+
+const struct bb_verb bb_verb_registry = {
+    .name = "registry",
+    .summary = "master data: apply a file, show a usage point, export all",
+    .arguments = "apply FILE|- | show UP | export",
+    .arguments_min = 1,
+    .arguments_max = 2,
+    .options = options,
+    .options_size = sizeof(struct bb_registry_options),
+    .examples = "busbar registry apply meters.yaml --dry-run\n"
+                "busbar registry apply meters.yaml\n"
+                "busbar registry show 871685900012345678\n"
+                "busbar registry export > meters.yaml\n",
+    .details = "An entry of the file replaces the stored entry of its name; entries that the file does not\n"
+               "name stay. What a change touches is recomputed before the command comes back.\n",
+    .run = run,
+};

@@ -1,0 +1,193 @@
+#include "contract/store_fixture.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- the stores under test ------------------------------------------------------------------- */
+
+static void open_lmdb(struct store_fixture *f) {
+    struct bb_store_lmdb_options options = {.partitions = STORE_PARTITIONS};
+
+    cr_assert_eq(bb_store_lmdb_open(f->directory, &options, &f->store, &f->error), 0, "%s",
+                 f->error.text);
+}
+
+static void open_memory(struct store_fixture *f) {
+    cr_assert_eq(bb_store_memory_open(STORE_PARTITIONS, &f->store, &f->error), 0, "%s",
+                 f->error.text);
+}
+
+static void open_fault(struct store_fixture *f) {
+    open_lmdb(f);
+    f->inner = f->store;
+    f->store = bb_store_fault_wrap(f->inner, &f->plan); /* a plan of zeroes never fails */
+    cr_assert_not_null(f->store);
+}
+
+static const struct {
+    const char *name;
+    void (*open)(struct store_fixture *f);
+} subjects[] = {{"lmdb", open_lmdb}, {"memory", open_memory}, {"fault", open_fault}};
+
+static void remove_folder(const char *directory) {
+    char command[96];
+
+    snprintf(command, sizeof command, "rm -rf '%s'", directory);
+    cr_expect_eq(system(command), 0);
+}
+
+void each_store(void (*promise)(struct store_fixture *f)) {
+    const char *temporary = getenv("TMPDIR");
+
+    for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {
+        struct store_fixture f = {.adapter = subjects[i].name};
+        snprintf(f.directory, sizeof f.directory, "%.40s/store.XXXXXX",
+                 temporary ? temporary : "/tmp");
+        cr_assert_not_null(mkdtemp(f.directory));
+        bb_buffer_init(&f.picture, 1 << 20);
+        subjects[i].open(&f);
+        promise(&f);
+        f.store->ops->close(f.store);
+        if (f.inner)
+            f.inner->ops->close(f.inner);
+        bb_buffer_release(&f.picture);
+        remove_folder(f.directory);
+    }
+}
+
+void store_claim(struct store_fixture *f, uint32_t partition) {
+    cr_assert_eq(
+        f->store->ops->claim(f->store, partition, STORE_LOG, &f->claims[partition], &f->error), 0,
+        "%s: %s", f->adapter, f->error.text);
+}
+
+int store_commit(struct store_fixture *f, uint32_t partition, struct bb_commit commit) {
+    struct bb_claim *claim = &f->claims[partition];
+
+    commit.epoch = claim->epoch;
+    commit.from = claim->position;
+    commit.to = (struct bb_position){.offset = claim->position.offset + 1};
+    int outcome = f->store->ops->commit(f->store, partition, &commit, &f->error);
+    if (outcome == BB_COMMIT_DONE)
+        claim->position = commit.to;
+    return outcome;
+}
+
+/* ---- what commits are made of ---------------------------------------------------------------- */
+
+struct bb_block_change store_block(uint8_t lane, int32_t span, uint32_t channel, const char *text) {
+    return (struct bb_block_change){.key = {.channel = channel, .span = span, .lane = lane},
+                                    .packed = bb_span_of(text)};
+}
+
+struct bb_name_change store_name(enum bb_name_kind kind, const char *name, const char *value) {
+    return (struct bb_name_change){
+        .kind = kind, .name = bb_span_of(name), .value = bb_span_of(value)};
+}
+
+/* ---- what a store holds ---------------------------------------------------------------------- */
+
+struct bb_store_view *store_view(struct store_fixture *f, uint32_t partition) {
+    struct bb_store_view *view;
+
+    cr_assert_eq(f->store->ops->view_begin(f->store, partition, &view, &f->error), 0, "%s: %s",
+                 f->adapter, f->error.text);
+    return view;
+}
+
+void expect_store_position(struct store_fixture *f, uint32_t partition, uint64_t epoch,
+                           uint64_t offset, uint64_t inner) {
+    struct bb_store_view *view = store_view(f, partition);
+    struct bb_claim claim;
+
+    cr_assert_eq(f->store->ops->position(view, &claim, &f->error), 0);
+    f->store->ops->view_end(view);
+    cr_expect_eq(claim.epoch, epoch, "%s: epoch %lu, not %lu", f->adapter, claim.epoch, epoch);
+    cr_expect_eq(claim.position.offset, offset, "%s: offset %lu, not %lu", f->adapter,
+                 claim.position.offset, offset);
+    cr_expect_eq(claim.position.inner, inner, "%s: inner %lu, not %lu", f->adapter,
+                 claim.position.inner, inner);
+}
+
+static int paint_block(void *context, const struct bb_block_key *key, struct bb_span packed) {
+    bb_buffer_format(context, "%d/%u=%.*s\n", key->span, key->channel, BB_SPAN_ARGS(packed));
+    return 0;
+}
+
+static int paint_name(void *context, struct bb_span name, struct bb_span value) {
+    bb_buffer_format(context, "%.*s=%.*s\n", BB_SPAN_ARGS(name), BB_SPAN_ARGS(value));
+    return 0;
+}
+
+static int paint_outbox(void *context, uint64_t sequence, struct bb_span record) {
+    bb_buffer_format(context, "%lu=%.*s\n", sequence, BB_SPAN_ARGS(record));
+    return 0;
+}
+
+static void expect_picture(struct store_fixture *f, int result, const char *expected) {
+    cr_expect_eq(result, 0, "%s: %s", f->adapter, f->error.text);
+    cr_assert_not(f->picture.overflow);
+    cr_expect(bb_span_equal(bb_buffer_span(&f->picture), bb_span_of(expected)),
+              "%s holds\n%.*sand not\n%s", f->adapter, (int)f->picture.size,
+              f->picture.size ? f->picture.data : "", expected);
+    bb_buffer_clear(&f->picture);
+}
+
+/* The tests that look at one partition look at the first. */
+static struct bb_store_view *given_or_new(struct store_fixture *f, struct bb_store_view *view) {
+    return view ? view : store_view(f, 0);
+}
+
+static void end_if_new(struct store_fixture *f, struct bb_store_view *given,
+                       struct bb_store_view *used) {
+    if (used != given)
+        f->store->ops->view_end(used);
+}
+
+void expect_store_blocks(struct store_fixture *f, struct bb_store_view *view, uint8_t lane,
+                         const char *expected) {
+    struct bb_store_view *used = given_or_new(f, view);
+
+    expect_picture(f,
+                   f->store->ops->block_scan(used, lane, INT32_MIN, INT32_MAX, paint_block,
+                                             &f->picture, &f->error),
+                   expected);
+    end_if_new(f, view, used);
+}
+
+void expect_store_names(struct store_fixture *f, struct bb_store_view *view, enum bb_name_kind kind,
+                        const char *prefix, const char *expected) {
+    struct bb_store_view *used = given_or_new(f, view);
+
+    expect_picture(f,
+                   f->store->ops->name_scan(used, kind, bb_span_of(prefix), paint_name, &f->picture,
+                                            &f->error),
+                   expected);
+    end_if_new(f, view, used);
+}
+
+void expect_store_outbox(struct store_fixture *f, struct bb_store_view *view, uint64_t after,
+                         const char *expected) {
+    struct bb_store_view *used = given_or_new(f, view);
+
+    expect_picture(f, f->store->ops->outbox_scan(used, after, paint_outbox, &f->picture, &f->error),
+                   expected);
+    end_if_new(f, view, used);
+}
+
+void expect_store_block(struct store_fixture *f, struct bb_store_view *view, uint8_t lane,
+                        int32_t span, uint32_t channel, const char *expected) {
+    struct bb_store_view *used = given_or_new(f, view);
+    struct bb_block_key key = {.channel = channel, .span = span, .lane = lane};
+    struct bb_span packed;
+    int found = f->store->ops->block_get(used, &key, &packed, &f->error);
+
+    cr_expect_eq(found, expected ? BB_FOUND : BB_ABSENT, "%s: %d/%u is %d", f->adapter, span,
+                 channel, found);
+    if (found == BB_FOUND && expected)
+        cr_expect(bb_span_equal(packed, bb_span_of(expected)), "%s: %d/%u is %.*s and not %s",
+                  f->adapter, span, channel, BB_SPAN_ARGS(packed), expected);
+    end_if_new(f, view, used);
+}
