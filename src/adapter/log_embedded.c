@@ -49,7 +49,7 @@ static int roll(struct bb_log_files *log, uint32_t number, struct bb_error *erro
     struct bb_log_partition *partition = &log->partition[number];
     char path[BB_LOG_PATH_SIZE];
 
-    int result = bb_log_files_sync(&log->base, error);
+    int result = partition->fd >= 0 ? bb_log_files_sync(&log->base, error) : 0;
     if (result < 0)
         return result;
     bb_log_segment_path(log, number, partition->end, path);

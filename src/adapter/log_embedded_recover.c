@@ -49,39 +49,46 @@ static int fail_read(const struct scan *scan, int failure, struct bb_error *erro
                          "cannot read %s", path);
 }
 
-/* What is wrong with the record at place.offset; *flaw stays NULL when it is whole. */
+static int fail_corrupt(const struct scan *scan, const char *flaw, struct bb_error *error) {
+    return bb_log_fail_corrupt(scan->log, scan->place.partition, scan->window->segment,
+                               scan->place.offset, flaw, error);
+}
+
+/* What is wrong with the record at place.offset; *flaw stays NULL when it is whole and belongs
+ * there. A record that is whole and does not belong there is an error at once: no crash writes one,
+ * and what is whole is never cut. */
 static int inspect(struct scan *scan, struct bb_log_header *header, const char **flaw,
                    struct bb_error *error) {
-    uint64_t offset = scan->place.offset;
+    uint64_t offset = scan->place.offset, left = scan->limit - offset;
     const char *bytes = NULL;
     size_t available = 0;
 
-    *flaw = NULL;
+    *flaw = "the record there is cut off";
     int failure = bb_log_window_fetch(scan->window, offset, sizeof *header, scan->limit, &bytes,
                                       &available);
     if (failure)
         return fail_read(scan, failure, error);
-    if (available < sizeof *header) {
-        *flaw = "the record there is cut off";
+    if (available < sizeof *header)
         return 0;
-    }
     memcpy(header, bytes, sizeof *header);
-    *flaw = bb_log_header_flaw(header, &scan->place);
-    if (*flaw)
-        return 0;
-    uint64_t size = bb_log_record_bytes(header->size);
-    if (size > scan->limit - offset) {
-        *flaw = "the record there is cut off";
+    const char *misplaced = bb_log_header_flaw(header, &scan->place);
+    if (header->magic != BB_LOG_RECORD_MAGIC || header->size > BB_LOG_BODY_LIMIT) {
+        *flaw = misplaced;
         return 0;
     }
+    uint64_t size = bb_log_record_bytes(header->size);
+    if (size > left)
+        return 0;
     failure = bb_log_window_fetch(scan->window, offset, size, scan->limit, &bytes, &available);
     if (failure)
         return fail_read(scan, failure, error);
-    *flaw = available < size ? "the record there is cut off" : bb_log_record_flaw(bytes);
-    /* Whole, but not of this chain: no crash does that, and a whole record is never cut. */
+    if (available < size)
+        return 0;
+    *flaw = bb_log_record_flaw(bytes);
+    if (!*flaw && misplaced)
+        return fail_corrupt(scan, misplaced, error);
     if (!*flaw && scan->readings_known && header->readings_before != scan->readings)
-        return bb_log_fail_corrupt(scan->log, scan->place.partition, scan->window->segment, offset,
-                                   "its count of readings does not follow on", error);
+        return fail_corrupt(scan, "its count of readings does not follow on", error);
     return 0;
 }
 
@@ -147,8 +154,7 @@ static int walk(struct scan *scan, struct bb_error *error) {
         if (!witness)
             return 0;
     }
-    return bb_log_fail_corrupt(scan->log, scan->place.partition, scan->window->segment,
-                               scan->place.offset, flaw, error);
+    return fail_corrupt(scan, flaw, error);
 }
 
 static int open_segment(const struct bb_log_files *log, uint32_t partition, uint64_t segment,

@@ -20,9 +20,13 @@ struct check_options {
 #define AT(field) offsetof(struct check_options, field)
 
 static const struct bb_option options[] = {
-    {.name = "defaults", .kind = BB_OPTION_FLAG, .offset = AT(defaults),
+    {.name = "defaults",
+     .kind = BB_OPTION_FLAG,
+     .offset = AT(defaults),
      .help = "print every configuration key with its default, as YAML"},
-    {.name = "deep", .kind = BB_OPTION_FLAG, .offset = AT(deep),
+    {.name = "deep",
+     .kind = BB_OPTION_FLAG,
+     .offset = AT(deep),
      .help = "read all records and blocks and verify their checksums"},
     BB_OPTION_END};
 
@@ -37,7 +41,7 @@ struct check {
     struct bb_json json;
     struct bb_arena arena; /* of one block */
     uint64_t blocks, damaged;
-    uint32_t partition;    /* being read */
+    uint32_t partition; /* being read */
 };
 
 static void say(struct check *check, const char *what, const char *state, const char *format, ...)
@@ -78,7 +82,8 @@ static int check_config(struct check *check, struct bb_error *error) {
     if (there)
         r = bb_config_load(path, &config, error);
     if (r == 0)
-        say(check, "config", "ok", there ? "%s" : "%s is not there: every key has its default", path);
+        say(check, "config", "ok", there ? "%s" : "%s is not there: every key has its default",
+            path);
     return r;
 }
 
@@ -128,7 +133,8 @@ static int check_log(struct check *check, struct bb_error *error) {
             return r;
         readings += end.readings;
     }
-    say(check, "log", "ok", "%s, %" PRIu32 " partitions, identity %016" PRIx64 ", %s readings, %s not yet derived",
+    say(check, "log", "ok",
+        "%s, %" PRIu32 " partitions, identity %016" PRIx64 ", %s readings, %s not yet derived",
         log->ops->name, log->partitions, log->identity, bb_human_count(readings, count),
         bb_human_count(lag, left));
     return 0;
@@ -147,7 +153,8 @@ static int check_store(struct check *check, struct bb_error *error) {
         used += used_bytes;
         whole += file_bytes;
     }
-    say(check, "store", "ok", "%s, %s in use of %s on disk; once: blocks and position in one transaction",
+    say(check, "store", "ok",
+        "%s, %s in use of %s on disk; once: blocks and position in one transaction",
         store->ops->name, bb_human_bytes(used, used_text), bb_human_bytes(whole, whole_text));
     return 0;
 }
@@ -197,7 +204,8 @@ static int verify_log(struct check *check, struct bb_error *error) {
         int r = log->ops->verify(log, partition, &count, error);
         if (r == -(int)BB_E_LOG_CORRUPT) {
             check->damaged++;
-            say(check, "log records", "damaged", "partition %" PRIu32 ": %s", partition, error->text);
+            say(check, "log records", "damaged", "partition %" PRIu32 ": %s", partition,
+                error->text);
         } else if (r < 0) {
             return r;
         }
@@ -218,9 +226,10 @@ static int verify_block(void *context, const struct bb_block_key *key, struct bb
     if (bb_block_unpack(packed, &check->arena, &block, &error) >= 0)
         return 0;
     if (check->damaged++ < DAMAGED_SHOWN)
-        say(check, "block", "damaged", "partition %" PRIu32 " channel %" PRIu32 " lane %s span %" PRId32 ": %s",
-            check->partition, key->channel, bb_lanes[key->lane].name ? bb_lanes[key->lane].name : "history",
-            key->span, error.text);
+        say(check, "block", "damaged",
+            "partition %" PRIu32 " channel %" PRIu32 " lane %s span %" PRId32 ": %s",
+            check->partition, key->channel,
+            bb_lanes[key->lane].name ? bb_lanes[key->lane].name : "history", key->span, error.text);
     return 0;
 }
 

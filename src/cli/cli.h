@@ -42,16 +42,17 @@ enum bb_option_kind {
 struct bb_option {
     const char *name; /* without dashes; NULL ends a table */
     enum bb_option_kind kind;
-    size_t offset;                   /* of the field */
-    const char *value;               /* as help shows it: "FILE"; choices: "table|csv|ndjson" */
+    size_t offset;                    /* of the field */
+    const char *value;                /* as help shows it: "FILE"; choices: "table|csv|ndjson" */
     const char *(*choice)(int index); /* choices that another table knows; NULL past the last */
-    const char *initial;             /* the default, as one would type it; NULL: none */
+    const char *initial;              /* the default, as one would type it; NULL: none */
     int64_t min, max;
     bool required;
     const char *help;
 };
 
-#define BB_OPTION_END {.name = NULL}
+#define BB_OPTION_END                                                                              \
+    { .name = NULL }
 
 struct bb_globals {
     const char *data;
@@ -66,8 +67,8 @@ struct bb_command;
 
 struct bb_verb {
     const char *name;
-    const char *summary;   /* one line, no full stop */
-    const char *arguments; /* "FILE|DIR|-..."; "" when there are none */
+    const char *summary;              /* one line, no full stop */
+    const char *arguments;            /* "FILE|DIR|-..."; "" when there are none */
     int arguments_min, arguments_max; /* max -1: any number */
     const struct bb_option *options;  /* NULL: none */
     size_t options_size;              /* of the verb's struct of options */

@@ -25,12 +25,13 @@ static void put_bash_choices(struct bb_buffer *page, const char *verb,
 }
 
 static void bash(struct bb_buffer *page) {
-    bb_buffer_format(page, "# busbar completion for bash: source <(busbar completion bash)\n"
-                           "_busbar() {\n"
-                           "    local word=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD-1]} "
-                           "verb= i\n"
-                           "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-                           "        case ${COMP_WORDS[i]} in\n        ");
+    bb_buffer_format(page,
+                     "# busbar completion for bash: source <(busbar completion bash)\n"
+                     "_busbar() {\n"
+                     "    local word=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD-1]} "
+                     "verb= i\n"
+                     "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+                     "        case ${COMP_WORDS[i]} in\n        ");
     for (size_t i = 0; i < bb_verb_count; i++)
         bb_buffer_format(page, "%s%s", i ? "|" : "", bb_verbs[i]->name);
     bb_buffer_format(page, ") verb=${COMP_WORDS[i]}; break ;;\n        esac\n    done\n"
@@ -68,13 +69,18 @@ static void put_quoted(struct bb_buffer *page, const char *text) {
     bb_buffer_append_byte(page, '\'');
 }
 
+/* A text without the characters that mean something where it stands. */
+static void put_without(struct bb_buffer *page, const char *text, const char *unwanted) {
+    for (; *text; text++)
+        if (!strchr(unwanted, *text))
+            bb_buffer_append_byte(page, (uint8_t)*text);
+}
+
 /* zsh's _arguments takes brackets and colons as its own. */
 static void put_zsh_options(struct bb_buffer *page, const struct bb_option *option) {
     for (; option && option->name; option++) {
         bb_buffer_format(page, " \\\n            '--%s[", option->name);
-        for (const char *at = option->help; *at; at++)
-            if (!strchr("[]:'", *at))
-                bb_buffer_append_byte(page, (uint8_t)*at);
+        put_without(page, option->help, "[]:'");
         bb_buffer_format(page, "]");
         if (option->kind == BB_OPTION_CHOICE) {
             bb_buffer_format(page, ":value:(");
@@ -91,8 +97,11 @@ static void zsh(struct bb_buffer *page) {
     bb_buffer_format(page, "#compdef busbar\n"
                            "# busbar completion for zsh: source <(busbar completion zsh)\n"
                            "_busbar() {\n    local -a verbs\n    verbs=(\n");
-    for (size_t i = 0; i < bb_verb_count; i++)
-        bb_buffer_format(page, "        '%s:%s'\n", bb_verbs[i]->name, bb_verbs[i]->summary);
+    for (size_t i = 0; i < bb_verb_count; i++) {
+        bb_buffer_format(page, "        '%s:", bb_verbs[i]->name);
+        put_without(page, bb_verbs[i]->summary, ":'");
+        bb_buffer_append(page, "'\n", 2);
+    }
     bb_buffer_format(page, "    )\n    if (( CURRENT == 2 )); then\n"
                            "        _describe verb verbs\n        return\n    fi\n"
                            "    case $words[2] in\n");
@@ -153,7 +162,8 @@ static int run(struct bb_command *command, struct bb_error *error) {
         bb_command_print_page(command, &page);
         return BB_EXIT_DONE;
     }
-    return BB_FAIL(error, BB_E_USAGE, "there is no completion for \"%s\": allowed are bash, zsh, fish",
+    return BB_FAIL(error, BB_E_USAGE,
+                   "there is no completion for \"%s\": allowed are bash, zsh, fish",
                    command->arguments[0]);
 }
 

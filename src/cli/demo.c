@@ -30,14 +30,36 @@ struct demo_options {
 #define AT(field) offsetof(struct demo_options, field)
 
 static const struct bb_option options[] = {
-    {.name = "meters", .kind = BB_OPTION_NUMBER, .offset = AT(meters), .value = "N",
-     .initial = "2000", .min = 1, .max = BB_CITY_METERS_MAX, .help = "of the city"},
-    {.name = "days", .kind = BB_OPTION_NUMBER, .offset = AT(days), .value = "D", .initial = "14",
-     .min = 1, .max = BB_CITY_DAYS_MAX, .help = "from 2026-03-20; the clocks change on the 29th"},
-    {.name = "faults", .kind = BB_OPTION_SHARE, .offset = AT(faults), .value = "RATE",
-     .initial = "0.1", .help = "share of usage points with at least one fault"},
-    {.name = "seed", .kind = BB_OPTION_NUMBER, .offset = AT(seed), .value = "S", .initial = "1",
-     .min = 0, .max = INT64_MAX, .help = "another seed, another city"},
+    {.name = "meters",
+     .kind = BB_OPTION_NUMBER,
+     .offset = AT(meters),
+     .value = "N",
+     .initial = "2000",
+     .min = 1,
+     .max = BB_CITY_METERS_MAX,
+     .help = "of the city"},
+    {.name = "days",
+     .kind = BB_OPTION_NUMBER,
+     .offset = AT(days),
+     .value = "D",
+     .initial = "14",
+     .min = 1,
+     .max = BB_CITY_DAYS_MAX,
+     .help = "from 2026-03-20; the clocks change on the 29th"},
+    {.name = "faults",
+     .kind = BB_OPTION_SHARE,
+     .offset = AT(faults),
+     .value = "RATE",
+     .initial = "0.1",
+     .help = "share of usage points with at least one fault"},
+    {.name = "seed",
+     .kind = BB_OPTION_NUMBER,
+     .offset = AT(seed),
+     .value = "S",
+     .initial = "1",
+     .min = 0,
+     .max = INT64_MAX,
+     .help = "another seed, another city"},
     {.name = "exit", .kind = BB_OPTION_FLAG, .offset = AT(exit), .help = "end after the report"},
     BB_OPTION_END};
 
@@ -83,8 +105,8 @@ static int mark(const char *directory, struct bb_error *error) {
 }
 
 static int prepare_folder(const char *directory, struct bb_error *error) {
-    static const char *const made[] = {"city",           "log",         "store", "registry.db",
-                                       "registry.db-wal", "registry.db-shm"};
+    static const char *const made[] = {
+        "city", "log", "store", "registry.db", "registry.db-wal", "registry.db-shm"};
     char path[PATH_SIZE];
     int r = 0;
 
@@ -109,14 +131,17 @@ static void say(struct bb_demo *demo, const char *what) {
     bb_output_flush(demo->command->out);
 }
 
-static int generate(struct bb_demo *demo, struct bb_city *city, const char *folder,
+static int generate(struct bb_demo *demo, const struct bb_city_options *how, const char *folder,
                     struct bb_error *error) {
-    struct bb_progress_bar *bar = demo->command->bar;
+    const struct bb_generate_options options_of_run = {.city = *how,
+                                                       .directory = folder,
+                                                       .watch = &demo->command->bar->watch,
+                                                       .report = &demo->generated};
 
     say(demo, "1  a city of meters: electricity, water and heat, some of them faulty");
-    bb_progress_bar_restart(bar, "generating");
-    int r = bb_city_folder_write(city, BB_CITY_CSV, folder, &bar->watch, &demo->folder, error);
-    bb_progress_bar_clear(bar);
+    bb_progress_bar_restart(demo->command->bar, "generating");
+    int r = bb_generate_run(&options_of_run, error);
+    bb_progress_bar_clear(demo->command->bar);
     return r;
 }
 
@@ -160,7 +185,7 @@ static int ingest_twice(struct bb_demo *demo, char *folder, struct bb_error *err
     begin_ingest(demo, demo->ingest, false);
     int r = bb_ingest_run(demo->ingest, &folder, 1, error);
     if (r == 0)
-        say(demo, "4  the same files again, as if a sender had lost its mind");
+        say(demo, "4  the same files again: nothing may change");
     begin_ingest(demo, again, true);
     if (r == 0)
         r = bb_ingest_run(again, &folder, 1, error);
@@ -170,13 +195,13 @@ static int ingest_twice(struct bb_demo *demo, char *folder, struct bb_error *err
     return r;
 }
 
-static int run_steps(struct bb_demo *demo, struct bb_city *city, struct bb_error *error) {
+static int run_steps(struct bb_demo *demo, const struct bb_city_options *how,
+                     struct bb_error *error) {
     int64_t began_ns = bb_monotonic_ns();
     char folder[PATH_SIZE];
 
     snprintf(folder, sizeof folder, "%s/city", demo->directory);
-    demo->city = city;
-    int r = generate(demo, city, folder, error);
+    int r = generate(demo, how, folder, error);
     if (r == 0)
         r = apply_registry(demo, folder, error);
     if (r == 0)
@@ -187,40 +212,34 @@ static int run_steps(struct bb_demo *demo, struct bb_city *city, struct bb_error
     r = ingest_twice(demo, folder, error);
     demo->seconds = (double)(bb_monotonic_ns() - began_ns) / 1e9;
     if (r == 0)
-        r = bb_demo_report(demo, error);
+        r = bb_demo_report(demo, how, error);
     bb_plant_close(demo->plant);
     return r;
 }
 
 /* ---- the command --------------------------------------------------------------------------------*/
 
-static int make_city(const struct demo_options *given, struct bb_city **city,
-                     struct bb_error *error) {
-    struct bb_city_options how;
-
-    bb_city_options_default(&how);
-    how.meters = (uint32_t)given->meters;
-    how.days = (uint32_t)given->days;
-    how.seed = (uint64_t)given->seed;
-    how.fault_ppm = (uint32_t)(given->faults * BB_CITY_ONE_PPM + 0.5);
-    how.format = BB_CITY_CSV;
-    return bb_city_new(&how, city, error);
+static void city_of(const struct demo_options *given, struct bb_city_options *how) {
+    bb_city_options_default(how);
+    how->meters = (uint32_t)given->meters;
+    how->days = (uint32_t)given->days;
+    how->seed = (uint64_t)given->seed;
+    how->fault_ppm = (uint32_t)(given->faults * BB_CITY_ONE_PPM + 0.5);
+    how->format = BB_CITY_CSV;
 }
 
 static int run_demo(struct bb_demo *demo, struct bb_error *error) {
     struct bb_command *command = demo->command;
     bool default_data = strcmp(command->globals.data, bb_global_options[0].initial) == 0;
-    struct bb_city *city;
+    struct bb_city_options how;
 
     demo->directory = default_data ? DEMO_FOLDER : command->globals.data;
+    city_of(command->options, &how);
     int r = prepare_folder(demo->directory, error);
-    if (r == 0)
-        r = make_city(command->options, &city, error);
     if (r != 0)
         return r;
     command->started = true;
-    r = run_steps(demo, city, error);
-    bb_city_free(city);
+    r = run_steps(demo, &how, error);
     bb_ingest_run_release(demo->ingest);
     return r;
 }
@@ -248,7 +267,8 @@ const struct bb_verb bb_verb_demo = {
     .options_size = sizeof(struct demo_options),
     .examples = "busbar demo\n"
                 "busbar demo --meters 200 --seed 7 --exit\n",
-    .details = "Works in " DEMO_FOLDER " unless --data names another folder, and begins anew each time.\n"
+    .details = "Works in " DEMO_FOLDER
+               " unless --data names another folder, and begins anew each time.\n"
                "A folder that holds something else is refused.\n",
     .run = run,
 };

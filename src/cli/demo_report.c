@@ -4,10 +4,8 @@
 #include "cli/human.h"
 #include "cli/query_writer.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 enum { KINDS_MAX = 32, BLOCK_ARENA_BYTES = 1 << 20, BLOCK_ARENA_LIMIT = 1 << 30, SAMPLE_DAYS = 4 };
 
@@ -39,12 +37,23 @@ static void count_truth(struct findings *findings, const char *kind) {
         findings->put_in[findings->put_in_count++] = (struct tally){kind, 1};
 }
 
-static void gather_truth(const struct bb_city *city, struct findings *findings) {
+/* The same options make the same city: its plan says what was put in. */
+static int gather_truth(struct bb_demo *demo, const struct bb_city_options *how,
+                        struct findings *findings, struct bb_error *error) {
+    struct bb_city *city;
+    int r = bb_city_new(how, &city, error);
+
+    if (r < 0)
+        return r;
     for (uint32_t i = 0; i < bb_city_fault_count(city); i++) {
         struct bb_city_truth truth;
         bb_city_fault_truth(city, i, &truth);
         count_truth(findings, truth.kind);
     }
+    demo->city_from_ms = bb_city_from_ms(city);
+    demo->city_to_ms = bb_city_to_ms(city);
+    bb_city_free(city);
+    return 0;
 }
 
 static int count_exception(void *context, const struct bb_registry_exception *row) {
@@ -102,12 +111,12 @@ static int gather_partition(struct bb_store *store, uint32_t partition, struct f
     return 0;
 }
 
-static int gather(struct bb_demo *demo, struct findings *findings, struct bb_error *error) {
+static int gather(struct bb_demo *demo, const struct bb_city_options *how,
+                  struct findings *findings, struct bb_error *error) {
     struct bb_registry *registry = demo->plant->registry;
     struct bb_span tenant = bb_command_tenant(demo->command);
-    int r = 0;
+    int r = gather_truth(demo, how, findings, error);
 
-    gather_truth(demo->city, findings);
     bb_arena_init(&findings->arena, BLOCK_ARENA_BYTES, BLOCK_ARENA_LIMIT);
     for (uint32_t partition = 0; r >= 0 && partition < demo->plant->store->partitions; partition++)
         r = gather_partition(demo->plant->store, partition, findings, error);
@@ -144,7 +153,7 @@ static int print_days(struct bb_demo *demo, const struct findings *findings,
     if (r < 0)
         return r;
     int64_t change_ms = bb_days_from_civil(2026, 3, 27) * BB_DAY_MS;
-    if (bb_city_from_ms(demo->city) < change_ms && bb_city_to_ms(demo->city) > change_ms)
+    if (demo->city_from_ms < change_ms && demo->city_to_ms > change_ms)
         query.from_ms = bb_zone_first_at(zone, change_ms);
     bb_query_writer_begin(&writer, out, format, zone, false);
     if (findings->sample[0])
@@ -183,7 +192,12 @@ static void print_totals(struct bb_demo *demo, const struct findings *findings) 
                      bb_human_count(findings->estimated, a), bb_human_count(findings->suspect, b));
     bb_buffer_format(out, "%s readings in %s: %s readings/s from file to store\n",
                      bb_human_count(ingest->report.readings, a),
-                     bb_human_seconds(ingest->seconds, b), bb_human_short(bb_ingest_rate(ingest), c));
+                     bb_human_seconds(ingest->seconds, b),
+                     bb_human_short(bb_ingest_rate(ingest), c));
+    bb_buffer_format(out, "%s accepted, %s duplicates, %s changed values\n",
+                     bb_human_count(ingest->counts.added, a),
+                     bb_human_count(ingest->counts.duplicate, b),
+                     bb_human_count(ingest->counts.changed, c));
     bb_buffer_format(out, "the same files again: %s readings, %s duplicates\n",
                      bb_human_count(ingest->report.readings, a),
                      bb_human_count(demo->again_duplicates, b));
@@ -191,7 +205,7 @@ static void print_totals(struct bb_demo *demo, const struct findings *findings) 
                              ? (double)findings->store_bytes / (double)ingest->report.readings
                              : 0;
     bb_buffer_format(out, "files %s, store %s: %.1f bytes per reading with all lanes\n",
-                     bb_human_bytes(demo->folder.bytes, a),
+                     bb_human_bytes(demo->generated.bytes, a),
                      bb_human_bytes(findings->store_bytes, b), per_reading);
     bb_buffer_format(out, "done in %s\n", bb_human_seconds(demo->seconds, a));
 }
@@ -243,7 +257,7 @@ static int print_as_json(struct bb_demo *demo, const struct findings *findings,
     bb_json_put_u64(&json, "duplicate_again", demo->again_duplicates);
     bb_json_put_u64(&json, "estimated", findings->estimated);
     bb_json_put_u64(&json, "suspect", findings->suspect);
-    bb_json_put_u64(&json, "file_bytes", demo->folder.bytes);
+    bb_json_put_u64(&json, "file_bytes", demo->generated.bytes);
     bb_json_put_u64(&json, "store_bytes", findings->store_bytes);
     bb_json_put_double(&json, "readings_per_second", bb_ingest_rate(ingest));
     bb_json_put_double(&json, "seconds", demo->seconds);
@@ -257,12 +271,13 @@ static int print_as_json(struct bb_demo *demo, const struct findings *findings,
     return r;
 }
 
-int bb_demo_report(struct bb_demo *demo, struct bb_error *error) {
+int bb_demo_report(struct bb_demo *demo, const struct bb_city_options *how,
+                   struct bb_error *error) {
     struct findings *findings = calloc(1, sizeof *findings);
 
     if (!findings)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the report");
-    int r = gather(demo, findings, error);
+    int r = gather(demo, how, findings, error);
     if (r == 0 && demo->command->globals.json)
         r = print_as_json(demo, findings, error);
     else if (r == 0 && bb_command_talks(demo->command))

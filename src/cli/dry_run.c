@@ -143,11 +143,11 @@ static int append_frame(struct bb_dry_run *run, const struct bb_batch *batch, ui
 
 static void keep_rows(struct bb_dry_run *run, const struct bb_batch *batch) {
     for (uint32_t i = 0; i < batch->count && run->row_count < BB_DRY_ROWS; i++)
-        run->rows[run->row_count++] =
-            (struct bb_dry_row){.series = batch->series[i],
-                                .attribute = batch->attributes.items[batch->attribute[i]],
-                                .end_ms = batch->end_ms[i],
-                                .mantissa = batch->mantissa[i]};
+        run->rows[run->row_count++] = (struct bb_dry_row){
+            .series = batch->series[i],
+            .attribute = batch->attributes.items[batch->attribute[i]],
+            .end_ms = batch->end_ms[i],
+            .mantissa = batch->mantissa[i]};
 }
 
 static int take_batch(void *context, struct bb_batch *batch, struct bb_error *error) {

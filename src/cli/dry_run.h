@@ -31,7 +31,7 @@ struct bb_dry_run {
     struct bb_error errors[BB_DRY_ERRORS];
     uint32_t error_count;
     uint64_t readings, rejected;
-    bool enough; /* there is more in the file than was looked at */
+    bool enough;           /* there is more in the file than was looked at */
     uint32_t series_known; /* series whose master data was looked up */
     int64_t received_ms;
     struct bb_arena scratch;

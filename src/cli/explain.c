@@ -119,7 +119,8 @@ static int explain_units(struct bb_command *command) {
     for (int unit = 0; unit < BB_UNIT_COUNT; unit++) {
         bb_table_cell(&table, bb_span_of(bb_unit_symbol(unit)));
         put_factor(&table, unit);
-        bb_table_cell(&table, bb_span_of(bb_unit_symbol((int)bb_unit_canonical(bb_unit_dimension(unit)))));
+        bb_table_cell(&table,
+                      bb_span_of(bb_unit_symbol((int)bb_unit_canonical(bb_unit_dimension(unit)))));
     }
     bb_table_finish(&table);
     return BB_EXIT_DONE;
@@ -139,8 +140,10 @@ static int run(struct bb_command *command, struct bb_error *error) {
         return explain_code(command, row);
     bb_nearest_init(&nearest, bb_span_of(subject));
     bb_nearest_offer(&nearest, "units");
-    return BB_FAIL(error, BB_E_USAGE, "there is nothing to explain about \"%s\"%s · `busbar explain` "
-                   "lists the codes", subject, nearest.name ? " · did you mean units?" : "");
+    return BB_FAIL(error, BB_E_USAGE,
+                   "there is nothing to explain about \"%s\"%s · `busbar explain` "
+                   "lists the codes",
+                   subject, nearest.name ? " · did you mean units?" : "");
 }
 
 const struct bb_verb bb_verb_explain = {

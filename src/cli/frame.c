@@ -14,19 +14,41 @@
 #define AT(field) offsetof(struct bb_globals, field)
 
 const struct bb_option bb_global_options[] = {
-    {.name = "data", .kind = BB_OPTION_TEXT, .offset = AT(data), .value = "DIR",
-     .initial = "./busbar-data", .help = "the plant's folder"},
-    {.name = "config", .kind = BB_OPTION_TEXT, .offset = AT(config), .value = "FILE",
+    {.name = "data",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(data),
+     .value = "DIR",
+     .initial = "./busbar-data",
+     .help = "the plant's folder"},
+    {.name = "config",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(config),
+     .value = "FILE",
      .help = "configuration (default DIR/busbar.yaml when there)"},
-    {.name = "tenant", .kind = BB_OPTION_TEXT, .offset = AT(tenant), .value = "NAME",
-     .initial = "default", .help = "whose readings"},
-    {.name = "json", .kind = BB_OPTION_FLAG, .offset = AT(json),
+    {.name = "tenant",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(tenant),
+     .value = "NAME",
+     .initial = "default",
+     .help = "whose readings"},
+    {.name = "json",
+     .kind = BB_OPTION_FLAG,
+     .offset = AT(json),
      .help = "one JSON value on stdout, nothing else"},
-    {.name = "quiet", .kind = BB_OPTION_FLAG, .offset = AT(quiet), .help = "say only what is wrong"},
-    {.name = "no-progress", .kind = BB_OPTION_FLAG, .offset = AT(no_progress),
+    {.name = "quiet",
+     .kind = BB_OPTION_FLAG,
+     .offset = AT(quiet),
+     .help = "say only what is wrong"},
+    {.name = "no-progress",
+     .kind = BB_OPTION_FLAG,
+     .offset = AT(no_progress),
      .help = "no progress bar"},
-    {.name = "log-format", .kind = BB_OPTION_CHOICE, .offset = AT(log_format),
-     .value = "text|json", .initial = "text", .help = "of messages on stderr"},
+    {.name = "log-format",
+     .kind = BB_OPTION_CHOICE,
+     .offset = AT(log_format),
+     .value = "text|json",
+     .initial = "text",
+     .help = "of messages on stderr"},
     {.name = "help", .kind = BB_OPTION_FLAG, .offset = AT(help), .help = "this page"},
     {.name = "version", .kind = BB_OPTION_FLAG, .offset = AT(version), .help = "the version"},
     BB_OPTION_END};
@@ -57,8 +79,8 @@ static int refuse_unknown_option(const struct parse *parse, const char *word, st
             bb_nearest_offer(&nearest, option->name);
     return BB_FAIL(parse->error, BB_E_USAGE, "there is no option %s%s%s%s%s%s", word,
                    verb ? "" : " before the verb", nearest.name ? " · did you mean --" : "",
-                   nearest.name ? nearest.name : "", nearest.name ? "? · busbar help " : " · busbar help ",
-                   verb ? verb->name : "");
+                   nearest.name ? nearest.name : "",
+                   nearest.name ? "? · busbar help " : " · busbar help ", verb ? verb->name : "");
 }
 
 /* One option with its value, at argv[at]; moves behind it. */
@@ -99,9 +121,9 @@ static int parse_verb(struct parse *parse, const char *word) {
         bb_nearest_init(&nearest, bb_span_of(word));
         for (size_t i = 0; i < bb_verb_count; i++)
             bb_nearest_offer(&nearest, bb_verbs[i]->name);
-        return BB_FAIL(parse->error, BB_E_USAGE, "there is no verb \"%s\"%s%s%s · busbar help", word,
-                       nearest.name ? " · did you mean " : "", nearest.name ? nearest.name : "",
-                       nearest.name ? "?" : "");
+        return BB_FAIL(parse->error, BB_E_USAGE, "there is no verb \"%s\"%s%s%s · busbar help",
+                       word, nearest.name ? " · did you mean " : "",
+                       nearest.name ? nearest.name : "", nearest.name ? "?" : "");
     }
     parse->fields = calloc(1, parse->command->verb->options_size + 1);
     if (!parse->fields)
@@ -138,7 +160,8 @@ static int parse_all(struct parse *parse) {
 
 /* A text option that is required and was not given. */
 static const struct bb_option *missing_option(const struct bb_command *command) {
-    for (const struct bb_option *option = command->verb->options; option && option->name; option++) {
+    for (const struct bb_option *option = command->verb->options; option && option->name;
+         option++) {
         const void *field = (const char *)command->options + option->offset;
         if (option->required && *(const char *const *)field == NULL)
             return option;

@@ -30,10 +30,11 @@ static void list_options(const struct bb_option *table, struct bb_buffer *out) {
     bb_buffer_release(&left);
 }
 
-static void indent(const char *text, struct bb_buffer *out) {
+/* Lines of a text, each behind `indent` blanks, the last one ended. */
+static void paragraph(const char *text, int indent, struct bb_buffer *out) {
     while (*text) {
         size_t size = strcspn(text, "\n");
-        bb_buffer_format(out, "  %.*s\n", (int)size, text);
+        bb_buffer_format(out, "%*s%.*s\n", indent, "", (int)size, text);
         text += size + (text[size] == '\n');
     }
 }
@@ -53,28 +54,31 @@ void bb_help_verb(const struct bb_verb *verb, struct bb_buffer *out) {
     bb_help_usage_line(verb, out);
     if (verb->examples) {
         bb_buffer_format(out, "\nexamples:\n");
-        indent(verb->examples, out);
+        paragraph(verb->examples, 2, out);
     }
     if (verb->options) {
         bb_buffer_format(out, "\noptions:\n");
         list_options(verb->options, out);
     }
-    if (verb->details)
-        bb_buffer_format(out, "\n%s", verb->details);
+    if (verb->details) {
+        bb_buffer_append_byte(out, '\n');
+        paragraph(verb->details, 0, out);
+    }
     bb_buffer_format(out, "\nGlobal options (--data, --json, --quiet, ...): busbar help\n");
 }
 
 void bb_help_program(struct bb_buffer *out) {
-    bb_buffer_format(out, "busbar " BB_VERSION ": every reading of every meter, validated, estimated "
-                          "and kept\n\nusage: busbar VERB [OPTIONS] [ARGUMENTS]\n\n"
-                          "start here:\n"
-                          "  busbar demo                     a small city of meters through the "
-                          "whole plant\n"
-                          "  busbar try FILE                 what busbar would make of a file; "
-                          "stores nothing\n"
-                          "  busbar ingest FILE              take it in\n"
-                          "  busbar query --usage-point UP   look at it\n"
-                          "\nverbs:\n");
+    bb_buffer_format(out,
+                     "busbar " BB_VERSION ": every reading of every meter, validated, estimated "
+                     "and kept\n\nusage: busbar VERB [OPTIONS] [ARGUMENTS]\n\n"
+                     "start here:\n"
+                     "  busbar demo                     a small city of meters through the "
+                     "whole plant\n"
+                     "  busbar try FILE                 what busbar would make of a file; "
+                     "stores nothing\n"
+                     "  busbar ingest FILE              take it in\n"
+                     "  busbar query --usage-point UP   look at it\n"
+                     "\nverbs:\n");
     for (size_t i = 0; i < bb_verb_count; i++) {
         two_columns(out, bb_span_of(bb_verbs[i]->name), bb_verbs[i]->summary);
         bb_buffer_append_byte(out, '\n');

@@ -17,9 +17,13 @@ struct ingest_options {
 
 static const struct bb_option options[] = {
     BB_READING_OPTION_ROWS(AT(reading)),
-    {.name = "partial", .kind = BB_OPTION_FLAG, .offset = AT(partial),
+    {.name = "partial",
+     .kind = BB_OPTION_FLAG,
+     .offset = AT(partial),
      .help = "keep the good lines of a file that has bad ones"},
-    {.name = "again", .kind = BB_OPTION_FLAG, .offset = AT(again),
+    {.name = "again",
+     .kind = BB_OPTION_FLAG,
+     .offset = AT(again),
      .help = "take files that were taken before"},
     BB_OPTION_END};
 
@@ -172,7 +176,7 @@ static int run(struct bb_command *command, struct bb_error *error) {
 
 const struct bb_verb bb_verb_ingest = {
     .name = "ingest",
-    .summary = "take files in: read, validate, store",
+    .summary = "take files in, validate them, store them",
     .arguments = "FILE|DIR|-...",
     .arguments_min = 1,
     .arguments_max = -1,
@@ -181,10 +185,11 @@ const struct bb_verb bb_verb_ingest = {
     .examples = "busbar ingest march.csv april.csv.gz\n"
                 "busbar ingest --zone Europe/Madrid --kind register deliveries/\n"
                 "zcat old.csv.gz | busbar ingest --format csv -\n",
-    .details = "Files may be .gz, .zst or .zip. Folders are read with all below them, in order of their\n"
-               "names; hidden files, *.yaml, *.md and truth.json are passed over.\n"
-               "A file with a line that cannot be used changes nothing, unless --partial is given. A file\n"
-               "that was taken before is passed over; a run that was interrupted is finished by the next.\n"
-               "Exit code 1 says that something was refused; stderr says what, where and why.\n",
+    .details =
+        "Files may be .gz, .zst or .zip. Folders are read with all below them, in order of their\n"
+        "names; hidden files, *.yaml, *.md and truth.json are passed over.\n"
+        "A file with a line that cannot be used changes nothing, unless --partial is given. A file\n"
+        "that was taken before is passed over; a run that was interrupted is finished by the next.\n"
+        "Exit code 1 says that something was refused; stderr says what, where and why.\n",
     .run = run,
 };

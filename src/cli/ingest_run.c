@@ -42,8 +42,8 @@ static int land_files(struct bb_ingest_run *run, struct bb_error *error) {
     return 0;
 }
 
-int bb_catch_up(struct bb_command *command, struct bb_plant *plant,
-                struct bb_worker_counts *counts, struct bb_error *error) {
+int bb_catch_up(struct bb_command *command, struct bb_plant *plant, struct bb_worker_counts *counts,
+                struct bb_error *error) {
     struct bb_worker *worker;
     int r;
 

@@ -30,8 +30,8 @@ int bb_ingest_run(struct bb_ingest_run *run, char *const *arguments, size_t argu
 void bb_ingest_run_release(struct bb_ingest_run *run);
 
 /* What is in the log into the store, what is in the outboxes into the registry. */
-int bb_catch_up(struct bb_command *command, struct bb_plant *plant,
-                struct bb_worker_counts *counts, struct bb_error *error) BB_MUST_USE;
+int bb_catch_up(struct bb_command *command, struct bb_plant *plant, struct bb_worker_counts *counts,
+                struct bb_error *error) BB_MUST_USE;
 
 static inline double bb_ingest_rate(const struct bb_ingest_run *run) {
     return run->seconds > 0 ? (double)run->report.readings / run->seconds : 0;

@@ -78,7 +78,8 @@ static int add_folder(struct bb_input_files *files, const char *path, int depth,
                        DEPTH_MAX);
     int count = scandir(path, &entries, NULL, alphasort);
     if (count < 0)
-        return BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "cannot read the folder %s", path);
+        return BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "cannot read the folder %s",
+                             path);
     for (int i = 0; i < count; i++) {
         if (r == 0)
             r = add_entry(files, path, entries[i]->d_name, depth, error);
@@ -88,8 +89,7 @@ static int add_folder(struct bb_input_files *files, const char *path, int depth,
     return r;
 }
 
-int bb_input_files_add(struct bb_input_files *files, const char *argument,
-                       struct bb_error *error) {
+int bb_input_files_add(struct bb_input_files *files, const char *argument, struct bb_error *error) {
     struct stat about;
     size_t before = files->count;
 

@@ -19,7 +19,10 @@ struct list_options {
 #define AT(field) offsetof(struct list_options, field)
 
 static const struct bb_option options[] = {
-    {.name = "usage-point", .kind = BB_OPTION_TEXT, .offset = AT(usage_point), .value = "UP",
+    {.name = "usage-point",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(usage_point),
+     .value = "UP",
      .help = "channels and exceptions of this one only"},
     {.name = "all", .kind = BB_OPTION_FLAG, .offset = AT(all), .help = "closed exceptions too"},
     BB_OPTION_END};
@@ -97,8 +100,8 @@ static int go_on(struct listing *listing) {
 /* ---- the subjects -------------------------------------------------------------------------------*/
 
 static const struct bb_table_column usage_point_columns[] = {
-    {"usage_point", false}, {"commodity", false}, {"zone", false}, {"calendar", false},
-    {"customer", false},    {"channels", true},
+    {"usage_point", false}, {"commodity", false}, {"zone", false},
+    {"calendar", false},    {"customer", false},  {"channels", true},
 };
 
 static int usage_point_row(void *context, const struct bb_registry_usage_point *row) {
@@ -120,7 +123,7 @@ static int list_usage_points(struct listing *listing, struct bb_registry *regist
 }
 
 static const struct bb_table_column channel_columns[] = {
-    {"usage_point", false}, {"channel", false}, {"kind", false}, {"interval", false},
+    {"usage_point", false}, {"channel", false},   {"kind", false}, {"interval", false},
     {"unit", false},        {"commodity", false}, {"obis", false}, {"zone", false},
 };
 
@@ -144,14 +147,13 @@ static int channel_row(void *context, const struct bb_registry_channel *row) {
 static int list_channels(struct listing *listing, struct bb_registry *registry,
                          struct bb_error *error) {
     return registry->ops->channel_list(registry, bb_command_tenant(listing->command),
-                                       bb_span_of(listing->given->usage_point), channel_row, listing,
-                                       error);
+                                       bb_span_of(listing->given->usage_point), channel_row,
+                                       listing, error);
 }
 
 static const struct bb_table_column exception_columns[] = {
-    {"id", true},     {"usage_point", false}, {"channel", false}, {"check", false},
-    {"from", false},  {"to", false},          {"state", false},   {"opened", false},
-    {"closed", false},
+    {"id", true},  {"usage_point", false}, {"channel", false}, {"check", false},  {"from", false},
+    {"to", false}, {"state", false},       {"opened", false},  {"closed", false},
 };
 
 static int exception_row(void *context, const struct bb_registry_exception *row) {
@@ -229,10 +231,11 @@ static const struct subject *find_subject(const char *name, struct bb_error *err
             return &subjects[i];
         bb_nearest_offer(&nearest, subjects[i].name);
     }
-    (void)BB_FAIL(error, BB_E_USAGE,
-                  "there is no list of \"%s\": allowed are usage-points, channels, exceptions, rules, "
-                  "tenants%s%s",
-                  name, nearest.name ? " · did you mean " : "", nearest.name ? nearest.name : "");
+    (void)BB_FAIL(
+        error, BB_E_USAGE,
+        "there is no list of \"%s\": allowed are usage-points, channels, exceptions, rules, "
+        "tenants%s%s",
+        name, nearest.name ? " · did you mean " : "", nearest.name ? nearest.name : "");
     return NULL;
 }
 

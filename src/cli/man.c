@@ -44,6 +44,7 @@ static void put_verb(struct bb_buffer *page, const struct bb_verb *verb) {
     if (verb->details) {
         bb_buffer_format(page, ".PP\n");
         put_text(page, verb->details);
+        bb_buffer_append_byte(page, '\n');
     }
     put_options(page, verb->options);
     if (verb->examples) {

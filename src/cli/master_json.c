@@ -140,15 +140,6 @@ const char *bb_master_kind_name(const struct bb_master *master) {
     return names[master->kind];
 }
 
-struct bb_span bb_master_name(const struct bb_master *master) {
-    switch (master->kind) {
-    case BB_MASTER_USAGE_POINT: return master->usage_point.name;
-    case BB_MASTER_TENANT: return master->tenant.name;
-    case BB_MASTER_CALENDAR: return master->calendar.name;
-    }
-    return (struct bb_span){NULL, 0};
-}
-
 void bb_master_put_json(struct bb_json *json, const struct bb_master *master) {
     bb_json_object_begin(json);
     bb_json_put_text(json, "entry", bb_span_of(bb_master_kind_name(master)));

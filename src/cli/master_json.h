@@ -7,7 +7,6 @@
 
 /* "usage_point", "tenant" or "calendar" */
 const char *bb_master_kind_name(const struct bb_master *master);
-struct bb_span bb_master_name(const struct bb_master *master);
 void bb_master_put_json(struct bb_json *json, const struct bb_master *master);
 
 #endif

@@ -139,7 +139,8 @@ static void allow_durations(const struct bb_option *option, struct bb_buffer *ou
 
 static void allow_zones(const struct bb_option *option, struct bb_buffer *out) {
     (void)option;
-    bb_buffer_format(out, "UTC, an offset such as +10:00, or an IANA name such as Europe/Amsterdam");
+    bb_buffer_format(out,
+                     "UTC, an offset such as +10:00, or an IANA name such as Europe/Amsterdam");
 }
 
 static const struct {

@@ -82,7 +82,9 @@ size_t bb_progress_format(const struct bb_progress *progress, const char *verb, 
     if (progress->total > 0) {
         add_share(&line, progress->done, progress->total);
     } else {
-        snprintf(text, sizeof text, "  %s", bb_human_count(progress->readings, number));
+        snprintf(text, sizeof text, "  %s",
+                 progress->readings > 0 ? bb_human_count(progress->readings, number)
+                                        : bb_human_bytes(progress->done, number));
         add(&line, text);
     }
     if (elapsed_s >= rates_from_s && progress->readings > 0) {
@@ -91,7 +93,8 @@ size_t bb_progress_format(const struct bb_progress *progress, const char *verb, 
         add(&line, text);
     }
     if (elapsed_s >= rates_from_s && progress->done > 0 && progress->done < progress->total) {
-        double left = elapsed_s * (double)(progress->total - progress->done) / (double)progress->done;
+        double left = elapsed_s * (double)(progress->total - progress->done) /
+                      (double)progress->done;
         snprintf(text, sizeof text, "  %s left", bb_human_seconds(left, number));
         add(&line, text);
     }

@@ -18,12 +18,12 @@ enum { BB_PROGRESS_TEXT_MAX = 512 };
 struct bb_progress_bar {
     struct bb_progress_watch watch; /* to be handed to services; reports to this bar */
     int fd;
-    bool on;             /* draw at all */
-    bool drawn;          /* something is on the line */
-    const char *verb;    /* instead of the phase's own word; NULL: that */
+    bool on;                              /* draw at all */
+    bool drawn;                           /* something is on the line */
+    const char *verb;                     /* instead of the phase's own word; NULL: that */
     uint64_t done_before, total_override; /* several files as one stretch; 0: each on its own */
     int64_t phase_began_ns, last_draw_ns;
-    int phase;           /* enum bb_progress_phase, -1 before the first report */
+    int phase; /* enum bb_progress_phase, -1 before the first report */
 };
 
 void bb_progress_bar_init(struct bb_progress_bar *bar, int fd, bool wanted);

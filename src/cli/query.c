@@ -20,23 +20,52 @@ static const char *lane_choice(int index) {
 }
 
 static const struct bb_option options[] = {
-    {.name = "usage-point", .kind = BB_OPTION_TEXT, .offset = AT(usage_point), .value = "UP",
-     .required = true, .help = "whose values"},
-    {.name = "channel", .kind = BB_OPTION_TEXT, .offset = AT(channel), .value = "C",
+    {.name = "usage-point",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(usage_point),
+     .value = "UP",
+     .required = true,
+     .help = "whose values"},
+    {.name = "channel",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(channel),
+     .value = "C",
      .help = "a name, an OBIS code or an alias (default: all)"},
-    {.name = "from", .kind = BB_OPTION_TEXT, .offset = AT(from), .value = "T",
+    {.name = "from",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(from),
+     .value = "T",
      .help = "RFC 3339 or a date; without offset: in --zone, else the channel's zone"},
     {.name = "to", .kind = BB_OPTION_TEXT, .offset = AT(to), .value = "T", .help = "likewise"},
-    {.name = "lane", .kind = BB_OPTION_CHOICE, .offset = AT(lane), .choice = lane_choice,
-     .initial = "raw", .help = "as sent, validated, or by period"},
-    {.name = "as-of", .kind = BB_OPTION_TEXT, .offset = AT(as_of), .value = "T",
+    {.name = "lane",
+     .kind = BB_OPTION_CHOICE,
+     .offset = AT(lane),
+     .choice = lane_choice,
+     .initial = "raw",
+     .help = "as sent, validated, or by period"},
+    {.name = "as-of",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(as_of),
+     .value = "T",
      .help = "what was known then"},
-    {.name = "zone", .kind = BB_OPTION_ZONE, .offset = AT(zone), .value = "ZONE",
+    {.name = "zone",
+     .kind = BB_OPTION_ZONE,
+     .offset = AT(zone),
+     .value = "ZONE",
      .help = "print times with their offset there (default: UTC)"},
-    {.name = "limit", .kind = BB_OPTION_NUMBER, .offset = AT(limit), .value = "N", .min = 1,
-     .max = INT64_MAX, .help = "at most so many rows"},
-    {.name = "format", .kind = BB_OPTION_CHOICE, .offset = AT(format), .value = "table|csv|ndjson",
-     .initial = "table", .help = "of the rows"},
+    {.name = "limit",
+     .kind = BB_OPTION_NUMBER,
+     .offset = AT(limit),
+     .value = "N",
+     .min = 1,
+     .max = INT64_MAX,
+     .help = "at most so many rows"},
+    {.name = "format",
+     .kind = BB_OPTION_CHOICE,
+     .offset = AT(format),
+     .value = "table|csv|ndjson",
+     .initial = "table",
+     .help = "of the rows"},
     BB_OPTION_END};
 
 /* What the registry says of some channels. */
@@ -50,8 +79,8 @@ struct asked {
     const struct query_options *given;
     struct bb_obis obis; /* of --channel */
     bool is_obis;
-    struct seen named;   /* the channels that --channel calls by name or OBIS code */
-    struct seen every;   /* all of the usage point: those that an alias may mean */
+    struct seen named; /* the channels that --channel calls by name or OBIS code */
+    struct seen every; /* all of the usage point: those that an alias may mean */
 };
 
 static bool is_named(const struct asked *asked, const struct bb_registry_channel *row) {
@@ -94,9 +123,9 @@ static int local_zone(struct bb_plant *plant, const struct asked *asked, const c
     const char *name = asked->given->zone ? asked->given->zone : seen->zone;
 
     if (!asked->given->zone && seen->zones_differ)
-        return BB_FAIL(error, BB_E_USAGE,
-                       "--%s has no offset and the channels lie in several zones: add one, or --zone",
-                       what);
+        return BB_FAIL(
+            error, BB_E_USAGE,
+            "--%s has no offset and the channels lie in several zones: add one, or --zone", what);
     return bb_zone_set_get(plant->zones, bb_span_of(name), zone, error);
 }
 
@@ -142,11 +171,12 @@ static int write_row(void *context, const struct bb_query_row *row) {
 
 static int run_query(struct bb_command *command, struct bb_plant *plant, struct bb_error *error) {
     const struct query_options *given = command->options;
-    struct bb_query query = {.tenant = bb_command_tenant(command),
-                             .usage_point = bb_span_of(given->usage_point),
-                             .channel = bb_span_of(given->channel),
-                             .lane = (enum bb_lane)bb_lane_find(bb_span_of(lane_choice(given->lane))),
-                             .limit = (uint64_t)given->limit};
+    struct bb_query query = {
+        .tenant = bb_command_tenant(command),
+        .usage_point = bb_span_of(given->usage_point),
+        .channel = bb_span_of(given->channel),
+        .lane = (enum bb_lane)bb_lane_find(bb_span_of(lane_choice(given->lane))),
+        .limit = (uint64_t)given->limit};
     struct asked asked = {.given = given};
     const struct bb_zone *zone = NULL;
     struct bb_query_writer writer;
@@ -162,7 +192,8 @@ static int run_query(struct bb_command *command, struct bb_plant *plant, struct 
         return r;
     bool with_range = seen_of(&asked)->has_gauge && query.lane >= BB_LANE_DAY;
     bb_query_writer_begin(&writer, command->out,
-                          command->globals.json ? BB_QUERY_JSON : (enum bb_query_format)given->format,
+                          command->globals.json ? BB_QUERY_JSON
+                                                : (enum bb_query_format)given->format,
                           zone, with_range);
     r = bb_query_run(plant, &query, write_row, &writer, error);
     bb_query_writer_end(&writer);
@@ -192,7 +223,8 @@ const struct bb_verb bb_verb_query = {
         "busbar query --usage-point 871685900012345678 --channel 1.29.0 --from 2026-03-01\n"
         "busbar query --usage-point 871685900012345678 --lane day --zone Europe/Amsterdam\n"
         "busbar query --usage-point 871685900012345678 --lane vee --format csv > values.csv\n",
-    .details = "Rows come by channel, then time. Intervals are rows with from < end <= to; instants with\n"
-               "from <= end < to. Raw values are printed as they were sent.\n",
+    .details =
+        "Rows come by channel, then time. Intervals are rows with from < end <= to; instants with\n"
+        "from <= end < to. Raw values are printed as they were sent.\n",
     .run = run,
 };

@@ -15,8 +15,9 @@ enum { NAMES_LIMIT_BYTES = 1 << 16, PLAIN_COLUMNS = 8, RANGE_COLUMNS = 10 };
 static const char csv_header[] = "usage_point,channel,lane,start,end,value,unit,quality";
 
 static const struct bb_table_column columns[RANGE_COLUMNS] = {
-    {"usage_point", false}, {"channel", false}, {"lane", false},    {"start", false}, {"end", false},
-    {"value", true},        {"unit", false},    {"quality", false}, {"min", true},    {"max", true},
+    {"usage_point", false}, {"channel", false}, {"lane", false}, {"start", false},
+    {"end", false},         {"value", true},    {"unit", false}, {"quality", false},
+    {"min", true},          {"max", true},
 };
 
 /* ---- texts ----------------------------------------------------------------------------------------*/
@@ -84,8 +85,8 @@ static bool channel_changed(struct bb_query_writer *writer, const struct bb_quer
     bb_buffer_append_span(&writer->names, row->usage_point);
     bb_buffer_append_span(&writer->names, row->channel);
     writer->usage_point = (struct bb_span){writer->names.data, row->usage_point.size};
-    writer->channel =
-        (struct bb_span){writer->names.data + row->usage_point.size, row->channel.size};
+    writer->channel = (struct bb_span){writer->names.data + row->usage_point.size,
+                                       row->channel.size};
     bb_buffer_clear(&writer->head);
     return true;
 }

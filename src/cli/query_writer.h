@@ -20,12 +20,12 @@ struct bb_query_writer {
     bool with_range;            /* min and max have columns */
     uint64_t rows;
     struct bb_table table;
-    struct bb_zone_stretch stretch; /* of `zone`, around the last time */
+    struct bb_zone_stretch stretch;      /* of `zone`, around the last time */
     struct bb_span usage_point, channel; /* of the last row, in `names` */
-    struct bb_buffer names, head;   /* head: what the rows of a channel begin with */
-    struct bb_quality quality;      /* of the last row, */
-    struct bb_buffer quality_text;  /* and its text in this format */
-    struct bb_buffer line;          /* of a table's cell */
+    struct bb_buffer names, head;        /* head: what the rows of a channel begin with */
+    struct bb_quality quality;           /* of the last row, */
+    struct bb_buffer quality_text;       /* and its text in this format */
+    struct bb_buffer line;               /* of a table's cell */
 };
 
 void bb_query_writer_begin(struct bb_query_writer *writer, struct bb_output *out,

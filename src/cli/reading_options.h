@@ -19,17 +19,26 @@ const char *bb_kind_choice(int index);
 
 /* The rows for a table of options whose struct holds a bb_reading_options at `base`. */
 #define BB_READING_OPTION_ROWS(base)                                                               \
-    {.name = "format", .kind = BB_OPTION_CHOICE,                                                   \
-     .offset = (base) + offsetof(struct bb_reading_options, format), .choice = bb_format_choice,   \
-     .initial = "auto", .help = "of the files"},                                                   \
-        {.name = "map", .kind = BB_OPTION_TEXT,                                                    \
-         .offset = (base) + offsetof(struct bb_reading_options, map), .value = "FILE",             \
+    {.name = "format",                                                                             \
+     .kind = BB_OPTION_CHOICE,                                                                     \
+     .offset = (base) + offsetof(struct bb_reading_options, format),                               \
+     .choice = bb_format_choice,                                                                   \
+     .initial = "auto",                                                                            \
+     .help = "of the files"},                                                                      \
+        {.name = "map",                                                                            \
+         .kind = BB_OPTION_TEXT,                                                                   \
+         .offset = (base) + offsetof(struct bb_reading_options, map),                              \
+         .value = "FILE",                                                                          \
          .help = "YAML file that says how to read other CSV and NDJSON"},                          \
-        {.name = "zone", .kind = BB_OPTION_ZONE,                                                   \
-         .offset = (base) + offsetof(struct bb_reading_options, zone), .value = "ZONE",            \
+        {.name = "zone",                                                                           \
+         .kind = BB_OPTION_ZONE,                                                                   \
+         .offset = (base) + offsetof(struct bb_reading_options, zone),                             \
+         .value = "ZONE",                                                                          \
          .help = "of times without offset: Europe/Amsterdam"},                                     \
-        {.name = "kind", .kind = BB_OPTION_CHOICE,                                                 \
-         .offset = (base) + offsetof(struct bb_reading_options, kind), .choice = bb_kind_choice,   \
+        {.name = "kind",                                                                           \
+         .kind = BB_OPTION_CHOICE,                                                                 \
+         .offset = (base) + offsetof(struct bb_reading_options, kind),                             \
+         .choice = bb_kind_choice,                                                                 \
          .help = "of values whose kind nothing else says"},                                        \
     {                                                                                              \
         .name = "interval", .kind = BB_OPTION_DURATION,                                            \

@@ -3,24 +3,30 @@
  *   apply   file ─► entries ─► what would change, printed ─► log ─► worker recomputes ─► registry
  *   show    one usage point      export   everything, in the form that apply takes
  */
-#include "cli/registry_apply.h"
-#include "cli/verbs.h"
 #include "base/nearest.h"
 #include "cli/master_json.h"
+#include "cli/registry_apply.h"
+#include "cli/verbs.h"
 #include "service/registry_file.h"
 
 #include <stdlib.h>
 
-static const struct bb_option options[] = {
-    {.name = "dry-run", .kind = BB_OPTION_FLAG,
-     .offset = offsetof(struct bb_registry_options, dry_run),
-     .help = "apply: show the change and leave it at that"},
-    {.name = "format", .kind = BB_OPTION_CHOICE,
-     .offset = offsetof(struct bb_registry_options, format), .value = "auto|yaml|csv",
-     .initial = "auto", .help = "apply: of the file"},
-    {.name = "as-of", .kind = BB_OPTION_TEXT, .offset = offsetof(struct bb_registry_options, as_of),
-     .value = "T", .help = "export: as it was known then"},
-    BB_OPTION_END};
+static const struct bb_option options[] = {{.name = "dry-run",
+                                            .kind = BB_OPTION_FLAG,
+                                            .offset = offsetof(struct bb_registry_options, dry_run),
+                                            .help = "apply: show the change and leave it at that"},
+                                           {.name = "format",
+                                            .kind = BB_OPTION_CHOICE,
+                                            .offset = offsetof(struct bb_registry_options, format),
+                                            .value = "auto|yaml|csv",
+                                            .initial = "auto",
+                                            .help = "apply: of the file"},
+                                           {.name = "as-of",
+                                            .kind = BB_OPTION_TEXT,
+                                            .offset = offsetof(struct bb_registry_options, as_of),
+                                            .value = "T",
+                                            .help = "export: as it was known then"},
+                                           BB_OPTION_END};
 
 /* ---- show -----------------------------------------------------------------------------------------*/
 
@@ -69,9 +75,9 @@ static int show(struct bb_command *command, struct bb_plant *plant, struct bb_er
     struct bb_arena arena;
 
     bb_arena_init(&arena, 1 << 16, SHOW_ARENA_LIMIT);
-    int r = plant->registry->ops->usage_point_get(
-        plant->registry, bb_command_tenant(command), bb_span_of(command->arguments[1]), &arena,
-        &entry.usage_point, error);
+    int r = plant->registry->ops->usage_point_get(plant->registry, bb_command_tenant(command),
+                                                  bb_span_of(command->arguments[1]), &arena,
+                                                  &entry.usage_point, error);
     if (r == BB_ABSENT)
         r = entry_of_readings(command, plant, &arena, &entry.usage_point, error);
     if (r == 0 && command->globals.json) {
@@ -183,7 +189,7 @@ static int run(struct bb_command *command, struct bb_error *error) {
 
 const struct bb_verb bb_verb_registry = {
     .name = "registry",
-    .summary = "master data: apply a file, show a usage point, export all",
+    .summary = "master data to apply, show and export",
     .arguments = "apply FILE|- | show UP | export",
     .arguments_min = 1,
     .arguments_max = 2,
@@ -193,7 +199,8 @@ const struct bb_verb bb_verb_registry = {
                 "busbar registry apply meters.yaml\n"
                 "busbar registry show 871685900012345678\n"
                 "busbar registry export > meters.yaml\n",
-    .details = "An entry of the file replaces the stored entry of its name; entries that the file does not\n"
-               "name stay. What a change touches is recomputed before the command comes back.\n",
+    .details =
+        "An entry of the file replaces the stored entry of its name; entries that the file does not\n"
+        "name stay. What a change touches is recomputed before the command comes back.\n",
     .run = run,
 };

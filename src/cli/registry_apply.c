@@ -34,13 +34,14 @@ static int read_whole(struct applying *applying, int fd, struct bb_error *error)
 
     for (;;) {
         if (!bb_buffer_reserve(&applying->text, PIECE_BYTES))
-            return BB_FAIL(error, BB_E_REGISTRY_INVALID, "%s is larger than a registry file may be (1 GiB)",
-                           applying->path);
+            return BB_FAIL(error, BB_E_REGISTRY_INVALID,
+                           "%s is larger than a registry file may be (1 GiB)", applying->path);
         ssize_t got = read(fd, applying->text.data + applying->text.size, PIECE_BYTES);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "cannot read %s", applying->path);
+            return BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "cannot read %s",
+                                 applying->path);
         if (got == 0)
             return 0;
         applying->text.size += (size_t)got;
@@ -176,7 +177,8 @@ static void report_to_people(const struct applying *applying) {
     char blocks[BB_HUMAN_MAX], seconds[BB_HUMAN_MAX], opened[BB_HUMAN_MAX], closed[BB_HUMAN_MAX];
 
     if (applying->given->dry_run) {
-        bb_buffer_format(out, "nothing was made of it (--dry-run)\nnext: busbar registry apply %s\n",
+        bb_buffer_format(out,
+                         "nothing was made of it (--dry-run)\nnext: busbar registry apply %s\n",
                          applying->path);
         return;
     }

@@ -42,10 +42,13 @@ static void print_cell(const struct bb_table *table, size_t column, struct bb_sp
     bb_buffer_append_span(out, text);
     if (!table->columns[column].right && !last)
         pad(out, blank);
-    if (last)
-        bb_buffer_append_byte(out, '\n');
-    else
+    if (!last) {
         pad(out, GAP);
+        return;
+    }
+    while (out->size > 0 && out->data[out->size - 1] == ' ')
+        out->size--;
+    bb_buffer_append_byte(out, '\n');
 }
 
 static void print_waiting(struct bb_table *table) {

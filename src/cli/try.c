@@ -126,8 +126,9 @@ static int exception_as_json(void *context, const struct bb_registry_exception *
 
 /* The same options, for real: words of a shell, quoted where they must be. */
 static void put_word(struct bb_buffer *out, const char *word) {
-    bool plain = word[0] != '\0' && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                 "0123456789._-/+:,=@%") == strlen(word);
+    bool plain = word[0] != '\0' &&
+                 strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                              "0123456789._-/+:,=@%") == strlen(word);
     if (plain) {
         bb_buffer_format(out, " %s", word);
         return;
@@ -212,7 +213,8 @@ static void json_rows(struct trial *trial) {
     bb_output_init(&rows, -1);
     write_rows(trial, &rows, BB_QUERY_JSON);
     bb_json_key(&trial->json, "rows");
-    bb_json_raw(&trial->json, bb_span_trim((struct bb_span){rows.buffer.data, rows.buffer.size - 1}));
+    bb_json_raw(&trial->json,
+                bb_span_trim((struct bb_span){rows.buffer.data, rows.buffer.size - 1}));
     bb_output_release(&rows);
 }
 
@@ -324,7 +326,8 @@ static int open_real(struct bb_command *command, struct bb_plant *plant, bool *t
         return r;
     bb_config_defaults(&plant->config);
     command->started = true;
-    return command->globals.config ? bb_config_load(command->globals.config, &plant->config, error) : 0;
+    return command->globals.config ? bb_config_load(command->globals.config, &plant->config, error)
+                                   : 0;
 }
 
 static int try_file(struct trial *trial, struct bb_error *error) {
@@ -392,7 +395,8 @@ const struct bb_verb bb_verb_try = {
     .options_size = sizeof(struct bb_reading_options),
     .examples = "busbar try day.csv\n"
                 "busbar try --map meters.yaml --zone Europe/Madrid export.csv\n",
-    .details = "Shows the format, the channels, the first rows and what the checks would say, of the\n"
-               "first 100,000 readings. Values that are stored already are not looked at.\n",
+    .details =
+        "Shows the format, the channels, the first rows and what the checks would say, of the\n"
+        "first 100,000 readings. Values that are stored already are not looked at.\n",
     .run = run,
 };

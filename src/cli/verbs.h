@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 
+extern const struct bb_verb bb_verb_bench;
 extern const struct bb_verb bb_verb_check;
 extern const struct bb_verb bb_verb_completion;
 extern const struct bb_verb bb_verb_demo;

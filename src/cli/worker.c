@@ -1,7 +1,7 @@
 /* busbar worker --stage derive|deliver: one worker of a plant that another process feeds. */
+#include "service/worker.h"
 #include "cli/human.h"
 #include "cli/verbs.h"
-#include "service/worker.h"
 
 struct worker_options {
     int stage;
@@ -13,11 +13,21 @@ enum stage { STAGE_DECODE = 0, STAGE_DERIVE, STAGE_DELIVER };
 #define AT(field) offsetof(struct worker_options, field)
 
 static const struct bb_option options[] = {
-    {.name = "stage", .kind = BB_OPTION_CHOICE, .offset = AT(stage), .value = "decode|derive|deliver",
-     .initial = "derive", .help = "what it does"},
-    {.name = "idle-exit", .kind = BB_OPTION_DURATION, .offset = AT(idle_exit_ms), .value = "SECONDS",
-     .max = 366 * (int64_t)BB_DAY_MS, .help = "end when nothing came for so long (default: never)"},
-    {.name = "live", .kind = BB_OPTION_FLAG, .offset = AT(live),
+    {.name = "stage",
+     .kind = BB_OPTION_CHOICE,
+     .offset = AT(stage),
+     .value = "decode|derive|deliver",
+     .initial = "derive",
+     .help = "what it does"},
+    {.name = "idle-exit",
+     .kind = BB_OPTION_DURATION,
+     .offset = AT(idle_exit_ms),
+     .value = "SECONDS",
+     .max = 366 * (int64_t)BB_DAY_MS,
+     .help = "end when nothing came for so long (default: never)"},
+    {.name = "live",
+     .kind = BB_OPTION_FLAG,
+     .offset = AT(live),
      .help = "commit what is there after the freshness limit, also under a backlog"},
     BB_OPTION_END};
 
@@ -65,8 +75,8 @@ static int work_until_stopped(struct work *work, struct bb_error *error) {
         if (limit_ms > 0 && idle_ms >= limit_ms)
             return 0;
         int64_t left_ms = limit_ms > 0 ? limit_ms - idle_ms : WAIT_MS;
-        r = work->plant.log->ops->wait(work->plant.log, (int)(left_ms < WAIT_MS ? left_ms : WAIT_MS),
-                                       error);
+        r = work->plant.log->ops->wait(work->plant.log,
+                                       (int)(left_ms < WAIT_MS ? left_ms : WAIT_MS), error);
         if (r < 0)
             return r;
     }
@@ -79,10 +89,14 @@ static void report(const struct work *work) {
     const struct {
         const char *name;
         uint64_t count;
-    } rows[] = {{"readings", counts->readings},     {"accepted", counts->added},
-                {"duplicate", counts->duplicate},   {"changed", counts->changed},
-                {"exceptions", counts->exceptions_opened}, {"commits", counts->commits},
-                {"blocks", counts->blocks},         {"fenced", counts->fenced}};
+    } rows[] = {{"readings", counts->readings},
+                {"accepted", counts->added},
+                {"duplicate", counts->duplicate},
+                {"changed", counts->changed},
+                {"exceptions", counts->exceptions_opened},
+                {"commits", counts->commits},
+                {"blocks", counts->blocks},
+                {"fenced", counts->fenced}};
     struct bb_json json = bb_command_json(work->command);
     char number[BB_HUMAN_MAX];
 
@@ -106,8 +120,9 @@ static int run(struct bb_command *command, struct bb_error *error) {
     int r;
 
     if (work.given->stage == STAGE_DECODE)
-        return BB_FAIL(error, BB_E_USAGE, "decode runs in the process that takes files in (busbar "
-                                          "ingest): allowed are derive and deliver");
+        return BB_FAIL(error, BB_E_USAGE,
+                       "decode runs in the process that takes files in (busbar "
+                       "ingest): allowed are derive and deliver");
     bb_stop_on_signals();
     r = bb_command_open_plant(command, BB_PLANT_WORK, &work.plant, error);
     if (r < 0)
@@ -132,8 +147,9 @@ const struct bb_verb bb_verb_worker = {
     .options_size = sizeof(struct worker_options),
     .examples = "busbar worker --stage derive --live\n"
                 "busbar worker --stage derive --idle-exit 60\n",
-    .details = "A worker holds nothing that the log and the store do not have: it may be killed at any\n"
-               "moment, and another one goes on where its last commit stood. SIGTERM and Ctrl-C end it\n"
-               "after the work at hand; a second one ends it at once.\n",
+    .details =
+        "A worker holds nothing that the log and the store do not have: it may be killed at any\n"
+        "moment, and another one goes on where its last commit stood. SIGTERM and Ctrl-C end it\n"
+        "after the work at hand; a second one ends it at once.\n",
     .run = run,
 };

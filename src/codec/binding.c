@@ -2,6 +2,7 @@
 #include "codec/binding_internal.h"
 
 #include "base/hash.h"
+#include "codec/bytes_internal.h"
 
 #include <stdlib.h>
 
@@ -260,25 +261,41 @@ static bool grow_seen(struct bb_binding *binding) {
     return true;
 }
 
+/* A column met for the first time: what it is, and a place in the memory of columns. */
+static int meet(struct bb_binding *binding, struct bb_span column, bool may_be_channel,
+                struct bb_named_slot *place, int *rank) {
+    struct bb_named_slot found = classify(binding, column, may_be_channel);
+
+    *rank = found.rank;
+    /* A source with endless new keys that nobody wants may not fill the memory; and what is no
+     * channel here may be one in the next record. */
+    if (found.slot == BB_SLOT_FAILED || binding->seen_count >= 2 * BB_SLOTS_MAX ||
+        (found.slot == BB_SLOT_NONE && binding->wildcard))
+        return found.slot;
+    found.name = bb_arena_copy(&binding->arena, column);
+    if (!found.name.data)
+        return BB_SLOT_FAILED;
+    *place = found;
+    binding->seen_count++;
+    return found.slot;
+}
+
 int bb_binding_slot(struct bb_binding *binding, struct bb_span column, bool may_be_channel,
-                    int *rank) {
+                    uint32_t *hint, int *rank) {
+    if (*hint < binding->seen_capacity) {
+        const struct bb_named_slot *same = &binding->seen[*hint];
+        if (same->name.size == column.size && same->name.data &&
+            bb_bytes_equal(same->name.data, column.data, column.size)) {
+            *rank = same->rank;
+            return same->slot;
+        }
+    }
     if (binding->seen_count * 2 >= binding->seen_capacity && !grow_seen(binding))
         return BB_SLOT_FAILED;
     struct bb_named_slot *place = seen_place(binding, column);
-    if (!place->name.data) {
-        struct bb_named_slot found = classify(binding, column, may_be_channel);
-        *rank = found.rank;
-        /* A source with endless new keys that nobody wants may not fill the memory; and what is no
-         * channel here may be one in the next record. */
-        if (found.slot == BB_SLOT_FAILED || binding->seen_count >= 2 * BB_SLOTS_MAX ||
-            (found.slot == BB_SLOT_NONE && binding->wildcard))
-            return found.slot;
-        found.name = bb_arena_copy(&binding->arena, column);
-        if (!found.name.data)
-            return BB_SLOT_FAILED;
-        *place = found;
-        binding->seen_count++;
-    }
+    if (!place->name.data)
+        return meet(binding, column, may_be_channel, place, rank);
+    *hint = (uint32_t)(place - binding->seen);
     *rank = place->rank;
     return place->slot;
 }
@@ -323,40 +340,37 @@ static void put_fixed(struct bb_row *row, enum bb_field field, struct bb_cell ce
     row->present |= BB_FIELD_BIT(field);
 }
 
-/* The slot of a shared field. */
-static uint32_t shared_slot(const struct bb_binding *binding, enum bb_field field) {
-    for (uint32_t i = 0; i < binding->shared_count; i++)
-        if (binding->shared[i].field == field)
-            return binding->shared[i].slot;
-    return BB_PLAIN_NONE;
-}
+bool bb_binding_plain(const struct bb_binding *binding, const bool *present,
+                      struct bb_plain_slots *plain) {
+    uint32_t slots[BB_FIELD_COUNT], count = 0;
 
-void bb_binding_settle(struct bb_binding *binding) {
-    const uint32_t start = shared_slot(binding, BB_FIELD_START);
-    const uint32_t stamp = shared_slot(binding, BB_FIELD_TIMESTAMP);
-    struct bb_plain_slots *plain = &binding->plain;
-
+    for (int field = 0; field < BB_FIELD_COUNT; field++)
+        slots[field] = BB_PLAIN_NONE;
+    for (uint32_t i = 0; i < binding->shared_count; i++) {
+        struct bb_pair pair = binding->shared[i];
+        if (!present || present[pair.slot]) {
+            slots[pair.field] = pair.slot;
+            count++;
+        }
+    }
+    const bool from_start = slots[BB_FIELD_TIMESTAMP] == BB_PLAIN_NONE;
     *plain = (struct bb_plain_slots){
-        .usage_point = shared_slot(binding, BB_FIELD_USAGE_POINT),
-        .channel = shared_slot(binding, BB_FIELD_CHANNEL),
-        .time = stamp != BB_PLAIN_NONE ? stamp : start,
-        .value = shared_slot(binding, BB_FIELD_VALUE),
-        .unit = shared_slot(binding, BB_FIELD_UNIT),
-        .quality = shared_slot(binding, BB_FIELD_QUALITY),
-        .from_start = stamp == BB_PLAIN_NONE,
+        .usage_point = slots[BB_FIELD_USAGE_POINT],
+        .channel = slots[BB_FIELD_CHANNEL],
+        .time = slots[from_start ? BB_FIELD_START : BB_FIELD_TIMESTAMP],
+        .value = slots[BB_FIELD_VALUE],
+        .unit = slots[BB_FIELD_UNIT],
+        .quality = slots[BB_FIELD_QUALITY],
+        .from_start = from_start,
     };
-    uint32_t others = binding->shared_count - (plain->unit != BB_PLAIN_NONE) -
-                      (plain->quality != BB_PLAIN_NONE);
-    binding->is_plain = others == 4 && plain->usage_point != BB_PLAIN_NONE &&
-                        plain->channel != BB_PLAIN_NONE && plain->time != BB_PLAIN_NONE &&
-                        plain->value != BB_PLAIN_NONE;
+    count -= (uint32_t)(plain->unit != BB_PLAIN_NONE) + (plain->quality != BB_PLAIN_NONE);
+    return count == 4 && plain->usage_point != BB_PLAIN_NONE && plain->channel != BB_PLAIN_NONE &&
+           plain->time != BB_PLAIN_NONE && plain->value != BB_PLAIN_NONE;
 }
 
 int bb_binding_rows(const struct bb_binding *binding, struct bb_row_writer *writer,
                     struct bb_row_group *group, const struct bb_cell *cells, uint64_t line,
                     struct bb_error *error) {
-    if (binding->is_plain && bb_row_plain(writer, &binding->plain, cells, line))
-        return 0;
     for (uint32_t i = 0; i < binding->channel_count; i++) {
         const struct bb_bound_channel *channel = &binding->channels[i];
         /* A wide object may lack some channels: that is no reading, not a bad one. */
@@ -377,4 +391,15 @@ int bb_binding_rows(const struct bb_binding *binding, struct bb_row_writer *writ
         }
     }
     return 0;
+}
+
+int bb_binding_plain_rows(const struct bb_binding *binding, const struct bb_plain_slots *plain,
+                          struct bb_row_writer *writer, struct bb_row_group *group,
+                          const struct bb_cell *cells, uint64_t line, struct bb_error *error) {
+    enum bb_plain_outcome outcome = bb_row_plain(writer, plain, cells, line);
+
+    if (outcome == BB_PLAIN_DONE)
+        return 0;
+    int failure = bb_binding_rows(binding, writer, group, cells, line, error);
+    return failure == 0 && outcome == BB_PLAIN_NOT ? bb_row_settle(writer, error) : failure;
 }

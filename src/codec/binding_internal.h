@@ -48,8 +48,6 @@ struct bb_binding {
     uint32_t channel_count, channel_capacity;
     const struct bb_channel_rule *wildcard; /* takes every other column; NULL: none */
     struct bb_cell usage_point;             /* of the whole source, or absent */
-    struct bb_plain_slots plain;
-    bool is_plain; /* a record is one reading, with no more than plain columns */
 };
 
 /* What the map (of the options) says about a source of this name. */
@@ -60,20 +58,27 @@ void bb_binding_release(struct bb_binding *binding);
 /* The slot of a column, BB_SLOT_NONE when nothing wants it; a wildcard makes a new channel of it.
  * *rank is 0 for a column that the map names or that has the field's own name, 1 for another
  * spelling. BB_SLOT_FAILED: too many columns, or out of memory. Asked again with the same bytes it
- * answers from memory. `may_be_channel`: it could be one of a wildcard. */
+ * answers from memory; *hint (0 at first) is where, and makes the next answer quick if that is the
+ * same again. `may_be_channel`: it could be one of a wildcard. */
 enum { BB_SLOT_FAILED = -2 };
 int bb_binding_slot(struct bb_binding *binding, struct bb_span column, bool may_be_channel,
-                    int *rank);
+                    uint32_t *hint, int *rank);
 
 /* Does the map name a key inside the object `path`, as in "tags.muid"? */
 bool bb_binding_wants_inside(const struct bb_binding *binding, struct bb_span path);
 
-/* Once every slot is where it will stay: is a record one plain reading? */
-void bb_binding_settle(struct bb_binding *binding);
+/* Is a record one plain reading, when it has just the cells that `present` (by slot) says? */
+bool bb_binding_plain(const struct bb_binding *binding, const bool *present,
+                      struct bb_plain_slots *plain);
 
 /* The readings of one record, whose cells are given by slot. */
 int bb_binding_rows(const struct bb_binding *binding, struct bb_row_writer *writer,
                     struct bb_row_group *group, const struct bb_cell *cells, uint64_t line,
                     struct bb_error *error) BB_MUST_USE;
+/* The same for a record that may be one plain reading: the short way first. */
+int bb_binding_plain_rows(const struct bb_binding *binding, const struct bb_plain_slots *plain,
+                          struct bb_row_writer *writer, struct bb_row_group *group,
+                          const struct bb_cell *cells, uint64_t line,
+                          struct bb_error *error) BB_MUST_USE;
 
 #endif

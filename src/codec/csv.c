@@ -21,6 +21,8 @@ struct decoder {
     struct bb_binding binding;
     struct bb_row_writer *writer; /* made when the delimiter is known */
     struct bb_row_group *group;
+    struct bb_plain_slots plain;
+    bool is_plain;         /* every record is one plain reading */
     uint32_t column_count; /* 0: the header is still to come */
     uint32_t rows_to_skip;
 };
@@ -67,6 +69,7 @@ static int bind(struct decoder *d, const struct bb_cell *header, uint32_t count,
     if (failure)
         return locate(d, failure, d->scanner.record_line, error);
     d->column_count = count;
+    d->is_plain = bb_binding_plain(&d->binding, NULL, &d->plain);
     return bb_csv_scanner_reserve(&d->scanner, count, error);
 }
 
@@ -157,6 +160,9 @@ static int read_records(struct decoder *d, struct bb_error *error) {
             failure = bb_row_reject(d->writer, scanner->record_line, &reason, error);
         else if (scanner->cell_count < d->column_count || scanner->rest_has_text)
             failure = reject_width(d, error);
+        else if (d->is_plain)
+            failure = bb_binding_plain_rows(&d->binding, &d->plain, d->writer, d->group,
+                                            scanner->cells, scanner->record_line, error);
         else
             failure = bb_binding_rows(&d->binding, d->writer, d->group, scanner->cells,
                                       scanner->record_line, error);

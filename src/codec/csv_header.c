@@ -46,7 +46,8 @@ static int name_twice(struct bb_span a, struct bb_span b, struct bb_error *error
 static int assign(struct bb_binding *binding, const struct bb_cell *header, uint32_t count,
                   struct columns *columns, struct bb_error *error) {
     for (uint32_t i = 0; i < count; i++) {
-        int rank, slot = bb_binding_slot(binding, name_of(header, i), true, &rank);
+        uint32_t hint = 0;
+        int rank, slot = bb_binding_slot(binding, name_of(header, i), true, &hint, &rank);
         if (slot == BB_SLOT_NONE)
             continue;
         if (slot == BB_SLOT_FAILED || !reserve_slots(columns, binding->slot_count))
@@ -152,7 +153,6 @@ static void bind_columns(struct bb_binding *binding, const struct columns *colum
             struct bb_pair *pair = &binding->channels[i].own[k];
             pair->slot = (uint32_t)columns->of_slot[pair->slot];
         }
-    bb_binding_settle(binding);
 }
 
 int bb_csv_bind_header(struct bb_binding *binding, const struct bb_cell *header, uint32_t count,

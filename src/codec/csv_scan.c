@@ -71,12 +71,16 @@ void bb_csv_scanner_feed(struct bb_csv_scanner *scanner, struct bb_span lines, b
     begin_at(scanner, lines.data);
 }
 
-static inline void put_cell(struct bb_csv_scanner *scanner, const char *data, size_t size) {
+static bool is_blank_text(const char *begin, const char *end) {
+    return bb_span_trim((struct bb_span){begin, (size_t)(end - begin)}).size == 0;
+}
+
+static void put_cell(struct bb_csv_scanner *scanner, const char *data, size_t size) {
     if (scanner->cell_count < scanner->cell_capacity)
         scanner->cells[scanner->cell_count] =
             (struct bb_cell){data, (uint32_t)size, BB_CELL_TEXT};
-    else
-        scanner->rest_has_text |= bb_span_trim((struct bb_span){data, size}).size > 0;
+    else if (!is_blank_text(data, data + size))
+        scanner->rest_has_text = true;
     scanner->cell_count++;
 }
 
@@ -205,16 +209,19 @@ static enum bb_csv_outcome next_careful(struct bb_csv_scanner *scanner, struct b
 
 static bool is_blank_record(const struct bb_csv_scanner *scanner) {
     return scanner->cell_count == 0 ||
-           (scanner->cell_count == 1 && bb_span_trim(bb_cell_span(scanner->cells[0])).size == 0);
+           (scanner->cell_count == 1 &&
+            is_blank_text(scanner->cells[0].data, scanner->cells[0].data + scanner->cells[0].size));
 }
 
 /* False: a quote comes up. */
 static inline bool split_quickly(struct bb_csv_scanner *scanner) {
     const char delimiter = scanner->delimiter, *begin = scanner->at, *block = scanner->block;
+    const uint32_t capacity = scanner->cell_capacity;
+    struct bb_cell *const cells = scanner->cells;
     uint64_t marks = scanner->marks;
+    uint32_t count = 0;
     const char *at;
 
-    scanner->cell_count = 0;
     for (;;) {
         while (marks == 0) {
             block += BLOCK;
@@ -224,12 +231,20 @@ static inline bool split_quickly(struct bb_csv_scanner *scanner) {
         marks &= marks - 1;
         if (*at == '"')
             return false;
-        put_cell(scanner, begin, (size_t)(at - begin));
+        const char *end = at;
+        if (*at == '\n' && at > begin && at[-1] == '\r')
+            end--;
+        if (count < capacity)
+            cells[count] = (struct bb_cell){begin, (uint32_t)(end - begin), BB_CELL_TEXT};
+        else if (!is_blank_text(begin, end))
+            scanner->rest_has_text = true;
+        count++;
+        begin = at + 1;
         if (*at == '\n')
             break;
-        begin = at + 1;
     }
-    scanner->at = at + 1;
+    scanner->cell_count = count;
+    scanner->at = begin;
     scanner->block = block;
     scanner->marks = marks;
     scanner->line++;

@@ -1,33 +1,5 @@
-/* Values of JSON: see json_internal.h. */
+/* Values of JSON: see json_scan_internal.h. */
 #include "codec/json_scan_internal.h"
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
-/* The first byte that is no plain character of a text: a quote, a backslash, a control. */
-#ifdef __SSE2__
-static inline const char *find_special(const char *at) {
-    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
-    const __m128i control = _mm_set1_epi8(0x1f);
-
-    for (;; at += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
-        __m128i hit = _mm_or_si128(
-            _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)),
-            _mm_cmpeq_epi8(_mm_min_epu8(bytes, control), bytes));
-        int mask = _mm_movemask_epi8(hit);
-        if (mask)
-            return at + __builtin_ctz((unsigned)mask);
-    }
-}
-#else
-static inline const char *find_special(const char *at) {
-    while (*at != '"' && *at != '\\' && (unsigned char)*at >= 0x20)
-        at++;
-    return at;
-}
-#endif
 
 static int hex_digit(char c) {
     if (c >= '0' && c <= '9')
@@ -100,6 +72,7 @@ static size_t unescape_one(const char **at, char *to) {
 /* A text whose first backslash stands at `special`; no character grows by translation. */
 static bool text_with_escapes(struct bb_json_scan *json, const char *begin, const char *special,
                               struct bb_cell *out) {
+    json->escapes = true;
     /* How long can it be? Up to the closing quote, which no escape hides. */
     const char *end = special;
     while (*end == '\\') {
@@ -107,7 +80,7 @@ static bool text_with_escapes(struct bb_json_scan *json, const char *begin, cons
             json->at = end + 1;
             return bb_json_scan_fail(json, "a text is not closed");
         }
-        end = find_special(end + 2);
+        end = bb_json_scan_special(end + 2);
     }
     char *copy = bb_arena_take(json->unescaped, (size_t)(end - begin) + 16);
     if (!copy)
@@ -124,7 +97,7 @@ static bool text_with_escapes(struct bb_json_scan *json, const char *begin, cons
             return bb_json_scan_fail(json, "a backslash begins no escape that JSON knows");
         }
         to += size;
-        special = find_special(at);
+        special = bb_json_scan_special(at);
     }
     memcpy(to, at, (size_t)(special - at));
     to += special - at;
@@ -137,7 +110,7 @@ static bool text_with_escapes(struct bb_json_scan *json, const char *begin, cons
 }
 
 bool bb_json_scan_text(struct bb_json_scan *json, struct bb_cell *out) {
-    const char *begin = json->at + 1, *special = find_special(begin);
+    const char *begin = json->at + 1, *special = bb_json_scan_special(begin);
 
     if (*special == '\\')
         return text_with_escapes(json, begin, special, out);

@@ -50,10 +50,18 @@ static int reject(struct decoder *d, const char *begin, struct bb_error *error) 
     return bb_row_reject(d->writer, d->line, &reason, error);
 }
 
+static inline bool read_object(struct decoder *d) {
+    return bb_object_recall(&d->object, &d->json) || bb_object_read(&d->object, &d->json);
+}
+
 static int put_rows(struct decoder *d, struct bb_error *error) {
     const struct bb_object *object = &d->object;
     struct bb_error reason;
     bool any = false;
+
+    if (object->form && object->form->is_plain)
+        return bb_binding_plain_rows(&d->binding, &object->form->plain, d->writer, d->group,
+                                     object->cells, d->line, error);
 
     for (uint32_t i = 0; i < d->binding.channel_count && !any; i++) {
         const struct bb_bound_channel *channel = &d->binding.channels[i];
@@ -77,7 +85,7 @@ static int read_line(struct decoder *d, struct bb_error *error) {
         return 0;
     if (*json->at != '{')
         (void)bb_json_scan_fail(json, "an object such as {\"usage_point\": ...} is expected");
-    else if (bb_object_read(&d->object, json)) {
+    else if (read_object(d)) {
         bb_json_scan_blanks(json);
         if (*json->at == '\n')
             return put_rows(d, error);
@@ -110,7 +118,7 @@ static int read_element(struct decoder *d, struct bb_error *error) {
 
     json->problem = NULL;
     if (*begin == '{') {
-        if (bb_object_read(&d->object, json))
+        if (read_object(d))
             return put_rows(d, error);
     } else if (bb_json_scan_value(json, &value) && (json->at < d->end || d->last)) {
         end = json->at;

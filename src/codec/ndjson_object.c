@@ -13,24 +13,26 @@ static bool reserve(struct bb_object *object, uint32_t count) {
     if (cells)
         object->cells = cells;
     uint8_t *ranks = cells ? realloc(object->ranks, capacity) : NULL;
-    if (!ranks)
+    if (ranks)
+        object->ranks = ranks;
+    bool *present = ranks ? realloc(object->present, capacity) : NULL;
+    if (!present)
         return false;
-    object->ranks = ranks;
+    object->present = present;
     memset(cells + object->capacity, 0, (capacity - object->capacity) * sizeof *cells);
     object->capacity = capacity;
     return true;
 }
 
 bool bb_object_init(struct bb_object *object, struct bb_binding *binding) {
-    *object = (struct bb_object){.binding = binding};
+    *object = (struct bb_object){.binding = binding, .credit = BB_FORMS * 64};
     return reserve(object, binding->slot_count + 1);
 }
 
 void bb_object_release(struct bb_object *object) {
     free(object->cells);
     free(object->ranks);
-    object->cells = NULL;
-    object->ranks = NULL;
+    free(object->present);
 }
 
 /* Where in the objects around it a key stands: "tags." */
@@ -39,11 +41,24 @@ struct path {
     size_t size;
 };
 
+/* For the form: a wanted value that is no text or number has none, nor has a text with escapes,
+ * which is not where the object is. */
+static void remember(struct bb_object *object, const struct bb_cell *cell, int slot) {
+    bool token = cell->type == BB_CELL_TEXT || cell->type == BB_CELL_NUMBER;
+
+    if (object->met_count < BB_FORM_TOKENS)
+        object->met[object->met_count] = (struct bb_met){*cell, slot};
+    object->met_count++;
+    object->formable &= token || slot == BB_SLOT_NONE;
+}
+
 static bool put_cell(struct bb_object *object, struct bb_json_scan *json, struct bb_span key,
                      const struct bb_cell *cell, bool top) {
-    int rank;
-    int slot = bb_binding_slot(object->binding, key, top && cell->type == BB_CELL_NUMBER, &rank);
+    uint32_t *hint = &object->hints[object->key_count++ % BB_KEY_HINTS];
+    int rank, slot = bb_binding_slot(object->binding, key, top && cell->type == BB_CELL_NUMBER,
+                                     hint, &rank);
 
+    remember(object, cell, slot);
     if (slot == BB_SLOT_NONE)
         return true;
     if (slot == BB_SLOT_FAILED || !reserve(object, object->binding->slot_count))
@@ -128,7 +143,16 @@ bool bb_object_read(struct bb_object *object, struct bb_json_scan *json) {
 
     path.size = 0;
     json->problem = NULL;
+    object->form = NULL;
+    object->key_count = object->met_count = 0;
+    object->formable = true;
+    json->escapes = false;
     for (uint32_t i = 0; i < object->binding->slot_count; i++)
         object->cells[i].type = BB_CELL_ABSENT;
-    return read_members(object, json, &path, 0);
+    const char *begin = json->at;
+    if (!read_members(object, json, &path, 0))
+        return false;
+    if (!json->escapes)
+        bb_object_learn(object, begin, json->at);
+    return true;
 }

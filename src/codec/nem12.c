@@ -247,7 +247,7 @@ static int sniff(struct bb_span head, bool whole) {
     struct bb_span line = first_line(head);
     const struct record *record = find_record(line);
     struct bb_nem_fields fields;
-    uint32_t minutes;
+    uint32_t minutes = 0;
 
     (void)whole;
     if (!record)

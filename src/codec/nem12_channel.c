@@ -37,15 +37,20 @@ static int check_names(const struct bb_nem_fields *fields, struct bb_error *erro
     return status < 0 ? status : bb_name_check(fields->at[FIELD_SUFFIX], "suffix", error);
 }
 
-static int parse_length(struct bb_span text, uint32_t *minutes, struct bb_error *error) {
-    if (text.size == 0)
-        return BB_FAIL(error, BB_E_FIELD_MISSING, "the 200 record has no interval length");
-    if (!bb_nem_parse_count(text, minutes) || *minutes == 0 ||
-        BB_NEM_MINUTES_PER_DAY % *minutes != 0)
-        return BB_FAIL(error, BB_E_SYNTAX,
-                       "the interval length is '%s'; allowed are 5, 10, 15, 30 and other numbers "
-                       "of minutes that divide the 1440 of a day",
-                       bb_nem_quote(text).text);
+/* In minutes; 0 when it is none. */
+static uint32_t parse_length(struct bb_span text, struct bb_error *error) {
+    uint32_t minutes = 0;
+
+    if (text.size == 0) {
+        (void)BB_FAIL(error, BB_E_FIELD_MISSING, "the 200 record has no interval length");
+        return 0;
+    }
+    if (bb_nem_parse_count(text, &minutes) && minutes > 0 && BB_NEM_MINUTES_PER_DAY % minutes == 0)
+        return minutes;
+    (void)BB_FAIL(error, BB_E_SYNTAX,
+                  "the interval length is '%s'; allowed are 5, 10, 15, 30 and other numbers of "
+                  "minutes that divide the 1440 of a day",
+                  bb_nem_quote(text).text);
     return 0;
 }
 
@@ -68,12 +73,13 @@ static struct bb_series describe(const struct bb_nem_fields *fields,
 int bb_nem_channel_record(struct bb_nem *nem, struct bb_span line) {
     struct bb_nem_channel *channel = &nem->channel;
     struct bb_nem_fields fields;
-    uint32_t minutes;
 
     *channel = (struct bb_nem_channel){.line = nem->reader.line};
     bb_nem_split(line, &fields);
-    if (check_names(&fields, &nem->reason) < 0 ||
-        parse_length(fields.at[FIELD_LENGTH], &minutes, &nem->reason) < 0)
+    if (check_names(&fields, &nem->reason) < 0)
+        return bb_nem_refuse(nem, channel->line);
+    uint32_t minutes = parse_length(fields.at[FIELD_LENGTH], &nem->reason);
+    if (minutes == 0)
         return bb_nem_refuse(nem, channel->line);
     channel->length_s = minutes * 60;
     channel->count = BB_NEM_MINUTES_PER_DAY / minutes;

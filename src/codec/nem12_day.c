@@ -12,6 +12,7 @@
 #include "codec/nem_internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 enum { ATTRIBUTE_EXPONENTS = BB_DECIMAL_MAX_DIGITS + 1, ATTRIBUTE_UNKNOWN = UINT32_MAX };
 
@@ -253,7 +254,7 @@ static int read_date(struct bb_nem *nem, struct bb_span text) {
 static int read_day(struct bb_nem *nem, struct bb_span line) {
     struct bb_nem_day *day = &nem->day;
     struct bb_quality quality;
-    bool varies;
+    bool varies = false;
     int status;
 
     (void)bb_nem_next_field(&line); /* 300 */
@@ -289,8 +290,8 @@ static int read_part(struct bb_nem *nem, struct bb_span line) {
     struct bb_nem_day *day = &nem->day;
     struct bb_nem_fields fields;
     struct bb_quality quality;
-    uint32_t first, last;
-    bool varies;
+    uint32_t first = 0, last = 0;
+    bool varies = false;
 
     bb_nem_split(line, &fields);
     if (!bb_nem_parse_count(fields.at[1], &first) || !bb_nem_parse_count(fields.at[2], &last))
@@ -323,5 +324,8 @@ int bb_nem_part_record(struct bb_nem *nem, struct bb_span line) {
     if (read_part(nem, line) == 0)
         return 0;
     day->state = BB_NEM_DAY_REFUSED;
+    size_t used = strlen(nem->reason.text);
+    snprintf(nem->reason.text + used, sizeof nem->reason.text - used,
+             " (the day of line %" PRIu64 " is refused)", day->line);
     return bb_nem_refuse(nem, nem->reader.line);
 }

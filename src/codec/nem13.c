@@ -63,7 +63,7 @@ static int parse_number(struct bb_span text, const struct bb_quality *quality, c
 
 static int parse_read(const struct bb_nem *nem, const struct bb_span *fields, const char *what,
                       struct read *read, struct bb_error *error) {
-    bool varies;
+    bool varies = false;
     int status;
 
     if (!bb_nem_parse_moment(fields[1], &read->ms))

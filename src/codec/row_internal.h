@@ -76,10 +76,13 @@ struct bb_plain_slots {
     bool from_start;        /* `time` is the start of an interval */
 };
 
-/* Append the reading of a record at once; false when it is not plain (a new series, another day,
- * a word not met yet, anything that is wrong) or rows wait in the group: then it must go there. */
-bool bb_row_plain(struct bb_row_writer *writer, const struct bb_plain_slots *slots,
-                  const struct bb_cell *cells, uint64_t line);
+/* Append the reading of a record at once, if it is plain. Else it must go into the group:
+ * BB_PLAIN_NOT, because there is something new or wrong about it; best settled at once;
+ * BB_PLAIN_WAIT, because its series has to be looked up in a large table, or others wait already.
+ */
+enum bb_plain_outcome { BB_PLAIN_DONE = 0, BB_PLAIN_NOT, BB_PLAIN_WAIT };
+enum bb_plain_outcome bb_row_plain(struct bb_row_writer *writer, const struct bb_plain_slots *slots,
+                                   const struct bb_cell *cells, uint64_t line);
 
 /* Turn the group into readings or rejects. Afterwards the rows' texts may go. */
 int bb_row_settle(struct bb_row_writer *writer, struct bb_error *error) BB_MUST_USE;

@@ -9,29 +9,30 @@
 /* Up to this many series their table stays in the cache, and a lookup need not be prefetched. */
 enum { SMALL_TABLE = 8192 };
 
-static inline bool is_text(struct bb_cell cell) {
-    return cell.type == BB_CELL_TEXT && cell.size > 0;
+static inline bool is_text(const struct bb_cell *cell) {
+    return cell->type == BB_CELL_TEXT && cell->size > 0;
 }
 
 /* A word met before; false: not met, or there are blanks around it. */
-static inline bool recall_word(struct bb_words *words, struct bb_cell cell, int32_t *meaning) {
+static inline bool recall_word(struct bb_words *words, const struct bb_cell *cell,
+                               int32_t *meaning) {
     if (words->count > 0) {
         const struct bb_word *word = &words->items[words->last];
-        if (word->size == cell.size && bb_bytes_equal(word->text, cell.data, cell.size)) {
+        if (word->size == cell->size && bb_bytes_equal(word->text, cell->data, cell->size)) {
             *meaning = word->meaning;
             return true;
         }
     }
-    return bb_words_find(words, cell.data, cell.size, meaning);
+    return bb_words_find(words, cell->data, cell->size, meaning);
 }
 
-static inline uint32_t find_series(struct bb_row_writer *writer, struct bb_cell usage_point,
-                                   struct bb_cell channel, int unit) {
+static inline uint32_t find_series(struct bb_row_writer *writer, const struct bb_cell *usage_point,
+                                   const struct bb_cell *channel, int unit) {
     uint32_t index = bb_row_guess(writer, writer->last_series, usage_point, channel);
 
     if (index != BB_SERIES_NONE || writer->table->count > SMALL_TABLE)
         return index;
-    struct bb_span meter = bb_cell_span(usage_point), name = bb_cell_span(channel);
+    struct bb_span meter = bb_cell_span(*usage_point), name = bb_cell_span(*channel);
     return bb_series_table_find(writer->table, bb_series_hash(meter, name), meter, name, unit);
 }
 
@@ -41,49 +42,56 @@ static inline bool recall_words(struct bb_row_writer *writer, const struct bb_pl
     *unit = -1;
     *quality = 0;
     if (slots->unit != BB_PLAIN_NONE &&
-        (!is_text(cells[slots->unit]) || !recall_word(&writer->units, cells[slots->unit], unit)))
+        (!is_text(&cells[slots->unit]) || !recall_word(&writer->units, &cells[slots->unit], unit)))
         return false;
-    if (slots->quality == BB_PLAIN_NONE || cells[slots->quality].type == BB_CELL_ABSENT ||
-        (cells[slots->quality].type == BB_CELL_TEXT && cells[slots->quality].size == 0))
+    if (slots->quality == BB_PLAIN_NONE)
         return true;
-    return cells[slots->quality].type == BB_CELL_TEXT &&
-           recall_word(&writer->quality_words, cells[slots->quality], quality) &&
+    const struct bb_cell *cell = &cells[slots->quality];
+    if (cell->type == BB_CELL_ABSENT || (cell->type == BB_CELL_TEXT && cell->size == 0))
+        return true;
+    return cell->type == BB_CELL_TEXT && recall_word(&writer->quality_words, cell, quality) &&
            writer->qualities[*quality].state != BB_STATE_MISSING;
 }
 
-bool bb_row_plain(struct bb_row_writer *writer, const struct bb_plain_slots *slots,
-                  const struct bb_cell *cells, uint64_t line) {
-    const struct bb_cell usage_point = cells[slots->usage_point], channel = cells[slots->channel];
-    const struct bb_cell time = cells[slots->time], value = cells[slots->value];
+enum bb_plain_outcome bb_row_plain(struct bb_row_writer *writer,
+                                   const struct bb_plain_slots *slots,
+                                   const struct bb_cell *cells, uint64_t line) {
+    const struct bb_cell *usage_point = &cells[slots->usage_point];
+    const struct bb_cell *channel = &cells[slots->channel];
+    const struct bb_cell *time = &cells[slots->time], *value = &cells[slots->value];
     int32_t unit, quality;
     int64_t stamp_ms, mantissa;
     int8_t exponent;
     bool local;
 
-    if (writer->group.count > 0 || writer->missing_first || !writer->point ||
-        bb_batch_full(&writer->batch) || !is_text(usage_point) || !is_text(channel) ||
-        !is_text(time) || (value.type != BB_CELL_TEXT && value.type != BB_CELL_NUMBER) ||
+    if (writer->group.count > 0)
+        return BB_PLAIN_WAIT;
+    if (writer->missing_first || !writer->point || bb_batch_full(&writer->batch) ||
+        !is_text(usage_point) || !is_text(channel) || !is_text(time) ||
+        (value->type != BB_CELL_TEXT && value->type != BB_CELL_NUMBER) ||
         !recall_words(writer, slots, cells, &unit, &quality))
-        return false;
+        return BB_PLAIN_NOT;
 
     struct bb_time_memory *memory = slots->from_start ? &writer->start_text : &writer->stamp_text;
-    char point = value.type == BB_CELL_NUMBER ? '.' : writer->point;
-    if (!bb_time_recall(memory, time.data, time.size, &stamp_ms, &local) || local ||
-        !bb_number_quick(value.data, value.size, point, &mantissa, &exponent))
-        return false;
+    char point = value->type == BB_CELL_NUMBER ? '.' : writer->point;
+    if (!bb_time_recall(memory, time->data, time->size, &stamp_ms, &local) || local ||
+        !bb_number_quick(value->data, value->size, point, &mantissa, &exponent))
+        return BB_PLAIN_NOT;
 
+    const uint8_t wanted = (uint8_t)((unit >= 0 ? BB_NOTE_SEEN : BB_NOTE_OPEN) | BB_NOTE_PLAIN);
     uint32_t index = find_series(writer, usage_point, channel, unit);
-    const uint8_t wanted = (unit >= 0 ? BB_NOTE_SEEN : BB_NOTE_OPEN) | BB_NOTE_PLAIN;
-    if (index == BB_SERIES_NONE || index >= writer->note_capacity)
-        return false;
+    if (index == BB_SERIES_NONE && writer->table->count > SMALL_TABLE)
+        return BB_PLAIN_WAIT;
+    if (index >= writer->note_capacity)
+        return BB_PLAIN_NOT;
     const struct bb_series *series = &writer->table->items[index];
     const struct bb_series_note *note = &writer->notes[index];
     if ((note->flags & wanted) != wanted || (unit >= 0 && series->unit != unit))
-        return false;
+        return BB_PLAIN_NOT;
     if (slots->from_start)
         stamp_ms += (int64_t)note->length_s * BB_SECOND_MS;
     if (stamp_ms > writer->latest_ms || stamp_ms < BB_EARLIEST_MS)
-        return false;
+        return BB_PLAIN_NOT;
 
     uint64_t key = BB_KEY_USED | (uint64_t)note->length_s << BB_KEY_LENGTH_SHIFT |
                    (uint64_t)quality << BB_KEY_QUALITY_SHIFT |
@@ -93,8 +101,8 @@ bool bb_row_plain(struct bb_row_writer *writer, const struct bb_plain_slots *slo
     uint32_t attribute = writer->last_attribute.key == key ? writer->last_attribute.index
                                                            : bb_row_attribute(writer, key);
     if (attribute == UINT32_MAX)
-        return false;
+        return BB_PLAIN_NOT;
     writer->last_series = index;
     bb_batch_push(&writer->batch, index, attribute, stamp_ms, mantissa, (int64_t)line);
-    return true;
+    return BB_PLAIN_DONE;
 }

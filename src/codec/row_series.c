@@ -23,8 +23,8 @@ void bb_row_guess_series(struct bb_row_writer *writer) {
         values->series = BB_SERIES_NONE;
         if ((row->present & names) != names)
             continue;
-        last = bb_row_guess(writer, last, row->cell[BB_FIELD_USAGE_POINT],
-                            row->cell[BB_FIELD_CHANNEL]);
+        last = bb_row_guess(writer, last, &row->cell[BB_FIELD_USAGE_POINT],
+                            &row->cell[BB_FIELD_CHANNEL]);
         values->series = last;
         if (last != BB_SERIES_NONE)
             continue;

@@ -121,16 +121,18 @@ int bb_row_explain(struct bb_row_writer *writer, const struct bb_row *row, struc
                    struct bb_error *error) BB_MUST_USE;
 
 /* row_series.c */
-static inline bool bb_row_names_are(const struct bb_series *series, struct bb_cell usage_point,
-                                    struct bb_cell channel) {
-    return series->usage_point.size == usage_point.size && series->channel.size == channel.size &&
-           bb_bytes_equal(series->usage_point.data, usage_point.data, usage_point.size) &&
-           bb_bytes_equal(series->channel.data, channel.data, channel.size);
+static inline bool bb_row_names_are(const struct bb_series *series,
+                                    const struct bb_cell *usage_point,
+                                    const struct bb_cell *channel) {
+    return series->usage_point.size == usage_point->size && series->channel.size == channel->size &&
+           bb_bytes_equal(series->usage_point.data, usage_point->data, usage_point->size) &&
+           bb_bytes_equal(series->channel.data, channel->data, channel->size);
 }
 
 /* The series of a row, by the row before: the same one, or the next one of the table. */
 static inline uint32_t bb_row_guess(struct bb_row_writer *writer, uint32_t last,
-                                    struct bb_cell usage_point, struct bb_cell channel) {
+                                    const struct bb_cell *usage_point,
+                                    const struct bb_cell *channel) {
     const struct bb_series_table *table = writer->table;
 
     if (last >= table->count)

@@ -11,6 +11,7 @@
 #ifndef BB_CODEC_TIME_TEXT_INTERNAL_H
 #define BB_CODEC_TIME_TEXT_INTERNAL_H
 
+#include "codec/bytes_internal.h"
 #include "model/timestamp.h"
 
 enum { BB_TIME_HEAD = 11, BB_TIME_CLOCK = 8, BB_TIME_TAIL_MAX = 8, BB_TIME_KEPT_MAX = 40 };
@@ -28,18 +29,12 @@ struct bb_time_memory {
     int64_t day_ms, tail_ms;
 };
 
-static inline uint64_t bb_text_load_8(const char *at) {
-    uint64_t v;
-    memcpy(&v, at, sizeof v);
-    return v;
-}
-
 /* "hh:mm:ss" as milliseconds, -1 when it is none. */
 static inline int64_t bb_clock_ms(const char *at) {
     const uint64_t form = 0x30303a30303a3030ULL; /* "00:00:00", first character lowest */
     const uint64_t beyond = 0x76767f76767f7676ULL; /* added: sets the top bit past 9, or past ':' */
     const uint64_t top = 0x8080808080808080ULL;
-    uint64_t v = bb_text_load_8(at) ^ form;
+    uint64_t v = bb_load_word(at) ^ form;
 
     if ((v | (v + beyond)) & top)
         return -1;
@@ -51,12 +46,17 @@ static inline int64_t bb_clock_ms(const char *at) {
     return (int64_t)((hour * 60 + minute) * 60 + second) * BB_SECOND_MS;
 }
 
+/* The same form on another day; the memory moves there. */
+bool bb_time_move(struct bb_time_memory *memory, const char *text);
+
 /* False: not like the one before. */
-static inline bool bb_time_recall(const struct bb_time_memory *memory, const char *text,
-                                  size_t size, int64_t *ms, bool *local) {
+static inline bool bb_time_recall(struct bb_time_memory *memory, const char *text, size_t size,
+                                  int64_t *ms, bool *local) {
     if (!memory->learned || size != memory->learned_size ||
-        bb_text_load_8(text) != memory->head_low || bb_text_load_8(text + 3) != memory->head_high ||
-        (bb_text_load_8(text + size - 8) & memory->tail_mask) != memory->tail)
+        (bb_load_word(text + size - 8) & memory->tail_mask) != memory->tail)
+        return false;
+    if ((bb_load_word(text) != memory->head_low || bb_load_word(text + 3) != memory->head_high) &&
+        !bb_time_move(memory, text))
         return false;
     int64_t clock_ms = bb_clock_ms(text + BB_TIME_HEAD);
     if (clock_ms < 0)

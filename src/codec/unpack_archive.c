@@ -74,29 +74,28 @@ static void close_archive(struct bb_layer *layer) {
     layer->state = NULL;
 }
 
-/* `layer->state` with an archive that has no format yet. */
-static int new_archive(struct bb_layer *layer, struct bb_error *error) {
+/* The state of a layer, with an archive that has no format yet; NULL when memory is out. */
+static struct unarchive *new_archive(struct bb_layer *layer) {
     struct unarchive *u = calloc(1, sizeof *u);
 
-    layer->state = u;
-    if (u)
-        u->archive = archive_read_new();
-    if (!u || !u->archive) {
+    if (!u)
+        return NULL;
+    u->archive = archive_read_new();
+    if (!u->archive) {
         free(u);
-        layer->state = NULL;
-        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to unpack");
+        return NULL;
     }
     archive_read_set_read_callback(u->archive, read_packed);
     archive_read_set_callback_data(u->archive, layer);
-    return 0;
+    layer->state = u;
+    return u;
 }
 
 static int open_zstd(struct bb_layer *layer, struct bb_error *error) {
-    int status = new_archive(layer, error);
+    struct unarchive *u = new_archive(layer);
 
-    if (status < 0)
-        return status;
-    struct unarchive *u = layer->state;
+    if (!u)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to unpack zstd");
     archive_read_support_filter_zstd(u->archive);
     archive_read_support_format_raw(u->archive);
     archive_read_support_format_empty(u->archive);
@@ -122,11 +121,10 @@ static int next_zstd(struct bb_layer *layer, const char **member, struct bb_erro
 }
 
 static int open_zip(struct bb_layer *layer, struct bb_error *error) {
-    int status = new_archive(layer, error);
+    struct unarchive *u = new_archive(layer);
 
-    if (status < 0)
-        return status;
-    struct unarchive *u = layer->state;
+    if (!u)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to unpack zip");
     u->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     if (layer->seekable_fd >= 0) {
         layer->magic_used = layer->magic_size; /* libarchive begins where the file does */

@@ -85,12 +85,13 @@ static void put(struct bb_buffer *out, uint64_t v) {
 }
 
 void bb_coverage_pack(const struct bb_coverage *c, struct bb_buffer *out) {
-    int32_t previous = 0;
+    int64_t previous = 0;
 
+    put(out, c->longest_s);
     put(out, c->count);
     for (uint32_t i = 0; i < c->count; i++) {
         put(out, bb_zigzag(c->runs[i].first - previous));
-        put(out, (uint64_t)(c->runs[i].last - c->runs[i].first));
+        put(out, (uint64_t)((int64_t)c->runs[i].last - c->runs[i].first));
         previous = c->runs[i].last;
     }
 }
@@ -98,20 +99,21 @@ void bb_coverage_pack(const struct bb_coverage *c, struct bb_buffer *out) {
 int bb_coverage_unpack(struct bb_span packed, struct bb_arena *arena, struct bb_coverage *out,
                        struct bb_error *error) {
     struct bb_cursor in = bb_cursor_over(packed);
-    uint64_t count = bb_cursor_varint(&in);
+    uint64_t longest_s = bb_cursor_varint(&in), count = bb_cursor_varint(&in);
     int64_t previous = 0;
 
     memset(out, 0, sizeof *out);
-    if (in.failed || count > bb_cursor_left(&in))
+    out->longest_s = (uint32_t)longest_s;
+    if (in.failed || longest_s > UINT32_MAX || count > bb_cursor_left(&in))
         return BB_FAIL(error, BB_E_STORE_CORRUPT, "a coverage record is damaged");
     out->runs = bb_arena_take(arena, (size_t)(count + 1) * sizeof out->runs[0]);
     if (!out->runs)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a coverage record");
     out->capacity = (uint32_t)count + 1;
     for (; out->count < count; out->count++) {
-        int64_t first = previous + bb_cursor_zigzag(&in);
-        int64_t last = first + (int64_t)(bb_cursor_varint(&in) & INT32_MAX);
-        if (in.failed || first < INT32_MIN || last > INT32_MAX ||
+        int64_t first = (int64_t)((uint64_t)previous + (uint64_t)bb_cursor_zigzag(&in));
+        int64_t last = (int64_t)((uint64_t)first + (bb_cursor_varint(&in) & UINT32_MAX));
+        if (in.failed || first < INT32_MIN || first > INT32_MAX || last > INT32_MAX ||
             (out->count > 0 && first <= previous + 1))
             return BB_FAIL(error, BB_E_STORE_CORRUPT, "a coverage record is damaged");
         out->runs[out->count] = (struct bb_day_run){(int32_t)first, (int32_t)last};

@@ -1,8 +1,9 @@
 /* Coverage: on which UTC days a channel has raw blocks. It answers "where is the reading before
- * this one" without searching the store, and tells the first and last day of a channel.
+ * this one" without searching the store, and tells the first and last day of a channel, and how
+ * far behind a moment an interval may end that begins before it.
  *
- * Runs of days, ascending, never touching. Packed: run count, then per run the distance from the
- * end of the one before (the first: the day) and its length - 1, as varints.
+ * Runs of days, ascending, never touching. Packed: longest_s, run count, then per run the distance
+ * from the end of the one before (the first: the day) and its length - 1, as varints.
  */
 #ifndef BB_DERIVE_COVERAGE_H
 #define BB_DERIVE_COVERAGE_H
@@ -18,6 +19,7 @@ struct bb_day_run {
 struct bb_coverage {
     struct bb_day_run *runs; /* in the arena it was made with */
     uint32_t count, capacity;
+    uint32_t longest_s; /* the longest interval ever told */
 };
 
 #define BB_DAY_NONE INT32_MIN

@@ -10,7 +10,6 @@ struct version {
     int64_t mantissa;
     int64_t recorded_ms, received_ms, issued_ms, line;
     struct bb_attribute attribute;
-    bool is_new; /* was not stored before this call */
 };
 
 /* The versions of the time at hand; times with many versions are rare, so a list will do. */
@@ -119,7 +118,6 @@ static struct version version_of_told(const struct bb_told *told,
         .issued_ms = told->issued_ms,
         .line = told->line,
         .attribute = attributes[told->attribute],
-        .is_new = true,
     };
 }
 
@@ -187,8 +185,10 @@ static bool settle(struct walk *w, int64_t end_ms, const struct version *old_win
         if (!put_row(&w->out->history, end_ms, &set->items[i], 0))
             return false;
     }
+    /* Everything that the derived lanes look at; the check "time" looks at `recorded`. */
     bool changed = touched && (!old_winner || !same_content(winner, old_winner) ||
                                winner->attribute.exponent != old_winner->attribute.exponent ||
+                               winner->recorded_ms != old_winner->recorded_ms ||
                                rivals != old_rivals);
     if (changed) {
         note_changed_winner(w->out, end_ms, winner);
@@ -225,7 +225,7 @@ static int join_time(struct walk *w, int64_t t) {
         bool first = w->set.count == 0;
         if (!join(&w->set, &v, &found, &changed))
             return -1;
-        if (changed && had_winner && !history)
+        if (changed && !history && (had_winner || w->set.count > 1))
             return 1;
         touched |= changed;
         w->out->raw_written |= changed;
@@ -235,6 +235,8 @@ static int join_time(struct walk *w, int64_t t) {
         w->out->counts.added += !found && first;
         w->out->counts.changed += !found && !first;
     }
+    if (w->set.count > 1 && !history)
+        return 1;
     return settle(w, t, had_winner ? &old_winner : NULL, old_rivals, touched) ? 0 : -1;
 }
 

@@ -233,17 +233,17 @@ static int add_coverage(struct bb_plan *plan, struct bb_error *error) {
             return no_memory(error);
         plan->coverage_changed |= added;
     }
+    for (size_t i = 0; i < in->told_count; i++) {
+        uint32_t length_s = in->attributes[in->told[i].attribute].length_s;
+        if (length_s <= in->coverage->longest_s)
+            continue;
+        in->coverage->longest_s = length_s;
+        plan->coverage_changed = true;
+    }
     return 0;
 }
 
 /* ---- reach */
-
-/* How far neighbours are looked for. A regular interval can only meet one of the next days; the
- * reading before a register's may lie months back, and coverage knows where. */
-static int64_t reach_ms(const struct bb_channel *channel) {
-    bool regular = channel->kind == BB_KIND_INTERVAL && channel->interval_s > 0;
-    return regular ? (BB_LOOK_AHEAD_DAYS + 1) * (int64_t)BB_DAY_MS : INT64_MAX / 4;
-}
 
 static bool row_usable(const struct bb_plan *plan, const struct bb_block *block, uint32_t row) {
     return bb_attribute_usable(plan->input.channel,
@@ -252,15 +252,14 @@ static bool row_usable(const struct bb_plan *plan, const struct bb_block *block,
 
 enum search { SEARCH_FOUND, SEARCH_NONE, SEARCH_NEED };
 
-/* The last usable reading with end <= t. */
+/* The last usable reading with end <= t. It may lie months back (the finding about a gap names
+ * where the gap begins, however long it is), and coverage knows where. */
 static enum search usable_before(struct bb_plan *plan, int64_t t, int64_t *end_ms) {
     const struct bb_coverage *coverage = plan->input.coverage;
     int32_t day = bb_utc_day_of(t);
-    int64_t limit = t - reach_ms(plan->input.channel);
 
     for (day = bb_coverage_has(coverage, day) ? day : bb_coverage_before(coverage, day);
-         day != BB_DAY_NONE && ((int64_t)day + 1) * BB_DAY_MS > limit;
-         day = bb_coverage_before(coverage, day)) {
+         day != BB_DAY_NONE; day = bb_coverage_before(coverage, day)) {
         const struct bb_plan_slot *slot = bb_plan_want(plan, BB_LANE_RAW, day);
         if (!slot)
             return SEARCH_NEED;
@@ -278,11 +277,9 @@ static enum search usable_before(struct bb_plan *plan, int64_t t, int64_t *end_m
 static enum search usable_after(struct bb_plan *plan, int64_t t, int64_t *end_ms) {
     const struct bb_coverage *coverage = plan->input.coverage;
     int32_t day = bb_utc_day_of(t + 1);
-    int64_t limit = t + reach_ms(plan->input.channel);
 
     for (day = bb_coverage_has(coverage, day) ? day : bb_coverage_after(coverage, day);
-         day != BB_DAY_NONE && (int64_t)day * BB_DAY_MS < limit;
-         day = bb_coverage_after(coverage, day)) {
+         day != BB_DAY_NONE; day = bb_coverage_after(coverage, day)) {
         const struct bb_plan_slot *slot = bb_plan_want(plan, BB_LANE_RAW, day);
         if (!slot)
             return SEARCH_NEED;
@@ -305,8 +302,8 @@ static bool find_judged(struct bb_plan *plan) {
 }
 
 /* periods: the local days that overlap what is judged; and the raw days they need: from the reading
- * that judging looks back at, for registers from the one before the first period, to the one behind
- * the last period, which may reach into it. */
+ * that judging looks back at, for registers from the one before the first period; to the register
+ * behind the last period, for intervals to where the last one may end that begins in it. */
 static bool find_periods(struct bb_plan *plan) {
     const struct bb_channel *channel = plan->input.channel;
 
@@ -316,19 +313,25 @@ static bool find_periods(struct bb_plan *plan) {
         bb_calendar_period(&channel->calendar, BB_PERIOD_DAY, plan->judge_to).end_ms;
     int64_t before = plan->period_from + 1, after = plan->period_to;
     bool whole = true;
-    if (channel->kind == BB_KIND_REGISTER)
+    if (channel->kind == BB_KIND_REGISTER) {
         whole = usable_before(plan, plan->period_from, &before) != SEARCH_NEED;
-    if (channel->kind != BB_KIND_GAUGE)
         whole &= usable_after(plan, plan->period_to - 1, &after) != SEARCH_NEED;
-    plan->first_day = bb_utc_day_of(before < plan->judge_from ? before : plan->judge_from);
-    plan->last_day = bb_utc_day_of(after);
+    } else if (channel->kind == BB_KIND_INTERVAL && plan->input.coverage->longest_s > 0) {
+        after += plan->input.coverage->longest_s * (int64_t)BB_SECOND_MS - 1;
+    }
+    plan->window_from = (before < plan->judge_from ? before : plan->judge_from) - 1;
+    plan->window_to = after;
+    plan->first_day = bb_utc_day_of(plan->window_from + 1);
+    plan->last_day = bb_utc_day_of(plan->window_to);
     return whole;
 }
 
 /* Ask for everything that the computation will read. */
 static void want_all(struct bb_plan *plan) {
     const struct bb_coverage *coverage = plan->input.coverage;
-    bool gaps = plan->input.channel->kind == BB_KIND_INTERVAL;
+    /* What is derived again may have been of another kind before. */
+    bool gaps = plan->input.channel->kind == BB_KIND_INTERVAL ||
+                plan->input.force_from < plan->input.force_to;
     int32_t covered = bb_coverage_has(coverage, plan->first_day)
                           ? plan->first_day
                           : bb_coverage_before(coverage, plan->first_day);

@@ -4,6 +4,8 @@
 
 #include "derive/periodise.h"
 
+#include <stdlib.h>
+
 struct work {
     struct bb_plan *plan;
     struct bb_window raw, vee, rows; /* rows: of the lane day */
@@ -43,7 +45,8 @@ static bool gather_raw(struct work *w) {
     if (!window_init(&w->raw, rows, plan->arena))
         return false;
     for (size_t at = 0; (slot = next_slot(plan, BB_LANE_RAW, plan->first_day, plan->last_day, &at));)
-        bb_window_add_raw(&w->raw, plan->input.channel, &slot->block);
+        bb_window_add_raw(&w->raw, plan->input.channel, &slot->block, plan->window_from,
+                          plan->window_to);
     return true;
 }
 
@@ -133,6 +136,15 @@ static bool judged(const struct bb_plan *plan, int64_t t) {
     return t > plan->judge_from && t <= plan->judge_to;
 }
 
+/* One order, whatever order they were found in: equal content is equal bytes. */
+static int finding_order(const void *a, const void *b) {
+    const struct bb_finding *x = a, *y = b;
+
+    if (x->at_ms != y->at_ms)
+        return x->at_ms < y->at_ms ? -1 : 1;
+    return (x->check > y->check) - (x->check < y->check);
+}
+
 static bool keep_findings(struct work *w, const struct bb_plan_slot *slot,
                           struct bb_block *block) {
     int64_t start, end;
@@ -150,6 +162,8 @@ static bool keep_findings(struct work *w, const struct bb_plan_slot *slot,
     for (size_t i = 0; i < w->findings.count; i++)
         if (w->findings.items[i].at_ms > start && w->findings.items[i].at_ms <= end)
             list[block->finding_count++] = w->findings.items[i];
+    if (block->finding_count > 1)
+        qsort(list, block->finding_count, sizeof *list, finding_order);
     differ(list, block->finding_count, old->findings, old->finding_count, &w->plan->opened);
     differ(old->findings, old->finding_count, list, block->finding_count, &w->plan->closed);
     return !w->plan->opened.overflow && !w->plan->closed.overflow;

@@ -12,11 +12,20 @@ bool bb_attribute_usable(const struct bb_channel *channel, const struct bb_attri
 }
 
 bool bb_window_add_raw(struct bb_window *window, const struct bb_channel *channel,
-                       const struct bb_block *raw) {
+                       const struct bb_block *raw, int64_t from_ms, int64_t to_ms) {
+    int64_t last = -1; /* neighbours share their attribute: judge it once */
+    bool usable = false;
+    uint32_t i = 0;
+
     if (window->capacity - window->count < raw->count)
         return false;
-    for (uint32_t i = 0; i < raw->count; i++) {
+    while (i < raw->count && raw->end_ms[i] <= from_ms)
+        i++;
+    for (; i < raw->count && raw->end_ms[i] <= to_ms; i++) {
         const struct bb_attribute *a = &raw->attributes.items[raw->attribute[i]];
+        if (raw->attribute[i] != last)
+            usable = bb_attribute_usable(channel, a);
+        last = raw->attribute[i];
         struct bb_point p = {
             .end_ms = raw->end_ms[i],
             .start_ms = raw->end_ms[i] - (int64_t)a->length_s * BB_SECOND_MS,
@@ -24,7 +33,7 @@ bool bb_window_add_raw(struct bb_window *window, const struct bb_channel *channe
             .attribute = a,
             .recorded_ms = raw->recorded_ms[i],
             .rivals = (uint32_t)raw->rivals[i],
-            .usable = bb_attribute_usable(channel, a),
+            .usable = usable,
         };
         bb_window_put(window, &p);
     }
@@ -59,11 +68,14 @@ bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *ou
     bb_wide product = (bb_wide)value.mantissa * numerator;
     int finest = bb_derived_exponent(value.exponent);
     for (int k = 0; value.exponent - k >= finest - 6; k++) {
-        if (product % denominator == 0)
-            return bb_wide_to_decimal(product / denominator, value.exponent - k,
-                                      value.exponent - k, out);
+        int exponent = value.exponent - k;
+        if (product % denominator == 0) {
+            if (bb_wide_to_decimal(product / denominator, exponent, exponent, out))
+                return true;
+            break; /* too many digits, or too fine: rounding may do */
+        }
         if (__builtin_mul_overflow(product, (bb_wide)10, &product))
-            return false;
+            break;
     }
     *rounded = true;
     product = (bb_wide)value.mantissa * numerator;

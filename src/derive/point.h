@@ -53,9 +53,9 @@ static inline bool bb_window_put(struct bb_window *window, const struct bb_point
 /* Does a reading of this description have a value that the channel can use? */
 bool bb_attribute_usable(const struct bb_channel *channel, const struct bb_attribute *attribute);
 
-/* Append all rows of a raw block. False when the window is full. */
+/* Append the rows of a raw block with end in (from, to]. False when the window is full. */
 bool bb_window_add_raw(struct bb_window *window, const struct bb_channel *channel,
-                       const struct bb_block *raw);
+                       const struct bb_block *raw, int64_t from_ms, int64_t to_ms);
 
 /* The index of the first point with end_ms > t. */
 size_t bb_window_after(const struct bb_window *window, int64_t t);

@@ -172,9 +172,9 @@ int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t
     size_t since_usable = out->count; /* where the missing rows since `before` begin */
     for (size_t i = first; room && i < last; i++) {
         room = point_of_raw(channel, &raw->points[i], arena, &p);
-        if (room && p.usable) {
+        if (room && raw->points[i].usable) {
             struct slots s = {0, 0, 0};
-            if (previous && before.usable && has_gaps(channel))
+            if (previous && before.usable && p.usable && has_gaps(channel))
                 s = slots_between(&before, &p);
             if (s.count > 0) {
                 size_t gap_from = out->count;
@@ -187,7 +187,7 @@ int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t
             previous = &before;
         }
         room = room && bb_window_put(out, &p);
-        if (p.usable)
+        if (raw->points[i].usable)
             since_usable = out->count;
     }
     if (!room || findings->overflow)

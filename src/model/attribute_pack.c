@@ -1,6 +1,8 @@
 /* Packed attribute dictionaries: see attribute_pack.h. */
 #include "model/attribute_pack.h"
 
+#include "model/unit.h"
+
 bool bb_put_varint(struct bb_buffer *out, uint64_t v) {
     if (!bb_buffer_reserve(out, BB_VARINT_MAX))
         return false;
@@ -36,6 +38,13 @@ bool bb_attributes_pack(const struct bb_attribute *items, uint32_t count, struct
     return !out->overflow;
 }
 
+/* Ids and exponents index tables further on. */
+static bool in_range(const struct bb_attribute *a) {
+    return a->quality.state < BB_STATE_COUNT && a->quality.method < BB_METHOD_COUNT &&
+           a->unit < BB_UNIT_COUNT && a->statistic <= BB_STATISTIC_MAX &&
+           a->exponent >= -BB_DECIMAL_MAX_EXPONENT && a->exponent <= BB_DECIMAL_MAX_EXPONENT;
+}
+
 static bool unpack_one(struct bb_cursor *in, struct bb_attribute *a) {
     memset(a, 0, sizeof *a);
     a->quality.state = bb_cursor_byte(in);
@@ -47,11 +56,12 @@ static bool unpack_one(struct bb_cursor *in, struct bb_attribute *a) {
     a->exponent = (int8_t)bb_cursor_byte(in);
     a->statistic = bb_cursor_byte(in);
     struct bb_span source = bb_cursor_text(in);
-    if (in->failed || source.size > BB_QUALITY_SOURCE_MAX)
+    if (in->failed || source.size > BB_QUALITY_SOURCE_MAX ||
+        (source.size && memchr(source.data, '\0', source.size)))
         return false;
     if (source.size)
         memcpy(a->quality.source, source.data, source.size);
-    return true;
+    return in_range(a);
 }
 
 struct bb_attribute *bb_attributes_unpack(struct bb_cursor *in, struct bb_arena *arena,

@@ -109,8 +109,8 @@ static bool pack_findings(const struct bb_block *block, struct bb_buffer *out) {
         bb_buffer_append_byte(out, f->check);
         bb_buffer_append_byte(out, f->hard);
         bb_put_zigzag(out, f->at_ms);
-        bb_put_zigzag(out, f->at_ms - f->from_ms);
-        bb_put_zigzag(out, f->at_ms - f->to_ms);
+        bb_put_zigzag(out, (int64_t)((uint64_t)f->at_ms - (uint64_t)f->from_ms));
+        bb_put_zigzag(out, (int64_t)((uint64_t)f->at_ms - (uint64_t)f->to_ms));
         bb_put_zigzag(out, f->a);
         bb_put_zigzag(out, f->b);
         bb_buffer_append_byte(out, (uint8_t)f->exponent);
@@ -200,8 +200,11 @@ int bb_block_unpack(struct bb_span packed, struct bb_arena *arena, struct bb_blo
                        version, lane, (unsigned long long)count);
     struct bb_attribute_set attributes = {.borrowed = true};
     attributes.items = bb_attributes_unpack(&in, arena, &attributes.count);
-    if (!attributes.items || !bb_block_init(out, lane, (size_t)count, arena))
+    if (!attributes.items)
         return BB_FAIL(error, BB_E_BLOCK_CORRUPT, "a block's attributes are damaged");
+    if (!bb_block_init(out, lane, (size_t)count, arena))
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a block of %llu values",
+                       (unsigned long long)count);
     out->attributes = attributes;
     out->count = (uint32_t)count;
     if (!unpack_columns(&in, arena, out) || !unpack_findings(&in, arena, out) ||

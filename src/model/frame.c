@@ -2,7 +2,9 @@
 #include "model/frame.h"
 
 #include "model/attribute_pack.h"
+#include "model/master.h"
 #include "model/pack.h"
+#include "model/unit.h"
 
 enum { FRAME_VERSION = 1, SERIES_PACKED_MIN = 12 };
 
@@ -72,8 +74,8 @@ static bool unpack_series(struct bb_cursor *in, const struct bb_series *before,
     s->commodity = bb_cursor_byte(in);
     s->unit = bb_cursor_byte(in);
     if (!whole || in->failed || s->kind >= BB_KIND_COUNT ||
-        s->commodity >= BB_COMMODITY_COUNT || s->usage_point.size - 1 >= BB_NAME_MAX ||
-        s->channel.size - 1 >= BB_NAME_MAX)
+        s->commodity >= BB_COMMODITY_COUNT || s->unit >= BB_UNIT_COUNT ||
+        s->usage_point.size - 1 >= BB_NAME_MAX || s->channel.size - 1 >= BB_NAME_MAX)
         return false;
     s->hash = bb_series_hash(s->usage_point, s->channel);
     return true;
@@ -180,7 +182,7 @@ int bb_frame_decode(struct bb_span bytes, struct bb_arena *arena, struct bb_fram
     out->source = bb_cursor_text(&in);
     out->received_ms = bb_cursor_zigzag(&in);
     uint64_t count = bb_cursor_varint(&in);
-    if (in.failed || count > BB_BATCH_CAPACITY)
+    if (in.failed || count > BB_BATCH_CAPACITY || out->tenant.size - 1 >= BB_MASTER_TENANT_MAX)
         return BB_FAIL(error, BB_E_LOG_CORRUPT, "a frame's header is damaged");
     out->count = (uint32_t)count;
     if (!unpack_dictionaries(&in, arena, out) || !unpack_columns(&in, arena, out) || in.failed)

@@ -23,24 +23,48 @@ static unsigned width_of(uint64_t range) {
 
 static int64_t difference(int64_t a, int64_t b) { return (int64_t)((uint64_t)a - (uint64_t)b); }
 
-static struct shape measure(const int64_t *v, size_t count) {
-    struct shape s = {v[0], v[0], 0, 0, 1, 0};
-    if (count < 2)
-        return s;
-    int64_t previous = difference(v[1], v[0]);
-    s.delta_min = s.delta_max = previous;
-    s.delta_runs = 1;
-    for (size_t i = 1; i < count; i++) {
-        int64_t delta = difference(v[i], v[i - 1]);
-        s.min = v[i] < s.min ? v[i] : s.min;
-        s.max = v[i] > s.max ? v[i] : s.max;
-        s.delta_min = delta < s.delta_min ? delta : s.delta_min;
-        s.delta_max = delta > s.delta_max ? delta : s.delta_max;
-        s.runs += delta != 0;
-        s.delta_runs += delta != previous;
-        previous = delta;
+/* Columns are measured for every block and frame: let the compiler use wider registers where the
+ * processor has them. */
+#if defined(__x86_64__) && defined(__GLIBC__)
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE
+#endif
+
+/* Most columns are constant or linear, and these two loops see it without branches. */
+WIDE static bool all_equal(const int64_t *v, size_t count) {
+    uint64_t differs = 0;
+
+    for (size_t i = 1; i < count; i++)
+        differs |= (uint64_t)v[i] ^ (uint64_t)v[0];
+    return !differs;
+}
+
+WIDE static bool all_steps_equal(const int64_t *v, size_t count) {
+    uint64_t stride = (uint64_t)v[1] - (uint64_t)v[0], differs = 0;
+
+    for (size_t i = 2; i < count; i++)
+        differs |= ((uint64_t)v[i] - (uint64_t)v[i - 1]) ^ stride;
+    return !differs;
+}
+
+/* For columns of at least three values. */
+WIDE static struct shape measure(const int64_t *v, size_t count) {
+    int64_t first = difference(v[1], v[0]);
+    int64_t min = v[0] < v[1] ? v[0] : v[1], max = v[0] < v[1] ? v[1] : v[0];
+    int64_t delta_min = first, delta_max = first;
+    uint64_t runs = 1 + (first != 0), delta_runs = 1;
+
+    for (size_t i = 2; i < count; i++) {
+        int64_t delta = difference(v[i], v[i - 1]), before = difference(v[i - 1], v[i - 2]);
+        min = v[i] < min ? v[i] : min;
+        max = v[i] > max ? v[i] : max;
+        delta_min = delta < delta_min ? delta : delta_min;
+        delta_max = delta > delta_max ? delta : delta_max;
+        runs += delta != 0;
+        delta_runs += delta != before;
     }
-    return s;
+    return (struct shape){min, max, delta_min, delta_max, runs, delta_runs};
 }
 
 /* Bits, roughly, with the headers of each form. */
@@ -53,10 +77,6 @@ static size_t runs_cost(uint64_t range, size_t runs, size_t count) {
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 static enum form choose(const struct shape *s, size_t count, int depth) {
-    if (s->runs == 1)
-        return FORM_CONSTANT;
-    if (s->delta_runs == 1)
-        return FORM_LINEAR;
     uint64_t range = (uint64_t)s->max - (uint64_t)s->min;
     uint64_t delta_range = (uint64_t)s->delta_max - (uint64_t)s->delta_min;
     size_t frame = frame_cost(range, count);
@@ -144,23 +164,22 @@ static bool pack_column(const int64_t *v, size_t count, int depth, struct bb_are
                         struct bb_buffer *out) {
     if (count == 0)
         return true;
+    if (all_equal(v, count)) {
+        bb_buffer_append_byte(out, FORM_CONSTANT);
+        return put_zigzag(out, v[0]);
+    }
+    if (all_steps_equal(v, count)) {
+        bb_buffer_append_byte(out, FORM_LINEAR);
+        return put_zigzag(out, v[0]) && put_zigzag(out, difference(v[1], v[0]));
+    }
     struct shape s = measure(v, count);
     enum form form = choose(&s, count, depth);
-
     bb_buffer_append_byte(out, (uint8_t)form);
-    switch (form) {
-    case FORM_CONSTANT:
-        return put_zigzag(out, v[0]);
-    case FORM_LINEAR:
-        return put_zigzag(out, v[0]) && put_zigzag(out, s.delta_min);
-    case FORM_FRAME:
+    if (form == FORM_FRAME)
         return put_frame(v, count, &s, out);
-    case FORM_DELTA:
+    if (form == FORM_DELTA)
         return put_delta(v, count, depth, scratch, out);
-    case FORM_RUNS:
-        return put_runs(v, count, s.runs, depth, scratch, out);
-    }
-    return false;
+    return put_runs(v, count, s.runs, depth, scratch, out);
 }
 
 bool bb_pack_i64(const int64_t *values, size_t count, struct bb_arena *scratch,

@@ -82,6 +82,25 @@ static int64_t shown_before(const struct city_draft *draft) {
     return draft->meter->start[which] + draft->survey.before;
 }
 
+/* By how much the intervals are told wrong altogether, once `amount` is known: it is tried out. */
+static int64_t told_wrong(const struct city_draft *draft,
+                          enum city_verdict (*deed)(const struct city_fault *, int32_t,
+                                                    struct bb_city_reading *)) {
+    const struct city_fault *fault = draft->fault;
+    struct bb_city_reading reading;
+    struct city_moment probe;
+    int64_t wrong = 0;
+
+    bb_city_moment_init(&probe);
+    for (int32_t n = fault->first; n <= fault->last; n++) {
+        int64_t value = bb_city_used(draft->city, draft->meter, fault->channel, n, &probe);
+        reading.mantissa = value;
+        (void)deed(fault, n, &reading);
+        wrong += absolute(reading.mantissa - value);
+    }
+    return wrong;
+}
+
 static bool plan_gap(struct city_draft *draft) {
     draft->fault->size = draft->survey.sum;
     return true;
@@ -109,43 +128,39 @@ static bool plan_spike(struct city_draft *draft) {
 }
 
 static bool plan_zero_run(struct city_draft *draft) {
-    draft->fault->size = draft->survey.sum;
-    return draft->survey.sum > 0;
+    draft->fault->size = told_wrong(draft, replace);
+    return draft->fault->size > 0;
 }
 
 static bool plan_stuck(struct city_draft *draft) {
-    struct city_fault *fault = draft->fault;
-
-    fault->amount = draft->survey.before;
-    fault->size = absolute(draft->survey.sum - fault->amount * length(fault));
-    return fault->amount > 0;
+    draft->fault->amount = draft->survey.before;
+    draft->fault->size = told_wrong(draft, replace);
+    return draft->fault->amount > 0;
 }
 
 static bool plan_negative(struct city_draft *draft) {
     draft->fault->amount = -MILLE;
-    draft->fault->size = 2 * draft->survey.sum;
-    return draft->survey.sum > 0;
+    draft->fault->size = told_wrong(draft, scale);
+    return draft->fault->size > 0;
 }
 
 /* Wh that are called kWh. */
 static bool plan_unit_mixup(struct city_draft *draft) {
     draft->fault->amount = MILLE * MILLE;
-    draft->fault->size = draft->survey.sum * (MILLE - 1);
-    return draft->survey.sum > 0;
+    draft->fault->size = told_wrong(draft, scale);
+    return draft->fault->size > 0;
 }
 
 static bool plan_changed(struct city_draft *draft) {
     draft->fault->amount = MILLE * 7 / 8;
-    draft->fault->size = draft->survey.sum / 8;
-    return draft->survey.at >= 8;
+    draft->fault->size = told_wrong(draft, scale);
+    return draft->survey.at > 0;
 }
 
 /* The intervals are too small by four to fifteen per cent; the register knows. */
 static bool plan_sum_mismatch(struct city_draft *draft) {
-    int64_t lost = one_of(draft, 40, 150);
-
-    draft->fault->amount = MILLE - lost;
-    draft->fault->size = draft->survey.sum * lost / MILLE;
+    draft->fault->amount = MILLE - one_of(draft, 40, 150);
+    draft->fault->size = told_wrong(draft, scale);
     return draft->fault->size > 10;
 }
 

@@ -88,10 +88,11 @@ static void put_channels(struct city_output *out, const struct bb_city *city,
 static void put_usage_point(struct city_output *out, const struct bb_city *city, uint32_t index) {
     const struct city_meter *meter = &city->meters[index];
     uint32_t transformer = index / METERS_PER_TRANSFORMER;
+    int commodity = (int)bb_city_types[meter->type].commodity;
 
     bb_city_output_format(out, "  - name: \"%.*s\"\n    commodity: %s\n    zone: %s\n",
-                          (int)meter->name_size, meter->name,
-                          bb_commodity_name(bb_city_types[meter->type].commodity), CITY_ZONE);
+                          (int)meter->name_size, meter->name, bb_commodity_name(commodity),
+                          CITY_ZONE);
     bb_city_output_format(out, "    calendar: nl\n    tags: {district: %s, transformer: T%03" PRIu32
                                "}\n",
                           districts[transformer / TRANSFORMERS_PER_DISTRICT % DISTRICTS],

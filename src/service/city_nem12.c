@@ -112,8 +112,16 @@ static int put_day(struct writer *w, int direction, struct bb_error *error) {
 
 /* ---- gathering ------------------------------------------------------------------------------ */
 
-static int put_days(struct writer *w, struct bb_error *error) {
+static bool is_of(const struct day *day, uint32_t meter, int64_t number) {
+    return day->meter == meter && day->number == number;
+}
+
+/* Write what is complete or does not belong to the day at hand. */
+static int put_old_days(struct writer *w, uint32_t meter, int64_t number, struct bb_error *error) {
     for (int direction = 0; direction < DIRECTIONS; direction++) {
+        struct day *day = &w->days[direction];
+        if (day->count < CITY_QUARTERS && is_of(day, meter, number))
+            continue;
         int status = put_day(w, direction, error);
         if (status < 0)
             return status;
@@ -123,18 +131,20 @@ static int put_days(struct writer *w, struct bb_error *error) {
 
 static int gather(struct writer *w, const struct bb_city_reading *reading,
                   struct bb_error *error) {
-    struct day *day = &w->days[reading->channel->index == CITY_NEM12_EXPORT];
+    int direction = reading->channel->index == CITY_NEM12_EXPORT;
+    struct day *day = &w->days[direction];
     int64_t start_ms =
         reading->end_ms - CITY_QUARTER_MS + CITY_NEM12_OFFSET_H * (int64_t)BB_HOUR_MS;
     int64_t number = start_ms / BB_DAY_MS;
     int32_t quarter = (int32_t)(start_ms % BB_DAY_MS / CITY_QUARTER_MS);
+    int status = 0;
 
-    if (day->count > 0 &&
-        (day->meter != reading->meter || day->number != number || day->filled[quarter])) {
-        int status = put_days(w, error);
-        if (status < 0)
-            return status;
-    }
+    if (day->count > 0 && !is_of(day, reading->meter, number))
+        status = put_old_days(w, reading->meter, number, error);
+    else if (day->count > 0 && day->filled[quarter])
+        status = put_day(w, direction, error);
+    if (status < 0)
+        return status;
     if (day->count == 0)
         *day = (struct day){.meter = reading->meter, .number = number};
     day->count++;
@@ -154,7 +164,7 @@ static int write_days(struct writer *w, struct bb_error *error) {
             if (status < 0)
                 return status;
         }
-    return put_days(w, error);
+    return put_old_days(w, UINT32_MAX, 0, error);
 }
 
 int bb_city_write_nem12(struct bb_city *city, const struct bb_city_sink *sink,

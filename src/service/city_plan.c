@@ -215,7 +215,7 @@ static bool plan_fault(struct city_draft *draft, uint8_t kind) {
         *draft->fault =
             (struct city_fault){.meter = (uint32_t)(draft->meter - draft->city->meters),
                                 .kind = kind,
-                                .channel = channel_for(draft->city, draft->meter, row)};
+                                .channel = (uint8_t)channel_for(draft->city, draft->meter, row)};
         for (int places = 0; places < PLACES_TRIED; places++)
             if (plan_place(draft, row)) {
                 draft->meter->fault = 1; /* its index comes when they are sorted */

@@ -274,10 +274,40 @@ static int plan_told(struct channel_work *w, struct bb_told *told, size_t count,
     return result;
 }
 
+/* Periods of another calendar end at other moments, a few of them in years without readings: forget
+ * all period values before they are made anew. */
+static int forget_periods(struct channel_work *w, struct bb_error *error) {
+    const struct bb_coverage *c = &w->coverage;
+    struct bb_derivation *d = w->d;
+
+    if (c->count == 0)
+        return 0;
+    int32_t first = bb_lane_span_of(BB_LANE_DAY, c->runs[0].first * (int64_t)BB_DAY_MS);
+    int32_t last = bb_lane_span_of(BB_LANE_DAY,
+                                   (c->runs[c->count - 1].last + 3) * (int64_t)BB_DAY_MS);
+    for (int32_t year = first; year <= last; year++) {
+        struct bb_span packed;
+        int result = fetch(w, (struct bb_plan_key){BB_LANE_DAY, year}, &packed, error);
+        if (result)
+            return result;
+        if (packed.size == 0)
+            continue;
+        if (!room((void **)&d->outputs, d->output_count, &d->output_capacity,
+                  sizeof d->outputs[0]))
+            return no_memory(error);
+        d->outputs[d->output_count] =
+            (struct bb_output){{w->slot->record.number, year, BB_LANE_DAY},
+                               (uint32_t)d->output_count,
+                               d->packed.size,
+                               0};
+        d->output_count++;
+    }
+    return 0;
+}
+
 /* What the channel is has changed: derive all its days again, a stretch at a time. */
 static int plan_again(struct channel_work *w, struct bb_error *error) {
-    int result = 0;
-    bool first = true;
+    int result = forget_periods(w, error);
 
     for (uint32_t i = 0; !result && i < w->coverage.count; i++) {
         struct bb_day_run run = w->coverage.runs[i];
@@ -287,10 +317,8 @@ static int plan_again(struct channel_work *w, struct bb_error *error) {
             struct bb_plan_input input = {.channel = &w->slot->channel,
                                           .coverage = &w->coverage,
                                           .force_from = day * (int64_t)BB_DAY_MS,
-                                          .force_to = (end + 1) * (int64_t)BB_DAY_MS,
-                                          .discard_periods = first};
+                                          .force_to = (end + 1) * (int64_t)BB_DAY_MS};
             result = run_plan(w, &input, error);
-            first = false;
         }
     }
     return result;

@@ -184,7 +184,7 @@ static int vee_of_day(struct bb_query_channel *c, const struct bb_block *raw,
     if (!rows.points || !vee.points)
         return no_memory(error);
     bb_lane_span_bounds(BB_LANE_VEE, day, &start, &end);
-    bb_window_add_raw(&rows, &c->channel, raw);
+    bb_window_add_raw(&rows, &c->channel, raw, start, end);
     int result = bb_vee_restore(&c->channel, &rows, start, end, &overlay, 1, c->arena, &vee, error);
     return result ? result : tell_points(c, &vee);
 }
@@ -291,12 +291,26 @@ static int tell_made(struct bb_query_channel *c, const struct bb_plan *plan,
     return result;
 }
 
+/* The covered days to derive again. A period may begin before, and end after, the day of its
+ * readings. */
+static void derived_bounds(const struct bb_query_channel *c, int32_t *first, int32_t *last) {
+    enum { PERIOD_DAYS = 2 };
+    const struct bb_coverage *coverage = &c->coverage;
+
+    day_bounds(c, first, last);
+    if (coverage->count == 0 || c->query->lane == BB_LANE_VEE)
+        return;
+    int32_t earliest = coverage->runs[0].first, latest = coverage->runs[coverage->count - 1].last;
+    *first = *first - PERIOD_DAYS > earliest ? *first - PERIOD_DAYS : earliest;
+    *last = *last + PERIOD_DAYS < latest ? *last + PERIOD_DAYS : latest;
+}
+
 static int read_as_of(struct bb_query_channel *c, struct bb_error *error) {
     int32_t first, last;
     struct bb_buffer out;
     struct bb_plan plan;
 
-    day_bounds(c, &first, &last);
+    derived_bounds(c, &first, &last);
     if (first > last)
         return 0;
     struct bb_plan_input input = {.channel = &c->channel,

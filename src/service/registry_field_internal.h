@@ -22,6 +22,7 @@ struct bb_registry_reader {
     struct bb_arena *arena; /* of the entries */
     struct bb_error *error;
     const struct bb_zone *zone; /* of times without offset in the entry at hand; NULL: none */
+    bool comma;                 /* a decimal comma is taken, too */
     struct bb_registry_entry *entries;
     uint32_t entry_count;
     char where[BB_REGISTRY_WHERE_MAX]; /* "usage point 8716..., ", for messages */

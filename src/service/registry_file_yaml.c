@@ -30,7 +30,7 @@ static int refuse_twice(struct bb_registry_reader *reader, const struct bb_regis
                               BB_SPAN_ARGS(name), (unsigned long long)before);
 }
 
-/* Room for the elements, and for the line of each (from the scratch of the caller's arena). */
+/* Room for the elements, and for the line of each. */
 static int make_list(struct bb_registry_reader *reader, const struct bb_registry_field *field,
                      uint64_t line, uint32_t count, size_t element_size, void *base,
                      uint64_t **lines) {
@@ -268,14 +268,14 @@ static int read_tenant(struct bb_registry_yaml *yaml, yaml_event_t *event) {
 }
 
 static int read_top_key(struct bb_registry_yaml *yaml, struct bb_span key, uint64_t line) {
-    enum bb_master_kind kind = BB_REGISTRY_SECTIONS;
-    yaml_event_t event;
     bool tenant = bb_span_equal(key, BB_SPAN("tenant"));
+    yaml_event_t event;
+    int kind = 1;
 
-    for (int i = 1; i < BB_REGISTRY_SECTIONS; i++)
-        if (bb_span_equal(key, bb_span_of(bb_registry_sections[i].key)))
-            kind = (enum bb_master_kind)i;
-    if (!tenant && (int)kind == BB_REGISTRY_SECTIONS)
+    while (kind < BB_REGISTRY_SECTIONS &&
+           !bb_span_equal(key, bb_span_of(bb_registry_sections[kind].key)))
+        kind++;
+    if (!tenant && kind == BB_REGISTRY_SECTIONS)
         return bb_registry_refuse(yaml->reader, line, BB_E_REGISTRY_INVALID,
                                   "a registry file has no key `%.*s`; allowed are tenant, tenants, "
                                   "usage_points, calendars",
@@ -283,7 +283,8 @@ static int read_top_key(struct bb_registry_yaml *yaml, struct bb_span key, uint6
     int failed = bb_registry_yaml_event(yaml, &event);
     if (failed)
         return failed;
-    return tenant ? read_tenant(yaml, &event) : read_section(yaml, kind, &event);
+    return tenant ? read_tenant(yaml, &event)
+                  : read_section(yaml, (enum bb_master_kind)kind, &event);
 }
 
 static int read_document(struct bb_registry_yaml *yaml) {

@@ -192,8 +192,8 @@ static enum bb_registry_parsed parse_decimal(struct bb_registry_reader *reader, 
                                              void *member) {
     struct bb_decimal value;
 
-    (void)reader;
-    if (bb_decimal_parse(text, '.', &value) != BB_DECIMAL_OK)
+    if (bb_decimal_parse(text, '.', &value) != BB_DECIMAL_OK &&
+        (!reader->comma || bb_decimal_parse(text, ',', &value) != BB_DECIMAL_OK))
         return BB_REGISTRY_WRONG;
     memcpy(member, &value, sizeof value);
     return BB_REGISTRY_TAKEN;

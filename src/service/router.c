@@ -1,6 +1,8 @@
 /* The router: see router.h. */
 #include "service/router.h"
 
+#include "model/master.h"
+
 #include <stdlib.h>
 
 enum {
@@ -8,6 +10,7 @@ enum {
     FRAME_LIMIT_BYTES = 64 << 20,
     SYNC_BYTES = 8 << 20, /* hand this much to the log's sync thread at a time */
     SCRATCH_CHUNK_BYTES = 1 << 20,
+    SOURCE_LIMIT_BYTES = 1 << 16,
     COLUMNS = 6
 };
 
@@ -56,9 +59,15 @@ static int count_durable(struct bb_router *r, uint32_t p, struct bb_error *error
 int bb_router_init(struct bb_router *r, struct bb_log *log, struct bb_ledger_file *file,
                    struct bb_span tenant, const struct bb_series_table *table,
                    struct bb_error *error) {
+    if (tenant.size == 0 || tenant.size > BB_MASTER_TENANT_MAX) {
+        *r = (struct bb_router){0};
+        return BB_FAIL(error, BB_E_NAME, "the tenant's name has %zu bytes; allowed are 1 to %d",
+                       tenant.size, BB_MASTER_TENANT_MAX);
+    }
     *r = (struct bb_router){.log = log, .file = file, .tenant = tenant, .table = table};
     bb_arena_init(&r->scratch, SCRATCH_CHUNK_BYTES, FRAME_LIMIT_BYTES);
     bb_buffer_init(&r->body, FRAME_LIMIT_BYTES);
+    bb_buffer_init(&r->source_name, SOURCE_LIMIT_BYTES);
     r->parts = calloc(log->partitions, sizeof r->parts[0]);
     r->durable_frames = calloc(log->partitions, sizeof r->durable_frames[0]);
     bool room = r->parts && r->durable_frames;
@@ -90,6 +99,7 @@ void bb_router_release(struct bb_router *r) {
     free(r->routes);
     bb_arena_release(&r->scratch);
     bb_buffer_release(&r->body);
+    bb_buffer_release(&r->source_name);
     *r = (struct bb_router){0};
 }
 
@@ -158,7 +168,11 @@ int bb_router_flush(struct bb_router *r, struct bb_error *error) {
 int bb_router_source(struct bb_router *r, struct bb_span source, struct bb_error *error) {
     int result = bb_router_flush(r, error);
 
-    r->source = source;
+    bb_buffer_clear(&r->source_name);
+    bb_buffer_append_span(&r->source_name, source);
+    if (!result && r->source_name.overflow)
+        result = BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the name of a source");
+    r->source = bb_buffer_span(&r->source_name);
     return result;
 }
 

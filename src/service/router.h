@@ -15,6 +15,7 @@ struct bb_router {
     struct bb_log *log;
     struct bb_ledger_file *file; /* gets the counts of its parts */
     struct bb_span tenant, source;
+    struct bb_buffer source_name; /* a copy: its giver's may change before the last frame is cut */
     const struct bb_series_table *table;
     struct bb_router_part *parts;
     struct bb_route *routes; /* per series of the table */
@@ -31,7 +32,7 @@ int bb_router_init(struct bb_router *router, struct bb_log *log, struct bb_ledge
                    struct bb_span tenant, const struct bb_series_table *table,
                    struct bb_error *error) BB_MUST_USE;
 void bb_router_release(struct bb_router *router);
-/* The member of the file that readings come from, for people; starts new frames. */
+/* The member of the file that readings come from, for people (copied); starts new frames. */
 int bb_router_source(struct bb_router *router, struct bb_span source,
                      struct bb_error *error) BB_MUST_USE;
 int bb_router_add(struct bb_router *router, const struct bb_batch *batch,

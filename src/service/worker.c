@@ -290,6 +290,8 @@ static int drain_partition(struct bb_worker *w, uint32_t i, bool live,
 
     while (!result && more)
         result = commit_once(w, i, live, to, &more, error);
+    if (result) /* the feed stands behind what was gathered and is lost: begin at the store's */
+        drop(p);
     if (p->claimed && bb_channel_table_bytes(&p->channels) > TABLE_KEPT_BYTES) {
         uint32_t next_number = p->channels.next_number;
         bb_channel_table_release(&p->channels);
@@ -340,6 +342,8 @@ int bb_worker_drain(struct bb_worker *w, bool live, const struct bb_progress_wat
             for (uint32_t i = 0; !result && i < w->plant->log->partitions; i++)
                 if (w->partitions[i].lost)
                     result = stand_by(w, i, &still, error);
+                else
+                    still |= !w->partitions[i].claimed; /* to be claimed again */
             waiting = still;
             if (still)
                 sleep_ms(STANDBY_SLEEP_MS);

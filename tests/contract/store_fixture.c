@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "support/log_folder.h"
+
 /* ---- the stores under test ------------------------------------------------------------------- */
 
 static void open_lmdb(struct store_fixture *f) {
@@ -31,13 +33,6 @@ static const struct {
     void (*open)(struct store_fixture *f);
 } subjects[] = {{"lmdb", open_lmdb}, {"memory", open_memory}, {"fault", open_fault}};
 
-static void remove_folder(const char *directory) {
-    char command[96];
-
-    snprintf(command, sizeof command, "rm -rf '%s'", directory);
-    cr_expect_eq(system(command), 0);
-}
-
 void each_store(void (*promise)(struct store_fixture *f)) {
     const char *temporary = getenv("TMPDIR");
 
@@ -53,7 +48,7 @@ void each_store(void (*promise)(struct store_fixture *f)) {
         if (f.inner)
             f.inner->ops->close(f.inner);
         bb_buffer_release(&f.picture);
-        remove_folder(f.directory);
+        log_folder_remove(f.directory);
     }
 }
 

@@ -351,6 +351,7 @@ Test(log_embedded, is_poisoned_by_a_failed_sync) {
         log_folder_make(folder);
         struct bb_log *log = log_folder_open(folder, 0);
         log_append_sample(log, 0, 0, &record);
+        log_append_sample(log, 1, 0, &record);
         log_sync(log);
         struct bb_log_end end = log_end(log, 0);
         break_segment(log, 0);

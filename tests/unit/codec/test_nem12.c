@@ -265,7 +265,7 @@ Test(nem12, every_length_that_divides_a_day_is_taken) {
             used += (size_t)snprintf(text + used, sizeof text - used, ",%d.%d", i, i % 10);
         snprintf(text + used, sizeof text - used, ",A\n" END);
         decode(text);
-        cr_expect_eq(dump.reading_count, 1440 / minutes, "%d: %s", minutes, refusals());
+        cr_expect_eq(dump.reading_count, (uint64_t)(1440 / minutes), "%d: %s", minutes, refusals());
         decode_dump_release(&dump);
     }
 }
@@ -493,7 +493,11 @@ Test(nem12, what_the_sink_says_ends_the_run) {
 }
 
 Test(nem12, refusals_name_file_line_and_what_is_allowed, .fini = release) {
-    decode(HEADER_12 CHANNEL "300,20260301,1,2,A,,,,\n" END);
+    decode(HEADER_12 CHANNEL
+           "300,20260301,1,2,A,,,,\n300,20260301,1,2,3,4,V,,,,\n400,2,4,A,,\n" END);
+    cr_assert_str_eq(decode_dump_line(&dump.refusals, 1),
+                     "5 BB-1017 the 400 record covers intervals 2 to 4; the next part begins at 1 "
+                     "and the day ends at 4 (the day of line 4 is refused)");
     cr_assert_str_eq(decode_dump_line(&dump.refusals, 0),
                      "3 BB-1017 the 300 record has 2 values; intervals of 360 minutes (200 record, "
                      "line 2) need exactly 4, all in one line");

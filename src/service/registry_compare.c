@@ -1,0 +1,355 @@
+/* What applying a registry file would change: see registry_file.h.
+ *
+ * Both entries are walked along the tables of registry_field.c. Elements of a list are matched by
+ * what tells them apart (a channel's name; an installation's device and beginning), so that their
+ * order does not matter. A line for people names the thing, the field, the old and the new value:
+ *
+ *   usage point 8716...5678 zone: Europe/Amsterdam → Europe/Berlin
+ *   usage point 8716...5678 installation E0012 from 2025-01-01T00:00:00Z to: (none) → 2026-03-04T...
+ */
+#include <stdlib.h>
+
+#include "port/store.h"
+#include "service/registry_field_internal.h"
+
+enum { LINE_MAX_BYTES = 16 << 10 };
+
+struct comparison {
+    struct bb_registry *registry;
+    const struct bb_registry_file *file;
+    const char *source;
+    struct bb_arena *arena;
+    struct bb_arena scratch; /* of the registry's entry at hand */
+    struct bb_buffer prefix; /* "usage point X installation Y" */
+    struct bb_buffer line;
+    struct bb_registry_change *change;
+    bool full;
+    struct bb_error *error;
+};
+
+/* ---- lines ----------------------------------------------------------------------------------- */
+
+/* c->line becomes one more line of the change. */
+static void end_line(struct comparison *c) {
+    struct bb_span copy = bb_arena_copy(c->arena, bb_buffer_span(&c->line));
+    void *lines = c->change->lines;
+    struct bb_span *line = bb_registry_list_add(c->arena, &lines, &c->change->line_count,
+                                                sizeof *line);
+
+    if (!copy.data || !line || c->line.overflow) {
+        c->full = true;
+        return;
+    }
+    c->change->lines = lines;
+    *line = copy;
+}
+
+static void begin_line(struct comparison *c) {
+    bb_buffer_clear(&c->line);
+    bb_buffer_append_span(&c->line, bb_buffer_span(&c->prefix));
+}
+
+/* `base` NULL: there is none. */
+static void put_value(struct comparison *c, const struct bb_registry_field *field,
+                      const void *base) {
+    size_t before = c->line.size;
+
+    if (base)
+        field->type->format(bb_registry_member(field, base), &c->line);
+    if (c->line.size == before)
+        bb_buffer_format(&c->line, "(none)");
+}
+
+/* "installation E0012 from 2025-...": an element as people call it. */
+static void put_element(struct bb_buffer *out, const struct bb_registry_shape *shape,
+                        const void *element) {
+    bb_buffer_format(out, " %s ", shape->what);
+    for (uint32_t i = 0; i < shape->key_fields; i++) {
+        if (i > 0)
+            bb_buffer_format(out, " %s ", shape->fields[i].key);
+        shape->fields[i].type->format(bb_registry_member(&shape->fields[i], element), out);
+    }
+}
+
+/* ", dials 6": what is said of an element besides its name. */
+static void put_details(struct comparison *c, const struct bb_registry_shape *shape,
+                        const void *element) {
+    for (uint32_t i = shape->key_fields; i < shape->field_count; i++) {
+        const struct bb_registry_field *field = &shape->fields[i];
+        if (field->form == BB_REGISTRY_SCALAR && bb_registry_field_said(shape, field, element)) {
+            bb_buffer_format(&c->line, ", %s ", field->key);
+            field->type->format(bb_registry_member(field, element), &c->line);
+        } else if (field->form != BB_REGISTRY_SCALAR && *bb_registry_count(field, element) > 0) {
+            bb_buffer_format(&c->line, ", %u %s", *bb_registry_count(field, element), field->key);
+        }
+    }
+}
+
+/* ---- fields ---------------------------------------------------------------------------------- */
+
+static void compare_struct(struct comparison *c, const struct bb_registry_shape *shape,
+                           const void *old, const void *new);
+
+static void compare_scalar(struct comparison *c, const struct bb_registry_field *field,
+                           const void *old, const void *new) {
+    if (bb_registry_field_equal(field, old, new))
+        return;
+    begin_line(c);
+    bb_buffer_format(&c->line, " %s: ", field->key);
+    put_value(c, field, old);
+    bb_buffer_format(&c->line, " → ");
+    put_value(c, field, new);
+    end_line(c);
+}
+
+static const void *find_element(const struct bb_registry_field *field, const void *base,
+                                const void *element) {
+    for (uint32_t i = 0; i < *bb_registry_count(field, base); i++)
+        if (bb_registry_key_equal(field->element, element, bb_registry_item(field, base, i)))
+            return bb_registry_item(field, base, i);
+    return NULL;
+}
+
+static void tell_element(struct comparison *c, const struct bb_registry_field *field,
+                         const void *element, const char *happening) {
+    begin_line(c);
+    put_element(&c->line, field->element, element);
+    bb_buffer_format(&c->line, ": %s", happening);
+    put_details(c, field->element, element);
+    end_line(c);
+}
+
+static void compare_list(struct comparison *c, const struct bb_registry_field *field,
+                         const void *old, const void *new) {
+    for (uint32_t i = 0; i < *bb_registry_count(field, old); i++) {
+        const void *element = bb_registry_item(field, old, i);
+        if (!find_element(field, new, element))
+            tell_element(c, field, element, "removed");
+    }
+    for (uint32_t i = 0; i < *bb_registry_count(field, new); i++) {
+        const void *element = bb_registry_item(field, new, i);
+        const void *before = find_element(field, old, element);
+        if (!before) {
+            tell_element(c, field, element, "added");
+            continue;
+        }
+        size_t outside = c->prefix.size;
+        put_element(&c->prefix, field->element, element);
+        compare_struct(c, field->element, before, element);
+        c->prefix.size = outside;
+    }
+}
+
+/* "tags district: north → south", "opening 1.8.0: (none) → 84211.3". */
+static void tell_pair(struct comparison *c, const struct bb_registry_field *field, const void *old,
+                      const void *new) {
+    const struct bb_registry_field *parts = field->element->fields;
+    const void *pair = new ? new : old;
+
+    if (old && new &&bb_registry_field_equal(&parts[1], old, new))
+        return;
+    begin_line(c);
+    bb_buffer_format(&c->line, " %s ", field->key);
+    parts[0].type->format(bb_registry_member(&parts[0], pair), &c->line);
+    bb_buffer_format(&c->line, ": ");
+    put_value(c, &parts[1], old);
+    bb_buffer_format(&c->line, " → ");
+    put_value(c, &parts[1], new);
+    end_line(c);
+}
+
+static void compare_map(struct comparison *c, const struct bb_registry_field *field,
+                        const void *old, const void *new) {
+    for (uint32_t i = 0; i < *bb_registry_count(field, old); i++) {
+        const void *pair = bb_registry_item(field, old, i);
+        if (!find_element(field, new, pair))
+            tell_pair(c, field, pair, NULL);
+    }
+    for (uint32_t i = 0; i < *bb_registry_count(field, new); i++) {
+        const void *pair = bb_registry_item(field, new, i);
+        tell_pair(c, field, find_element(field, old, pair), pair);
+    }
+}
+
+static bool has_date(const struct bb_registry_field *field, const void *base, int32_t date) {
+    const int32_t *dates = *bb_registry_items(field, base);
+
+    for (uint32_t i = 0; i < *bb_registry_count(field, base); i++)
+        if (dates[i] == date)
+            return true;
+    return false;
+}
+
+static void tell_dates(struct comparison *c, const struct bb_registry_field *field,
+                       const void *those, const void *others, const char *happening) {
+    const int32_t *dates = *bb_registry_items(field, those);
+
+    for (uint32_t i = 0; i < *bb_registry_count(field, those); i++)
+        if (!has_date(field, others, dates[i])) {
+            begin_line(c);
+            bb_buffer_format(&c->line, " %s ", field->key);
+            field->type->format(&dates[i], &c->line);
+            bb_buffer_format(&c->line, ": %s", happening);
+            end_line(c);
+        }
+}
+
+static void compare_dates(struct comparison *c, const struct bb_registry_field *field,
+                          const void *old, const void *new) {
+    tell_dates(c, field, old, new, "removed");
+    tell_dates(c, field, new, old, "added");
+}
+
+static void (*const form_comparers[])(struct comparison *, const struct bb_registry_field *,
+                                      const void *, const void *) = {
+    [BB_REGISTRY_SCALAR] = compare_scalar,
+    [BB_REGISTRY_LIST] = compare_list,
+    [BB_REGISTRY_MAP] = compare_map,
+    [BB_REGISTRY_DATES] = compare_dates,
+};
+
+static void compare_struct(struct comparison *c, const struct bb_registry_shape *shape,
+                           const void *old, const void *new) {
+    for (uint32_t i = 0; i < shape->field_count; i++)
+        form_comparers[shape->fields[i].form](c, &shape->fields[i], old, new);
+}
+
+/* ---- entries --------------------------------------------------------------------------------- */
+
+static int current_entry(struct comparison *c, const struct bb_master *wanted,
+                         struct bb_master *out) {
+    const struct bb_registry_ops *ops = c->registry->ops;
+    struct bb_span tenant = bb_master_tenant_name(wanted), name = bb_master_name(wanted);
+
+    out->kind = wanted->kind;
+    switch (wanted->kind) {
+    case BB_MASTER_TENANT:
+        return ops->tenant_get(c->registry, name, &c->scratch, &out->tenant, c->error);
+    case BB_MASTER_CALENDAR:
+        return ops->calendar_get(c->registry, tenant, name, &c->scratch, &out->calendar, c->error);
+    default:
+        return ops->usage_point_get(c->registry, tenant, name, &c->scratch, &out->usage_point,
+                                    c->error);
+    }
+}
+
+static int compare_entry(struct comparison *c, const struct bb_registry_entry *entry) {
+    const struct bb_registry_shape *shape = bb_registry_sections[entry->master.kind].shape;
+    const void *new = bb_registry_entry_base(&entry->master);
+    struct bb_master current;
+
+    bb_arena_reset(&c->scratch);
+    *c->change = (struct bb_registry_change){.entry = entry};
+    int found = current_entry(c, &entry->master, &current);
+    if (found < 0)
+        return found;
+    bb_buffer_clear(&c->prefix);
+    bb_buffer_format(&c->prefix, "%s %.*s", shape->what,
+                     BB_SPAN_ARGS(bb_master_name(&entry->master)));
+    if (found == BB_FOUND) {
+        compare_struct(c, shape, bb_registry_entry_base(&current), new);
+        c->change->kind = c->change->line_count ? BB_REGISTRY_CHANGED : BB_REGISTRY_UNCHANGED;
+    } else {
+        begin_line(c);
+        bb_buffer_format(&c->line, ": new");
+        put_details(c, shape, new);
+        end_line(c);
+        c->change->kind = BB_REGISTRY_ADDED;
+    }
+    if (c->full || c->prefix.overflow)
+        return BB_FAIL(c->error, BB_E_NO_MEMORY, "the changes do not fit %zu bytes",
+                       c->arena->limit_bytes);
+    return 0;
+}
+
+/* ---- calendars that usage points name -------------------------------------------------------- */
+
+static int compare_calendars(const void *left, const void *right) {
+    const struct bb_master_calendar *a = *(const struct bb_master_calendar *const *)left;
+    const struct bb_master_calendar *b = *(const struct bb_master_calendar *const *)right;
+    int order = bb_span_compare(a->tenant, b->tenant);
+
+    return order ? order : bb_span_compare(a->name, b->name);
+}
+
+static int check_calendar(struct comparison *c, const struct bb_registry_entry *entry,
+                          const struct bb_master_calendar **known, size_t count) {
+    const struct bb_master_usage_point *up = &entry->master.usage_point;
+    struct bb_master_calendar key = {.tenant = up->tenant, .name = up->calendar}, stored;
+    const struct bb_master_calendar *at = &key;
+
+    if (bsearch(&at, known, count, sizeof *known, compare_calendars))
+        return 0;
+    bb_arena_reset(&c->scratch);
+    int found = c->registry->ops->calendar_get(c->registry, up->tenant, up->calendar, &c->scratch,
+                                               &stored, c->error);
+    if (found <= 0)
+        return found;
+    int failed = BB_FAIL(c->error, BB_E_REGISTRY_INVALID,
+                         "usage point %.*s: the calendar '%.*s' is neither in this file nor in the "
+                         "registry of tenant %.*s",
+                         BB_SPAN_ARGS(up->name), BB_SPAN_ARGS(up->calendar),
+                         BB_SPAN_ARGS(up->tenant));
+    bb_error_locate(c->error, c->source, entry->line);
+    return failed;
+}
+
+static int check_calendars(struct comparison *c) {
+    const struct bb_registry_file *file = c->file;
+    const struct bb_master_calendar **known = calloc(file->count + 1, sizeof *known);
+    size_t count = 0;
+    int failed = 0;
+
+    if (!known)
+        return BB_FAIL(c->error, BB_E_NO_MEMORY, "no memory for %u entries", file->count);
+    for (uint32_t i = 0; i < file->count; i++)
+        if (file->entries[i].master.kind == BB_MASTER_CALENDAR)
+            known[count++] = &file->entries[i].master.calendar;
+    qsort(known, count, sizeof *known, compare_calendars);
+    for (uint32_t i = 0; !failed && i < file->count; i++)
+        if (file->entries[i].master.kind == BB_MASTER_USAGE_POINT &&
+            file->entries[i].master.usage_point.calendar.size > 0)
+            failed = check_calendar(c, &file->entries[i], known, count);
+    free(known);
+    return failed;
+}
+
+/* ---- the file -------------------------------------------------------------------------------- */
+
+static int compare_all(struct comparison *c, struct bb_registry_changes *out) {
+    uint32_t *const counters[] = {[BB_REGISTRY_UNCHANGED] = &out->unchanged,
+                                  [BB_REGISTRY_ADDED] = &out->added,
+                                  [BB_REGISTRY_CHANGED] = &out->changed};
+
+    out->items = bb_arena_take_array(c->arena, c->file->count, sizeof *out->items);
+    if (!out->items)
+        return BB_FAIL(c->error, BB_E_NO_MEMORY, "the changes do not fit %zu bytes",
+                       c->arena->limit_bytes);
+    for (; out->count < c->file->count; out->count++) {
+        c->change = &out->items[out->count];
+        int failed = compare_entry(c, &c->file->entries[out->count]);
+        if (failed)
+            return failed;
+        ++*counters[c->change->kind];
+    }
+    return 0;
+}
+
+int bb_registry_file_compare(struct bb_registry *registry, const struct bb_registry_file *file,
+                             const char *source, struct bb_arena *arena,
+                             struct bb_registry_changes *out, struct bb_error *error) {
+    struct comparison c = {
+        .registry = registry, .file = file, .source = source, .arena = arena, .error = error};
+
+    *out = (struct bb_registry_changes){0};
+    bb_arena_init(&c.scratch, 64 << 10, 64 << 20);
+    bb_buffer_init(&c.prefix, LINE_MAX_BYTES);
+    bb_buffer_init(&c.line, LINE_MAX_BYTES);
+    int failed = check_calendars(&c);
+    if (!failed)
+        failed = compare_all(&c, out);
+    bb_buffer_release(&c.line);
+    bb_buffer_release(&c.prefix);
+    bb_arena_release(&c.scratch);
+    return failed;
+}
