@@ -118,6 +118,7 @@ struct bb_log_tail {
     int fd;
     size_t size;
     uint32_t seen; /* value of the wake-up word at the last wait */
+    bool stale;    /* recovery found other ends than the file says */
     struct bb_log_tail_head *head;
     struct bb_log_tail_entry *entry;
 };

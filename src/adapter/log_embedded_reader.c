@@ -124,27 +124,26 @@ static int find_segment(const struct files_reader *reader, uint64_t offset, uint
 static int seek(struct files_reader *reader, uint64_t offset, struct bb_error *error) {
     struct bb_log_window *window = &reader->window;
     char path[BB_LOG_PATH_SIZE];
-    uint64_t segment = 0;
+    uint64_t segment = offset; /* who reads on steps from one file into the next of that name */
+    int fd = -1;
 
     if (segment_holds(window, offset))
         return 0;
-    for (int attempt = 0;; attempt++) {
-        int result = find_segment(reader, offset, &segment, error);
+    for (int attempt = 0; fd < 0; attempt++) {
+        int result = attempt > 0 ? find_segment(reader, offset, &segment, error) : 0;
         if (result < 0)
             return result;
         bb_log_segment_path(reader->log, reader->partition, segment, path);
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0 && errno == ENOENT && attempt < 3)
-            continue; /* trimmed between the two calls */
-        if (fd < 0)
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        /* A listed file may be trimmed before it is opened: look again. */
+        if (fd < 0 && (errno != ENOENT || attempt > 3))
             return BB_FAIL_ERRNO(error, BB_E_LOG_IO, errno, "cannot open %s", path);
-        if (window->fd >= 0)
-            close(window->fd);
-        window->fd = fd;
-        window->segment = segment;
-        window->size = 0;
-        break;
     }
+    if (window->fd >= 0)
+        close(window->fd);
+    window->fd = fd;
+    window->segment = segment;
+    window->size = 0;
     if (!segment_holds(window, offset))
         return bb_log_fail_corrupt(reader->log, reader->partition, segment, offset,
                                    "the file ends before its durable end", error);

@@ -248,6 +248,20 @@ static int look_at(const struct bb_log_files *log, uint32_t partition, struct fi
     return result;
 }
 
+/* A clean open writes nothing. */
+static void publish_if_new(struct bb_log_files *log, uint32_t partition,
+                           const struct bb_log_end *end) {
+    struct bb_log_end published = {0};
+    struct bb_error ignored;
+
+    if (bb_log_tail_load(log, partition, &published, &ignored) < 0 ||
+        published.first_offset != end->first_offset || published.offset != end->offset ||
+        published.readings != end->readings) {
+        bb_log_tail_publish(log, partition, end);
+        log->tail.stale = true;
+    }
+}
+
 /* Cut what is torn, make durable what is kept, publish. */
 static int settle(struct bb_log_files *log, uint32_t partition, struct finding *finding,
                   struct bb_error *error) {
@@ -270,7 +284,7 @@ static int settle(struct bb_log_files *log, uint32_t partition, struct finding *
         if (result < 0)
             return result;
     }
-    bb_log_tail_publish(log, partition, &finding->end);
+    publish_if_new(log, partition, &finding->end);
     owner->fd = window->fd;
     owner->segment = window->segment;
     owner->end = finding->end.offset;
@@ -295,7 +309,7 @@ int bb_log_recover(struct bb_log_files *log, struct bb_error *error) {
     for (uint32_t p = 0; p < files; p++)
         bb_log_window_release(&findings[p].window);
     free(findings);
-    if (result < 0)
+    if (result < 0 || !log->tail.stale)
         return result;
     bb_log_tail_wake(log); /* what was kept has become visible */
     return bb_log_tail_flush(log, error);

@@ -115,9 +115,24 @@ static void table_end(struct table_writer *table) {
 
 /* ---- commit */
 
+static int last_span(MDB_txn *txn, MDB_dbi dbi, uint8_t lane, bool *any, int32_t *span) {
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int result = mdb_cursor_open(txn, dbi, &cursor);
+
+    if (result != 0)
+        return result;
+    result = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
+    *any = result == 0;
+    if (*any)
+        *span = bb_store_block_key(BB_KEY_SPAN_FIRST, lane, bb_store_number_get(key.mv_data)).span;
+    mdb_cursor_close(cursor);
+    return result == MDB_NOTFOUND ? 0 : result;
+}
+
 /* Changes of one lane, in the order of the table's keys. */
-static int lane_write(const struct bb_lmdb_env *env, MDB_txn *txn,
-                      const struct bb_block_change *blocks, size_t count) {
+static int lane_write(struct bb_lmdb_env *env, MDB_txn *txn, const struct bb_block_change *blocks,
+                      size_t count) {
     struct table_writer table = {.cursor = NULL};
     uint8_t bytes[BB_STORE_KEY_BYTES];
     int result = table_begin(&table, txn, env->tables.blocks[blocks[0].key.lane]);
@@ -133,6 +148,25 @@ static int lane_write(const struct bb_lmdb_env *env, MDB_txn *txn,
     return result;
 }
 
+/* The same with some tidying before it: the greatest span may become another one. */
+static int lane_write_span_first(struct bb_lmdb_env *env, MDB_txn *txn,
+                                 const struct bb_block_change *blocks, size_t count) {
+    uint8_t lane = blocks[0].key.lane;
+    struct bb_lmdb_tidy *tidy = &env->tidy[lane];
+    MDB_dbi dbi = env->tables.blocks[lane];
+    int32_t now = blocks[count - 1].key.span, before;
+    bool any;
+    int result = bb_lmdb_tidy_step(tidy, txn, dbi, count);
+
+    if (result == 0)
+        result = last_span(txn, dbi, lane, &any, &before);
+    if (result == 0)
+        result = lane_write(env, txn, blocks, count);
+    if (result == 0 && any && now > before)
+        bb_lmdb_tidy_plan(tidy, lane, before, now);
+    return result;
+}
+
 static int channel_first(const void *a, const void *b) {
     const struct bb_block_key *x = &((const struct bb_block_change *)a)->key;
     const struct bb_block_key *y = &((const struct bb_block_change *)b)->key;
@@ -143,7 +177,7 @@ static int channel_first(const void *a, const void *b) {
 }
 
 /* The other key order, which exists to be compared with: sort a copy first. */
-static int lane_write_channel_first(const struct bb_lmdb_env *env, MDB_txn *txn,
+static int lane_write_channel_first(struct bb_lmdb_env *env, MDB_txn *txn,
                                     const struct bb_block_change *blocks, size_t count) {
     struct bb_block_change *sorted = malloc(count * sizeof *sorted);
 
@@ -156,8 +190,7 @@ static int lane_write_channel_first(const struct bb_lmdb_env *env, MDB_txn *txn,
     return result;
 }
 
-static int blocks_write(const struct bb_lmdb_env *env, MDB_txn *txn,
-                        const struct bb_commit *commit) {
+static int blocks_write(struct bb_lmdb_env *env, MDB_txn *txn, const struct bb_commit *commit) {
     int result = 0;
 
     for (size_t i = 0, next; result == 0 && i < commit->block_count; i = next) {
@@ -166,7 +199,7 @@ static int blocks_write(const struct bb_lmdb_env *env, MDB_txn *txn,
                commit->blocks[next].key.lane == commit->blocks[i].key.lane)
             next++;
         result = env->key_order == BB_KEY_SPAN_FIRST
-                     ? lane_write(env, txn, commit->blocks + i, next - i)
+                     ? lane_write_span_first(env, txn, commit->blocks + i, next - i)
                      : lane_write_channel_first(env, txn, commit->blocks + i, next - i);
     }
     return result;
@@ -209,7 +242,7 @@ static int outbox_write(const struct bb_lmdb_env *env, MDB_txn *txn, const struc
 
 static int commit_body(struct bb_lmdb_write *write, void *context) {
     const struct bb_commit *commit = context;
-    const struct bb_lmdb_env *env = write->env;
+    struct bb_lmdb_env *env = write->env;
     struct bb_lmdb_meta meta;
     int result = bb_lmdb_meta_get(env, write->txn, &meta);
 

@@ -5,6 +5,7 @@
  *   store_lmdb_map.c     the memory map: who is inside, growing, reading transactions
  *   store_lmdb_writer.c  the one writer: its lock, takeover from a stopped one, write transactions
  *   store_lmdb_commit.c  what is written: claim, commit, trim
+ *   store_lmdb_tidy.c    closed spans, packed into full pages
  *   store_lmdb_view.c    what is read
  *
  * Files of a partition:
@@ -61,6 +62,10 @@ struct bb_lmdb_tables { /* 0: the table is not there (made by an older version) 
     MDB_dbi outbox, meta;
 };
 
+struct bb_lmdb_tidy { /* keys [next, end) of a lane's table are still to be packed */
+    uint64_t next, end;
+};
+
 enum bb_lmdb_access {
     BB_LMDB_WRITES, /* this user may write; read-only stores use it too, with reading calls only */
     BB_LMDB_READS,  /* this user may read the data and take part in the locks */
@@ -93,6 +98,7 @@ struct bb_lmdb_env {
     pthread_mutex_t writer;
     int writer_file; /* -1 until the first write */
     int64_t readers_checked_ns;
+    struct bb_lmdb_tidy tidy[BB_LANE_COUNT]; /* used inside of write transactions only */
 };
 
 struct bb_lmdb_open {
@@ -181,6 +187,15 @@ int bb_lmdb_commit(struct bb_lmdb_env *env, int takeover_ms, const struct bb_com
                    struct bb_error *error) BB_MUST_USE;
 int bb_lmdb_outbox_trim(struct bb_lmdb_env *env, int takeover_ms, uint64_t upto,
                         struct bb_error *error) BB_MUST_USE;
+
+/* ---- store_lmdb_tidy.c: both inside of a write transaction */
+
+/* The greatest span of a lane has become `now`; it was `before`. */
+void bb_lmdb_tidy_plan(struct bb_lmdb_tidy *tidy, enum bb_lane lane, int32_t before, int32_t now);
+/* Do the next piece of what is planned, if anything. To be called before the table is changed,
+ * by a commit that changes so many blocks of it. */
+int bb_lmdb_tidy_step(struct bb_lmdb_tidy *tidy, MDB_txn *txn, MDB_dbi dbi, size_t blocks)
+    BB_MUST_USE;
 
 /* ---- store_lmdb_view.c: the reading half of the port's table */
 

@@ -462,7 +462,7 @@ static int memory_outbox_scan(struct bb_store_view *view, uint64_t after, bb_out
 
 static int memory_size(struct bb_store *base, uint32_t partition, uint64_t *used_bytes,
                        uint64_t *file_bytes, struct bb_error *error) {
-    struct bb_store_view *view;
+    struct bb_store_view *view = NULL;
     int result = memory_view_begin(base, partition, &view, error);
 
     *used_bytes = *file_bytes = 0;

@@ -296,7 +296,8 @@ int bb_cli_run(int argc, char **argv) {
         .logger = {.fd = STDERR_FILENO, .least = BB_LOG_INFO, .clock = bb_clock_system()},
     };
 
-    signal(SIGPIPE, SIG_IGN); /* a reader that goes away is seen by its write */
+    signal(SIGPIPE, SIG_IGN); /* a reader that goes away is seen by its write, */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a limit on the size of files */
     command.arguments = calloc((size_t)argc + 1, sizeof *command.arguments);
     if (!command.arguments)
         return BB_EXIT_FAULT;

@@ -78,9 +78,11 @@ static const char *lane_name(const struct bb_query_row *row) {
 
 /* Head and quality text are made again only when they change; true when the head did. */
 static bool channel_changed(struct bb_query_writer *writer, const struct bb_query_row *row) {
-    if (writer->rows > 0 && bb_span_equal(row->channel, writer->channel) &&
+    if (writer->rows > 0 && row->lane == writer->lane &&
+        bb_span_equal(row->channel, writer->channel) &&
         bb_span_equal(row->usage_point, writer->usage_point))
         return false;
+    writer->lane = row->lane;
     bb_buffer_clear(&writer->names);
     bb_buffer_append_span(&writer->names, row->usage_point);
     bb_buffer_append_span(&writer->names, row->channel);

@@ -21,6 +21,7 @@ struct bb_query_writer {
     uint64_t rows;
     struct bb_table table;
     struct bb_zone_stretch stretch;      /* of `zone`, around the last time */
+    enum bb_lane lane;                   /* of the last row */
     struct bb_span usage_point, channel; /* of the last row, in `names` */
     struct bb_buffer names, head;        /* head: what the rows of a channel begin with */
     struct bb_quality quality;           /* of the last row, */

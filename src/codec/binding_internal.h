@@ -76,9 +76,17 @@ int bb_binding_rows(const struct bb_binding *binding, struct bb_row_writer *writ
                     struct bb_row_group *group, const struct bb_cell *cells, uint64_t line,
                     struct bb_error *error) BB_MUST_USE;
 /* The same for a record that may be one plain reading: the short way first. */
-int bb_binding_plain_rows(const struct bb_binding *binding, const struct bb_plain_slots *plain,
-                          struct bb_row_writer *writer, struct bb_row_group *group,
-                          const struct bb_cell *cells, uint64_t line,
-                          struct bb_error *error) BB_MUST_USE;
+static inline int bb_binding_plain_rows(const struct bb_binding *binding,
+                                        const struct bb_plain_slots *plain,
+                                        struct bb_row_writer *writer, struct bb_row_group *group,
+                                        const struct bb_cell *cells, uint64_t line,
+                                        struct bb_error *error) {
+    enum bb_plain_outcome outcome = bb_row_plain(writer, plain, cells, line);
+
+    if (outcome == BB_PLAIN_DONE)
+        return 0;
+    int failure = bb_binding_rows(binding, writer, group, cells, line, error);
+    return failure == 0 && outcome == BB_PLAIN_NOT ? bb_row_settle(writer, error) : failure;
+}
 
 #endif

@@ -17,7 +17,7 @@ static inline uint32_t bb_load_half(const char *at) {
     return v;
 }
 
-static inline bool bb_bytes_equal(const char *a, const char *b, size_t size) {
+__attribute__((always_inline)) static inline bool bb_bytes_equal(const char *a, const char *b, size_t size) {
     if (size >= 8) {
         for (size_t i = 0; i + 8 < size; i += 8)
             if (bb_load_word(a + i) != bb_load_word(b + i))

@@ -15,6 +15,7 @@ static void choose_point(struct bb_row_writer *writer) {
         writer->missing_first |= bb_decimal_parse(text, '.', &number) == BB_DECIMAL_OK ||
                                  bb_decimal_parse(text, ',', &number) == BB_DECIMAL_OK;
     }
+    writer->plain_ready = writer->point && !writer->missing_first;
 }
 
 int bb_row_writer_new(const struct bb_decode_options *options, struct bb_series_table *table,
@@ -238,7 +239,7 @@ static int multiply(struct bb_row_values *values, struct bb_decimal multiplier,
     int exponent = values->exponent + multiplier.exponent;
 
     if (product < bb_power_of_ten[18] && product > -(bb_wide)bb_power_of_ten[18] &&
-        exponent >= -BB_DECIMAL_MAX_EXPONENT && exponent <= BB_DECIMAL_MAX_EXPONENT) {
+        exponent >= BB_DECIMAL_MIN_EXPONENT && exponent <= BB_DECIMAL_MAX_EXPONENT) {
         values->mantissa = (int64_t)product;
         values->exponent = (int8_t)exponent;
         return BB_ROW_OK;

@@ -103,8 +103,8 @@ static int explain_value(struct bb_row_writer *writer, const struct bb_row *row,
                        text, BB_DECIMAL_MAX_DIGITS);
     if (outcome == BB_DECIMAL_OUT_OF_RANGE)
         return BB_FAIL(reason, BB_E_VALUE,
-                       "the value %s has an exponent beyond -%d to %d; it cannot be kept exactly",
-                       text, BB_DECIMAL_MAX_EXPONENT, BB_DECIMAL_MAX_EXPONENT);
+                       "the value %s has an exponent beyond %d to %d; it cannot be kept exactly",
+                       text, BB_DECIMAL_MIN_EXPONENT, BB_DECIMAL_MAX_EXPONENT);
     struct bb_cell cell = row->cell[BB_FIELD_VALUE];
     char other = writer->point == ',' ? '.' : ',';
     if (writer->point && memchr(cell.data, other, cell.size))

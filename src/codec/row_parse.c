@@ -243,6 +243,7 @@ bool bb_row_value(struct bb_row_writer *writer, const struct bb_row *row,
     if (writer->point == 0 && cell.type == BB_CELL_TEXT && memchr(cell.data, point, cell.size)) {
         writer->point = point;
         writer->point_line = row->line;
+        writer->plain_ready = !writer->missing_first;
     }
     values->mantissa = value.mantissa;
     values->exponent = value.exponent;

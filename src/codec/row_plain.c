@@ -16,12 +16,10 @@ static inline bool is_text(const struct bb_cell *cell) {
 /* A word met before; false: not met, or there are blanks around it. */
 static inline bool recall_word(struct bb_words *words, const struct bb_cell *cell,
                                int32_t *meaning) {
-    if (words->count > 0) {
-        const struct bb_word *word = &words->items[words->last];
-        if (word->size == cell->size && bb_bytes_equal(word->text, cell->data, cell->size)) {
-            *meaning = word->meaning;
-            return true;
-        }
+    const struct bb_word *word = &words->items[words->last]; /* of size 0 when there is none */
+    if (bb_word_is(word, cell->data, cell->size)) {
+        *meaning = word->meaning;
+        return true;
     }
     return bb_words_find(words, cell->data, cell->size, meaning);
 }
@@ -66,8 +64,8 @@ enum bb_plain_outcome bb_row_plain(struct bb_row_writer *writer,
 
     if (writer->group.count > 0)
         return BB_PLAIN_WAIT;
-    if (writer->missing_first || !writer->point || bb_batch_full(&writer->batch) ||
-        !is_text(usage_point) || !is_text(channel) || !is_text(time) ||
+    if (!writer->plain_ready || bb_batch_full(&writer->batch) || !is_text(usage_point) ||
+        !is_text(channel) || !is_text(time) ||
         (value->type != BB_CELL_TEXT && value->type != BB_CELL_NUMBER) ||
         !recall_words(writer, slots, cells, &unit, &quality))
         return BB_PLAIN_NOT;

@@ -73,6 +73,7 @@ struct bb_row_writer {
     char delimiter;
     char point; /* the decimal point; 0: not known yet */
     bool missing_first; /* a number may be listed as missing */
+    bool plain_ready;    /* the point is known, and no number means that there is none */
     uint64_t point_line; /* where the point was seen first */
 
     uint32_t last_series;

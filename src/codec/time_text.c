@@ -46,7 +46,8 @@ void bb_time_learn(struct bb_time_memory *memory, struct bb_span text, int64_t m
         text.size > BB_TIME_HEAD + BB_TIME_CLOCK + BB_TIME_TAIL_MAX ||
         !read_day(text.data, &memory->day_ms))
         return;
-    int64_t clock_ms = bb_clock_ms(text.data + BB_TIME_HEAD);
+    uint64_t clock = bb_load_word(text.data + BB_TIME_HEAD);
+    int64_t clock_ms = bb_clock_ms(clock);
     if (clock_ms < 0)
         return;
 
@@ -55,6 +56,8 @@ void bb_time_learn(struct bb_time_memory *memory, struct bb_span text, int64_t m
     memory->tail = bb_load_word(text.data + text.size - 8) & memory->tail_mask;
     memory->head_low = bb_load_word(text.data);
     memory->head_high = bb_load_word(text.data + 3);
+    memory->clock = clock;
+    memory->clock_ms = clock_ms;
     memory->tail_ms = ms - memory->day_ms - clock_ms;
     memory->learned_size = text.size;
     memory->learned_local = local;

@@ -27,14 +27,16 @@ struct bb_time_memory {
     uint64_t head_low, head_high; /* bytes 0..7 and 3..10 */
     uint64_t tail, tail_mask;     /* the last bytes, in the upper end of a word */
     int64_t day_ms, tail_ms;
+    uint64_t clock; /* the last hh:mm:ss as bytes, and what it means */
+    int64_t clock_ms;
 };
 
-/* "hh:mm:ss" as milliseconds, -1 when it is none. */
-static inline int64_t bb_clock_ms(const char *at) {
+/* "hh:mm:ss", loaded as a word, as milliseconds; -1 when it is none. */
+static inline int64_t bb_clock_ms(uint64_t clock) {
     const uint64_t form = 0x30303a30303a3030ULL; /* "00:00:00", first character lowest */
     const uint64_t beyond = 0x76767f76767f7676ULL; /* added: sets the top bit past 9, or past ':' */
     const uint64_t top = 0x8080808080808080ULL;
-    uint64_t v = bb_load_word(at) ^ form;
+    uint64_t v = clock ^ form;
 
     if ((v | (v + beyond)) & top)
         return -1;
@@ -58,10 +60,15 @@ static inline bool bb_time_recall(struct bb_time_memory *memory, const char *tex
     if ((bb_load_word(text) != memory->head_low || bb_load_word(text + 3) != memory->head_high) &&
         !bb_time_move(memory, text))
         return false;
-    int64_t clock_ms = bb_clock_ms(text + BB_TIME_HEAD);
-    if (clock_ms < 0)
-        return false;
-    *ms = memory->day_ms + clock_ms + memory->tail_ms;
+    uint64_t clock = bb_load_word(text + BB_TIME_HEAD);
+    if (clock != memory->clock) { /* moment by moment it is the same for all meters */
+        int64_t clock_ms = bb_clock_ms(clock);
+        if (clock_ms < 0)
+            return false;
+        memory->clock = clock;
+        memory->clock_ms = clock_ms;
+    }
+    *ms = memory->day_ms + memory->clock_ms + memory->tail_ms;
     *local = memory->learned_local;
     return true;
 }

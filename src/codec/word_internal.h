@@ -7,7 +7,7 @@
 #ifndef BB_CODEC_WORD_INTERNAL_H
 #define BB_CODEC_WORD_INTERNAL_H
 
-#include "base/span.h"
+#include "codec/bytes_internal.h"
 
 enum { BB_WORD_MAX = 24, BB_WORDS_MAX = 32 };
 
@@ -22,7 +22,7 @@ struct bb_words {
 };
 
 static inline bool bb_word_is(const struct bb_word *word, const char *text, size_t size) {
-    return word->size == size && memcmp(word->text, text, size) == 0;
+    return word->size == size && bb_bytes_equal(word->text, text, size);
 }
 
 /* Find a known word's meaning. */

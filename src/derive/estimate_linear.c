@@ -7,6 +7,8 @@
  */
 #include "derive/estimate.h"
 
+enum { SPREAD_MAX = 9 };
+
 bool bb_estimate_linear(const struct bb_gap *gap, const int64_t *parameter,
                         struct bb_decimal *values) {
     if (gap->to_ms - gap->from_ms > parameter[0])
@@ -14,6 +16,9 @@ bool bb_estimate_linear(const struct bb_gap *gap, const int64_t *parameter,
     int source = gap->before.exponent < gap->after.exponent ? gap->before.exponent
                                                             : gap->after.exponent;
     int exponent = bb_derived_exponent(source);
+    /* Ends many powers of ten apart do not fit the sums, and no line between them would mean much. */
+    if (gap->before.exponent - exponent > SPREAD_MAX || gap->after.exponent - exponent > SPREAD_MAX)
+        return false;
     bb_wide before = bb_decimal_widen(gap->before.mantissa, gap->before.exponent, exponent);
     bb_wide after = bb_decimal_widen(gap->after.mantissa, gap->after.exponent, exponent);
     bb_wide parts = (bb_wide)gap->intervals + 1;

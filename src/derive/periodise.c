@@ -1,6 +1,8 @@
 /* Periodisation: see periodise.h. Pure; all sums in 128 bits. */
 #include "derive/periodise.h"
 
+enum { SPREAD_MAX = 18 }; /* powers of ten by which two mantissas may differ in one sum */
+
 /* What is gathered about one period. */
 struct total {
     bb_wide sum;
@@ -25,17 +27,23 @@ static void add(struct total *t, bb_wide mantissa, int exponent) {
 }
 
 /* The part of `amount` (at `exponent`, accruing evenly over (start, end]) that has accrued by t:
- * rounded once at the derived exponent, and the whole at the end. */
-static bb_wide accrued(bb_wide amount, int exponent, int64_t start_ms, int64_t end_ms, int64_t t) {
-    bb_wide fine = amount;
+ * rounded once at the derived exponent, and the whole at the end. An amount too large for the
+ * product with a stretch of time sets the overflow of `total`. */
+static bb_wide accrued(struct total *total, bb_wide amount, int exponent, int64_t start_ms,
+                       int64_t end_ms, int64_t t) {
+    const bb_wide limit = (bb_wide)1 << 70;
 
+    if (amount >= limit || amount <= -limit) {
+        total->overflow = true;
+        return 0;
+    }
     for (int i = exponent - bb_derived_exponent(exponent); i > 0; i--)
-        fine *= 10;
+        amount *= 10;
     if (t <= start_ms)
         return 0;
     if (t >= end_ms)
-        return fine;
-    return bb_wide_divide_round(fine * (t - start_ms), end_ms - start_ms);
+        return amount;
+    return bb_wide_divide_round(amount * (t - start_ms), end_ms - start_ms);
 }
 
 static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -152,16 +160,24 @@ static int periodise_intervals(const struct bb_channel *channel, const struct bb
             add(&t, p->value.mantissa, p->value.exponent);
         else
             add(&t,
-                accrued(p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms, to) -
-                    accrued(p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms, from),
+                accrued(&t, p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms, to) -
+                    accrued(&t, p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms, from),
                 bb_derived_exponent(p->value.exponent));
     }
     return put_total(channel, period, &t, arena, out, error);
 }
 
-/* A register's advance between two readings: at the finer exponent of the two. */
-static bb_wide advance(const struct bb_point *a, const struct bb_point *b, int *exponent) {
+/* A register's advance between two readings: at the finer exponent of the two. Readings many powers
+ * of ten apart do not fit: the total overflows. */
+static bb_wide advance(struct total *t, const struct bb_point *a, const struct bb_point *b,
+                       int *exponent) {
+    int spread = a->value.exponent - b->value.exponent;
+
     *exponent = a->value.exponent < b->value.exponent ? a->value.exponent : b->value.exponent;
+    if (spread > SPREAD_MAX || spread < -SPREAD_MAX) {
+        t->overflow = true;
+        return 0;
+    }
     return bb_decimal_widen(b->value.mantissa, b->value.exponent, *exponent) -
            bb_decimal_widen(a->value.mantissa, a->value.exponent, *exponent);
 }
@@ -173,7 +189,7 @@ static void add_stretch(struct total *t, const struct bb_channel *channel,
     const int64_t limit_ms =
         channel->pipeline->estimate[BB_METHOD_LINEAR].parameter[0]; /* trusted interpolation */
     int exponent;
-    bb_wide amount = advance(a, b, &exponent);
+    bb_wide amount = advance(t, a, b, &exponent);
 
     t->values++;
     t->checks |= b->checks;
@@ -185,8 +201,8 @@ static void add_stretch(struct total *t, const struct bb_channel *channel,
         amount = 0;
     }
     add(t,
-        accrued(amount, exponent, a->end_ms, b->end_ms, to) -
-            accrued(amount, exponent, a->end_ms, b->end_ms, from),
+        accrued(t, amount, exponent, a->end_ms, b->end_ms, to) -
+            accrued(t, amount, exponent, a->end_ms, b->end_ms, from),
         bb_derived_exponent(exponent));
     bool cut = from > a->end_ms || to < b->end_ms;
     if (cut && b->end_ms - a->end_ms > limit_ms)
@@ -222,6 +238,8 @@ static int periodise_registers(const struct bb_channel *channel, const struct bb
 static bool less(struct bb_decimal a, struct bb_decimal b) {
     int exponent = a.exponent < b.exponent ? a.exponent : b.exponent;
 
+    if (a.exponent - exponent > SPREAD_MAX || b.exponent - exponent > SPREAD_MAX)
+        return bb_decimal_to_double(a) < bb_decimal_to_double(b);
     return bb_decimal_widen(a.mantissa, a.exponent, exponent) <
            bb_decimal_widen(b.mantissa, b.exponent, exponent);
 }

@@ -42,7 +42,7 @@ bool bb_attributes_pack(const struct bb_attribute *items, uint32_t count, struct
 static bool in_range(const struct bb_attribute *a) {
     return a->quality.state < BB_STATE_COUNT && a->quality.method < BB_METHOD_COUNT &&
            a->unit < BB_UNIT_COUNT && a->statistic <= BB_STATISTIC_MAX &&
-           a->exponent >= -BB_DECIMAL_MAX_EXPONENT && a->exponent <= BB_DECIMAL_MAX_EXPONENT;
+           a->exponent >= BB_DECIMAL_MIN_EXPONENT && a->exponent <= BB_DECIMAL_MAX_EXPONENT;
 }
 
 static bool unpack_one(struct bb_cursor *in, struct bb_attribute *a) {

@@ -70,7 +70,7 @@ static enum bb_decimal_outcome parse_slow(const char *at, const char *end, char 
     if (s.significant > BB_DECIMAL_MAX_DIGITS)
         return BB_DECIMAL_TOO_LONG;
     exponent -= s.fraction;
-    if (exponent < -BB_DECIMAL_MAX_EXPONENT || exponent > BB_DECIMAL_MAX_EXPONENT)
+    if (exponent < BB_DECIMAL_MIN_EXPONENT || exponent > BB_DECIMAL_MAX_EXPONENT)
         return BB_DECIMAL_OUT_OF_RANGE;
     out->mantissa = negative ? -(int64_t)s.mantissa : (int64_t)s.mantissa;
     out->exponent = (int8_t)exponent;
@@ -180,12 +180,12 @@ enum bb_decimal_outcome bb_decimal_parse(struct bb_span text, char point, struct
 }
 
 size_t bb_decimal_format(struct bb_decimal value, bool trim, char *buffer) {
-    char digits[24] = {0};
+    char digits[-BB_DECIMAL_MIN_EXPONENT + 24] = {0};
     uint64_t left = value.mantissa < 0 ? -(uint64_t)value.mantissa : (uint64_t)value.mantissa;
     int count = 0, fraction, written;
     char *at = buffer;
 
-    BB_ASSERT(value.exponent >= -BB_DECIMAL_MAX_EXPONENT &&
+    BB_ASSERT(value.exponent >= BB_DECIMAL_MIN_EXPONENT &&
               value.exponent <= BB_DECIMAL_MAX_EXPONENT);
     fraction = value.exponent < 0 ? -value.exponent : 0;
     do { /* lowest digit first, and at least one before the point */
@@ -212,11 +212,12 @@ size_t bb_decimal_format(struct bb_decimal value, bool trim, char *buffer) {
 }
 
 double bb_decimal_to_double(struct bb_decimal value) {
-    BB_ASSERT(value.exponent >= -BB_DECIMAL_MAX_EXPONENT &&
+    BB_ASSERT(value.exponent >= BB_DECIMAL_MIN_EXPONENT &&
               value.exponent <= BB_DECIMAL_MAX_EXPONENT);
-    if (value.exponent < 0)
-        return (double)value.mantissa / (double)bb_power_of_ten[-value.exponent];
-    return (double)value.mantissa * (double)bb_power_of_ten[value.exponent];
+    double number = (double)value.mantissa;
+    for (int left = -value.exponent; left > 0; left -= 18)
+        number /= (double)bb_power_of_ten[left < 18 ? left : 18];
+    return value.exponent > 0 ? number * (double)bb_power_of_ten[value.exponent] : number;
 }
 
 bb_wide bb_wide_divide_round(bb_wide numerator, bb_wide denominator) {
@@ -235,7 +236,7 @@ bool bb_wide_to_decimal(bb_wide value, int exponent, int to, struct bb_decimal *
     const bb_wide limit = bb_power_of_ten[18];
     int64_t up = (int64_t)exponent - to;
 
-    if (to < -BB_DECIMAL_MAX_EXPONENT || to > BB_DECIMAL_MAX_EXPONENT)
+    if (to < BB_DECIMAL_MIN_EXPONENT || to > BB_DECIMAL_MAX_EXPONENT)
         return false;
     if (value == 0 || up < -38) { /* 10^39 is more than twice any 128-bit number */
         value = 0;

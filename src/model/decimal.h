@@ -1,7 +1,7 @@
 /* Decimals: values exactly as the meter sent them, mantissa × 10^exponent.
  *
  * "1.50" is 150 × 10^-2: trailing zeros are kept, so that the raw lane can print what was sent.
- * At most 18 significant digits (leading zeros do not count) and an exponent from -18 to 18;
+ * At most 18 significant digits (leading zeros do not count) and an exponent from -24 to 18;
  * anything else is refused by name, never rounded. Sums run in 128 bits.
  */
 #ifndef BB_MODEL_DECIMAL_H
@@ -10,7 +10,12 @@
 #include "base/error.h"
 #include "base/span.h"
 
-enum { BB_DECIMAL_MAX_DIGITS = 18, BB_DECIMAL_MAX_EXPONENT = 18, BB_DECIMAL_TEXT_MAX = 48 };
+enum {
+    BB_DECIMAL_MAX_DIGITS = 18,
+    BB_DECIMAL_MIN_EXPONENT = -24, /* floating-point texts such as 0.0007781194872222841 fit */
+    BB_DECIMAL_MAX_EXPONENT = 18,
+    BB_DECIMAL_TEXT_MAX = 48
+};
 
 typedef __int128 bb_wide; /* sums of mantissas; the one integer wider than C17 knows */
 
@@ -23,7 +28,7 @@ enum bb_decimal_outcome {
     BB_DECIMAL_OK = 0,
     BB_DECIMAL_SYNTAX,     /* not a number: empty, letters, two points, NaN, inf, hex */
     BB_DECIMAL_TOO_LONG,   /* more than 18 significant digits */
-    BB_DECIMAL_OUT_OF_RANGE /* exponent beyond +-18 */
+    BB_DECIMAL_OUT_OF_RANGE /* exponent beyond -24..18 */
 };
 
 /* Parse all of `text` (no blanks around): [+-] digits [point digits] [e|E [+-] digits].

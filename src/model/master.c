@@ -180,7 +180,7 @@ static bool number_in_range(const struct field *field, int64_t value) {
 }
 
 static bool decimal_in_range(struct bb_decimal value) {
-    return value.exponent >= -BB_DECIMAL_MAX_EXPONENT &&
+    return value.exponent >= BB_DECIMAL_MIN_EXPONENT &&
            value.exponent <= BB_DECIMAL_MAX_EXPONENT &&
            value.mantissa > -bb_power_of_ten[BB_DECIMAL_MAX_DIGITS] &&
            value.mantissa < bb_power_of_ten[BB_DECIMAL_MAX_DIGITS];
@@ -304,7 +304,7 @@ static enum decode_result decode_decimal(const struct field *field, struct bb_sp
     int64_t exponent = bb_cursor_zigzag(&in);
 
     (void)arena;
-    if (exponent < -BB_DECIMAL_MAX_EXPONENT || exponent > BB_DECIMAL_MAX_EXPONENT)
+    if (exponent < BB_DECIMAL_MIN_EXPONENT || exponent > BB_DECIMAL_MAX_EXPONENT)
         return DECODE_DAMAGED;
     value->exponent = (int8_t)exponent;
     value->mantissa = bb_cursor_zigzag(&in);

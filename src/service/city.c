@@ -43,20 +43,38 @@ static const uint8_t nem12_channels[] = {CITY_NEM12_IMPORT, CITY_NEM12_EXPORT};
 
 /* commodity, name, device, channels, registers, where these begin */
 const struct city_type_row bb_city_types[CITY_TYPES] = {
-    [CITY_HOME] = {BB_COMMODITY_ELECTRICITY, "8716859000", "E", 2,
-                   {CITY_IMPORT, CITY_IMPORT_REGISTER}, {CITY_IMPORT_REGISTER}, {60000000}},
-    [CITY_SOLAR_HOME] = {BB_COMMODITY_ELECTRICITY, "8716859000", "E", 3,
+    [CITY_HOME] = {BB_COMMODITY_ELECTRICITY,
+                   "8716859000",
+                   "E",
+                   2,
+                   {CITY_IMPORT, CITY_IMPORT_REGISTER},
+                   {CITY_IMPORT_REGISTER},
+                   {60000000}},
+    [CITY_SOLAR_HOME] = {BB_COMMODITY_ELECTRICITY,
+                         "8716859000",
+                         "E",
+                         3,
                          {CITY_IMPORT, CITY_IMPORT_REGISTER, CITY_EXPORT},
-                         {CITY_IMPORT_REGISTER}, {30000000}},
-    [CITY_SHOP] = {BB_COMMODITY_ELECTRICITY, "8716859000", "E", 2,
-                   {CITY_IMPORT, CITY_SHOP_REGISTER}, {CITY_SHOP_REGISTER}, {900000000}},
-    [CITY_WATER_HOME] = {BB_COMMODITY_WATER, "8716859001", "W", 1,
-                         {CITY_WATER_M3}, {CITY_WATER_M3}, {3000000}},
-    [CITY_LITRE_HOME] = {BB_COMMODITY_WATER, "8716859001", "W", 1,
-                         {CITY_WATER_L}, {CITY_WATER_L}, {3000000}},
-    [CITY_HEAT_HOME] = {BB_COMMODITY_HEAT, "8716859002", "H", 2,
+                         {CITY_IMPORT_REGISTER},
+                         {30000000}},
+    [CITY_SHOP] = {BB_COMMODITY_ELECTRICITY,
+                   "8716859000",
+                   "E",
+                   2,
+                   {CITY_IMPORT, CITY_SHOP_REGISTER},
+                   {CITY_SHOP_REGISTER},
+                   {900000000}},
+    [CITY_WATER_HOME] =
+        {BB_COMMODITY_WATER, "8716859001", "W", 1, {CITY_WATER_M3}, {CITY_WATER_M3}, {3000000}},
+    [CITY_LITRE_HOME] =
+        {BB_COMMODITY_WATER, "8716859001", "W", 1, {CITY_WATER_L}, {CITY_WATER_L}, {3000000}},
+    [CITY_HEAT_HOME] = {BB_COMMODITY_HEAT,
+                        "8716859002",
+                        "H",
+                        2,
                         {CITY_HEAT_ENERGY, CITY_HEAT_VOLUME},
-                        {CITY_HEAT_ENERGY, CITY_HEAT_VOLUME}, {200000, 900000}},
+                        {CITY_HEAT_ENERGY, CITY_HEAT_VOLUME},
+                        {200000, 900000}},
 };
 
 /* Where a channel's last digit lies (in Wh or litres), and when it is read. */
@@ -64,11 +82,11 @@ static const struct {
     int64_t count;
     enum city_pace pace;
 } counters[CITY_CHANNELS] = {
-    [CITY_IMPORT] = {1, CITY_QUARTERLY},        [CITY_EXPORT] = {1, CITY_QUARTERLY},
-    [CITY_IMPORT_REGISTER] = {1, CITY_DAILY},   [CITY_SHOP_REGISTER] = {1, CITY_DAILY},
-    [CITY_WATER_M3] = {1, CITY_OWN_MINUTE},     [CITY_WATER_L] = {1, CITY_OWN_MINUTE},
-    [CITY_HEAT_ENERGY] = {1000, CITY_HOURLY},   [CITY_HEAT_VOLUME] = {10, CITY_HOURLY},
-    [CITY_NEM12_IMPORT] = {1, CITY_QUARTERLY},  [CITY_NEM12_EXPORT] = {1, CITY_QUARTERLY},
+    [CITY_IMPORT] = {1, CITY_QUARTERLY},       [CITY_EXPORT] = {1, CITY_QUARTERLY},
+    [CITY_IMPORT_REGISTER] = {1, CITY_DAILY},  [CITY_SHOP_REGISTER] = {1, CITY_DAILY},
+    [CITY_WATER_M3] = {1, CITY_OWN_MINUTE},    [CITY_WATER_L] = {1, CITY_OWN_MINUTE},
+    [CITY_HEAT_ENERGY] = {1000, CITY_HOURLY},  [CITY_HEAT_VOLUME] = {10, CITY_HOURLY},
+    [CITY_NEM12_IMPORT] = {1, CITY_QUARTERLY}, [CITY_NEM12_EXPORT] = {1, CITY_QUARTERLY},
 };
 
 struct city_channel_list bb_city_channels_of(const struct bb_city *city,
@@ -111,15 +129,12 @@ int64_t bb_city_time_of(const struct bb_city *city, const struct city_meter *met
     int64_t from_ms = city->from_ms;
 
     switch (counters[channel].pace) {
-    case CITY_QUARTERLY:
-        return from_ms + number * (int64_t)CITY_QUARTER_MS;
-    case CITY_HOURLY:
-        return from_ms + number * (int64_t)BB_HOUR_MS;
+    case CITY_QUARTERLY: return from_ms + number * (int64_t)CITY_QUARTER_MS;
+    case CITY_HOURLY: return from_ms + number * (int64_t)BB_HOUR_MS;
     case CITY_OWN_MINUTE:
         return from_ms + number * (int64_t)BB_HOUR_MS +
                own_second(city, meter, number) * (int64_t)BB_SECOND_MS;
-    case CITY_DAILY:
-        break;
+    case CITY_DAILY: break;
     }
     return bb_zone_first_at(city->zone, (city->options.first_day + number) * (int64_t)BB_DAY_MS);
 }
@@ -137,8 +152,8 @@ int bb_city_register_of(const struct city_meter *meter, enum city_channel channe
     return bb_city_types[meter->type].register_channels[0] == channel ? 0 : 1;
 }
 
-static int64_t used_in_step(const struct bb_city *city, const struct city_meter *meter,
-                            bool second, int32_t step, struct city_moment *probe) {
+static int64_t used_in_step(const struct bb_city *city, const struct city_meter *meter, bool second,
+                            int32_t step, struct city_moment *probe) {
     bb_city_moment_set(city, probe, step);
     struct city_use use = bb_city_use(city, meter, probe);
     return second ? use.second : use.first;
@@ -265,9 +280,9 @@ static void visit_heat(struct bb_city *city, struct city_meter *meter) {
 }
 
 static void (*const visits[CITY_TYPES])(struct bb_city *, struct city_meter *) = {
-    [CITY_HOME] = visit_electricity,   [CITY_SOLAR_HOME] = visit_electricity,
-    [CITY_SHOP] = visit_electricity,   [CITY_WATER_HOME] = visit_water,
-    [CITY_LITRE_HOME] = visit_water,   [CITY_HEAT_HOME] = visit_heat,
+    [CITY_HOME] = visit_electricity, [CITY_SOLAR_HOME] = visit_electricity,
+    [CITY_SHOP] = visit_electricity, [CITY_WATER_HOME] = visit_water,
+    [CITY_LITRE_HOME] = visit_water, [CITY_HEAT_HOME] = visit_heat,
 };
 
 /* What happened meanwhile is taken off a register again, from now back to reading `number`. */
@@ -314,8 +329,7 @@ static void begin_block(struct bb_city *city, int32_t first) {
 
     city->at_meter = 0;
     city->block_first = first;
-    city->block_last =
-        city->options.order == BB_CITY_BY_METER ? city->steps : first + length - 1;
+    city->block_last = city->options.order == BB_CITY_BY_METER ? city->steps : first + length - 1;
 }
 
 static void advance(struct bb_city *city) {

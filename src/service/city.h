@@ -80,8 +80,8 @@ struct bb_city_reading {
 struct bb_city;
 
 /* -BB_E_USAGE when an option is out of range; -BB_E_ZONE_UNKNOWN without Europe/Amsterdam. */
-int bb_city_new(const struct bb_city_options *options, struct bb_city **out,
-                struct bb_error *error) BB_MUST_USE;
+int bb_city_new(const struct bb_city_options *options, struct bb_city **out, struct bb_error *error)
+    BB_MUST_USE;
 void bb_city_free(struct bb_city *city);
 
 /* The next reading in the chosen order; false at the end. */

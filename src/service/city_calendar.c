@@ -24,9 +24,9 @@ struct month {
     int16_t clear_sky;  /* per mille of the panels' rating at noon */
 };
 static const struct month months[12] = {
-    {35, 1200, 245, 350}, {39, 1160, 298, 500},  {65, 1080, 355, 680},  {99, 1000, 415, 800},
-    {134, 940, 468, 860}, {162, 900, 500, 870},  {183, 890, 485, 860},  {179, 900, 435, 820},
-    {147, 950, 380, 720}, {109, 1020, 320, 560}, {70, 1120, 263, 400},  {42, 1190, 233, 310},
+    {35, 1200, 245, 350}, {39, 1160, 298, 500},  {65, 1080, 355, 680}, {99, 1000, 415, 800},
+    {134, 940, 468, 860}, {162, 900, 500, 870},  {183, 890, 485, 860}, {179, 900, 435, 820},
+    {147, 950, 380, 720}, {109, 1020, 320, 560}, {70, 1120, 263, 400}, {42, 1190, 233, 310},
 };
 
 /* How clear a day is, in 1/1024, and how far its clouds stray from that: overcast and blue days are
@@ -151,10 +151,9 @@ static void set_sun(const struct bb_city *city, struct city_moment *m) {
         return;
     int32_t height = CITY_ONE - along * along / CITY_ONE;
     int32_t pointed = (height + height * height / CITY_ONE) / 2;
-    int32_t clearness = m->day_clearness +
-                        between(&m->cloud, city->options.seed, CITY_FOR_CLOUD, m->slot,
-                                CLOUD_QUARTERS) *
-                            m->day_unsteady / CITY_ONE;
+    int32_t clearness = m->day_clearness + between(&m->cloud, city->options.seed, CITY_FOR_CLOUD,
+                                                   m->slot, CLOUD_QUARTERS) *
+                                               m->day_unsteady / CITY_ONE;
     int32_t full = pointed * m->clear_sky / CITY_ONE;
     clearness = clearness < 60 ? 60 : clearness > CITY_ONE ? CITY_ONE : clearness;
     m->sun = full * clearness / CITY_ONE;

@@ -119,10 +119,9 @@ static bool plan_late(struct city_draft *draft) {
     return fault->resend_step > due;
 }
 
+/* Nothing that a home does: at least six times what it did in the days around. */
 static bool plan_spike(struct city_draft *draft) {
-    int64_t usual = draft->survey.at > draft->survey.mean ? draft->survey.at : draft->survey.mean;
-
-    draft->fault->amount = usual * one_of(draft, 80, 400) / 10;
+    draft->fault->amount = draft->survey.largest * one_of(draft, 50, 300) / 10;
     draft->fault->size = draft->fault->amount;
     return draft->fault->size >= 10 * draft->survey.deviation;
 }
@@ -146,7 +145,7 @@ static bool plan_negative(struct city_draft *draft) {
 
 /* Wh that are called kWh. */
 static bool plan_unit_mixup(struct city_draft *draft) {
-    draft->fault->amount = MILLE * MILLE;
+    draft->fault->amount = (int64_t)MILLE * MILLE;
     draft->fault->size = told_wrong(draft, scale);
     return draft->fault->size > 0;
 }
@@ -187,17 +186,18 @@ static bool plan_rollover(struct city_draft *draft) {
 static bool plan_exchange(struct city_draft *draft) {
     struct city_fault *fault = draft->fault;
     struct city_moment probe;
-    int64_t previous_ms =
-        bb_city_time_of(draft->city, draft->meter, fault->channel, fault->first - 1);
+    int64_t previous_ms = bb_city_time_of(draft->city, draft->meter, fault->channel,
+                                          fault->first - 1);
 
     fault->closing = shown_before(draft);
     fault->opening = one_of(draft, 0, 300);
-    fault->exchange_ms = previous_ms + 5 * BB_MINUTE_MS;
+    fault->exchange_ms = previous_ms + 5 * (int64_t)BB_MINUTE_MS;
     if (bb_city_pace(fault->channel) == CITY_DAILY) {
         int32_t step = bb_city_step_of(draft->city, draft->meter, fault->channel, fault->first - 1);
         bb_city_moment_init(&probe);
         for (int32_t i = 1; i <= 40; i++)
-            fault->closing += bb_city_used(draft->city, draft->meter, CITY_IMPORT, step + i, &probe);
+            fault->closing += bb_city_used(draft->city, draft->meter, CITY_IMPORT, step + i,
+                                           &probe);
         fault->exchange_ms = previous_ms + 40 * (int64_t)CITY_QUARTER_MS;
     }
     fault->amount = fault->opening - fault->closing;

@@ -37,13 +37,13 @@ enum {
 
 /* Channels, in the order of bb_city_channels. */
 enum city_channel {
-    CITY_IMPORT = 0,      /* 15-minute intervals */
+    CITY_IMPORT = 0, /* 15-minute intervals */
     CITY_EXPORT,
     CITY_IMPORT_REGISTER, /* daily */
     CITY_SHOP_REGISTER,   /* the same with more dials */
     CITY_WATER_M3,        /* hourly, at the meter's own minute */
     CITY_WATER_L,
-    CITY_HEAT_ENERGY,     /* hourly */
+    CITY_HEAT_ENERGY, /* hourly */
     CITY_HEAT_VOLUME,
     CITY_NEM12_IMPORT,
     CITY_NEM12_EXPORT,
@@ -72,18 +72,18 @@ struct city_type_row {
     const char *prefix; /* of the name */
     const char *device; /* prefix of its number */
     uint8_t channel_count;
-    uint8_t channels[CITY_TYPE_CHANNELS];             /* enum city_channel, the main one first */
-    uint8_t register_channels[CITY_REGISTERS];        /* what meter->total counts for */
-    int64_t start_below[CITY_REGISTERS]; /* registers begin anywhere below it, in counts */
+    uint8_t channels[CITY_TYPE_CHANNELS];      /* enum city_channel, the main one first */
+    uint8_t register_channels[CITY_REGISTERS]; /* what meter->total counts for */
+    int64_t start_below[CITY_REGISTERS];       /* registers begin anywhere below it, in counts */
 };
 extern const struct city_type_row bb_city_types[CITY_TYPES];
 
 struct city_meter {
-    uint64_t key;      /* the root of all its noise */
+    uint64_t key;                  /* the root of all its noise */
     int64_t start[CITY_REGISTERS]; /* registers at the beginning, in counts of their last digit */
     int64_t total[CITY_REGISTERS]; /* Wh or litres since then, up to where the walk is */
-    uint32_t fault;    /* index + 1 in city->faults; 0: none */
-    uint16_t activity; /* Wh a quarter, or litres a day, or Wh an hour and kelvin */
+    uint32_t fault;                /* index + 1 in city->faults; 0: none */
+    uint16_t activity;             /* Wh a quarter, or litres a day, or Wh an hour and kelvin */
     uint16_t base;     /* Wh a quarter that never stop; heat: kelvin between flow and return */
     uint16_t panels;   /* Wh a quarter under full sun */
     uint16_t charger;  /* Wh a quarter of the car; 0: none */
@@ -111,9 +111,9 @@ struct city_moment {
     int64_t slot; /* the quarter's number since 1970: the argument of all noise */
     int64_t day;  /* local day of its start, since 1970 */
     int32_t step;
-    int32_t hour;       /* hours from the city's beginning to its end, rounded up */
-    uint16_t quarter;   /* 0 .. 95, local */
-    uint8_t day_kind;   /* enum city_day */
+    int32_t hour;     /* hours from the city's beginning to its end, rounded up */
+    uint16_t quarter; /* 0 .. 95, local */
+    uint8_t day_kind; /* enum city_day */
     bool ends_hour, ends_day;
     int32_t season;         /* share by which homes use more in the dark months */
     int32_t temperature_dc; /* tenths of a degree outside */
@@ -156,8 +156,17 @@ struct city_use bb_city_use(const struct bb_city *city, const struct city_meter 
 
 /* Random bits of (key, purpose, when). */
 enum city_purpose {
-    CITY_FOR_CHARACTER = 1, CITY_FOR_WEEK, CITY_FOR_DAY, CITY_FOR_SLOW, CITY_FOR_QUARTER,
-    CITY_FOR_APPLIANCE, CITY_FOR_CAR, CITY_FOR_DRAW, CITY_FOR_FRONT, CITY_FOR_CLOUD, CITY_FOR_FAULT
+    CITY_FOR_CHARACTER = 1,
+    CITY_FOR_WEEK,
+    CITY_FOR_DAY,
+    CITY_FOR_SLOW,
+    CITY_FOR_QUARTER,
+    CITY_FOR_APPLIANCE,
+    CITY_FOR_CAR,
+    CITY_FOR_DRAW,
+    CITY_FOR_FRONT,
+    CITY_FOR_CLOUD,
+    CITY_FOR_FAULT
 };
 static inline uint64_t bb_city_bits(uint64_t key, enum city_purpose purpose, int64_t when) {
     return bb_hash_mix(key + (uint64_t)purpose * 0x9e3779b97f4a7c15ULL +
@@ -176,8 +185,8 @@ struct city_fault {
     uint32_t meter;
     int32_t first, last;
     int32_t resend_step; /* when [first, last] are sent (again); 0: never */
-    uint8_t kind;    /* row of bb_city_fault_rows */
-    uint8_t channel; /* enum city_channel */
+    uint8_t kind;        /* row of bb_city_fault_rows */
+    uint8_t channel;     /* enum city_channel */
 };
 
 /* The channels that a kind of fault can befall. */
@@ -199,7 +208,8 @@ enum city_measure { CITY_IN_CHANNEL_UNIT = 0, CITY_IN_SECONDS, CITY_IN_READINGS 
 struct city_survey {
     int64_t before, at;      /* values of first - 1 and first */
     int64_t sum;             /* of the values (registers: advances) of [first, last] */
-    int64_t mean, deviation; /* of values (advances) from a day before to a day after; >= 1 */
+    int64_t mean, deviation; /* of values (advances) in the surroundings; deviation >= 1 */
+    int64_t largest;         /* of them */
 };
 
 struct city_draft { /* a fault being planned */

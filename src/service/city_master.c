@@ -51,8 +51,8 @@ static void put_installations(struct city_output *out, const struct bb_city *cit
     const char *device = bb_city_types[meter->type].device;
     uint32_t number = (uint32_t)(meter - city->meters) + 1;
 
-    bb_city_output_format(out, "    installations:\n      - {device: %s%07" PRIu32 ", from: ",
-                          device, number);
+    bb_city_output_format(
+        out, "    installations:\n      - {device: %s%07" PRIu32 ", from: ", device, number);
     put_time(out, city->from_ms - INSTALLED_DAYS_AGO * (int64_t)BB_DAY_MS);
     if (exchange) {
         bb_city_output_format(out, ", to: ");
@@ -78,9 +78,9 @@ static void put_channels(struct city_output *out, const struct bb_city *city,
         bb_city_output_format(out, "      - {name: \"%s\", obis: \"%s\", kind: %s, ", channel->name,
                               channel->obis, bb_kind_name(channel->kind));
         if (channel->kind == BB_KIND_INTERVAL)
-            bb_city_output_format(
-                out, "interval: %" PRIu32 "m, ",
-                bb_city_is_nem12(city) ? city->options.nem12_minutes : channel->interval_s / 60);
+            bb_city_output_format(out, "interval: %" PRIu32 "m, ",
+                                  bb_city_is_nem12(city) ? city->options.nem12_minutes
+                                                         : channel->interval_s / 60);
         bb_city_output_format(out, "unit: %s, one_way: true}\n", channel->unit);
     }
 }
@@ -93,10 +93,9 @@ static void put_usage_point(struct city_output *out, const struct bb_city *city,
     bb_city_output_format(out, "  - name: \"%.*s\"\n    commodity: %s\n    zone: %s\n",
                           (int)meter->name_size, meter->name, bb_commodity_name(commodity),
                           CITY_ZONE);
-    bb_city_output_format(out, "    calendar: nl\n    tags: {district: %s, transformer: T%03" PRIu32
-                               "}\n",
-                          districts[transformer / TRANSFORMERS_PER_DISTRICT % DISTRICTS],
-                          transformer + 1);
+    bb_city_output_format(
+        out, "    calendar: nl\n    tags: {district: %s, transformer: T%03" PRIu32 "}\n",
+        districts[transformer / TRANSFORMERS_PER_DISTRICT % DISTRICTS], transformer + 1);
     put_installations(out, city, meter);
     put_channels(out, city, meter);
 }
@@ -109,9 +108,8 @@ static void put_calendar(struct city_output *out, const struct bb_city *city) {
 
     bb_civil_from_days(city->options.first_day, &first);
     bb_civil_from_days(city->options.first_day + (int64_t)city->options.days, &last);
-    bb_city_output_format(out,
-                          "calendars:\n  - {name: nl, zone: %s, day_start: \"00:00\", holidays: [",
-                          CITY_ZONE);
+    bb_city_output_format(
+        out, "calendars:\n  - {name: nl, zone: %s, day_start: \"00:00\", holidays: [", CITY_ZONE);
     for (int year = first.year; year <= last.year; year++) {
         int count = bb_city_holidays(year, days);
         for (int i = 0; i < count; i++) {
@@ -160,9 +158,8 @@ void bb_city_fault_truth(const struct bb_city *city, uint32_t index, struct bb_c
     const struct city_fault_row *row = &bb_city_fault_rows[fault->kind];
     const struct city_meter *meter = &city->meters[fault->meter];
     const struct bb_city_channel *channel = &bb_city_channels[fault->channel];
-    const char *const units[] = {[CITY_IN_CHANNEL_UNIT] = channel->unit,
-                                 [CITY_IN_SECONDS] = "s",
-                                 [CITY_IN_READINGS] = "1"};
+    const char *const units[] = {
+        [CITY_IN_CHANNEL_UNIT] = channel->unit, [CITY_IN_SECONDS] = "s", [CITY_IN_READINGS] = "1"};
 
     *out = (struct bb_city_truth){
         .kind = row->name,
@@ -195,8 +192,7 @@ static void put_fault(struct city_output *out, const struct bb_city *city, uint3
     bb_city_output_format(out, "}");
 }
 
-static int put_truth(struct city_output *out, const struct bb_city *city,
-                     struct bb_error *error) {
+static int put_truth(struct city_output *out, const struct bb_city *city, struct bb_error *error) {
     bb_city_output_format(out, "{\"seed\":%" PRIu64 ",\"meters\":%" PRIu32 ",\"from\":\"",
                           city->options.seed, city->options.meters);
     put_time(out, city->from_ms);

@@ -58,8 +58,9 @@ static void put_channel(struct writer *w, uint32_t index, int direction) {
 
 /* An interval of two quarters is there when both of them are. */
 static bool is_there(const struct writer *w, const struct day *day, int32_t interval) {
-    return day->filled[interval * w->quarters] &&
-           day->filled[interval * w->quarters + w->quarters - 1];
+    const bool *filled = &day->filled[(ptrdiff_t)interval * w->quarters];
+
+    return filled[0] && filled[w->quarters - 1];
 }
 
 static void put_values(struct writer *w, const struct day *day) {
@@ -129,12 +130,11 @@ static int put_old_days(struct writer *w, uint32_t meter, int64_t number, struct
     return 0;
 }
 
-static int gather(struct writer *w, const struct bb_city_reading *reading,
-                  struct bb_error *error) {
+static int gather(struct writer *w, const struct bb_city_reading *reading, struct bb_error *error) {
     int direction = reading->channel->index == CITY_NEM12_EXPORT;
     struct day *day = &w->days[direction];
-    int64_t start_ms =
-        reading->end_ms - CITY_QUARTER_MS + CITY_NEM12_OFFSET_H * (int64_t)BB_HOUR_MS;
+    int64_t start_ms = reading->end_ms - CITY_QUARTER_MS +
+                       CITY_NEM12_OFFSET_H * (int64_t)BB_HOUR_MS;
     int64_t number = start_ms / BB_DAY_MS;
     int32_t quarter = (int32_t)(start_ms % BB_DAY_MS / CITY_QUARTER_MS);
     int status = 0;

@@ -57,8 +57,8 @@ static int check_options(const struct bb_city_options *o, struct bb_error *error
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (ranges[i].value < ranges[i].min || ranges[i].value > ranges[i].max)
-            return BB_FAIL(error, BB_E_USAGE, "%s is %" PRId64 "; %" PRId64 " to %" PRId64
-                                              " are possible",
+            return BB_FAIL(error, BB_E_USAGE,
+                           "%s is %" PRId64 "; %" PRId64 " to %" PRId64 " are possible",
                            ranges[i].name, ranges[i].value, ranges[i].min, ranges[i].max);
     if (o->format == BB_CITY_NEM12 && o->nem12_minutes != 15 && o->nem12_minutes != 30)
         return BB_FAIL(error, BB_E_USAGE,

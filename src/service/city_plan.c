@@ -15,9 +15,12 @@ enum {
     METERS_TRIED = 16, /* per fault */
 };
 
-/* A day's readings, by pace: how far around a fault its surroundings reach. Daily: a fortnight. */
-static const int32_t surroundings[] = {
-    [CITY_QUARTERLY] = 96, [CITY_HOURLY] = 24, [CITY_OWN_MINUTE] = 24, [CITY_DAILY] = 14};
+/* In readings, by pace: how far to both sides the surroundings of a fault reach, and how many at the
+ * beginning of a city are left alone when there are others. */
+static const int32_t reaches[] = {
+    [CITY_QUARTERLY] = 288, [CITY_HOURLY] = 72, [CITY_OWN_MINUTE] = 72, [CITY_DAILY] = 14};
+static const int32_t margins[] = {
+    [CITY_QUARTERLY] = 96, [CITY_HOURLY] = 24, [CITY_OWN_MINUTE] = 24, [CITY_DAILY] = 1};
 
 /* ---- survey --------------------------------------------------------------------------------- */
 
@@ -48,7 +51,7 @@ static void look_around(struct city_draft *draft) {
     enum city_channel channel = fault->channel;
     struct city_numbers numbers = bb_city_numbers(draft->city, channel);
     bool is_register = bb_city_channels[channel].kind == BB_KIND_REGISTER;
-    int32_t reach = surroundings[bb_city_pace(channel)];
+    int32_t reach = reaches[bb_city_pace(channel)];
     int32_t from = fault->first - reach < numbers.first ? numbers.first : fault->first - reach;
     int32_t to = fault->last + reach > numbers.last ? numbers.last : fault->last + reach;
     struct tally tally = {0, 0, 0};
@@ -65,6 +68,8 @@ static void look_around(struct city_draft *draft) {
         total += used;
         if (n >= from)
             tally_add(&tally, step);
+        if (n >= from && step > survey->largest)
+            survey->largest = step;
         if (n == fault->first - 1)
             survey->before = shown;
         if (n == fault->first)
@@ -129,7 +134,7 @@ static bool place_readings(struct city_draft *draft, const struct city_fault_row
         return false;
     int32_t length = draw_length(draft, row->min_length, most);
     int32_t last_start = numbers.last - row->tail - length + 1;
-    int32_t first_start = numbers.first + 1 + (pace == CITY_DAILY ? 1 : surroundings[pace]);
+    int32_t first_start = numbers.first + 1 + margins[pace];
     if (first_start > last_start)
         first_start = numbers.first + 1;
     if (first_start > last_start)
@@ -145,8 +150,8 @@ static void place_resend(struct city_draft *draft, const struct city_fault_row *
 
     if (bb_city_is_nem12(draft->city)) /* which sends whole days */
         delay = row->min_delay > 0 ? CITY_QUARTERS : 0;
-    fault->resend_step =
-        bb_city_step_of(draft->city, draft->meter, fault->channel, fault->last) + delay;
+    fault->resend_step = bb_city_step_of(draft->city, draft->meter, fault->channel, fault->last) +
+                         delay;
     if (fault->resend_step > draft->city->steps)
         fault->resend_step = draft->city->steps;
 }
@@ -212,10 +217,10 @@ static bool plan_fault(struct city_draft *draft, uint8_t kind) {
         draft->meter = find_meter(draft, row);
         if (!draft->meter)
             return false;
-        *draft->fault =
-            (struct city_fault){.meter = (uint32_t)(draft->meter - draft->city->meters),
-                                .kind = kind,
-                                .channel = (uint8_t)channel_for(draft->city, draft->meter, row)};
+        *draft->fault = (struct city_fault){
+            .meter = (uint32_t)(draft->meter - draft->city->meters),
+            .kind = kind,
+            .channel = (uint8_t)channel_for(draft->city, draft->meter, row)};
         for (int places = 0; places < PLACES_TRIED; places++)
             if (plan_place(draft, row)) {
                 draft->meter->fault = 1; /* its index comes when they are sorted */

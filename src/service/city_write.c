@@ -119,8 +119,7 @@ char *bb_city_put_decimal(char *at, int64_t mantissa, int exponent) {
     if (mantissa < 0)
         *at++ = '-';
     switch (exponent) { /* a division by a constant costs a tenth of another one */
-    case 0:
-        return put_whole(at, size);
+    case 0: return put_whole(at, size);
     case -2:
         at = put_whole(at, size / 100);
         *at++ = '.';
@@ -130,8 +129,8 @@ char *bb_city_put_decimal(char *at, int64_t mantissa, int exponent) {
         *at++ = '.';
         return put_fraction(at, size % 1000, 3);
     default:
-        return at + bb_decimal_format((struct bb_decimal){(int64_t)size, (int8_t)exponent}, false,
-                                      at);
+        return at +
+               bb_decimal_format((struct bb_decimal){(int64_t)size, (int8_t)exponent}, false, at);
     }
 }
 
@@ -201,8 +200,7 @@ int bb_city_write(struct bb_city *city, const struct bb_city_sink *sink, struct 
         return bb_city_write_nem12(city, sink, error);
     for (int i = 0; i < CITY_CHANNELS; i++)
         formats[city->options.format].set(&w.pieces[i], &bb_city_channels[i]);
-    int status =
-        bb_city_output_open(&w.out, sink, formats[city->options.format].header, "", error);
+    int status = bb_city_output_open(&w.out, sink, formats[city->options.format].header, "", error);
     if (status < 0)
         return status;
     return bb_city_output_close(&w.out, write_lines(city, &w, error), error);

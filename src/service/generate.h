@@ -22,7 +22,7 @@ struct bb_generate_options {
     struct bb_city_options city;
     const char *directory; /* made when absent, its parents are not; NULL: to `fd` */
     int fd;
-    bool replace; /* an earlier city may be in the folder: its readings are removed */
+    bool replace;        /* an earlier city may be in the folder: its readings are removed */
     uint64_t part_bytes; /* of a file of readings, at most; 0: BB_GENERATE_PART_BYTES */
     const struct bb_progress_watch *watch; /* told of bytes; may be NULL */
     struct bb_generate_report *report;     /* may be NULL */

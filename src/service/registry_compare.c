@@ -286,10 +286,10 @@ static int check_calendar(struct comparison *c, const struct bb_registry_entry *
     if (found <= 0)
         return found;
     int failed = BB_FAIL(c->error, BB_E_REGISTRY_INVALID,
-                         "usage point %.*s: the calendar '%.*s' is neither in this file nor in the "
-                         "registry of tenant %.*s",
-                         BB_SPAN_ARGS(up->name), BB_SPAN_ARGS(up->calendar),
-                         BB_SPAN_ARGS(up->tenant));
+                         "usage point %s: the calendar '%s' is neither in this file nor in the "
+                         "registry of tenant %s",
+                         bb_registry_shown(up->name).text, bb_registry_shown(up->calendar).text,
+                         bb_registry_shown(up->tenant).text);
     bb_error_locate(c->error, c->source, entry->line);
     return failed;
 }

@@ -156,6 +156,20 @@ const char *bb_registry_keys(const struct bb_registry_shape *shape, char *buffer
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+struct bb_registry_shown bb_registry_shown(struct bb_span text) {
+    enum { SHOWN_BYTES = 80 };
+    struct bb_registry_shown shown = {""};
+    size_t size = text.size < SHOWN_BYTES ? text.size : SHOWN_BYTES;
+
+    while (size < text.size && size > 0 && (text.data[size] & 0xc0) == 0x80)
+        size--; /* not amid a character */
+    for (size_t i = 0; i < size; i++)
+        shown.text[i] = (uint8_t)text.data[i] < 0x20 || text.data[i] == 0x7f ? '?' : text.data[i];
+    if (size < text.size)
+        memcpy(shown.text + size, "...", sizeof "...");
+    return shown;
+}
+
 int bb_registry_refuse(struct bb_registry_reader *reader, uint64_t line, enum bb_error_code code,
                        const char *format, ...) {
     char text[sizeof reader->error->text];
@@ -178,29 +192,29 @@ int bb_registry_full(struct bb_registry_reader *reader) {
 int bb_registry_field_parse(struct bb_registry_reader *reader,
                             const struct bb_registry_field *field, struct bb_span text,
                             uint64_t line, void *base) {
-    struct bb_span shown = {text.data, text.size < 80 ? text.size : 80};
+    struct bb_registry_shown shown = bb_registry_shown(text);
 
     switch (field->type->parse(reader, text, bb_registry_member(field, base))) {
     case BB_REGISTRY_TAKEN: return 0;
     case BB_REGISTRY_FULL: return bb_registry_full(reader);
     case BB_REGISTRY_NO_ZONE:
         return bb_registry_refuse(reader, line, BB_E_ZONE_UNKNOWN,
-                                  "`%s` is '%.*s', which is no time zone; allowed is %s",
-                                  field->key, BB_SPAN_ARGS(shown), field->type->allowed);
+                                  "`%s` is '%s', which is no time zone; allowed is %s", field->key,
+                                  shown.text, field->type->allowed);
     case BB_REGISTRY_ZONELESS:
         return bb_registry_refuse(reader, line, BB_E_TIME_ZONE_MISSING,
-                                  "`%s` is '%.*s', a time without offset; add one "
+                                  "`%s` is '%s', a time without offset; add one "
                                   "(2026-03-04T10:00:00Z) or give the usage point its `zone`",
-                                  field->key, BB_SPAN_ARGS(shown));
+                                  field->key, shown.text);
     case BB_REGISTRY_WRONG: break;
     }
-    return bb_registry_refuse(reader, line, BB_E_REGISTRY_INVALID, "`%s` is '%.*s'; allowed is %s",
-                              field->key, BB_SPAN_ARGS(shown), field->type->allowed);
+    return bb_registry_refuse(reader, line, BB_E_REGISTRY_INVALID, "`%s` is '%s'; allowed is %s",
+                              field->key, shown.text, field->type->allowed);
 }
 
 int bb_registry_refuse_key(struct bb_registry_reader *reader, uint64_t line, struct bb_span key,
                            const struct bb_registry_shape *shape) {
-    struct bb_span shown = {key.data, key.size < 80 ? key.size : 80};
+    struct bb_registry_shown shown = bb_registry_shown(key);
     struct bb_nearest nearest;
     char keys[200];
 
@@ -208,8 +222,8 @@ int bb_registry_refuse_key(struct bb_registry_reader *reader, uint64_t line, str
     for (uint32_t i = 0; i < shape->field_count; i++)
         bb_nearest_offer(&nearest, shape->fields[i].key);
     return bb_registry_refuse(reader, line, BB_E_REGISTRY_INVALID,
-                              "a %s has no key `%.*s`%s%s%s; allowed are %s", shape->what,
-                              BB_SPAN_ARGS(shown), nearest.name ? ", did you mean `" : "",
+                              "a %s has no key `%s`%s%s%s; allowed are %s", shape->what, shown.text,
+                              nearest.name ? ", did you mean `" : "",
                               nearest.name ? nearest.name : "", nearest.name ? "`" : "",
                               bb_registry_keys(shape, keys, sizeof keys));
 }
@@ -217,8 +231,8 @@ int bb_registry_refuse_key(struct bb_registry_reader *reader, uint64_t line, str
 size_t bb_registry_enter(struct bb_registry_reader *reader, const char *what, struct bb_span name) {
     size_t outside = strlen(reader->where);
 
-    snprintf(reader->where + outside, sizeof reader->where - outside, "%s%s %.*s",
-             outside ? ", " : "", what, BB_SPAN_ARGS(name));
+    snprintf(reader->where + outside, sizeof reader->where - outside, "%s%s %s",
+             outside ? ", " : "", what, bb_registry_shown(name).text);
     return outside;
 }
 
@@ -286,17 +300,17 @@ int bb_registry_installations_check(struct bb_registry_reader *reader,
         const struct bb_master_installation *next = item + 1;
         if (item->to_ms != BB_TIME_NONE && item->to_ms <= item->from_ms)
             return bb_registry_refuse(reader, lines[i], BB_E_REGISTRY_INVALID,
-                                      "installation of %.*s: `to` must be later than `from`",
-                                      BB_SPAN_ARGS(item->device));
+                                      "installation of %s: `to` must be later than `from`",
+                                      bb_registry_shown(item->device).text);
         if (i + 1 == up->installation_count ||
             (item->to_ms != BB_TIME_NONE && item->to_ms <= next->from_ms))
             continue;
         bb_time_format_utc(next->from_ms, from);
         return bb_registry_refuse(
             reader, lines[i + 1], BB_E_REGISTRY_INVALID,
-            "installation of %.*s begins at %s, while that of %.*s (line %llu) has not ended; say "
+            "installation of %s begins at %s, while that of %s (line %llu) has not ended; say "
             "when it did with `to`",
-            BB_SPAN_ARGS(next->device), from, BB_SPAN_ARGS(item->device),
+            bb_registry_shown(next->device).text, from, bb_registry_shown(item->device).text,
             (unsigned long long)lines[i]);
     }
     return 0;

@@ -128,6 +128,12 @@ const char *bb_registry_keys(const struct bb_registry_shape *shape, char *buffer
 
 /* ---- reading, for YAML and CSV alike --------------------------------------------------------- */
 
+/* A text of the file for a message: short, without control characters, "..." when cut. */
+struct bb_registry_shown {
+    char text[96];
+};
+struct bb_registry_shown bb_registry_shown(struct bb_span text);
+
 /* Refuse the file at a line: "WHERE: TEXT". */
 int bb_registry_refuse(struct bb_registry_reader *reader, uint64_t line, enum bb_error_code code,
                        const char *format, ...) BB_PRINTF(4, 5) BB_MUST_USE;

@@ -76,9 +76,9 @@ static int refuse_doubles(struct bb_registry_reader *reader) {
             continue;
         struct bb_span name = bb_master_name(&entry->master);
         failed = bb_registry_refuse(reader, entry->line, BB_E_REGISTRY_INVALID,
-                                    "%s %.*s stands here twice, the first time in line %llu",
+                                    "%s %s stands here twice, the first time in line %llu",
                                     bb_registry_sections[entry->master.kind].shape->what,
-                                    BB_SPAN_ARGS(name), (unsigned long long)before->line);
+                                    bb_registry_shown(name).text, (unsigned long long)before->line);
     }
     free(order);
     return failed;

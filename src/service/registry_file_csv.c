@@ -226,14 +226,13 @@ static int read_header(struct csv *csv) {
         column->name = name;
         if (!find_column(name, column))
             return bb_registry_refuse(csv->reader, header.line, BB_E_REGISTRY_INVALID,
-                                      "there is no column `%.*s`; allowed are %s",
-                                      (int)(name.size < 80 ? name.size : 80), name.data,
-                                      allowed_columns);
+                                      "there is no column `%s`; allowed are %s",
+                                      bb_registry_shown(name).text, allowed_columns);
         for (uint32_t before = 0; before < csv->column_count; before++)
             if (same_column(&csv->columns[before], column))
                 return bb_registry_refuse(csv->reader, header.line, BB_E_REGISTRY_INVALID,
-                                          "the column `%.*s` stands here twice",
-                                          (int)(name.size < 80 ? name.size : 80), name.data);
+                                          "the column `%s` stands here twice",
+                                          bb_registry_shown(name).text);
     }
     csv->name_column = column_of(csv, USAGE_POINT, "name");
     csv->tenant_column = column_of(csv, USAGE_POINT, "tenant");
@@ -320,8 +319,8 @@ static int merge_cell(struct bb_registry_reader *reader, const struct bb_registr
                field->type->size);
     else if (!bb_registry_field_equal(field, base, &told))
         return bb_registry_refuse(reader, line, BB_E_REGISTRY_INVALID,
-                                  "`%s` is '%.*s' here, and something else in an earlier line",
-                                  field->key, (int)(cell.size < 80 ? cell.size : 80), cell.data);
+                                  "`%s` is '%s' here, and something else in an earlier line",
+                                  field->key, bb_registry_shown(cell).text);
     return 0;
 }
 
@@ -362,8 +361,9 @@ static int add_pair(struct csv *csv, struct growing *list, const struct bb_regis
         if (bb_registry_field_equal(&shape->fields[1], known, &pair))
             return 0;
         return bb_registry_refuse(reader, line, BB_E_REGISTRY_INVALID,
-                                  "%s %.*s is '%.*s' here, and something else in an earlier line",
-                                  shape->what, BB_SPAN_ARGS(key), BB_SPAN_ARGS(value));
+                                  "%s %s is '%s' here, and something else in an earlier line",
+                                  shape->what, bb_registry_shown(key).text,
+                                  bb_registry_shown(value).text);
     }
     void *place = list->count == BB_REGISTRY_LIST_MAX
                       ? NULL
@@ -395,8 +395,8 @@ static int check_named(struct csv *csv, const struct row *row, enum subject subj
         if (csv->columns[i].subject == subject && cell_of(row, i).size > 0 &&
             cell_of(row, name_column).size == 0)
             return bb_registry_refuse(csv->reader, row->line, BB_E_REGISTRY_INVALID,
-                                      "`%.*s` is given, but no `%s` that it is for",
-                                      BB_SPAN_ARGS(csv->columns[i].name), name);
+                                      "`%s` is given, but no `%s` that it is for",
+                                      bb_registry_shown(csv->columns[i].name).text, name);
     return 0;
 }
 
@@ -542,7 +542,8 @@ static int read_usage_point(struct csv *csv, const struct row *rows, uint32_t co
 static int read_usage_points(struct csv *csv) {
     int failed = 0;
 
-    qsort_r(csv->rows, csv->row_count, sizeof *csv->rows, compare_rows, csv);
+    if (csv->row_count > 0)
+        qsort_r(csv->rows, csv->row_count, sizeof *csv->rows, compare_rows, csv);
     for (uint32_t from = 0, to; !failed && from < csv->row_count; from = to) {
         for (to = from + 1; to < csv->row_count; to++)
             if (compare_owners(csv, &csv->rows[from], &csv->rows[to]) != 0)

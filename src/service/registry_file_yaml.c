@@ -26,8 +26,8 @@ static int refuse_twice(struct bb_registry_reader *reader, const struct bb_regis
     struct bb_span name = *(const struct bb_span *)bb_registry_member(shape->fields, element);
 
     return bb_registry_refuse(reader, line, BB_E_REGISTRY_INVALID,
-                              "%s %.*s stands here twice, the first time in line %llu", shape->what,
-                              BB_SPAN_ARGS(name), (unsigned long long)before);
+                              "%s %s stands here twice, the first time in line %llu", shape->what,
+                              bb_registry_shown(name).text, (unsigned long long)before);
 }
 
 /* Room for the elements, and for the line of each. */
@@ -68,7 +68,7 @@ static int read_scalar(struct bb_registry_reader *reader, const struct bb_regist
 static int read_list(struct bb_registry_reader *reader, const struct bb_registry_field *field,
                      const struct bb_registry_node *node, void *base) {
     uint32_t *count = bb_registry_count(field, base);
-    uint64_t *lines;
+    uint64_t *lines = NULL;
     int failed = expect(reader, node, BB_REGISTRY_NODE_LIST, field->key);
 
     if (!failed)
@@ -90,7 +90,7 @@ static int read_map(struct bb_registry_reader *reader, const struct bb_registry_
                     const struct bb_registry_node *node, void *base) {
     const struct bb_registry_field *parts = field->element->fields;
     uint32_t *count = bb_registry_count(field, base);
-    uint64_t *lines;
+    uint64_t *lines = NULL;
     int failed = expect(reader, node, BB_REGISTRY_NODE_MAPPING, field->key);
 
     if (!failed)
@@ -113,7 +113,7 @@ static int read_dates(struct bb_registry_reader *reader, const struct bb_registr
                       const struct bb_registry_node *node, void *base) {
     uint32_t *count = bb_registry_count(field, base);
     struct bb_registry_field one = {.key = field->key, .type = field->type};
-    uint64_t *lines;
+    uint64_t *lines = NULL;
     int failed = expect(reader, node, BB_REGISTRY_NODE_LIST, field->key);
 
     if (!failed)
@@ -277,9 +277,9 @@ static int read_top_key(struct bb_registry_yaml *yaml, struct bb_span key, uint6
         kind++;
     if (!tenant && kind == BB_REGISTRY_SECTIONS)
         return bb_registry_refuse(yaml->reader, line, BB_E_REGISTRY_INVALID,
-                                  "a registry file has no key `%.*s`; allowed are tenant, tenants, "
+                                  "a registry file has no key `%s`; allowed are tenant, tenants, "
                                   "usage_points, calendars",
-                                  (int)(key.size < 80 ? key.size : 80), key.data);
+                                  bb_registry_shown(key).text);
     int failed = bb_registry_yaml_event(yaml, &event);
     if (failed)
         return failed;

@@ -92,7 +92,8 @@ static int find_anchor(struct bb_registry_yaml *yaml, const yaml_event_t *event,
             return 0;
         }
     return bb_registry_refuse(yaml->reader, bb_registry_event_line(event), BB_E_REGISTRY_INVALID,
-                              "there is no anchor &%.*s before this alias", BB_SPAN_ARGS(name));
+                              "there is no anchor &%s before this alias",
+                              bb_registry_shown(name).text);
 }
 
 /* ---- trees ----------------------------------------------------------------------------------- */

@@ -48,7 +48,8 @@ static struct bb_span draw_zone(struct draw *d) {
 
 static struct bb_decimal draw_decimal(struct draw *d) {
     int64_t mantissa = (int64_t)below(d, (uint64_t)bb_power_of_ten[below(d, 19)]);
-    return (struct bb_decimal){below(d, 8) ? mantissa : -mantissa, (int8_t)(-(int64_t)below(d, 7))};
+    return (struct bb_decimal){below(d, 8) ? mantissa : -mantissa,
+                               (int8_t)((int64_t)below(d, 25) - 18)};
 }
 
 /* More than zero. */

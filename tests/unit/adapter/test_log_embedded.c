@@ -253,7 +253,7 @@ Test(log_embedded, is_followed_by_other_processes, .timeout = 60) {
 
 /* Appends for ever and tells through the pipe what was acknowledged. */
 static void append_until_killed(const char *folder, int acknowledge, uint64_t seed) {
-    struct bb_log *log = log_folder_open(folder, 3000);
+    struct bb_log *log = log_folder_open(folder, 60000);
     struct bb_log_record record;
 
     for (uint64_t next = seed;; next++) {
@@ -290,7 +290,7 @@ Test(log_embedded, survives_kill_9_at_any_time, .timeout = 120) {
         close(pipes[0]);
         waitpid(child, NULL, 0);
 
-        struct bb_log *log = log_folder_open(folder, 3000);
+        struct bb_log *log = log_folder_open(folder, 60000);
         int64_t found = log_count_samples(log, 0, 0, 0);
         cr_assert_geq(found, (int64_t)count, "round %d: acknowledged and gone", round);
         cr_assert_eq(log->ops->verify(log, 0, &records, &error), 0, "%s", error.text);

@@ -130,11 +130,11 @@ Test(decimal, too_many_digits_are_refused_not_rounded) {
     expect_refused("1.0000000000000000000", '.', BB_DECIMAL_TOO_LONG);
 }
 
-Test(decimal, exponents_beyond_18_are_out_of_range) {
+Test(decimal, exponents_beyond_the_range_are_refused) {
     expect_refused("1e999", '.', BB_DECIMAL_OUT_OF_RANGE);
     expect_refused("1e19", '.', BB_DECIMAL_OUT_OF_RANGE);
-    expect_refused("1e-19", '.', BB_DECIMAL_OUT_OF_RANGE);
-    expect_refused("0.0000000000000000001", '.', BB_DECIMAL_OUT_OF_RANGE);
+    expect_refused("1e-25", '.', BB_DECIMAL_OUT_OF_RANGE);
+    expect_refused("0.0000000000000000000000001", '.', BB_DECIMAL_OUT_OF_RANGE);
     expect_refused("1e99999999999999999999999999", '.', BB_DECIMAL_OUT_OF_RANGE);
     expect_refused("1e-99999999999999999999999999", '.', BB_DECIMAL_OUT_OF_RANGE);
 }
