@@ -30,7 +30,8 @@
  * Threads. The owner's thread appends, syncs, trims and asks; the crew's threads (log_embedded_sync.c)
  * only fdatasync. What they share stands in `struct bb_log_crew` under its `lock`; the tail file is
  * written under the same lock and read by anyone without one. `struct bb_log_partition` belongs to
- * the owner's thread alone. Each reader belongs to one thread and shares nothing but the tail map.
+ * the owner's thread, but for its `end`. Each reader belongs to one thread and shares nothing but
+ * the tail map and that `end`.
  */
 #ifndef BB_ADAPTER_LOG_EMBEDDED_INTERNAL_H
 #define BB_ADAPTER_LOG_EMBEDDED_INTERNAL_H
@@ -154,7 +155,7 @@ struct bb_log_crew {
 struct bb_log_partition {        /* the owner's view */
     int fd;                      /* the active segment; -1: none yet */
     uint64_t segment;            /* its first offset */
-    uint64_t end;                /* one past the last appended record */
+    _Atomic uint64_t end;        /* one past the last appended record; readers look at this alone */
     uint64_t readings;           /* made visible by all records before `end` */
     bool dirty;                  /* appended to since the last sync_begin */
     bool new_file;               /* the directory entry has not been given to the crew */

@@ -7,9 +7,10 @@
 #include "adapter/registry_sqlite_internal.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "port/store.h"
 
@@ -299,6 +300,54 @@ static const struct bb_registry_ops operations = {
     .tenant_list = registry_sqlite_tenant_list,
 };
 
+/* Why a file cannot be opened, as far as rights go; 0: for another reason. SQLite tries more than one
+ * way, so that its last errno may be about another one. Only asks: opening the file here and closing
+ * it again would drop the locks of this process's other handles. */
+static int missing_right(const char *path, bool read_only) {
+    const char *slash = strrchr(path, '/');
+    size_t size = slash ? (size_t)(slash - path) : 0;
+    char directory[4096] = ".";
+
+    if (faccessat(AT_FDCWD, path, read_only ? R_OK : R_OK | W_OK, AT_EACCESS) == 0)
+        return 0;
+    if (errno != ENOENT || read_only || size >= sizeof directory)
+        return errno;
+    if (size > 0) {
+        memcpy(directory, path, size);
+        directory[size] = '\0';
+    }
+    return faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0 ? 0 : errno;
+}
+
+static int open_failed(struct registry_sqlite *registry, bool read_only, struct bb_error *error) {
+    int cause = missing_right(registry->path, read_only);
+
+    if (cause)
+        return BB_FAIL_ERRNO(error, BB_E_REGISTRY_IO, cause, "the registry %s cannot be opened",
+                             registry->path);
+    return registry_sqlite_fail(registry, sqlite3_extended_errcode(registry->db), "opening", error);
+}
+
+/* The write-ahead log and its index stay when the last handle is closed (truncated): without them,
+ * who may read the folder but not write to it could not open the database at all. */
+static int configure(struct registry_sqlite *registry, bool read_only, struct bb_error *error) {
+    int persist = 1;
+    int failed = registry_sqlite_execute(registry,
+                                         "PRAGMA foreign_keys = ON;"
+                                         "PRAGMA trusted_schema = OFF;"
+                                         "PRAGMA synchronous = FULL;"
+                                         "PRAGMA temp_store = MEMORY;"
+                                         "PRAGMA cache_size = -32768;"            /* KiB */
+                                         "PRAGMA wal_autocheckpoint = 4000;"      /* pages */
+                                         "PRAGMA journal_size_limit = 67108864;", /* bytes */
+                                         "opening", error);
+
+    sqlite3_file_control(registry->db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
+    if (!failed && !read_only)
+        failed = registry_sqlite_execute(registry, "PRAGMA journal_mode = WAL", "opening", error);
+    return failed;
+}
+
 static int open_database(struct registry_sqlite *registry, bool read_only, struct bb_error *error) {
     int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     int result = sqlite3_open_v2(registry->path, &registry->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
@@ -307,21 +356,10 @@ static int open_database(struct registry_sqlite *registry, bool read_only, struc
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to open the registry %s", registry->path);
     sqlite3_extended_result_codes(registry->db, 1);
     if (result != SQLITE_OK)
-        return registry_sqlite_fail(registry, sqlite3_extended_errcode(registry->db), "opening",
-                                    error);
+        return open_failed(registry, read_only, error);
     sqlite3_busy_timeout(registry->db, BUSY_TIMEOUT_MS);
     sqlite3_db_config(registry->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    int failed = registry_sqlite_execute(registry,
-                                         "PRAGMA foreign_keys = ON;"
-                                         "PRAGMA trusted_schema = OFF;"
-                                         "PRAGMA synchronous = FULL;"
-                                         "PRAGMA temp_store = MEMORY;"
-                                         "PRAGMA wal_autocheckpoint = 4000;" /* pages */
-                                         "PRAGMA cache_size = -32768;",      /* KiB */
-                                         "opening", error);
-    if (!failed && !read_only)
-        failed = registry_sqlite_execute(registry, "PRAGMA journal_mode = WAL", "opening", error);
-    return failed;
+    return configure(registry, read_only, error);
 }
 
 int bb_registry_sqlite_open(const char *path, bool read_only, struct bb_registry **out,

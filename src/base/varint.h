@@ -34,7 +34,8 @@ struct bb_cursor {
 };
 
 static inline struct bb_cursor bb_cursor_over(struct bb_span s) {
-    return (struct bb_cursor){(const uint8_t *)s.data, (const uint8_t *)s.data + s.size, false};
+    const uint8_t *at = (const uint8_t *)s.data;
+    return (struct bb_cursor){at, s.size ? at + s.size : at, false}; /* NULL + 0 is undefined */
 }
 
 static inline size_t bb_cursor_left(const struct bb_cursor *c) { return (size_t)(c->end - c->at); }

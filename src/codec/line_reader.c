@@ -34,7 +34,6 @@ static int too_long(const struct bb_line_reader *reader, struct bb_error *error)
     int failure = BB_FAIL(error, BB_E_LINE_TOO_LONG,
                           "a line is longer than %d MiB; this is probably no text file of lines",
                           BB_LINE_MAX_BYTES >> 20);
-    error->line = reader->line + 1;
     error->byte = reader->offset;
     error->has_byte = true;
     return failure;
@@ -118,8 +117,11 @@ int bb_line_reader_next(struct bb_line_reader *reader, struct bb_span *line,
         }
         if (end) {
             *line = (struct bb_span){begin, (size_t)(end - begin)};
-            if (line->size > BB_LINE_MAX_BYTES)
-                return too_long(reader, error);
+            if (line->size > BB_LINE_MAX_BYTES) {
+                failure = too_long(reader, error);
+                bb_error_locate(error, NULL, reader->line + 1);
+                return failure;
+            }
             consume(reader, line->size + (end < begin + unread));
             if (line->size > 0 && line->data[line->size - 1] == '\r')
                 line->size--;
@@ -128,8 +130,10 @@ int bb_line_reader_next(struct bb_line_reader *reader, struct bb_span *line,
         }
         searched = unread;
         failure = read_more(reader, error);
-        if (failure)
+        if (failure) {
+            bb_error_locate(error, NULL, reader->line + 1);
             return failure;
+        }
     }
 }
 

@@ -76,7 +76,7 @@ enum bb_plain_outcome bb_row_plain(struct bb_row_writer *writer,
         !bb_number_quick(value->data, value->size, point, &mantissa, &exponent))
         return BB_PLAIN_NOT;
 
-    const uint8_t wanted = (uint8_t)((unit >= 0 ? BB_NOTE_SEEN : BB_NOTE_OPEN) | BB_NOTE_PLAIN);
+    const uint8_t wanted = bb_note_seen(unit >= 0, false) | BB_NOTE_PLAIN;
     uint32_t index = find_series(writer, usage_point, channel, unit);
     if (index == BB_SERIES_NONE && writer->table->count > SMALL_TABLE)
         return BB_PLAIN_WAIT;

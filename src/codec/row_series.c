@@ -143,7 +143,7 @@ static int make_series(struct bb_row_writer *writer, const struct bb_row *row,
                                                 : writer->table->items[index].interval_s;
     if (rule->multiplier.mantissa == 0 && rule->interval.step == BB_STEP_SECONDS)
         note->flags |= BB_NOTE_PLAIN;
-    note->flags |= values->unit >= 0 ? BB_NOTE_SEEN : BB_NOTE_OPEN;
+    note->flags |= bb_note_seen(values->unit >= 0, values->kind != BB_KIND_UNKNOWN);
     if (values->unit < 0 && (rule->unit >= 0 || series.unit != BB_UNIT_NONE))
         note->flags |= BB_NOTE_UNIT;
     values->series = index;
@@ -153,7 +153,7 @@ static int make_series(struct bb_row_writer *writer, const struct bb_row *row,
 /* Has this run made it, for a row like this one? */
 static bool is_made(const struct bb_row_writer *writer, uint32_t index,
                     const struct bb_row_values *values) {
-    uint8_t wanted = values->unit >= 0 ? BB_NOTE_SEEN : BB_NOTE_OPEN;
+    uint8_t wanted = bb_note_seen(values->unit >= 0, values->kind != BB_KIND_UNKNOWN);
     const struct bb_series *series = &writer->table->items[index];
 
     return index < writer->note_capacity && writer->notes[index].flags & wanted &&

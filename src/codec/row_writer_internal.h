@@ -34,18 +34,25 @@ struct bb_row_values {
     const struct bb_zone *zone;  /* of its local times; NULL: none is known */
 };
 
-/* What the writer knows of a series of the table. */
+/* What the writer knows of a series of the table. This run has completed it for rows that state
+ * its unit, or do not; and its kind, or do not. A row of another sort is completed anew, so that
+ * the order of rows decides nothing. */
 enum {
-    BB_NOTE_SEEN = 1,     /* this run has completed it, for rows that state its unit */
-    BB_NOTE_OPEN = 2,     /* the same for rows that state no unit */
-    BB_NOTE_UNIT = 4,     /* such rows' unit is known all the same, from a map or the registry */
-    BB_NOTE_PLAIN = 8     /* no multiplier, no intervals of a calendar */
+    BB_NOTE_SEEN = 1,
+    BB_NOTE_SEEN_UNIT = 2,
+    BB_NOTE_SEEN_KIND = 4,
+    BB_NOTE_SEEN_BOTH = 8,
+    BB_NOTE_UNIT = 16, /* where rows state no unit it is known all the same: from map or registry */
+    BB_NOTE_PLAIN = 32 /* no multiplier, no intervals of a calendar */
 };
 struct bb_series_note {
     const struct bb_channel_rule *rule;
     uint32_t length_s; /* of its intervals when no row says otherwise; 0: instants */
     uint8_t flags;
 };
+static inline uint8_t bb_note_seen(bool has_unit, bool has_kind) {
+    return (uint8_t)(BB_NOTE_SEEN << (has_unit + 2 * has_kind));
+}
 
 /* All that is behind an attribute whose quality is a known word, in eight bytes. */
 #define BB_KEY_LENGTH_SHIFT  32

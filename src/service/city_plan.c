@@ -77,6 +77,7 @@ static void look_around(struct city_draft *draft) {
         if (n >= fault->first && n <= fault->last)
             survey->sum += step;
     }
+    BB_ASSERT(tally.count > 0);
     survey->mean = tally.sum / tally.count;
     survey->deviation = square_root(tally.squares / tally.count - survey->mean * survey->mean);
     if (survey->deviation < 1)
@@ -86,7 +87,7 @@ static void look_around(struct city_draft *draft) {
 /* ---- place ---------------------------------------------------------------------------------- */
 
 static int32_t draw(struct city_draft *draft, int32_t least, int32_t most) {
-    return least + (int32_t)bb_random_below(&draft->random, (uint64_t)(most - least + 1));
+    return least + (int32_t)bb_random_below(&draft->random, (uint32_t)(most - least) + 1);
 }
 
 /* Short ones are more frequent than long ones: each doubling is as likely. */

@@ -171,7 +171,7 @@ static int64_t load(const struct bb_city *city, const struct city_meter *meter,
     int64_t day = 768 + (int64_t)(bb_city_bits(meter->key, CITY_FOR_DAY, m->day) & 511);
     int64_t people = (int64_t)meter->activity * share[m->quarter] / 64 * day / CITY_ONE;
     people = people * m->season / CITY_ONE * slow_factor(meter->key, m->slot) / CITY_ONE;
-    use += people * quick_factor(bits) / (CITY_ONE * (CITY_ONE / 64));
+    use += people * quick_factor(bits) / CITY_ONE / (CITY_ONE / 64);
     if (meter->type != CITY_SHOP)
         use += appliances_use(meter, m, share);
     if (meter->charger)
@@ -198,14 +198,14 @@ static struct city_use electricity_use(const struct bb_city *city, const struct 
 /* Litres of a draw: taps and flushes mostly, a bath at times. */
 static const uint8_t draw_litres[32] = {1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3,  3,  4,  4,  5,  5,
                                         6, 6, 6, 6, 6, 6, 7, 8, 9, 9, 12, 38, 48, 55, 64, 96};
-enum { DRAW_SUM = 424 }; /* of the table */
+enum { DRAW_SUM = 424, DRAWS_A_DAY = 24 * 16 }; /* of the table; chances */
 
 static int64_t draws(const struct bb_city *city, const struct city_meter *meter,
                      const struct city_moment *m, int64_t litres_a_day) {
     int64_t hour = m->slot >> 2, litres = 0;
     int64_t share = city->shapes.share[PROFILE_WATER][m->day_kind][m->quarter];
     /* of each of 16 draws, in 1/2048, such that the day's mean is as asked */
-    uint64_t chance = (uint64_t)(litres_a_day * share * 2 * 32 / (24 * 16 * DRAW_SUM));
+    uint64_t chance = (uint64_t)(litres_a_day * share * 2 * 32 / DRAW_SUM / DRAWS_A_DAY);
 
     if (is_away(meter, m))
         return 0;

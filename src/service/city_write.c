@@ -89,7 +89,7 @@ static const char pairs[201] = "0001020304050607080910111213141516171819"
                                "8081828384858687888990919293949596979899";
 
 static void put_pair(char *at, unsigned value) {
-    memcpy(at, pairs + 2 * value, 2);
+    memcpy(at, pairs + 2 * (size_t)value, 2);
 }
 
 static char *put_whole(char *at, uint64_t value) {
@@ -187,20 +187,15 @@ static int write_lines(struct bb_city *city, struct writer *w, struct bb_error *
 }
 
 int bb_city_write(struct bb_city *city, const struct bb_city_sink *sink, struct bb_error *error) {
-    static const struct {
-        const char *header;
-        void (*set)(struct line_pieces *pieces, const struct bb_city_channel *channel);
-    } formats[BB_CITY_FORMAT_COUNT] = {
-        [BB_CITY_NDJSON] = {"", set_ndjson},
-        [BB_CITY_CSV] = {"usage_point,channel,timestamp,value,unit,kind,interval\n", set_csv},
-    };
+    bool csv = city->options.format == BB_CITY_CSV;
+    const char *header = csv ? "usage_point,channel,timestamp,value,unit,kind,interval\n" : "";
     struct writer w = {.time_ms = INT64_MIN, .day = INT64_MIN};
 
     if (bb_city_is_nem12(city))
         return bb_city_write_nem12(city, sink, error);
     for (int i = 0; i < CITY_CHANNELS; i++)
-        formats[city->options.format].set(&w.pieces[i], &bb_city_channels[i]);
-    int status = bb_city_output_open(&w.out, sink, formats[city->options.format].header, "", error);
+        (csv ? set_csv : set_ndjson)(&w.pieces[i], &bb_city_channels[i]);
+    int status = bb_city_output_open(&w.out, sink, header, "", error);
     if (status < 0)
         return status;
     return bb_city_output_close(&w.out, write_lines(city, &w, error), error);

@@ -141,10 +141,13 @@ Test(registry_sqlite, nothing_there) {
     registry_fixture_release(&f);
 }
 
-/* As somebody who may not; root may everything. */
-static void become_nobody(void) {
-    if (getuid() == 0)
-        cr_assert_eq(setresuid(65534, 65534, 65534), 0);
+/* Root may everything; seteuid to what is returned to be so again. */
+static uid_t become_somebody(void) {
+    uid_t before = geteuid();
+
+    if (before == 0)
+        cr_assert_eq(seteuid(65534), 0);
+    return before;
 }
 
 Test(registry_sqlite, no_right_to_read_or_make) {
@@ -157,10 +160,13 @@ Test(registry_sqlite, no_right_to_read_or_make) {
     snprintf(path, sizeof path, "%s/other.db", f.directory);
     chmod(f.directory, 0555);
     chmod(f.path, 0000);
-    become_nobody();
+    uid_t before = become_somebody();
     expect_refused(&f, true, BB_E_NO_PERMISSION);
     expect_refused(&f, false, BB_E_NO_PERMISSION);
     cr_expect_eq(open_at(&f, path, false, &registry), -BB_E_NO_PERMISSION, "%s", f.error.text);
+    cr_assert_eq(seteuid(before), 0);
+    chmod(f.directory, 0755);
+    registry_fixture_release(&f);
 }
 
 Test(registry_sqlite, a_reader_does_not_write) {
@@ -178,6 +184,29 @@ Test(registry_sqlite, a_reader_does_not_write) {
     cr_expect_eq(reader->ops->position(reader, 0, &position, &f.error), 0);
     cr_expect_eq(position, 2, "a reader sees what a writer committed");
     reader->ops->close(reader);
+    registry_fixture_release(&f);
+}
+
+/* An analyst reads the plant of a service: rights to read are enough, with or without the service
+ * running. */
+Test(registry_sqlite, reading_needs_no_right_to_write) {
+    struct registry_fixture f;
+    struct bb_registry *reader;
+    uint64_t position;
+
+    registry_fixture_init(&f, &registry_subjects[REGISTRY_SQLITE]);
+    REGISTRY_TELL(&f, 0, registry_channel(&f, "demo", "u", "a", 1));
+    registry_fixture_close(&f);
+    chmod(f.directory, 0555);
+    uid_t before = become_somebody();
+    cr_expect_eq(open_at(&f, f.path, true, &reader), 0, "%s", f.error.text);
+    if (reader) {
+        cr_expect_eq(reader->ops->position(reader, 0, &position, &f.error), 0, "%s", f.error.text);
+        cr_expect_eq(position, 1);
+        reader->ops->close(reader);
+    }
+    cr_assert_eq(seteuid(before), 0);
+    chmod(f.directory, 0755);
     registry_fixture_release(&f);
 }
 

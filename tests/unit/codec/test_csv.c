@@ -1,7 +1,7 @@
 /* CSV by busbar's own conventions: what is read, what is refused, and that the short way of a plain
  * reading and the long way of any other say the same. */
 #include "base/random.h"
-#include "codec/map.h"
+#include "model/unit.h"
 #include "support/text_decode.h"
 
 #include <criterion/criterion.h>
