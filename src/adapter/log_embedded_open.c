@@ -20,33 +20,45 @@ enum { DIRECTORY_LIMIT = BB_LOG_PATH_SIZE - 64 }; /* leaves room for the names i
 
 /* ---- folders */
 
-/* Durable name: mkdir, then fsync of the folder above. Missing folders above are made too. */
+/* The folder that `path` stands in. */
+static void folder_above(const char *path, char above[BB_LOG_PATH_SIZE]) {
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        snprintf(above, BB_LOG_PATH_SIZE, ".");
+    else if (slash == path)
+        snprintf(above, BB_LOG_PATH_SIZE, "/");
+    else
+        snprintf(above, BB_LOG_PATH_SIZE, "%.*s", (int)(slash - path), path);
+}
+
+/* Missing folders above are made too. Each new name is made durable in the folder above it. */
 static int make_directory(const char *path, struct bb_error *error) {
     char above[BB_LOG_PATH_SIZE];
     struct stat status;
 
     if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
         return 0;
-    snprintf(above, sizeof above, "%s", path);
-    char *slash = strrchr(above, '/');
-    if (!slash)
-        snprintf(above, sizeof above, ".");
-    else if (slash == above)
-        above[1] = '\0';
-    else
-        *slash = '\0';
-    if (mkdir(path, 0750) != 0 && errno == ENOENT && slash && slash != above) {
+    folder_above(path, above);
+    if (strcmp(above, ".") != 0 && strcmp(above, path) != 0) {
         int result = make_directory(above, error);
         if (result < 0)
             return result;
-        errno = 0;
-        (void)mkdir(path, 0750);
     }
-    if (stat(path, &status) != 0)
+    if (mkdir(path, 0750) != 0)
         return BB_FAIL_ERRNO(error, BB_E_LOG_IO, errno, "cannot make the folder %s", path);
-    if (!S_ISDIR(status.st_mode))
-        return BB_FAIL_ERRNO(error, BB_E_LOG_IO, ENOTDIR, "cannot make the folder %s", path);
     return bb_log_directory_sync(above, error);
+}
+
+/* Whoever made the log may have been killed before its names were durable, and then nobody but us
+ * can tell: they are made so at every open, before anything is acknowledged. */
+static int make_names_durable(const struct bb_log_files *log, struct bb_error *error) {
+    char above[BB_LOG_PATH_SIZE];
+    struct bb_error ignored; /* that folder may be somebody else's: make_directory did its part */
+
+    folder_above(log->directory, above);
+    (void)!bb_log_directory_sync(above, &ignored);
+    return bb_log_directory_sync(log->directory, error);
 }
 
 /* ---- lock */
@@ -150,7 +162,7 @@ static int write_meta(const struct bb_log_files *log, struct bb_error *error) {
         unlink(temporary);
         return BB_FAIL_ERRNO(error, BB_E_LOG_IO, failure, "cannot write %s", path);
     }
-    return bb_log_directory_sync(log->directory, error);
+    return 0;
 }
 
 /* ---- making a log */
@@ -230,6 +242,8 @@ static int open_all(struct bb_log_files *log, uint32_t partitions, struct bb_err
         result = prepare_partitions(log, error);
     if (result == 0)
         result = bb_log_tail_open(log, error);
+    if (result == 0 && log->append)
+        result = make_names_durable(log, error);
     if (result == 0 && log->append)
         result = bb_log_recover(log, error);
     if (result == 0 && log->append)

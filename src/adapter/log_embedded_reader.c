@@ -306,14 +306,24 @@ static int verify_lengths(const struct bb_log_files *log, uint32_t partition,
 static int verify_records(struct bb_log_reader *reader, uint64_t from, uint64_t *records,
                           struct bb_error *error) {
     const struct files_reader *files = (const struct files_reader *)reader;
-    uint64_t expected = 0, before = 0;
     struct bb_log_record record = {.next_offset = from};
+    uint64_t expected = 0, before = 0;
+    struct bb_log_end end;
 
-    for (;;) {
+    for (bool follows = false;; follows = true) {
         int result = bb_log_files_read_counted(reader, record.next_offset, &record, &before, error);
-        if (result != BB_LOG_RECORD)
-            return result == BB_LOG_END ? 0 : result;
-        if (*records > 0 && before != expected)
+        while (result < 0) { /* unless the owner trimmed meanwhile, that was it */
+            struct bb_error second;
+            if (bb_log_tail_load(files->log, files->partition, &end, &second) < 0 ||
+                end.first_offset <= record.next_offset)
+                return result;
+            record.next_offset = end.first_offset;
+            follows = false;
+            result = bb_log_files_read_counted(reader, end.first_offset, &record, &before, error);
+        }
+        if (result == BB_LOG_END)
+            return 0;
+        if (follows && before != expected)
             return bb_log_fail_corrupt(files->log, files->partition, files->window.segment,
                                        record.offset, "its count of readings does not follow on",
                                        error);

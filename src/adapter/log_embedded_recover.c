@@ -25,8 +25,8 @@
 struct finding {             /* about one partition */
     struct bb_log_end known; /* from the tail file, when has_known */
     bool has_known;
-    uint64_t first;              /* first offset kept */
     struct bb_log_end end;       /* where it ends after the cut */
+    uint64_t scanned_from;       /* what lies between here and the end was no promise so far */
     uint64_t size;               /* length of the last segment as found */
     struct bb_log_window window; /* on the last segment; fd -1: no segment yet */
 };
@@ -220,6 +220,7 @@ static int look_at_last(const struct bb_log_files *log, uint32_t partition,
     if (finding->has_known && finding->known.first_offset < segments[0])
         return bb_log_fail_corrupt(log, partition, finding->known.first_offset,
                                    finding->known.first_offset, "the file is missing", error);
+    finding->scanned_from = scan.place.offset;
     result = walk(&scan, error);
     if (result == 0 && !scan.readings_known && count > 1)
         result = count_before(log, partition, segments[count - 2], last, &scan.readings, error);
@@ -262,34 +263,69 @@ static void publish_if_new(struct bb_log_files *log, uint32_t partition,
     }
 }
 
-/* Cut what is torn, make durable what is kept, publish. */
+/* Write what is kept once more. It may be there because an earlier owner's fdatasync failed: the
+ * kernel then calls the pages clean although the disk never saw them, and only fresh writes make
+ * the next fdatasync mean something. */
+static int write_again(struct finding *finding) {
+    struct bb_log_window *window = &finding->window;
+    uint64_t at = finding->scanned_from;
+    int failure = 0;
+
+    while (!failure && at < finding->end.offset) {
+        const char *bytes = NULL;
+        size_t size = 0;
+        uint64_t left = finding->end.offset - at;
+        failure = bb_log_window_fetch(window, at,
+                                      left < BB_LOG_READ_AHEAD ? left : BB_LOG_READ_AHEAD,
+                                      finding->end.offset, &bytes, &size);
+        if (!failure && size == 0)
+            failure = EIO;
+        if (!failure)
+            failure = bb_log_write_whole(window->fd, bytes, size, at - window->segment);
+        at += size;
+    }
+    return failure;
+}
+
+/* Cut the torn tail and make durable what is kept. */
+static int settle_file(const struct bb_log_files *log, uint32_t partition, struct finding *finding,
+                       struct bb_error *error) {
+    struct bb_log_window *window = &finding->window;
+    uint64_t kept = finding->end.offset - window->segment;
+    char path[BB_LOG_PATH_SIZE];
+
+    if (finding->scanned_from == finding->end.offset && kept == finding->size)
+        return 0;
+    bb_log_segment_path(log, partition, window->segment, path);
+    if (kept < finding->size && ftruncate(window->fd, (off_t)kept) != 0)
+        return BB_FAIL_ERRNO(error, BB_E_LOG_IO, errno, "cannot cut the torn tail of %s", path);
+    int failure = write_again(finding);
+    if (!failure && fdatasync(window->fd) != 0)
+        failure = errno;
+    if (failure)
+        return BB_FAIL_ERRNO(error, BB_E_LOG_IO, failure, "cannot make %s durable", path);
+    if (kept < finding->size && log->report_cut)
+        log->report_cut(log->report_context, path, finding->size - kept);
+    bb_log_partition_path(log, partition, path);
+    return bb_log_directory_sync(path, error);
+}
+
+/* Bring the file and the tail in order, and tell the owner where to go on. */
 static int settle(struct bb_log_files *log, uint32_t partition, struct finding *finding,
                   struct bb_error *error) {
     struct bb_log_partition *owner = &log->partition[partition];
     struct bb_log_window *window = &finding->window;
-    uint64_t kept = finding->end.offset - window->segment;
-    bool changed = !finding->has_known || finding->known.offset != finding->end.offset;
-    char path[BB_LOG_PATH_SIZE];
+    int result = window->fd >= 0 ? settle_file(log, partition, finding, error) : 0;
 
-    if (window->fd >= 0 && (changed || kept < finding->size)) {
-        bb_log_segment_path(log, partition, window->segment, path);
-        if (kept < finding->size && ftruncate(window->fd, (off_t)kept) != 0)
-            return BB_FAIL_ERRNO(error, BB_E_LOG_IO, errno, "cannot cut the torn tail of %s", path);
-        if (fdatasync(window->fd) != 0)
-            return BB_FAIL_ERRNO(error, BB_E_LOG_IO, errno, "cannot make %s durable", path);
-        if (kept < finding->size && log->report_cut)
-            log->report_cut(log->report_context, path, finding->size - kept);
-        bb_log_partition_path(log, partition, path);
-        int result = bb_log_directory_sync(path, error);
-        if (result < 0)
-            return result;
-    }
+    if (result < 0)
+        return result;
     publish_if_new(log, partition, &finding->end);
     owner->fd = window->fd;
     owner->segment = window->segment;
     owner->end = finding->end.offset;
     owner->readings = finding->end.readings;
-    window->fd = -1; /* the owner's now */
+    owner->new_file = true; /* who made it may have been killed before its name was durable */
+    window->fd = -1;        /* the owner's now */
     return 0;
 }
 

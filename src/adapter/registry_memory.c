@@ -7,6 +7,7 @@
  */
 #include "adapter/embedded.h"
 #include "adapter/sorted_table_internal.h"
+#include "model/unit.h"
 
 #include <stdlib.h>
 
@@ -151,7 +152,7 @@ static bool apply_channel(struct registry_memory *r, uint32_t partition,
     row.zone = keep(r, channel.zone, &full);
     row.kind = channel.kind;
     row.commodity = channel.commodity;
-    row.unit = channel.unit;
+    row.unit = channel.unit < BB_UNIT_COUNT ? channel.unit : BB_UNIT_NONE;
     row.interval_s = channel.interval_s;
     row.partition = partition;
     row.number = channel.number;

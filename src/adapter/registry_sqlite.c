@@ -280,6 +280,7 @@ static void registry_close(struct bb_registry *base) {
         return;
     for (int i = 0; i < REGISTRY_STATEMENTS; i++)
         sqlite3_finalize(registry->statements[i]);
+    sqlite3_finalize(registry->channels_of_one);
     sqlite3_close(registry->db);
     bb_arena_release(&registry->scratch);
     free(registry);

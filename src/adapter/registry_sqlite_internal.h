@@ -46,7 +46,8 @@ struct registry_sqlite {
     struct bb_registry base;
     sqlite3 *db;
     sqlite3_stmt *statements[REGISTRY_STATEMENTS];
-    struct bb_arena scratch; /* of one projected record */
+    sqlite3_stmt *channels_of_one; /* the list that is asked for often; NULL until then */
+    struct bb_arena scratch;       /* of one projected record */
     char path[];
 };
 

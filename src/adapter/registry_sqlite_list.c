@@ -1,14 +1,16 @@
 /* Rows to visitors: see registry_sqlite_internal.h.
  *
- * A list is one statement of its own over one consistent state, so that a visitor may ask the same
- * registry for something else, or list something else, while it runs. Spans of a row are SQLite's
- * and live until the visitor returns. A visitor answers 0 to go on, 1 to stop, or a negative value
+ * A list is one statement over one consistent state. The channels of one usage point are asked for
+ * once per new series of an input, so that statement is kept; all others are made when needed. A
+ * visitor may ask the same registry for something else, or list something, while a list runs. Spans
+ * of a row are SQLite's and live until the visitor returns. A visitor answers 0 to go on, 1 to stop, or a negative value
  * that the list passes up.
  *
  * An empty tenant means all of them: `tenant = ?1 OR ?1 = ''` would read the whole table, so that
  * the condition is chosen here and the primary key is walked from the right place.
  */
 #include "adapter/registry_sqlite_internal.h"
+#include "model/unit.h"
 
 static const char doing[] = "listing";
 
@@ -27,7 +29,8 @@ static int visit_rows(struct registry_sql *sql, int (*row)(struct registry_sql *
     while (answer == 0 && registry_sql_step(sql))
         answer = row(sql, list);
     int failed = registry_sql_end(sql, doing, error);
-    sqlite3_finalize(sql->statement);
+    if (sql->statement != sql->registry->channels_of_one)
+        sqlite3_finalize(sql->statement);
     return answer < 0 ? answer : failed;
 }
 
@@ -119,6 +122,11 @@ struct channel_list {
     void *context;
 };
 
+/* A unit that this release does not know, or that somebody wrote into the file, is none. */
+static uint8_t known_unit(int64_t unit) {
+    return unit >= 0 && unit < BB_UNIT_COUNT ? (uint8_t)unit : BB_UNIT_NONE;
+}
+
 static int channel_row(struct registry_sql *sql, void *context) {
     const struct channel_list *list = context;
     struct bb_registry_channel row = {
@@ -129,7 +137,7 @@ static int channel_row(struct registry_sql *sql, void *context) {
         .zone = registry_row_text(sql, 4),
         .kind = (uint8_t)registry_row_integer(sql, 5),
         .commodity = (uint8_t)registry_row_integer(sql, 6),
-        .unit = (uint8_t)registry_row_integer(sql, 7),
+        .unit = known_unit(registry_row_integer(sql, 7)),
         .interval_s = (uint32_t)registry_row_integer(sql, 8),
         .partition = (uint32_t)registry_row_integer(sql, 9),
         .number = (uint32_t)registry_row_integer(sql, 10),
@@ -141,15 +149,33 @@ static int channel_row(struct registry_sql *sql, void *context) {
     "SELECT tenant, usage_point, name, obis, zone, kind, commodity, unit, interval_s, partition, " \
     "number FROM channel WHERE " condition " ORDER BY tenant, usage_point, name"
 
+static const char *const channel_lists[2][2] = {
+    /* [one tenant][one usage point] */
+    {CHANNEL_LIST("?1 = ?2"), CHANNEL_LIST("?1 = '' AND usage_point = ?2")},
+    {CHANNEL_LIST("tenant = ?1 AND ?2 = ''"), CHANNEL_LIST("tenant = ?1 AND usage_point = ?2")},
+};
+
+/* The kept statement, unless a list around this one is using it. */
+static struct registry_sql channels_of_one(struct bb_registry *base) {
+    struct registry_sqlite *registry = registry_sqlite_of(base);
+    struct registry_sql sql = {.registry = registry, .statement = registry->channels_of_one};
+
+    if (sql.statement && !sqlite3_stmt_busy(sql.statement))
+        return sql;
+    sql = prepare(base, channel_lists[1][1]);
+    if (!registry->channels_of_one)
+        registry->channels_of_one = sql.statement;
+    return sql;
+}
+
 int registry_sqlite_channel_list(struct bb_registry *registry, struct bb_span tenant,
                                  struct bb_span usage_point, bb_registry_channel_visit *visit,
                                  void *context, struct bb_error *error) {
-    static const char *const by[2][2] = {
-        {CHANNEL_LIST("?1 = ?2"), CHANNEL_LIST("?1 = '' AND usage_point = ?2")},
-        {CHANNEL_LIST("tenant = ?1 AND ?2 = ''"), CHANNEL_LIST("tenant = ?1 AND usage_point = ?2")},
-    };
     struct channel_list list = {visit, context};
-    struct registry_sql sql = prepare(registry, by[tenant.size > 0][usage_point.size > 0]);
+    bool one = tenant.size > 0 && usage_point.size > 0;
+    struct registry_sql sql = one ? channels_of_one(registry)
+                                  : prepare(registry,
+                                            channel_lists[tenant.size > 0][usage_point.size > 0]);
 
     registry_sql_text(&sql, tenant);
     registry_sql_text(&sql, usage_point);

@@ -311,15 +311,14 @@ enum { APPLIERS = sizeof appliers / sizeof *appliers };
 
 enum apply_outcome { APPLIED = 0, APPLY_ELSEWHERE = 1 };
 
-/* Records lie in one array, so that their addresses say which came first. */
-static int compare_records(const void *left, const void *right) {
-    const struct bb_outbox_record *a = *(const struct bb_outbox_record *const *)left;
-    const struct bb_outbox_record *b = *(const struct bb_outbox_record *const *)right;
-    int order = bb_span_compare(a->tenant, b->tenant);
+static int compare_records(const void *left, const void *right, void *context) {
+    const struct bb_outbox_record *records = context;
+    uint32_t i = *(const uint32_t *)left, j = *(const uint32_t *)right;
+    int order = bb_span_compare(records[i].tenant, records[j].tenant);
 
     if (order == 0)
-        order = bb_span_compare(a->usage_point, b->usage_point);
-    return order ? order : (a > b) - (a < b);
+        order = bb_span_compare(records[i].usage_point, records[j].usage_point);
+    return order ? order : (i > j) - (i < j);
 }
 
 static int apply_one(struct projection *p, const struct bb_outbox_record *record,
@@ -338,16 +337,16 @@ static int apply_one(struct projection *p, const struct bb_outbox_record *record
 
 static int apply_all(struct projection *p, uint64_t from, const struct bb_outbox_record *records,
                      size_t count) {
-    const struct bb_outbox_record **order = calloc(count ? count : 1, sizeof *order);
+    uint32_t *order = count <= UINT32_MAX ? calloc(count ? count : 1, sizeof *order) : NULL;
     int failed = 0;
 
     if (!order)
         return BB_FAIL(p->error, BB_E_NO_MEMORY, "no memory to project %zu records", count);
-    for (size_t i = 0; i < count; i++)
-        order[i] = &records[i];
-    qsort(order, count, sizeof *order, compare_records);
+    for (uint32_t i = 0; i < count; i++)
+        order[i] = i;
+    qsort_r(order, count, sizeof *order, compare_records, (void *)records);
     for (size_t i = 0; !failed && i < count; i++)
-        failed = apply_one(p, order[i], from + 1 + (uint64_t)(order[i] - records));
+        failed = apply_one(p, &records[order[i]], from + 1 + order[i]);
     free(order);
     return failed;
 }

@@ -77,7 +77,7 @@ static int writable_partition(struct bb_store *base, uint32_t partition, struct 
 
 static int lmdb_claim(struct bb_store *base, uint32_t partition, uint64_t log_identity,
                       struct bb_claim *out, struct bb_error *error) {
-    struct bb_lmdb_env *env;
+    struct bb_lmdb_env *env = NULL;
     int result = writable_partition(base, partition, &env, error);
 
     if (result != 0)
@@ -88,7 +88,7 @@ static int lmdb_claim(struct bb_store *base, uint32_t partition, uint64_t log_id
 
 static int lmdb_commit(struct bb_store *base, uint32_t partition, const struct bb_commit *commit,
                        struct bb_error *error) {
-    struct bb_lmdb_env *env;
+    struct bb_lmdb_env *env = NULL;
     int result = writable_partition(base, partition, &env, error);
 
     if (result != 0)
@@ -98,7 +98,7 @@ static int lmdb_commit(struct bb_store *base, uint32_t partition, const struct b
 
 static int lmdb_outbox_trim(struct bb_store *base, uint32_t partition, uint64_t upto,
                             struct bb_error *error) {
-    struct bb_lmdb_env *env;
+    struct bb_lmdb_env *env = NULL;
     int result = writable_partition(base, partition, &env, error);
 
     if (result != 0)
@@ -139,17 +139,18 @@ static int directory_make(const char *directory, bool read_only, struct bb_error
 
 /* The first partition tells how many there are; it is made first. */
 static int first_partition_open(struct lmdb_store *store, struct bb_error *error) {
-    struct bb_lmdb_env *first;
+    struct bb_lmdb_env *first = NULL;
     int result = partition_acquire(store, 0, &first, error);
 
     if (result == BB_ABSENT)
         return BB_FAIL(error, BB_E_DATA_MISSING, "there is no store in %s", store->directory);
     if (result != 0)
         return result;
+    BB_ASSERT(first);
     store->base.partitions = first->partitions;
     store->open.partitions = first->partitions;
     store->open.key_order = first->key_order;
-    store->partitions = calloc(first->partitions, sizeof *store->partitions);
+    store->partitions = calloc(first->partitions, sizeof(struct bb_lmdb_env *));
     if (!store->partitions) {
         bb_lmdb_env_release(first);
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for %u partitions", first->partitions);

@@ -4,7 +4,7 @@
  * with one cursor: neighbouring keys find their page without a search from the root. Keys beyond
  * the table's last one are appended, which fills pages to the brim instead of splitting them in
  * halves; with the key order (span, channel) that is the usual case, because a new day lies
- * behind all older ones.
+ * behind all older ones. What becomes of pages while their day fills is told in store_lmdb_close.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -115,28 +115,15 @@ static void table_end(struct table_writer *table) {
 
 /* ---- commit */
 
-static int last_span(MDB_txn *txn, MDB_dbi dbi, uint8_t lane, bool *any, int32_t *span) {
-    MDB_cursor *cursor;
-    MDB_val key, value;
-    int result = mdb_cursor_open(txn, dbi, &cursor);
-
-    if (result != 0)
-        return result;
-    result = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
-    *any = result == 0;
-    if (*any)
-        *span = bb_store_block_key(BB_KEY_SPAN_FIRST, lane, bb_store_number_get(key.mv_data)).span;
-    mdb_cursor_close(cursor);
-    return result == MDB_NOTFOUND ? 0 : result;
-}
-
-/* Changes of one lane, in the order of the table's keys. */
-static int lane_write(struct bb_lmdb_env *env, MDB_txn *txn, const struct bb_block_change *blocks,
-                      size_t count) {
+/* Changes of one table, in the order of its keys. */
+static int table_write(const struct bb_lmdb_env *env, MDB_txn *txn, MDB_dbi dbi,
+                       const struct bb_block_change *blocks, size_t count) {
     struct table_writer table = {.cursor = NULL};
     uint8_t bytes[BB_STORE_KEY_BYTES];
-    int result = table_begin(&table, txn, env->tables.blocks[blocks[0].key.lane]);
 
+    if (count == 0)
+        return 0;
+    int result = table_begin(&table, txn, dbi);
     for (size_t i = 0; result == 0 && i < count; i++) {
         MDB_val key = {sizeof bytes, bytes};
         bb_store_number_put(
@@ -148,22 +135,26 @@ static int lane_write(struct bb_lmdb_env *env, MDB_txn *txn, const struct bb_blo
     return result;
 }
 
-/* The same with some tidying before it: the greatest span may become another one. */
-static int lane_write_span_first(struct bb_lmdb_env *env, MDB_txn *txn,
-                                 const struct bb_block_change *blocks, size_t count) {
-    uint8_t lane = blocks[0].key.lane;
-    struct bb_lmdb_tidy *tidy = &env->tidy[lane];
-    MDB_dbi dbi = env->tables.blocks[lane];
-    int32_t now = blocks[count - 1].key.span, before;
-    bool any;
-    int result = bb_lmdb_tidy_step(tidy, txn, dbi, count);
+/* Changes of one lane: those below `closed` to the one table, the others to the other. */
+static int lane_write(const struct bb_lmdb_env *env, MDB_txn *txn,
+                      const struct bb_block_change *blocks, size_t count, uint64_t *closed) {
+    enum bb_lane lane = blocks[0].key.lane;
+    const MDB_dbi *tables = env->tables.blocks[lane];
+    int result = bb_lmdb_close_spans(env, txn, lane, count, closed);
+    size_t open = 0, end = count;
 
+    while (open < end) { /* the first change that is not below */
+        size_t middle = open + (end - open) / 2;
+        if (bb_store_block_number(env->key_order, blocks[middle].key.span,
+                                  blocks[middle].key.channel) < *closed)
+            open = middle + 1;
+        else
+            end = middle;
+    }
     if (result == 0)
-        result = last_span(txn, dbi, lane, &any, &before);
+        result = table_write(env, txn, tables[BB_LMDB_CLOSED], blocks, open);
     if (result == 0)
-        result = lane_write(env, txn, blocks, count);
-    if (result == 0 && any && now > before)
-        bb_lmdb_tidy_plan(tidy, lane, before, now);
+        result = table_write(env, txn, tables[BB_LMDB_OPEN], blocks + open, count - open);
     return result;
 }
 
@@ -176,8 +167,8 @@ static int channel_first(const void *a, const void *b) {
     return (x->span > y->span) - (x->span < y->span);
 }
 
-/* The other key order, which exists to be compared with: sort a copy first. */
-static int lane_write_channel_first(struct bb_lmdb_env *env, MDB_txn *txn,
+/* The other key order, which exists to be compared with: sort a copy. No span closes there. */
+static int lane_write_channel_first(const struct bb_lmdb_env *env, MDB_txn *txn,
                                     const struct bb_block_change *blocks, size_t count) {
     struct bb_block_change *sorted = malloc(count * sizeof *sorted);
 
@@ -185,22 +176,25 @@ static int lane_write_channel_first(struct bb_lmdb_env *env, MDB_txn *txn,
         return ENOMEM;
     memcpy(sorted, blocks, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, channel_first);
-    int result = lane_write(env, txn, sorted, count);
+    int result = table_write(env, txn, env->tables.blocks[sorted[0].key.lane][BB_LMDB_OPEN], sorted,
+                             count);
     free(sorted);
     return result;
 }
 
-static int blocks_write(struct bb_lmdb_env *env, MDB_txn *txn, const struct bb_commit *commit) {
+static int blocks_write(const struct bb_lmdb_env *env, MDB_txn *txn, const struct bb_commit *commit,
+                        struct bb_lmdb_meta *meta) {
     int result = 0;
 
     for (size_t i = 0, next; result == 0 && i < commit->block_count; i = next) {
+        uint8_t lane = commit->blocks[i].key.lane;
         next = i + 1;
-        while (next < commit->block_count &&
-               commit->blocks[next].key.lane == commit->blocks[i].key.lane)
+        while (next < commit->block_count && commit->blocks[next].key.lane == lane)
             next++;
+        const struct bb_block_change *blocks = commit->blocks + i;
         result = env->key_order == BB_KEY_SPAN_FIRST
-                     ? lane_write_span_first(env, txn, commit->blocks + i, next - i)
-                     : lane_write_channel_first(env, txn, commit->blocks + i, next - i);
+                     ? lane_write(env, txn, blocks, next - i, &meta->closed[lane])
+                     : lane_write_channel_first(env, txn, blocks, next - i);
     }
     return result;
 }
@@ -242,7 +236,7 @@ static int outbox_write(const struct bb_lmdb_env *env, MDB_txn *txn, const struc
 
 static int commit_body(struct bb_lmdb_write *write, void *context) {
     const struct bb_commit *commit = context;
-    struct bb_lmdb_env *env = write->env;
+    const struct bb_lmdb_env *env = write->env;
     struct bb_lmdb_meta meta;
     int result = bb_lmdb_meta_get(env, write->txn, &meta);
 
@@ -254,7 +248,7 @@ static int commit_body(struct bb_lmdb_write *write, void *context) {
         write->outcome = BB_COMMIT_MOVED;
     if (write->outcome != BB_COMMIT_DONE)
         return 0;
-    result = blocks_write(env, write->txn, commit);
+    result = blocks_write(env, write->txn, commit, &meta);
     if (result == 0)
         result = names_write(env, write->txn, commit);
     if (result == 0)

@@ -11,6 +11,14 @@
  * For the same reason a store that only reads opens the environment for writing when this user
  * may: the process may need to write through another store later, and LMDB cannot upgrade.
  *
+ * Making. The first tables take several writes, and a power cut between them would leave a file that
+ * LMDB refuses for ever. So a partition is made beside its place and moved there when it is whole:
+ *
+ *   DIR/p0003.making/  tables made, synced ──rename──► DIR/p0003/
+ *
+ * Makers take turns by a flock of DIR. Until the first claim nothing is promised; before it, whoever
+ * opens the partition makes the two names durable, as its maker may have been killed in between.
+ *
  * Rights. Reading takes part in LMDB's locks, so a reader must be allowed to write lock.mdb. A user
  * who may not (a backup on a read-only file system, another user's plant) is let in without locks
  * only while no process has the partition open, which is looked up again for each view; pages that
@@ -22,16 +30,20 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/crc.h"
 
 enum {
     META_VERSION = 1,
     MAX_READERS = 1022, /* views open at once in all processes; 64 bytes each in lock.mdb */
-    TABLE_COUNT = BB_LANE_COUNT + BB_NAME_KIND_COUNT + 2,
-    MODE = 0660 /* the umask narrows it */
+    TABLE_COUNT = BB_LANE_COUNT * BB_LMDB_AGES + BB_NAME_KIND_COUNT + 2,
+    MODE = 0660,        /* the umask narrows it */
+    MAKING_PATIENCE = 6 /* periods of takeover_ms that another maker is given */
 };
 
 static const char meta_magic[8] = "bbstore";
@@ -124,7 +136,11 @@ static int tables_open(MDB_txn *txn, unsigned flags, struct bb_lmdb_tables *tabl
         result = table_open(txn, "outbox", flags, &tables->outbox);
     for (int lane = 0; result == 0 && lane < BB_LANE_COUNT; lane++) {
         snprintf(name, sizeof name, "block.%s", bb_lanes[lane].name);
-        result = table_open(txn, name, flags, &tables->blocks[lane]);
+        result = table_open(txn, name, flags, &tables->blocks[lane][BB_LMDB_OPEN]);
+        if (result != 0)
+            break;
+        snprintf(name, sizeof name, "block.%s.closed", bb_lanes[lane].name);
+        result = table_open(txn, name, flags, &tables->blocks[lane][BB_LMDB_CLOSED]);
     }
     for (int kind = 0; result == 0 && kind < BB_NAME_KIND_COUNT; kind++)
         result = table_open(txn, name_tables[kind], flags, &tables->names[kind]);
@@ -135,7 +151,8 @@ static bool tables_complete(const struct bb_lmdb_tables *tables) {
     bool all = tables->meta != 0 && tables->outbox != 0;
 
     for (int lane = 0; lane < BB_LANE_COUNT; lane++)
-        all = all && tables->blocks[lane] != 0;
+        all = all && tables->blocks[lane][BB_LMDB_OPEN] != 0 &&
+              tables->blocks[lane][BB_LMDB_CLOSED] != 0;
     for (int kind = 0; kind < BB_NAME_KIND_COUNT; kind++)
         all = all && tables->names[kind] != 0;
     return all;
@@ -147,6 +164,7 @@ static void tables_publish(struct bb_lmdb_env *env, const struct bb_lmdb_tables 
     pthread_mutex_lock(&env->mutex);
     env->tables = *tables;
     env->complete = tables_complete(tables);
+    env->claimed = meta->epoch != 0;
     env->partitions = meta->partitions;
     env->key_order = (enum bb_key_order)meta->key_order;
     pthread_mutex_unlock(&env->mutex);
@@ -317,11 +335,6 @@ static int env_open(struct bb_lmdb_env *env, const struct bb_lmdb_open *open, of
     result = environment_open(env, open, data == 0);
     if (result != 0)
         return BB_LMDB_FAIL(error, env, result, "open");
-    if (data == 0) {
-        result = folder_sync(env->folder, error);
-        if (result != 0)
-            return result;
-    }
     MDB_envinfo info;
     mdb_env_info(env->mdb, &info);
     if (env->access == BB_LMDB_WRITES && info.me_mapsize < open->map_bytes) {
@@ -359,28 +372,109 @@ static int env_new(const char *folder, const struct bb_lmdb_open *open, const st
     return 0;
 }
 
-/* The folder and its data file as they are; the folder is made unless only reading. */
-static int folder_look(const char *folder, bool read_only, struct stat *of_folder,
-                       struct stat *of_data, struct bb_error *error) {
+/* The folder and its data file as they are; BB_ABSENT when there is no data. */
+static int folder_look(const char *folder, struct stat *of_folder, struct stat *of_data,
+                       struct bb_error *error) {
     char path[4096];
 
     *of_data = (struct stat){.st_size = 0};
-    if (!read_only && mkdir(folder, 0770) == 0) {
-        snprintf(path, sizeof path, "%s/..", folder);
-        int result = folder_sync(path, error);
-        if (result != 0)
-            return result;
-    }
-    if (stat(folder, of_folder) != 0) {
-        if (errno == ENOENT && read_only)
-            return BB_ABSENT;
-        return BB_FAIL_ERRNO(error, BB_E_STORE_IO, errno, "could not open the folder %s", folder);
-    }
+    if (stat(folder, of_folder) != 0)
+        return errno == ENOENT ? BB_ABSENT
+                               : BB_FAIL_ERRNO(error, BB_E_STORE_IO, errno,
+                                               "could not open the folder %s", folder);
     snprintf(path, sizeof path, "%s/data.mdb", folder);
     if (stat(path, of_data) != 0 && errno != ENOENT)
         return BB_FAIL_ERRNO(error, BB_E_STORE_IO, errno, "could not open %s", path);
-    return read_only && of_data->st_size == 0 ? BB_ABSENT : 0;
+    return of_data->st_size == 0 ? BB_ABSENT : 0;
 }
+
+/* ---- making */
+
+static void folder_remove(const char *folder) {
+    static const char *const names[] = {"data.mdb", "lock.mdb", "writer"};
+    char path[4096];
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
+/* An environment with all its tables, in a folder that nobody else looks at. */
+static int folder_fill(const char *folder, const struct bb_lmdb_open *open,
+                       struct bb_error *error) {
+    struct stat of_folder, of_data = {.st_size = 0};
+    struct bb_lmdb_env *env = NULL;
+
+    if (mkdir(folder, 0770) != 0 || stat(folder, &of_folder) != 0)
+        return BB_FAIL_ERRNO(error, BB_E_STORE_IO, errno, "could not make the folder %s", folder);
+    int result = env_new(folder, open, &of_data, &of_folder, &env, error);
+    if (result == 0)
+        result = tables_complete_by(env, open, error);
+    env_free(env);
+    return result == 0 ? folder_sync(folder, error) : result;
+}
+
+/* The turn to make a partition: a descriptor to be closed, or negative. */
+static int turn_take(const char *above, int patience_ms, struct bb_error *error) {
+    int64_t until_ns = bb_monotonic_ns() + (int64_t)patience_ms * 1000000;
+    int file = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (file < 0)
+        return BB_FAIL_ERRNO(error, BB_E_STORE_IO, errno, "could not open the folder %s", above);
+    while (flock(file, LOCK_EX | LOCK_NB) != 0) {
+        int why = errno;
+        if (why == EWOULDBLOCK && bb_monotonic_ns() < until_ns) {
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+            continue;
+        }
+        close(file);
+        int failed = why == EWOULDBLOCK
+                         ? BB_FAIL(error, BB_E_LOCKED, "another process makes a partition in %s",
+                                   above)
+                         : BB_FAIL_ERRNO(error, BB_E_STORE_IO, why, "could not lock %s", above);
+        error->retriable = why == EWOULDBLOCK;
+        return failed;
+    }
+    return file;
+}
+
+static int folder_make(const char *folder, const struct bb_lmdb_open *open,
+                       struct bb_error *error) {
+    char making[4096], above[4096];
+    struct stat of_folder, of_data;
+
+    snprintf(making, sizeof making, "%s.making", folder);
+    snprintf(above, sizeof above, "%.*s", (int)(strrchr(folder, '/') - folder), folder);
+    int turn = turn_take(above, open->takeover_ms * MAKING_PATIENCE, error);
+    if (turn < 0)
+        return turn;
+    int result = folder_look(folder, &of_folder, &of_data, error);
+    if (result == BB_ABSENT) {
+        folder_remove(making); /* of a maker that did not live to move it */
+        folder_remove(folder); /* holds no data */
+        result = folder_fill(making, open, error);
+        if (result == 0 && rename(making, folder) != 0)
+            result =
+                BB_FAIL_ERRNO(error, BB_E_STORE_IO, errno, "could not make the folder %s", folder);
+        if (result != 0)
+            folder_remove(making);
+    }
+    close(turn);
+    return result;
+}
+
+/* The names that lead to the data, durable. */
+static int names_sync(const struct bb_lmdb_env *env, struct bb_error *error) {
+    char above[4096];
+    int result = folder_sync(env->folder, error);
+
+    snprintf(above, sizeof above, "%s/..", env->folder);
+    return result == 0 ? folder_sync(above, error) : result;
+}
+
+/* ---- the process's list */
 
 static struct bb_lmdb_env *environment_find(const struct stat *folder) {
     for (struct bb_lmdb_env *env = environments; env; env = env->next)
@@ -404,8 +498,13 @@ static void environment_unref(struct bb_lmdb_env *env) {
 static int acquire_locked(const char *folder, const struct bb_lmdb_open *open,
                           struct bb_lmdb_env **out, struct bb_error *error) {
     struct stat of_folder, of_data;
-    int result = folder_look(folder, open->read_only, &of_folder, &of_data, error);
+    int result = folder_look(folder, &of_folder, &of_data, error);
 
+    if (result == BB_ABSENT && !open->read_only) {
+        result = folder_make(folder, open, error);
+        if (result == 0)
+            result = folder_look(folder, &of_folder, &of_data, error);
+    }
     if (result != 0)
         return result;
     struct bb_lmdb_env *env = environment_find(&of_folder);
@@ -413,6 +512,7 @@ static int acquire_locked(const char *folder, const struct bb_lmdb_open *open,
         result = env_new(folder, open, &of_data, &of_folder, &env, error);
         if (result != 0)
             return result;
+        BB_ASSERT(env);
         env->next = environments;
         environments = env;
     }
@@ -423,6 +523,8 @@ static int acquire_locked(const char *folder, const struct bb_lmdb_open *open,
         result = tables_find(env, error); /* its maker may be at work just now */
     if (result == 0 && env->tables.meta == 0)
         result = BB_ABSENT;
+    if (result == 0 && !env->claimed && !open->read_only)
+        result = names_sync(env, error);
     if (result != 0)
         environment_unref(env);
     else

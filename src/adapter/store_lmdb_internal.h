@@ -5,7 +5,7 @@
  *   store_lmdb_map.c     the memory map: who is inside, growing, reading transactions
  *   store_lmdb_writer.c  the one writer: its lock, takeover from a stopped one, write transactions
  *   store_lmdb_commit.c  what is written: claim, commit, trim
- *   store_lmdb_tidy.c    closed spans, packed into full pages
+ *   store_lmdb_close.c   where blocks of old spans go, so that their pages are full
  *   store_lmdb_view.c    what is read
  *
  * Files of a partition:
@@ -14,17 +14,18 @@
  *   DIR/p0000/writer     byte 0 is locked by the process that writes (store_lmdb_writer.c)
  *
  * Tables of a partition:
- *   block.LANE   8 bytes, big-endian (span, channel)   -> packed block
- *   name.KIND    the name                              -> its value
- *   outbox       8 bytes, big-endian sequence number   -> record
- *   meta         "partition"                           -> struct bb_lmdb_meta
+ *   block.LANE          8 bytes, big-endian (span, channel)   -> packed block
+ *   block.LANE.closed   the same for blocks below meta.closed (store_lmdb_close.c)
+ *   name.KIND           the name                              -> its value
+ *   outbox              8 bytes, big-endian sequence number   -> record
+ *   meta                "partition"                           -> struct bb_lmdb_meta
  *
  * Locks, in the order in which they are taken:
  *   environments (static, store_lmdb_env.c)  the list of open environments
  *   lmdb_store.mutex                         which partitions this store has opened
  *   env.writer                               one write transaction per process
  *   byte 0 of `writer`                       one write transaction per machine
- *   env.mutex                                the fields behind it; never held across a call to LMDB
+ *   env.mutex                                the fields behind it; nothing is waited for under it
  */
 #ifndef BB_ADAPTER_STORE_LMDB_INTERNAL_H
 #define BB_ADAPTER_STORE_LMDB_INTERNAL_H
@@ -40,6 +41,8 @@
 #define BB_LMDB_MAP_MAX_BYTES ((size_t)1 << 40)
 
 /* A partition's state, one record, host byte order as all of LMDB's file. */
+enum { BB_LMDB_LANES_MAX = 8 };
+
 struct bb_lmdb_meta {
     char magic[8];         /* "bbstore" */
     uint32_t version;      /* 1 */
@@ -50,20 +53,21 @@ struct bb_lmdb_meta {
     uint64_t epoch;        /* 0: never claimed */
     uint64_t offset;       /* struct bb_position */
     uint64_t inner;
-    uint64_t outbox_last; /* sequence number given last */
+    uint64_t outbox_last;               /* sequence number given last */
+    uint64_t closed[BB_LMDB_LANES_MAX]; /* per lane: lower keys are in the closed table */
     uint32_t zero;
     uint32_t crc; /* CRC32C of all bytes before it */
 };
-_Static_assert(sizeof(struct bb_lmdb_meta) == 72, "stored layout");
+_Static_assert(sizeof(struct bb_lmdb_meta) == 136, "stored layout");
+_Static_assert((int)BB_LANE_COUNT <= (int)BB_LMDB_LANES_MAX, "another lane needs another layout");
+
+/* A lane's two tables. */
+enum bb_lmdb_age { BB_LMDB_OPEN, BB_LMDB_CLOSED, BB_LMDB_AGES };
 
 struct bb_lmdb_tables { /* 0: the table is not there (made by an older version) */
-    MDB_dbi blocks[BB_LANE_COUNT];
+    MDB_dbi blocks[BB_LANE_COUNT][BB_LMDB_AGES];
     MDB_dbi names[BB_NAME_KIND_COUNT];
     MDB_dbi outbox, meta;
-};
-
-struct bb_lmdb_tidy { /* keys [next, end) of a lane's table are still to be packed */
-    uint64_t next, end;
 };
 
 enum bb_lmdb_access {
@@ -83,6 +87,7 @@ struct bb_lmdb_env {
     MDB_env *mdb;
     enum bb_lmdb_access access;
     bool complete; /* every table is there */
+    bool claimed;  /* by anyone, when we looked: its names are durable */
     struct bb_lmdb_tables tables;
     enum bb_key_order key_order;
     uint32_t partitions;
@@ -98,7 +103,6 @@ struct bb_lmdb_env {
     pthread_mutex_t writer;
     int writer_file; /* -1 until the first write */
     int64_t readers_checked_ns;
-    struct bb_lmdb_tidy tidy[BB_LANE_COUNT]; /* used inside of write transactions only */
 };
 
 struct bb_lmdb_open {
@@ -188,14 +192,12 @@ int bb_lmdb_commit(struct bb_lmdb_env *env, int takeover_ms, const struct bb_com
 int bb_lmdb_outbox_trim(struct bb_lmdb_env *env, int takeover_ms, uint64_t upto,
                         struct bb_error *error) BB_MUST_USE;
 
-/* ---- store_lmdb_tidy.c: both inside of a write transaction */
+/* ---- store_lmdb_close.c */
 
-/* The greatest span of a lane has become `now`; it was `before`. */
-void bb_lmdb_tidy_plan(struct bb_lmdb_tidy *tidy, enum bb_lane lane, int32_t before, int32_t now);
-/* Do the next piece of what is planned, if anything. To be called before the table is changed,
- * by a commit that changes so many blocks of it. */
-int bb_lmdb_tidy_step(struct bb_lmdb_tidy *tidy, MDB_txn *txn, MDB_dbi dbi, size_t blocks)
-    BB_MUST_USE;
+/* Move some blocks of old spans of a lane to its closed table, in a transaction that is going to
+ * write `count` blocks of that lane; *closed follows. LMDB's result. */
+int bb_lmdb_close_spans(const struct bb_lmdb_env *env, MDB_txn *txn, enum bb_lane lane,
+                        size_t count, uint64_t *closed) BB_MUST_USE;
 
 /* ---- store_lmdb_view.c: the reading half of the port's table */
 

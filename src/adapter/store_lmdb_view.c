@@ -31,7 +31,9 @@ struct bb_store_view {
     struct bb_lmdb_env *env; /* NULL: a partition that nobody has written yet */
     MDB_txn *txn;
     struct bb_lmdb_tables tables;
-    struct lane_reader lanes[BB_LANE_COUNT];
+    bool meta_known;
+    struct bb_lmdb_meta meta;
+    struct lane_reader lanes[BB_LANE_COUNT][BB_LMDB_AGES];
 };
 
 int bb_lmdb_view_begin(struct bb_store *store, uint32_t partition, struct bb_store_view **out,
@@ -60,8 +62,9 @@ void bb_lmdb_view_end(struct bb_store_view *view) {
     if (!view)
         return;
     for (int lane = 0; lane < BB_LANE_COUNT; lane++)
-        if (view->lanes[lane].cursor)
-            mdb_cursor_close(view->lanes[lane].cursor);
+        for (int age = 0; age < BB_LMDB_AGES; age++)
+            if (view->lanes[lane][age].cursor)
+                mdb_cursor_close(view->lanes[lane][age].cursor);
     if (view->txn)
         bb_lmdb_read_end(view->env, view->txn);
     free(view);
@@ -71,18 +74,25 @@ static int fail_read(struct bb_store_view *view, int result, struct bb_error *er
     return BB_LMDB_FAIL(error, view->env, result, "read");
 }
 
+/* The partition's record, read when first needed; 0 or LMDB's result. */
+static int view_meta(struct bb_store_view *view) {
+    if (view->meta_known)
+        return 0;
+    int result = bb_lmdb_meta_get(view->env, view->txn, &view->meta);
+    view->meta_known = result == 0;
+    return result;
+}
+
 int bb_lmdb_view_position(struct bb_store_view *view, struct bb_claim *out,
                           struct bb_error *error) {
-    struct bb_lmdb_meta meta;
-
     *out = (struct bb_claim){.epoch = 0};
     if (!view->txn)
         return 0;
-    int result = bb_lmdb_meta_get(view->env, view->txn, &meta);
+    int result = view_meta(view);
     if (result != 0)
         return fail_read(view, result, error);
-    *out = (struct bb_claim){.epoch = meta.epoch,
-                             .position = {.offset = meta.offset, .inner = meta.inner}};
+    *out = (struct bb_claim){.epoch = view->meta.epoch,
+                             .position = {view->meta.offset, view->meta.inner}};
     return 0;
 }
 
@@ -130,16 +140,21 @@ static int reader_find(struct lane_reader *reader, uint64_t number) {
     return result;
 }
 
-/* The lane's cursor; *out is NULL when the lane has no table. */
-static int reader_open(struct bb_store_view *view, uint8_t lane, struct lane_reader **out) {
-    struct lane_reader *reader = &view->lanes[lane];
-
+/* The cursor of the table that holds `number`; *out is NULL when there is no such table. */
+static int reader_open(struct bb_store_view *view, uint8_t lane, uint64_t number,
+                       struct lane_reader **out) {
     *out = NULL;
-    if (!view->txn || view->tables.blocks[lane] == 0)
+    if (!view->txn)
         return 0;
-    *out = reader;
-    return reader->cursor ? 0
-                          : mdb_cursor_open(view->txn, view->tables.blocks[lane], &reader->cursor);
+    int result = view_meta(view);
+    if (result != 0)
+        return result;
+    enum bb_lmdb_age age = number < view->meta.closed[lane] ? BB_LMDB_CLOSED : BB_LMDB_OPEN;
+    MDB_dbi table = view->tables.blocks[lane][age];
+    if (table == 0)
+        return 0;
+    *out = &view->lanes[lane][age];
+    return (*out)->cursor ? 0 : mdb_cursor_open(view->txn, table, &(*out)->cursor);
 }
 
 int bb_lmdb_block_get(struct bb_store_view *view, const struct bb_block_key *key,
@@ -147,15 +162,14 @@ int bb_lmdb_block_get(struct bb_store_view *view, const struct bb_block_key *key
     struct lane_reader *reader;
 
     BB_ASSERT(key->lane < BB_LANE_COUNT);
-    int result = reader_open(view, key->lane, &reader);
+    if (!view->txn)
+        return BB_ABSENT;
+    uint64_t number = bb_store_block_number(view->env->key_order, key->span, key->channel);
+    int result = reader_open(view, key->lane, number, &reader);
     if (result == 0 && !reader)
         return BB_ABSENT;
-    uint64_t number = 0;
-    if (result == 0) {
-        number = bb_store_block_number(view->env->key_order, key->span, key->channel);
-        if (!reader_knows(reader, number))
-            result = reader_find(reader, number);
-    }
+    if (result == 0 && !reader_knows(reader, number))
+        result = reader_find(reader, number);
     if (result != 0)
         return fail_read(view, result, error);
     if (reader->beyond || reader->at != number)
@@ -164,34 +178,58 @@ int bb_lmdb_block_get(struct bb_store_view *view, const struct bb_block_key *key
     return BB_FOUND;
 }
 
-/* A scan has a cursor of its own: its visitor may call block_get. */
-int bb_lmdb_block_scan(struct bb_store_view *view, uint8_t lane, int32_t first, int32_t last,
-                       bb_block_visit *visit, void *context, struct bb_error *error) {
-    struct lane_reader reader = {.cursor = NULL};
+struct block_scan {
+    enum bb_key_order order;
+    uint8_t lane;
+    int32_t first, last;
+    bb_block_visit *visit;
+    void *context;
+    int stop; /* what the visitor said last */
+};
 
-    BB_ASSERT(lane < BB_LANE_COUNT);
-    if (!view->txn || view->tables.blocks[lane] == 0 || first > last)
+/* One table. With a cursor of its own: the visitor may call block_get. 0 or LMDB's result. */
+static int table_scan(MDB_txn *txn, MDB_dbi table, struct block_scan *scan) {
+    struct lane_reader reader = {.cursor = NULL};
+    bool sorted = scan->order == BB_KEY_SPAN_FIRST;
+
+    if (table == 0 || scan->stop != 0)
         return 0;
-    enum bb_key_order order = view->env->key_order;
-    int result = mdb_cursor_open(view->txn, view->tables.blocks[lane], &reader.cursor), stop = 0;
+    int result = mdb_cursor_open(txn, table, &reader.cursor);
     if (result != 0)
-        return fail_read(view, result, error);
-    result = reader_seek(&reader,
-                         order == BB_KEY_SPAN_FIRST ? bb_store_block_number(order, first, 0) : 0);
-    while (result == 0 && stop == 0 && !reader.beyond) {
-        struct bb_block_key key = bb_store_block_key(order, lane, reader.at);
-        if (key.span > last && order == BB_KEY_SPAN_FIRST)
+        return result;
+    result = reader_seek(&reader, sorted ? bb_store_block_number(scan->order, scan->first, 0) : 0);
+    while (result == 0 && scan->stop == 0 && !reader.beyond) {
+        struct bb_block_key key = bb_store_block_key(scan->order, scan->lane, reader.at);
+        if (key.span > scan->last && sorted)
             break;
-        if (key.span >= first && key.span <= last)
-            stop = visit(context, &key,
-                         (struct bb_span){reader.value.mv_data, reader.value.mv_size});
-        if (stop == 0)
+        if (key.span >= scan->first && key.span <= scan->last)
+            scan->stop = scan->visit(scan->context, &key,
+                                     (struct bb_span){reader.value.mv_data, reader.value.mv_size});
+        if (scan->stop == 0)
             result = reader_next(&reader);
     }
     mdb_cursor_close(reader.cursor);
+    return result;
+}
+
+int bb_lmdb_block_scan(struct bb_store_view *view, uint8_t lane, int32_t first, int32_t last,
+                       bb_block_visit *visit, void *context, struct bb_error *error) {
+    BB_ASSERT(lane < BB_LANE_COUNT);
+    if (!view->txn || first > last)
+        return 0;
+    const MDB_dbi *tables = view->tables.blocks[lane];
+    struct block_scan scan = {.order = view->env->key_order,
+                              .lane = lane,
+                              .first = first,
+                              .last = last,
+                              .visit = visit,
+                              .context = context};
+    int result = table_scan(view->txn, tables[BB_LMDB_CLOSED], &scan);
+    if (result == 0)
+        result = table_scan(view->txn, tables[BB_LMDB_OPEN], &scan);
     if (result != 0)
         return fail_read(view, result, error);
-    return stop < 0 ? stop : 0;
+    return scan.stop < 0 ? scan.stop : 0;
 }
 
 /* ---- names */
@@ -268,43 +306,46 @@ int bb_lmdb_outbox_scan(struct bb_store_view *view, uint64_t after, bb_outbox_vi
 
 /* ---- size */
 
-static int table_pages(MDB_txn *txn, MDB_dbi dbi, uint64_t *pages) {
+/* Add the pages of a table, if there is one. */
+static int table_pages(MDB_txn *txn, MDB_dbi dbi, bool there, uint64_t *pages) {
     MDB_stat stat;
-    int result = mdb_stat(txn, dbi, &stat);
+    int result = there ? mdb_stat(txn, dbi, &stat) : MDB_NOTFOUND;
 
     if (result == 0)
         *pages += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
-    return result;
+    return there ? result : 0;
 }
 
 /* LMDB's own two tables have the numbers 0 (free pages) and 1 (names of tables). */
 static int pages_in_use(struct bb_store_view *view, uint64_t *pages) {
     const struct bb_lmdb_tables *tables = &view->tables;
-    int result = table_pages(view->txn, 0, pages);
+    int result = table_pages(view->txn, 0, true, pages);
 
     if (result == 0)
-        result = table_pages(view->txn, 1, pages);
-    if (result == 0 && tables->meta != 0)
-        result = table_pages(view->txn, tables->meta, pages);
-    if (result == 0 && tables->outbox != 0)
-        result = table_pages(view->txn, tables->outbox, pages);
-    for (int lane = 0; result == 0 && lane < BB_LANE_COUNT; lane++)
-        if (tables->blocks[lane] != 0)
-            result = table_pages(view->txn, tables->blocks[lane], pages);
+        result = table_pages(view->txn, 1, true, pages);
+    if (result == 0)
+        result = table_pages(view->txn, tables->meta, tables->meta != 0, pages);
+    if (result == 0)
+        result = table_pages(view->txn, tables->outbox, tables->outbox != 0, pages);
+    for (int lane = 0; lane < BB_LANE_COUNT; lane++)
+        for (int age = 0; result == 0 && age < BB_LMDB_AGES; age++) {
+            MDB_dbi dbi = tables->blocks[lane][age];
+            result = table_pages(view->txn, dbi, dbi != 0, pages);
+        }
     for (int kind = 0; result == 0 && kind < BB_NAME_KIND_COUNT; kind++)
-        if (tables->names[kind] != 0)
-            result = table_pages(view->txn, tables->names[kind], pages);
+        result = table_pages(view->txn, tables->names[kind], tables->names[kind] != 0, pages);
     return result;
 }
 
 int bb_lmdb_size(struct bb_store *store, uint32_t partition, uint64_t *used_bytes,
                  uint64_t *file_bytes, struct bb_error *error) {
-    struct bb_store_view *view;
+    struct bb_store_view *view = NULL;
     int result = bb_lmdb_view_begin(store, partition, &view, error);
 
     *used_bytes = *file_bytes = 0;
     if (result != 0)
         return result;
+    BB_ASSERT(view);
     if (view->txn) {
         MDB_stat stat;
         struct stat file_stat;

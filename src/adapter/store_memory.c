@@ -83,7 +83,7 @@ static void record_unref(struct record *record) {
 }
 
 static struct table *table_new(size_t capacity) {
-    struct table *table = malloc(sizeof *table + capacity * sizeof table->records[0]);
+    struct table *table = malloc(sizeof *table + capacity * sizeof(struct record *));
 
     if (table)
         *table = (struct table){.references = 1};
@@ -468,6 +468,7 @@ static int memory_size(struct bb_store *base, uint32_t partition, uint64_t *used
     *used_bytes = *file_bytes = 0;
     if (result != 0)
         return result;
+    BB_ASSERT(view);
     for (int i = 0; i < TABLE_COUNT; i++) {
         const struct table *table = view->version->tables[i];
         for (size_t at = 0; table && at < table->count; at++)

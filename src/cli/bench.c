@@ -24,18 +24,38 @@ enum { BENCH_COUNT = sizeof benches / sizeof benches[0] };
 
 #define AT(field) offsetof(struct bench_options, field)
 
-static const struct bb_option options[] = {
-    {.name = "runs", .kind = BB_OPTION_NUMBER, .offset = AT(runs), .value = "N", .initial = "3",
-     .min = 1, .max = BENCH_RUNS_MAX, .help = "runs of which the median is told"},
-    {.name = "meters", .kind = BB_OPTION_NUMBER, .offset = AT(meters), .value = "N",
-     .max = 10000000, .help = "another number of meters (pipeline)"},
-    {.name = "days", .kind = BB_OPTION_NUMBER, .offset = AT(days), .value = "N", .max = 3660,
-     .help = "another number of days a run (pipeline)"},
-    {.name = "preload-days", .kind = BB_OPTION_NUMBER, .offset = AT(preload_days), .value = "N",
-     .initial = "30", .max = 3660, .help = "days that the plant holds before (pipeline)"},
-    {.name = "keep", .kind = BB_OPTION_FLAG, .offset = AT(keep),
-     .help = "leave the folder of the run"},
-    BB_OPTION_END};
+static const struct bb_option options[] = {{.name = "runs",
+                                            .kind = BB_OPTION_NUMBER,
+                                            .offset = AT(runs),
+                                            .value = "N",
+                                            .initial = "3",
+                                            .min = 1,
+                                            .max = BENCH_RUNS_MAX,
+                                            .help = "runs of which the median is told"},
+                                           {.name = "meters",
+                                            .kind = BB_OPTION_NUMBER,
+                                            .offset = AT(meters),
+                                            .value = "N",
+                                            .max = 10000000,
+                                            .help = "another number of meters (pipeline)"},
+                                           {.name = "days",
+                                            .kind = BB_OPTION_NUMBER,
+                                            .offset = AT(days),
+                                            .value = "N",
+                                            .max = 3660,
+                                            .help = "another number of days a run (pipeline)"},
+                                           {.name = "preload-days",
+                                            .kind = BB_OPTION_NUMBER,
+                                            .offset = AT(preload_days),
+                                            .value = "N",
+                                            .initial = "30",
+                                            .max = 3660,
+                                            .help = "days that the plant holds before (pipeline)"},
+                                           {.name = "keep",
+                                            .kind = BB_OPTION_FLAG,
+                                            .offset = AT(keep),
+                                            .help = "leave the folder of the run"},
+                                           BB_OPTION_END};
 
 static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -47,7 +67,9 @@ double bench_median(double *values, size_t count) {
     return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
-double bench_seconds_since(int64_t begin_ns) { return (double)(bb_monotonic_ns() - begin_ns) / 1e9; }
+double bench_seconds_since(int64_t begin_ns) {
+    return (double)(bb_monotonic_ns() - begin_ns) / 1e9;
+}
 
 void bench_say(struct bench *b, const char *format, ...) {
     char line[500];

@@ -44,8 +44,8 @@ struct bench_baseline {
     double memcpy_bytes_per_second;
     double write_fdatasync_bytes_per_second; /* 1 MiB pieces, synced every 64 MiB */
 };
-int bench_measure_baseline(struct bench *bench, struct bench_baseline *out,
-                           struct bb_error *error) BB_MUST_USE;
+int bench_measure_baseline(struct bench *bench, struct bench_baseline *out, struct bb_error *error)
+    BB_MUST_USE;
 void bench_tell_baseline(struct bench *bench, const struct bench_baseline *baseline);
 /* A line for people, nothing with --json. */
 void bench_say(struct bench *bench, const char *format, ...) BB_PRINTF(2, 3);
@@ -69,8 +69,8 @@ double bench_load_entropy(void);
 int bench_load_write(const struct bench_load *load, const char *path, uint64_t *bytes,
                      struct bb_error *error) BB_MUST_USE;
 /* Straight into the log as one file, without text. */
-int bench_load_append(const struct bench_load *load, struct bb_plant *plant,
-                      struct bb_error *error) BB_MUST_USE;
+int bench_load_append(const struct bench_load *load, struct bb_plant *plant, struct bb_error *error)
+    BB_MUST_USE;
 /* Name of meter i: 18 digits. */
 void bench_load_name(uint32_t meter, char name[19]);
 

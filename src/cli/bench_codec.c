@@ -116,9 +116,8 @@ static int decode_once(const struct bb_format_row *format, const struct bb_buffe
                        struct counted *counted, double *seconds, struct bb_error *error) {
     struct memory memory = {text->data, text->size, 0};
     struct bb_series_table table;
-    struct bb_decode_options options = {.source = "bench",
-                                        .interval_s = 900,
-                                        .received_ms = bb_clock_now_ms(bb_clock_system())};
+    struct bb_decode_options options = {
+        .source = "bench", .interval_s = 900, .received_ms = bb_clock_now_ms(bb_clock_system())};
     struct bb_decode_sink sink = {count_batch, count_reject, counted};
 
     options.zones = bb_zone_set_new();

@@ -108,21 +108,20 @@ static uint32_t add_series(struct bb_series_table *table, uint32_t meter) {
     char name[19];
 
     bench_load_name(meter, name);
-    return bb_series_table_add(
-        table, &(struct bb_series){.usage_point = bb_span_of(name),
-                                   .channel = BB_SPAN("1-1:1.29.0"),
-                                   .zone = BB_SPAN(""),
-                                   .obis = BB_SPAN("1-1:1.29.0"),
-                                   .interval_s = QUARTER_MS / BB_SECOND_MS,
-                                   .kind = BB_KIND_INTERVAL,
-                                   .commodity = BB_COMMODITY_ELECTRICITY,
-                                   .unit = BB_UNIT_KWH});
+    return bb_series_table_add(table, &(struct bb_series){.usage_point = bb_span_of(name),
+                                                          .channel = BB_SPAN("1-1:1.29.0"),
+                                                          .zone = BB_SPAN(""),
+                                                          .obis = BB_SPAN("1-1:1.29.0"),
+                                                          .interval_s = QUARTER_MS / BB_SECOND_MS,
+                                                          .kind = BB_KIND_INTERVAL,
+                                                          .commodity = BB_COMMODITY_ELECTRICITY,
+                                                          .unit = BB_UNIT_KWH});
 }
 
 static int route_all(const struct bench_load *load, struct bb_router *router,
                      struct bb_batch *batch, struct bb_error *error) {
-    struct bb_attribute a = {.length_s = QUARTER_MS / BB_SECOND_MS, .unit = BB_UNIT_KWH,
-                             .exponent = -3};
+    struct bb_attribute a = {
+        .length_s = QUARTER_MS / BB_SECOND_MS, .unit = BB_UNIT_KWH, .exponent = -3};
     uint64_t readings = bench_load_readings(load);
     int result = 0;
 
@@ -131,8 +130,7 @@ static int route_all(const struct bench_load *load, struct bb_router *router,
         int64_t quarter;
         place(load, i, &meter, &quarter);
         bb_batch_push(batch, meter, bb_attribute_set_index(&batch->attributes, &a),
-                      (quarter + 1) * QUARTER_MS, bench_load_value(meter, quarter),
-                      (int64_t)i + 1);
+                      (quarter + 1) * QUARTER_MS, bench_load_value(meter, quarter), (int64_t)i + 1);
         if (bb_batch_full(batch) || i + 1 == readings) {
             result = bb_router_add(router, batch, error);
             bb_batch_clear(batch);

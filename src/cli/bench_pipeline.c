@@ -33,7 +33,7 @@ struct sample {
 
 struct figures {
     double readings_per_second, live_readings_per_second;
-    double land_share;  /* of the time: parsing and the log */
+    double land_share; /* of the time: parsing and the log */
     double text_bytes_per_second;
     double store_bytes_per_reading, log_bytes_per_reading;
     uint64_t rss_anon_bytes;
@@ -200,8 +200,9 @@ static void tell(struct bench *b, const struct order *o, const struct figures *f
     double ratio = f->text_bytes_per_second / base->memcpy_bytes_per_second;
 
     if (!b->json) {
-        bench_say(b, "  median: %s readings/s, %.3f of memcpy in bytes of text; %.0f %% of it "
-                     "parsing and log",
+        bench_say(b,
+                  "  median: %s readings/s, %.3f of memcpy in bytes of text; %.0f %% of it "
+                  "parsing and log",
                   bb_human_short(f->readings_per_second, rate), ratio, f->land_share * 100);
         bench_say(b, "  live (visible within the freshness limit): %s readings/s",
                   bb_human_short(f->live_readings_per_second, live));

@@ -139,13 +139,13 @@ static int run_case(struct bench *b, const struct arrival *arrival, enum bb_key_
 
 int bench_store(struct bench *b, struct bb_error *error) {
     static const struct arrival arrivals[] = {{"time_order", true}, {"file_order", false}};
-    static const char *const orders[] = {[BB_KEY_SPAN_FIRST] = "span_first",
-                                         [BB_KEY_CHANNEL_FIRST] = "channel_first"};
+    static const char *const orders[] = {
+        [BB_KEY_SPAN_FIRST] = "span_first", [BB_KEY_CHANNEL_FIRST] = "channel_first"};
     struct bench_baseline base;
     int result = bench_measure_baseline(b, &base, error);
 
-    bench_say(b, "  %d channels, %d days; by time in %d commits a day, by file whole days", CHANNELS,
-              DAYS, COMMITS_A_DAY);
+    bench_say(b, "  %d channels, %d days; by time in %d commits a day, by file whole days",
+              CHANNELS, DAYS, COMMITS_A_DAY);
     for (size_t i = 0; !result && i < 2; i++) {
         if (b->json) {
             bb_json_key(b->json, arrivals[i].name);
@@ -156,8 +156,9 @@ int bench_store(struct bench *b, struct bb_error *error) {
             result = run_case(b, &arrivals[i], (enum bb_key_order)order, &rate, &bytes, error);
             if (result)
                 break;
-            bench_say(b, "  %s, keys %s: %.1f M readings/s, %.2f bytes per reading, %.3f of write + "
-                         "fdatasync",
+            bench_say(b,
+                      "  %s, keys %s: %.1f M readings/s, %.2f bytes per reading, %.3f of write + "
+                      "fdatasync",
                       arrivals[i].name, orders[order], rate / 1e6, bytes,
                       rate * bytes / base.write_fdatasync_bytes_per_second);
             if (b->json) {

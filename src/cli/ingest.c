@@ -5,8 +5,10 @@
 #include "cli/verbs.h"
 #include "codec/map.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct ingest_options {
     struct bb_reading_options reading;
@@ -72,29 +74,46 @@ static void put_count(struct bb_buffer *out, const char *what, uint64_t count, c
                      *note ? "  " : "", note);
 }
 
-/* A usage point to look at: the first one of the registry. */
-static int first_channel(void *context, const struct bb_registry_channel *row) {
-    struct bb_buffer *next = context;
+/* What to do next, a command a line. */
+struct next {
+    struct bb_buffer *out;
+    uint32_t count;
+};
 
-    bb_buffer_format(next, "busbar query --usage-point %.*s --channel %.*s",
-                     BB_SPAN_ARGS(row->usage_point), BB_SPAN_ARGS(row->channel));
+static void put_next(struct next *next, const char *format, ...) BB_PRINTF(2, 3);
+
+static void put_next(struct next *next, const char *format, ...) {
+    char command[800];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(command, sizeof command, format, args);
+    va_end(args);
+    bb_buffer_format(next->out, "%s%s\n", next->count++ ? "      " : "\nnext: ", command);
+}
+
+static int look_at_first(void *context, const struct bb_registry_channel *row) {
+    put_next(context, "busbar query --usage-point %.*s --channel %.*s",
+             BB_SPAN_ARGS(row->usage_point), BB_SPAN_ARGS(row->channel));
     return 1;
 }
 
 static int suggest_next(struct bb_ingest_run *ingest, struct bb_error *error) {
+    const struct bb_land_report *report = &ingest->report;
     struct bb_registry *registry = ingest->plant->registry;
-    struct bb_buffer next;
-    int r;
+    struct next next = {.out = &ingest->command->out->buffer};
 
-    bb_buffer_init(&next, 4096);
-    r = registry->ops->channel_list(registry, bb_command_tenant(ingest->command),
-                                    (struct bb_span){NULL, 0}, first_channel, &next, error);
-    struct bb_buffer *out = &ingest->command->out->buffer;
-    if (r >= 0 && next.size > 0)
-        bb_buffer_format(out, "\nnext: %.*s\n", (int)next.size, next.data);
-    if (r >= 0 && ingest->counts.exceptions_opened > 0)
-        bb_buffer_format(out, "%sbusbar list exceptions\n", next.size > 0 ? "      " : "\nnext: ");
-    bb_buffer_release(&next);
+    if (report->error_count > 0) {
+        put_next(&next, "busbar explain BB-%04d", (int)report->errors[0].code);
+        if (access(report->errors[0].source, R_OK) == 0)
+            put_next(&next, "busbar try %s", report->errors[0].source);
+    }
+    if (ingest->counts.exceptions_opened > 0)
+        put_next(&next, "busbar list exceptions");
+    if (report->readings == 0 && report->files_skipped == 0)
+        return 0;
+    int r = registry->ops->channel_list(registry, bb_command_tenant(ingest->command),
+                                        (struct bb_span){NULL, 0}, look_at_first, &next, error);
     return r < 0 ? r : 0;
 }
 

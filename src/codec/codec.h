@@ -83,7 +83,8 @@ extern const struct bb_format_row bb_format_nem12; /* NEM13 too: the 100 record 
 /* What every codec does with a series it meets: fill kind, interval, commodity and OBIS from
  * options, OBIS name, resolve callback; -BB_E_KIND_UNKNOWN or -BB_E_INTERVAL_UNKNOWN with the
  * question to answer. The reading's own columns win over options, options over the registry,
- * the registry over the OBIS code. */
+ * the registry over the OBIS code. An OBIS text found here lives until the next call of this thread:
+ * add the series to its table first. */
 int bb_series_complete(const struct bb_decode_options *options, struct bb_series *series,
                        struct bb_error *error) BB_MUST_USE;
 /* Checks shared by all: name (BB_E_NAME) and time range (BB_E_TIME_RANGE). */

@@ -245,8 +245,9 @@ static int multiply(struct bb_row_values *values, struct bb_decimal multiplier,
         return BB_ROW_OK;
     }
     BB_FAIL(reason, BB_E_VALUE,
-            "the value times the map's multiplier has more than %d significant digits",
-            BB_DECIMAL_MAX_DIGITS);
+            "the value times the map's multiplier has more than %d significant digits, or an "
+            "exponent beyond %d to %d",
+            BB_DECIMAL_MAX_DIGITS, BB_DECIMAL_MIN_EXPONENT, BB_DECIMAL_MAX_EXPONENT);
     return BB_ROW_REJECTED;
 }
 

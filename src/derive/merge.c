@@ -160,10 +160,13 @@ struct walk {
     size_t raw_at, history_at, told_at;
     struct versions set;
     struct bb_merge *out;
+    /* The attribute of the reading added last: the next one's is usually the same. */
+    bool has_last_told;
+    uint32_t last_told, last_index;
 };
 
-static void note_changed_winner(struct bb_merge *out, int64_t end_ms, const struct version *v) {
-    int64_t length_ms = (int64_t)v->attribute.length_s * BB_SECOND_MS;
+static void note_changed_winner(struct bb_merge *out, int64_t end_ms, uint32_t length_s) {
+    int64_t length_ms = (int64_t)length_s * BB_SECOND_MS;
     int64_t from = end_ms - (length_ms > 0 ? length_ms : 1);
 
     out->content_changed = true;
@@ -185,15 +188,17 @@ static bool settle(struct walk *w, int64_t end_ms, const struct version *old_win
         if (!put_row(&w->out->history, end_ms, &set->items[i], 0))
             return false;
     }
+    if (old_winner && !w->history) /* nothing new was told, and the others were not looked at */
+        rivals = old_rivals;
     /* Everything that the derived lanes look at; the check "time" looks at `recorded`. */
     bool changed = touched && (!old_winner || !same_content(winner, old_winner) ||
                                winner->attribute.exponent != old_winner->attribute.exponent ||
                                winner->recorded_ms != old_winner->recorded_ms ||
                                rivals != old_rivals);
     if (changed) {
-        note_changed_winner(w->out, end_ms, winner);
+        note_changed_winner(w->out, end_ms, winner->attribute.length_s);
         if (old_winner)
-            note_changed_winner(w->out, end_ms, old_winner);
+            note_changed_winner(w->out, end_ms, old_winner->attribute.length_s);
     }
     return put_row(&w->out->raw, end_ms, winner, rivals);
 }
@@ -266,14 +271,32 @@ static bool copy_time(struct walk *w, int64_t t) {
     return true;
 }
 
-/* A time that had nothing and is told about once: the usual case. */
+/* A time that had nothing and is told about once: the usual case, and the hot one. */
 static bool add_time(struct walk *w, int64_t t) {
-    struct version v = version_of_told(&w->told[w->told_at++], w->attributes);
+    const struct bb_told *told = &w->told[w->told_at++];
+    struct bb_merge *out = w->out;
+    struct bb_block *raw = &out->raw;
+    uint32_t i = raw->count++;
 
-    w->out->counts.added++;
-    w->out->raw_written = true;
-    note_changed_winner(w->out, t, &v);
-    return put_row(&w->out->raw, t, &v, 0);
+    if (!w->has_last_told || told->attribute != w->last_told) {
+        w->last_index =
+            bb_attribute_set_index(&raw->attributes, &w->attributes[told->attribute]);
+        w->last_told = told->attribute;
+        w->has_last_told = true;
+        if (w->last_index == UINT32_MAX)
+            return false;
+    }
+    raw->end_ms[i] = t;
+    raw->mantissa[i] = told->mantissa;
+    raw->attribute[i] = w->last_index;
+    raw->recorded_ms[i] = raw->received_ms[i] = told->received_ms;
+    raw->issued_ms[i] = told->issued_ms;
+    raw->origin[i] = told->line;
+    raw->rivals[i] = 0;
+    out->counts.added++;
+    out->raw_written = true;
+    note_changed_winner(out, t, w->attributes[told->attribute].length_s);
+    return true;
 }
 
 static int walk_all(struct walk *w) {

@@ -301,14 +301,43 @@ static bool find_judged(struct bb_plan *plan) {
            usable_after(plan, plan->changed_to, &plan->judge_to) != SEARCH_NEED;
 }
 
+/* The earliest beginning of what is judged. An interval that overlaps the one before it may reach
+ * back behind judge_from, and what is said of it counts in the periods there. */
+static bool judged_begin(struct bb_plan *plan, int64_t *begin_ms) {
+    const struct bb_coverage *coverage = plan->input.coverage;
+    int64_t until = plan->judge_from + coverage->longest_s * (int64_t)BB_SECOND_MS;
+    int32_t day = bb_utc_day_of(plan->judge_from + 1);
+
+    *begin_ms = plan->judge_from;
+    until = until < plan->judge_to ? until : plan->judge_to;
+    for (day = bb_coverage_has(coverage, day) ? day : bb_coverage_after(coverage, day);
+         day != BB_DAY_NONE && day * (int64_t)BB_DAY_MS < until;
+         day = bb_coverage_after(coverage, day)) {
+        const struct bb_plan_slot *slot = bb_plan_want(plan, BB_LANE_RAW, day);
+        if (!slot)
+            return false;
+        const struct bb_block *b = &slot->block;
+        for (uint32_t row = 0; row < b->count && b->end_ms[row] <= until; row++) {
+            int64_t length_s = b->attributes.items[b->attribute[row]].length_s;
+            int64_t start = b->end_ms[row] - length_s * BB_SECOND_MS;
+            if (b->end_ms[row] > plan->judge_from && start < *begin_ms)
+                *begin_ms = start;
+        }
+    }
+    return true;
+}
+
 /* periods: the local days that overlap what is judged; and the raw days they need: from the reading
  * that judging looks back at, for registers from the one before the first period; to the register
  * behind the last period, for intervals to where the last one may end that begins in it. */
 static bool find_periods(struct bb_plan *plan) {
     const struct bb_channel *channel = plan->input.channel;
+    int64_t begin = plan->judge_from;
 
+    if (channel->kind == BB_KIND_INTERVAL && !judged_begin(plan, &begin))
+        return false;
     plan->period_from =
-        bb_calendar_period(&channel->calendar, BB_PERIOD_DAY, plan->judge_from + 1).start_ms;
+        bb_calendar_period(&channel->calendar, BB_PERIOD_DAY, begin + 1).start_ms;
     plan->period_to =
         bb_calendar_period(&channel->calendar, BB_PERIOD_DAY, plan->judge_to).end_ms;
     int64_t before = plan->period_from + 1, after = plan->period_to;

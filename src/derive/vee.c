@@ -68,8 +68,8 @@ static bool any_suspect(uint32_t checks) {
     return false;
 }
 
-/* A raw point as the vee lane shows it. */
-static bool point_of_raw(const struct bb_channel *channel, const struct bb_point *raw,
+/* A raw point that a check spoke about, that needs another unit, or that has no value. */
+static bool point_of_odd(const struct bb_channel *channel, const struct bb_point *raw,
                          struct bb_arena *arena, struct bb_point *out) {
     bool rounded = false;
 
@@ -94,6 +94,15 @@ static bool point_of_raw(const struct bb_channel *channel, const struct bb_point
     a->unit = channel->derived_unit;
     a->exponent = out->value.exponent;
     out->attribute = a;
+    return true;
+}
+
+/* A raw point as the vee lane shows it; nearly all are clean and stay as they are. */
+static inline bool point_of_raw(const struct bb_channel *channel, const struct bb_point *raw,
+                                struct bb_arena *arena, struct bb_point *out) {
+    if (raw->checks != 0 || !raw->usable || raw->attribute->unit != channel->derived_unit)
+        return point_of_odd(channel, raw, arena, out);
+    *out = *raw;
     return true;
 }
 
@@ -162,33 +171,36 @@ static void drop_covered_missing(struct bb_window *out, size_t from, size_t gap_
 int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t first,
                  size_t last, struct bb_arena *arena, struct bb_window *out,
                  struct bb_finding_list *findings, struct bb_error *error) {
-    struct bb_point before = {0}, p;
+    struct bb_point outside, *before = NULL; /* the point with a reading before the one at hand */
     const struct bb_point *previous = bb_previous_usable(raw, first);
-    bool room = true, filled = false;
+    bool room = out->capacity - out->count >= last - first, filled = false;
+    bool gaps = has_gaps(channel);
 
     run_checks(channel, raw, first, last, findings);
-    if (previous)
-        room = point_of_raw(channel, previous, arena, &before);
+    if (room && previous) {
+        room = point_of_raw(channel, previous, arena, &outside);
+        before = &outside;
+    }
     size_t since_usable = out->count; /* where the missing rows since `before` begin */
     for (size_t i = first; room && i < last; i++) {
+        struct bb_point p;
         room = point_of_raw(channel, &raw->points[i], arena, &p);
-        if (room && raw->points[i].usable) {
-            struct slots s = {0, 0, 0};
-            if (previous && before.usable && p.usable && has_gaps(channel))
-                s = slots_between(&before, &p);
+        /* A reading that did not fit the derived unit ends no gap and begins none. */
+        if (room && gaps && p.usable && before && before->usable && p.start_ms > before->end_ms) {
+            struct slots s = slots_between(before, &p);
+            size_t gap_from = out->count;
             if (s.count > 0) {
-                size_t gap_from = out->count;
-                room = put_gap(channel, &s, &before, &p, arena, out, &filled);
+                room = put_gap(channel, &s, before, &p, arena, out, &filled);
                 drop_covered_missing(out, since_usable, gap_from, &s);
                 if (filled)
                     soften_gap(findings, p.end_ms);
             }
-            before = p;
-            previous = &before;
         }
         room = room && bb_window_put(out, &p);
-        if (raw->points[i].usable)
+        if (room && raw->points[i].usable) {
             since_usable = out->count;
+            before = &out->points[out->count - 1];
+        }
     }
     if (!room || findings->overflow)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to validate %zu readings", last - first);

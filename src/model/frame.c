@@ -25,7 +25,7 @@ static void pack_text_after(struct bb_span text, struct bb_span before, struct b
     size_t shared = shared_prefix(text, before);
 
     bb_put_varint(out, shared);
-    bb_put_text(out, (struct bb_span){text.data + shared, text.size - shared});
+    bb_put_text(out, shared ? (struct bb_span){text.data + shared, text.size - shared} : text);
 }
 
 static bool unpack_text_after(struct bb_cursor *in, struct bb_span before, struct bb_arena *arena,

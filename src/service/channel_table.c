@@ -103,6 +103,19 @@ static uint32_t find(const struct bb_channel_table *t, uint64_t hash, struct bb_
     return UINT32_MAX;
 }
 
+void bb_channel_table_prefetch(const struct bb_channel_table *t, struct bb_span tenant,
+                               const struct bb_series *series) {
+    if (t->index_size == 0)
+        return;
+    uint64_t hash = bb_hash_seeded(tenant, series->hash);
+    uint64_t entry = t->index[(uint32_t)hash & (t->index_size - 1)];
+    if (entry == 0)
+        return;
+    const struct bb_channel_slot *slot = &t->slots[(uint32_t)entry - 1];
+    __builtin_prefetch(slot);
+    __builtin_prefetch((const char *)slot + 64);
+}
+
 static bool keep(struct bb_channel_table *t, struct bb_span *text) {
     *text = text->size ? bb_arena_copy(&t->arena, *text) : BB_SPAN("");
     return text->data != NULL;

@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-enum { ARENA_CHUNK_BYTES = 1 << 20, FRAME_LIMIT_BYTES = 256 << 20, ARENA_LIMIT_BYTES = 1 << 30 };
+/* AHEAD: how many series ahead a lookup is announced to the caches */
+enum { AHEAD = 12, ARENA_CHUNK_BYTES = 1 << 20, FRAME_LIMIT_BYTES = 256 << 20, ARENA_LIMIT_BYTES = 1 << 30 };
 
 void bb_gather_init(struct bb_gather *g) {
     *g = (struct bb_gather){0};
@@ -77,6 +78,8 @@ static int map_series(struct bb_gather *g, struct bb_channel_table *channels,
     if (!reserve_u32(&g->slot_of, &g->slot_capacity, f->series_count))
         return no_memory(error);
     for (uint32_t i = 0; i < f->series_count; i++) {
+        if (i + AHEAD < f->series_count)
+            bb_channel_table_prefetch(channels, f->tenant, &f->series[i + AHEAD]);
         int result = bb_channel_table_find(channels, view, f->tenant, &f->series[i],
                                            &g->slot_of[i], error);
         if (result)

@@ -4,25 +4,47 @@
 #include "adapter/embedded.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Make the name of a folder durable in the folder above it. One that is somebody else's and may not
+ * be opened is left to them. */
+static int sync_name(const char *path, struct bb_error *error) {
+    char above[sizeof((struct bb_plant *)0)->directory + 4];
+
+    snprintf(above, sizeof above, "%s/..", path);
+    int file = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file < 0)
+        return 0;
+    int failed = fsync(file);
+    int why = errno;
+    close(file);
+    return failed ? BB_FAIL_ERRNO(error, BB_E_STORE_IO, why, "cannot make the name %s durable", path)
+                  : 0;
+}
+
+/* The last name is made durable even if it was there: who made it may have been killed before. */
 static int make_directory(const char *path, struct bb_error *error) {
     char partial[sizeof((struct bb_plant *)0)->directory];
     size_t size = strlen(path);
+    int result = 0;
 
     memcpy(partial, path, size + 1);
-    for (size_t i = 1; i <= size; i++) {
+    for (size_t i = 1; result == 0 && i <= size; i++) {
         if (partial[i] != '/' && partial[i] != '\0')
             continue;
         char kept = partial[i];
         partial[i] = '\0';
-        if (mkdir(partial, 0777) < 0 && errno != EEXIST)
+        bool made = mkdir(partial, 0777) == 0;
+        if (!made && errno != EEXIST)
             return BB_FAIL_ERRNO(error, BB_E_STORE_IO, errno, "cannot make the folder %s", partial);
+        if (made || i == size)
+            result = sync_name(partial, error);
         partial[i] = kept;
     }
-    return 0;
+    return result;
 }
 
 static int load_config(struct bb_plant *plant, const char *config_path, struct bb_error *error) {

@@ -264,21 +264,24 @@ static int compare_entry(struct comparison *c, const struct bb_registry_entry *e
 
 /* ---- calendars that usage points name -------------------------------------------------------- */
 
-static int compare_calendars(const void *left, const void *right) {
-    const struct bb_master_calendar *a = *(const struct bb_master_calendar *const *)left;
-    const struct bb_master_calendar *b = *(const struct bb_master_calendar *const *)right;
+struct calendar_name {
+    struct bb_span tenant, name;
+};
+
+static int compare_calendar_names(const void *left, const void *right) {
+    const struct calendar_name *a = left, *b = right;
     int order = bb_span_compare(a->tenant, b->tenant);
 
     return order ? order : bb_span_compare(a->name, b->name);
 }
 
 static int check_calendar(struct comparison *c, const struct bb_registry_entry *entry,
-                          const struct bb_master_calendar **known, size_t count) {
+                          const struct calendar_name *known, size_t count) {
     const struct bb_master_usage_point *up = &entry->master.usage_point;
-    struct bb_master_calendar key = {.tenant = up->tenant, .name = up->calendar}, stored;
-    const struct bb_master_calendar *at = &key;
+    struct calendar_name wanted = {up->tenant, up->calendar};
+    struct bb_master_calendar stored;
 
-    if (bsearch(&at, known, count, sizeof *known, compare_calendars))
+    if (bsearch(&wanted, known, count, sizeof *known, compare_calendar_names))
         return 0;
     bb_arena_reset(&c->scratch);
     int found = c->registry->ops->calendar_get(c->registry, up->tenant, up->calendar, &c->scratch,
@@ -296,16 +299,18 @@ static int check_calendar(struct comparison *c, const struct bb_registry_entry *
 
 static int check_calendars(struct comparison *c) {
     const struct bb_registry_file *file = c->file;
-    const struct bb_master_calendar **known = calloc(file->count + 1, sizeof *known);
+    struct calendar_name *known = calloc((size_t)file->count + 1, sizeof *known);
     size_t count = 0;
     int failed = 0;
 
     if (!known)
         return BB_FAIL(c->error, BB_E_NO_MEMORY, "no memory for %u entries", file->count);
-    for (uint32_t i = 0; i < file->count; i++)
-        if (file->entries[i].master.kind == BB_MASTER_CALENDAR)
-            known[count++] = &file->entries[i].master.calendar;
-    qsort(known, count, sizeof *known, compare_calendars);
+    for (uint32_t i = 0; i < file->count; i++) {
+        const struct bb_master *master = &file->entries[i].master;
+        if (master->kind == BB_MASTER_CALENDAR)
+            known[count++] = (struct calendar_name){master->calendar.tenant, master->calendar.name};
+    }
+    qsort(known, count, sizeof *known, compare_calendar_names);
     for (uint32_t i = 0; !failed && i < file->count; i++)
         if (file->entries[i].master.kind == BB_MASTER_USAGE_POINT &&
             file->entries[i].master.usage_point.calendar.size > 0)

@@ -98,13 +98,13 @@ extern const struct bb_registry_section bb_registry_sections[BB_REGISTRY_SECTION
 
 /* The struct that a section's shape describes. */
 static inline void *bb_registry_entry_base(const struct bb_master *master) {
-    return (void *)(uintptr_t)&master->usage_point;
+    return (void *)&master->usage_point;
 }
 static inline void *bb_registry_member(const struct bb_registry_field *field, const void *base) {
-    return (char *)(uintptr_t)base + field->offset;
+    return (char *)base + field->offset;
 }
 static inline uint32_t *bb_registry_count(const struct bb_registry_field *field, const void *base) {
-    return (uint32_t *)(void *)((char *)(uintptr_t)base + field->count_offset);
+    return (uint32_t *)(void *)((char *)base + field->count_offset);
 }
 static inline void **bb_registry_items(const struct bb_registry_field *field, const void *base) {
     return (void **)bb_registry_member(field, base);

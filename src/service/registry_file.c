@@ -52,34 +52,37 @@ static int compare_entries(const struct bb_registry_entry *a, const struct bb_re
 }
 
 /* By name, then by place: of two of a name, the later one is refused. */
-static int compare_places(const void *left, const void *right) {
-    const struct bb_registry_entry *a = *(const struct bb_registry_entry *const *)left;
-    const struct bb_registry_entry *b = *(const struct bb_registry_entry *const *)right;
-    int order = compare_entries(a, b);
+static int compare_places(const void *left, const void *right, void *context) {
+    const struct bb_registry_entry *entries = context;
+    uint32_t i = *(const uint32_t *)left, j = *(const uint32_t *)right;
+    int order = compare_entries(&entries[i], &entries[j]);
 
-    return order ? order : (a > b) - (a < b);
+    return order ? order : (i > j) - (i < j);
+}
+
+static int refuse_double(struct bb_registry_reader *reader, const struct bb_registry_entry *before,
+                         const struct bb_registry_entry *entry) {
+    return bb_registry_refuse(reader, entry->line, BB_E_REGISTRY_INVALID,
+                              "%s %s stands here twice, the first time in line %llu",
+                              bb_registry_sections[entry->master.kind].shape->what,
+                              bb_registry_shown(bb_master_name(&entry->master)).text,
+                              (unsigned long long)before->line);
 }
 
 static int refuse_doubles(struct bb_registry_reader *reader) {
+    const struct bb_registry_entry *entries = reader->entries;
     uint32_t count = reader->entry_count;
-    const struct bb_registry_entry **order = calloc(count ? count : 1, sizeof *order);
+    uint32_t *order = calloc(count ? count : 1, sizeof *order);
     int failed = 0;
 
     if (!order)
         return bb_registry_full(reader);
     for (uint32_t i = 0; i < count; i++)
-        order[i] = &reader->entries[i];
-    qsort(order, count, sizeof *order, compare_places);
-    for (uint32_t i = 1; !failed && i < count; i++) {
-        const struct bb_registry_entry *entry = order[i], *before = order[i - 1];
-        if (compare_entries(before, entry) != 0)
-            continue;
-        struct bb_span name = bb_master_name(&entry->master);
-        failed = bb_registry_refuse(reader, entry->line, BB_E_REGISTRY_INVALID,
-                                    "%s %s stands here twice, the first time in line %llu",
-                                    bb_registry_sections[entry->master.kind].shape->what,
-                                    bb_registry_shown(name).text, (unsigned long long)before->line);
-    }
+        order[i] = i;
+    qsort_r(order, count, sizeof *order, compare_places, reader->entries);
+    for (uint32_t i = 1; !failed && i < count; i++)
+        if (compare_entries(&entries[order[i - 1]], &entries[order[i]]) == 0)
+            failed = refuse_double(reader, &entries[order[i - 1]], &entries[order[i]]);
     free(order);
     return failed;
 }

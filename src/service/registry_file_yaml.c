@@ -30,19 +30,30 @@ static int refuse_twice(struct bb_registry_reader *reader, const struct bb_regis
                               bb_registry_shown(name).text, (unsigned long long)before);
 }
 
-/* Room for the elements, and for the line of each. */
-static int make_list(struct bb_registry_reader *reader, const struct bb_registry_field *field,
-                     uint64_t line, uint32_t count, size_t element_size, void *base,
-                     uint64_t **lines) {
-    if (count > BB_REGISTRY_LIST_MAX)
-        return bb_registry_refuse(reader, line, BB_E_REGISTRY_INVALID,
-                                  "`%s` has %u elements; allowed are %d", field->key, count,
-                                  BB_REGISTRY_LIST_MAX);
-    *lines = bb_arena_take_array(reader->arena, count, sizeof **lines);
-    *bb_registry_items(field, base) = bb_arena_take_array(reader->arena, count, element_size);
-    if (!*lines || !*bb_registry_items(field, base))
-        return bb_registry_full(reader);
-    return 0;
+/* Room for the elements of a list or mapping, and for the line of each, which is returned; NULL when
+ * the node was refused. */
+static uint64_t *make_list(struct bb_registry_reader *reader, const struct bb_registry_field *field,
+                           const struct bb_registry_node *node, enum bb_registry_node_type type,
+                           size_t element_size, void *base) {
+    uint64_t *lines = NULL;
+    int failed = expect(reader, node, type, field->key);
+
+    if (!failed && node->count > BB_REGISTRY_LIST_MAX)
+        failed = bb_registry_refuse(reader, node->line, BB_E_REGISTRY_INVALID,
+                                    "`%s` has %u elements; allowed are %d", field->key, node->count,
+                                    BB_REGISTRY_LIST_MAX);
+    if (!failed) {
+        lines = bb_arena_take_array(reader->arena, node->count, sizeof *lines);
+        *bb_registry_items(field, base) = bb_arena_take_array(reader->arena, node->count,
+                                                              element_size);
+        if (!lines || !*bb_registry_items(field, base))
+            failed = bb_registry_full(reader);
+    }
+    return failed ? NULL : lines;
+}
+
+static int refused(const struct bb_registry_reader *reader) {
+    return -(int)reader->error->code;
 }
 
 /* Count in the element just read, unless it is there already. */
@@ -68,12 +79,10 @@ static int read_scalar(struct bb_registry_reader *reader, const struct bb_regist
 static int read_list(struct bb_registry_reader *reader, const struct bb_registry_field *field,
                      const struct bb_registry_node *node, void *base) {
     uint32_t *count = bb_registry_count(field, base);
-    uint64_t *lines = NULL;
-    int failed = expect(reader, node, BB_REGISTRY_NODE_LIST, field->key);
+    uint64_t *lines = make_list(reader, field, node, BB_REGISTRY_NODE_LIST, field->element->size,
+                                base);
+    int failed = lines ? 0 : refused(reader);
 
-    if (!failed)
-        failed = make_list(reader, field, node->line, node->count, field->element->size, base,
-                           &lines);
     for (const struct bb_registry_node *at = node->first; !failed && at; at = at->next) {
         lines[*count] = at->line;
         failed = read_struct(reader, field->element, at, bb_registry_item(field, base, *count));
@@ -90,18 +99,16 @@ static int read_map(struct bb_registry_reader *reader, const struct bb_registry_
                     const struct bb_registry_node *node, void *base) {
     const struct bb_registry_field *parts = field->element->fields;
     uint32_t *count = bb_registry_count(field, base);
-    uint64_t *lines = NULL;
-    int failed = expect(reader, node, BB_REGISTRY_NODE_MAPPING, field->key);
+    uint64_t *lines = make_list(reader, field, node, BB_REGISTRY_NODE_MAPPING, field->element->size,
+                                base);
+    int failed = lines ? 0 : refused(reader);
 
-    if (!failed)
-        failed = make_list(reader, field, node->line, node->count / 2, field->element->size, base,
-                           &lines);
-    for (const struct bb_registry_node *key = node->first; !failed && key; key = key->next->next) {
+    for (const struct bb_registry_node *key = node->first; !failed && key; key = key->next) {
         void *element = bb_registry_item(field, base, *count);
         lines[*count] = key->line;
         failed = read_scalar(reader, &parts[0], key, element);
-        if (!failed && (parts[1].required || !bb_registry_node_is_nothing(key->next)))
-            failed = read_scalar(reader, &parts[1], key->next, element);
+        if (!failed && (parts[1].required || !bb_registry_node_is_nothing(key->value)))
+            failed = read_scalar(reader, &parts[1], key->value, element);
         if (!failed)
             failed = close_element(reader, field, base, lines);
     }
@@ -113,11 +120,10 @@ static int read_dates(struct bb_registry_reader *reader, const struct bb_registr
                       const struct bb_registry_node *node, void *base) {
     uint32_t *count = bb_registry_count(field, base);
     struct bb_registry_field one = {.key = field->key, .type = field->type};
-    uint64_t *lines = NULL;
-    int failed = expect(reader, node, BB_REGISTRY_NODE_LIST, field->key);
+    bool room = make_list(reader, field, node, BB_REGISTRY_NODE_LIST, sizeof(int32_t), base) !=
+                NULL;
+    int failed = room ? 0 : refused(reader);
 
-    if (!failed)
-        failed = make_list(reader, field, node->line, node->count, sizeof(int32_t), base, &lines);
     for (const struct bb_registry_node *at = node->first; !failed && at; at = at->next) {
         int32_t *dates = *bb_registry_items(field, base), date = 0;
         uint32_t place = *count;
@@ -146,9 +152,9 @@ static int (*const form_readers[])(struct bb_registry_reader *, const struct bb_
 /* The value of a key, NULL when it is absent or says nothing. */
 static const struct bb_registry_node *find_value(const struct bb_registry_node *node,
                                                  const char *key) {
-    for (const struct bb_registry_node *at = node->first; at; at = at->next->next)
+    for (const struct bb_registry_node *at = node->first; at; at = at->next)
         if (bb_span_equal(at->text, bb_span_of(key)))
-            return bb_registry_node_is_nothing(at->next) ? NULL : at->next;
+            return bb_registry_node_is_nothing(at->value) ? NULL : at->value;
     return NULL;
 }
 
@@ -157,7 +163,7 @@ static int check_keys(struct bb_registry_reader *reader, const struct bb_registr
     uint32_t seen = 0; /* bit per field */
 
     _Static_assert(sizeof seen * 8 >= 16, "a bit for every field of a shape");
-    for (const struct bb_registry_node *key = node->first; key; key = key->next->next) {
+    for (const struct bb_registry_node *key = node->first; key; key = key->next) {
         int failed = expect(reader, key, BB_REGISTRY_NODE_TEXT, shape->what);
         if (failed)
             return failed;

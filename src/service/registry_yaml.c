@@ -88,7 +88,7 @@ static int find_anchor(struct bb_registry_yaml *yaml, const yaml_event_t *event,
         if (bb_span_equal(yaml->anchors[i - 1].name, name)) {
             *node = *yaml->anchors[i - 1].node;
             node->line = bb_registry_event_line(event);
-            node->next = NULL;
+            node->next = node->value = NULL;
             return 0;
         }
     return bb_registry_refuse(yaml->reader, bb_registry_event_line(event), BB_E_REGISTRY_INVALID,
@@ -101,7 +101,8 @@ static int find_anchor(struct bb_registry_yaml *yaml, const yaml_event_t *event,
 static int compose(struct bb_registry_yaml *yaml, yaml_event_t *event, int depth,
                    struct bb_registry_node **out);
 
-/* Children up to the event that ends the list or mapping. */
+/* The elements of a list, or the keys of a mapping and their values, up to the event that ends it.
+ */
 static int compose_children(struct bb_registry_yaml *yaml, yaml_event_type_t end, int depth,
                             struct bb_registry_node *parent) {
     struct bb_registry_node **place = &parent->first;
@@ -119,6 +120,11 @@ static int compose_children(struct bb_registry_yaml *yaml, yaml_event_type_t end
             return 0;
         }
         failed = compose(yaml, &event, depth + 1, place);
+        if (!failed && parent->type == BB_REGISTRY_NODE_MAPPING) {
+            failed = bb_registry_yaml_event(yaml, &event);
+            if (!failed)
+                failed = compose(yaml, &event, depth + 1, &(*place)->value);
+        }
         if (failed)
             return failed;
         place = &(*place)->next;
@@ -164,8 +170,12 @@ static int compose(struct bb_registry_yaml *yaml, yaml_event_t *event, int depth
     struct bb_registry_node *node = bb_arena_take_array(&yaml->scratch, 1, sizeof *node);
     yaml_event_type_t type = event->type;
     const char *anchor = NULL;
-    int failed = node ? make_node(yaml, event, node, &anchor) : bb_registry_full(yaml->reader);
 
+    if (!node) {
+        yaml_event_delete(event);
+        return bb_registry_full(yaml->reader);
+    }
+    int failed = make_node(yaml, event, node, &anchor);
     yaml_event_delete(event);
     if (failed)
         return failed;

@@ -15,11 +15,12 @@ enum bb_registry_node_type {
 struct bb_registry_node {
     enum bb_registry_node_type type;
     bool quoted;
-    uint32_t count; /* children; a mapping's are keys and values in turn */
+    uint32_t count; /* elements of a list, keys of a mapping */
     uint64_t line;
     struct bb_span text;            /* of a text */
-    struct bb_registry_node *first; /* child */
-    struct bb_registry_node *next;  /* sibling */
+    struct bb_registry_node *first; /* element or key */
+    struct bb_registry_node *next;  /* element or key */
+    struct bb_registry_node *value; /* of a key */
 };
 
 struct bb_registry_anchor {

@@ -21,7 +21,6 @@ enum {
     TABLE_KEPT_BYTES = 32 << 20, /* per partition, between drains */
     STANDBY_MS = 60 * BB_SECOND_MS, /* a partition that stands still so long is claimed again */
     STANDBY_SLEEP_MS = 20,
-    LOG_WAIT_MS = 500,
     WATCH_EVERY_MS = 100,
     ROW_COST_BYTES = 2 * sizeof(struct bb_told) + 32 /* a row, its sorted copy, its share of blocks */
 };
@@ -324,53 +323,32 @@ static int measure_backlog(struct bb_worker *w, struct bb_error *error) {
     return result;
 }
 
+/* One round over the partitions; *waiting while a lost one still has a backlog. */
+static int drain_round(struct bb_worker *w, bool live, const struct bb_progress_watch *to,
+                       bool *waiting, struct bb_error *error) {
+    int result = 0;
+
+    *waiting = false;
+    for (uint32_t i = 0; !result && i < w->plant->log->partitions; i++) {
+        if (!w->partitions[i].lost)
+            result = drain_partition(w, i, live, to, error);
+        if (!result && w->partitions[i].lost)
+            result = stand_by(w, i, waiting, error);
+    }
+    return result;
+}
+
 int bb_worker_drain(struct bb_worker *w, bool live, const struct bb_progress_watch *to,
                     struct bb_error *error) {
     int result = measure_backlog(w, error);
 
     for (bool waiting = true; !result && waiting;) {
-        waiting = false;
-        for (uint32_t i = 0; !result && i < w->plant->log->partitions; i++) {
-            result = w->partitions[i].lost ? stand_by(w, i, &waiting, error)
-                                           : drain_partition(w, i, live, to, error);
-            waiting |= w->partitions[i].lost && !live;
-        }
+        result = drain_round(w, live, to, &waiting, error);
         if (live)
             break;
-        if (!result && waiting) {
-            bool still = false;
-            for (uint32_t i = 0; !result && i < w->plant->log->partitions; i++)
-                if (w->partitions[i].lost)
-                    result = stand_by(w, i, &still, error);
-                else
-                    still |= !w->partitions[i].claimed; /* to be claimed again */
-            waiting = still;
-            if (still)
-                sleep_ms(STANDBY_SLEEP_MS);
-        }
+        if (!result && waiting)
+            sleep_ms(STANDBY_SLEEP_MS);
     }
     bb_gather_clear(&w->gather);
     return result;
-}
-
-int bb_worker_run(struct bb_worker *w, const volatile bool *stop, int64_t idle_exit_ms,
-                  const struct bb_progress_watch *to, struct bb_error *error) {
-    int64_t idle_since = now_ms();
-
-    while (!*stop) {
-        uint64_t before = w->counts.readings;
-        int result = bb_worker_drain(w, true, to, error);
-        if (!result)
-            result = bb_deliver_registry(w->plant, to, error);
-        if (result)
-            return result;
-        if (w->counts.readings != before)
-            idle_since = now_ms();
-        if (idle_exit_ms > 0 && now_ms() - idle_since >= idle_exit_ms)
-            return 0;
-        result = w->plant->log->ops->wait(w->plant->log, LOG_WAIT_MS, error);
-        if (result < 0)
-            return result;
-    }
-    return 0;
 }

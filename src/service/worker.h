@@ -29,14 +29,11 @@ int bb_worker_open(struct bb_plant *plant, struct bb_worker **out, struct bb_err
 void bb_worker_close(struct bb_worker *worker);
 const struct bb_worker_counts *bb_worker_counts(const struct bb_worker *worker);
 
-/* Do all there is to do now, committing when the backlog is gone or the memory limit is reached
- * (`live`: also after the freshness limit). Returns when every partition's backlog is empty. */
+/* Do all there is to do now, committing when the backlog is gone or the memory limit is reached.
+ * Returns when every partition's backlog is empty, also those that another worker has taken over.
+ * `live`: commits after the freshness limit too, and does one round, not waiting for others. */
 int bb_worker_drain(struct bb_worker *worker, bool live, const struct bb_progress_watch *watch,
                     struct bb_error *error) BB_MUST_USE;
-
-/* Drain, wait for more, until *stop becomes true or nothing came for idle_exit_ms (0: never). */
-int bb_worker_run(struct bb_worker *worker, const volatile bool *stop, int64_t idle_exit_ms,
-                  const struct bb_progress_watch *watch, struct bb_error *error) BB_MUST_USE;
 
 /* Carry outbox records to the registry until it is current (deliver's first sink). */
 int bb_deliver_registry(struct bb_plant *plant, const struct bb_progress_watch *watch,

@@ -401,6 +401,18 @@ Test(registry, names_are_bytes) {
     each_registry(names_are_bytes);
 }
 
+static void an_unknown_unit_is_none(struct registry_fixture *f) {
+    struct bb_channel_record strange = {
+        .unit = 250, .kind = 99, .commodity = 99, .zone = BB_SPAN("UTC")};
+
+    REGISTRY_TELL(f, 0, registry_channel_as(f, "demo", "u", "a", &strange));
+    expect_registry_channels(f, "", "", "demo/u/a unknown unknown 1 0s UTC  p0 #0\n");
+}
+
+Test(registry, an_unknown_unit_is_none) {
+    each_registry(an_unknown_unit_is_none);
+}
+
 static int stop_at_second(void *context, const struct bb_registry_channel *row) {
     (void)row;
     return ++*(int *)context == 2;
@@ -441,6 +453,33 @@ static int paint_channels_of(void *context, const struct bb_registry_usage_point
                      found == 0 ? "applied" : "read");
     return f->registry->ops->channel_list(f->registry, row->tenant, row->name,
                                           paint_registry_channel, f, &f->error);
+}
+
+static int paint_channels_again(void *context, const struct bb_registry_channel *row) {
+    struct registry_fixture *f = context;
+    bb_buffer_format(&f->picture, "%.*s:\n", BB_SPAN_ARGS(row->channel));
+    return f->registry->ops->channel_list(f->registry, row->tenant, row->usage_point,
+                                          paint_registry_channel, f, &f->error);
+}
+
+static void a_visitor_may_list_the_same_again(struct registry_fixture *f) {
+    REGISTRY_TELL(f, 0, registry_channel(f, "demo", "u", "a", 1),
+                  registry_channel(f, "demo", "u", "b", 2));
+    for (int round = 0; round < 2; round++)
+        expect_registry_picture(f,
+                                f->registry->ops->channel_list(f->registry, BB_SPAN("demo"),
+                                                               BB_SPAN("u"), paint_channels_again,
+                                                               f, &f->error),
+                                "a:\n"
+                                "demo/u/a" AS_BUILT "p0 #1\n"
+                                "demo/u/b" AS_BUILT "p0 #2\n"
+                                "b:\n"
+                                "demo/u/a" AS_BUILT "p0 #1\n"
+                                "demo/u/b" AS_BUILT "p0 #2\n");
+}
+
+Test(registry, a_visitor_may_list_the_same_again) {
+    each_registry(a_visitor_may_list_the_same_again);
 }
 
 static void a_visitor_may_ask_the_same_registry(struct registry_fixture *f) {

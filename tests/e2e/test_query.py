@@ -128,7 +128,7 @@ def test_names_are_quoted(plant):
 
 
 def test_a_reader_that_goes_away_ends_a_query(plant):
-    plant.run("generate", "--meters", "1", "--days", "400", "--format", "csv", "--out", plant.folder / "city",
+    plant.run("generate", "--meters", "1", "--days", "400", "--from", "2024-01-01", "--format", "csv", "--out", plant.folder / "city",
               expect=0)
     plant.ingest(plant.folder / "city")
     name = plant.list("usage-points")[0]["usage_point"]
@@ -219,16 +219,16 @@ def test_the_registry_answers_what_a_file_leaves_open(plant):
     assert (row["start"], row["value"], row["unit"]) == ("2026-03-01T00:00:00Z", "100", "L")
 
 
-def test_a_corrected_multiplier_corrects_history(plant):
-    plant.run("registry", "apply", "-", stdin=REGISTRY, expect=0)
-    plant.ingest(plant.file("a.csv", "usage_point,channel,timestamp,value,unit\n"
-                                     "W,volume,2026-03-01T01:00:00Z,100,L\n"))
-    assert plant.query("W", "--lane", "vee")[0]["value"] == "200"
-    changed = REGISTRY.replace("multiplier: 2", "multiplier: 3")
-    outcome = plant.run("registry", "apply", "-", stdin=changed, expect=0)
-    assert "multiplier" in outcome.out and "1 changed" in outcome.out and "recomputed" in outcome.out
-    assert plant.query("W", "--lane", "vee")[0]["value"] == "300"
-    assert plant.query("W")[0]["value"] == "100", "raw is as sent"
+def test_what_a_change_touches_is_recomputed(plant):
+    plant.ingest(plant.file("a.csv", quarter_hours(["1"] * 90)))
+    starts = [row["start"] for row in plant.query("A", "--lane", "day")]
+    assert starts == ["2026-03-01T00:00:00Z"], "without master data: UTC"
+    zoned = "usage_points: [{name: A, zone: Europe/Amsterdam}]"
+    outcome = plant.run("registry", "apply", "-", stdin=zoned, expect=0)
+    assert "zone" in outcome.out and "recomputed" in outcome.out
+    rows = plant.query("A", "--lane", "day")
+    assert [(row["start"], row["value"]) for row in rows] == [("2026-02-28T23:00:00Z", "90")]
+    assert len(plant.query("A")) == 90, "raw is as sent"
 
 
 @pytest.mark.parametrize("text, code", [

@@ -47,7 +47,7 @@ static int64_t ms_since(int64_t start_ns) {
 /* A body that spoils what it can reach and then does what `context` says, still inside. */
 static int spoil_then(struct bb_lmdb_write *write, void *context) {
     void (*then)(void) = *(void (**)(void))context;
-    int result = mdb_drop(write->txn, write->env->tables.blocks[0], 0);
+    int result = mdb_drop(write->txn, write->env->tables.blocks[0][0], 0);
 
     if (result == 0)
         result = mdb_drop(write->txn, write->env->tables.meta, 0);
