@@ -143,7 +143,7 @@ static int files_append(struct bb_log *base, uint32_t number, struct bb_log_reco
                                    .durable_before = durable.offset};
     header.crc = bb_log_record_crc(&header, record->body.data);
     struct iovec part[3] = {{&header, sizeof header},
-                            {(char *)(uintptr_t)record->body.data, (size_t)size},
+                            {(char *)record->body.data, (size_t)size},
                             {zeros, (size_t)(total - sizeof header - size)}};
     int failure = write_parts(partition->fd, part, 3, partition->end - partition->segment);
     if (failure)

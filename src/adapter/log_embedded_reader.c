@@ -344,7 +344,7 @@ int bb_log_files_verify(struct bb_log *base, uint32_t partition, uint64_t *recor
         result = verify_lengths(log, partition, error);
     if (result == 0)
         result = bb_log_files_reader_open(base, partition, &reader, error);
-    if (result == 0)
+    if (reader)
         result = verify_records(reader, end.first_offset, records, error);
     bb_log_files_reader_close(reader);
     return result;

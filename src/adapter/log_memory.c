@@ -58,7 +58,7 @@ static void memory_close(struct bb_log *base) {
     for (uint32_t p = 0; log->lanes && p <= base->partitions; p++) {
         struct lane *lane = &log->lanes[p];
         for (size_t i = lane->first; i < lane->count; i++)
-            free((char *)(uintptr_t)lane->entries[i].record.body.data);
+            free((char *)lane->entries[i].record.body.data);
         free(lane->entries);
     }
     free(log->lanes);
@@ -299,7 +299,7 @@ static int memory_trim(struct bb_log *base, uint32_t partition, uint64_t offset,
     struct lane *lane = &log->lanes[partition];
     while (lane->first < lane->durable && lane->entries[lane->first].record.next_offset <= offset &&
            lane->entries[lane->first].record.received_ms < before_ms)
-        free((char *)(uintptr_t)lane->entries[lane->first++].record.body.data);
+        free((char *)lane->entries[lane->first++].record.body.data);
     pthread_mutex_unlock(&log->lock);
     return 0;
 }

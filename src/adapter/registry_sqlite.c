@@ -87,35 +87,36 @@ static const struct {
     {SQLITE_AUTH, BB_E_NO_PERMISSION, false},     {SQLITE_NOTADB, BB_E_VERSION, false},
 };
 
-int registry_sqlite_fail(struct registry_sqlite *registry, int result, const char *doing,
-                         struct bb_error *error) {
+int bb_registry_sqlite_fail(struct registry_sqlite *registry, int result, const char *doing,
+                            struct bb_error *error) {
     int primary = result & 0xff;
     int system = sqlite3_system_errno(registry->db);
 
     if ((primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR) && system != 0)
-        return BB_FAIL_ERRNO(error, BB_E_REGISTRY_IO, system, "%s of the registry %s failed", doing,
+        return BB_FAIL_ERRNO(error, BB_E_REGISTRY_IO, system, "%s failed in the registry %s", doing,
                              registry->path);
     for (size_t i = 0; i < sizeof known_results / sizeof *known_results; i++)
         if (known_results[i].result == primary) {
-            int failed = BB_FAIL(error, known_results[i].code, "%s of the registry %s failed: %s",
+            int failed = BB_FAIL(error, known_results[i].code, "%s failed in the registry %s: %s",
                                  doing, registry->path, sqlite3_errstr(result));
             error->retriable = known_results[i].retriable;
             return failed;
         }
-    return BB_FAIL(error, BB_E_REGISTRY_IO, "%s of the registry %s failed: %s", doing,
+    return BB_FAIL(error, BB_E_REGISTRY_IO, "%s failed in the registry %s: %s", doing,
                    registry->path, sqlite3_errmsg(registry->db));
 }
 
-int registry_sqlite_execute(struct registry_sqlite *registry, const char *statements,
-                            const char *doing, struct bb_error *error) {
+int bb_registry_sqlite_execute(struct registry_sqlite *registry, const char *statements,
+                               const char *doing, struct bb_error *error) {
     if (sqlite3_exec(registry->db, statements, NULL, NULL, NULL) == SQLITE_OK)
         return 0;
-    return registry_sqlite_fail(registry, sqlite3_extended_errcode(registry->db), doing, error);
+    return bb_registry_sqlite_fail(registry, sqlite3_extended_errcode(registry->db), doing, error);
 }
 
 /* ---- statements ------------------------------------------------------------------------------ */
 
-struct registry_sql registry_sql(struct registry_sqlite *registry, enum registry_statement which) {
+struct registry_sql bb_registry_sql(struct registry_sqlite *registry,
+                                    enum registry_statement which) {
     struct registry_sql sql = {.registry = registry};
 
     if (!registry->statements[which])
@@ -136,43 +137,43 @@ static const char *not_null(struct bb_span s) {
     return s.data ? s.data : "";
 }
 
-void registry_sql_text(struct registry_sql *sql, struct bb_span text) {
+void bb_registry_sql_text(struct registry_sql *sql, struct bb_span text) {
     bound(sql, sqlite3_bind_text64(sql->statement, ++sql->parameter, not_null(text), text.size,
                                    SQLITE_STATIC, SQLITE_UTF8));
 }
 
-void registry_sql_bytes(struct registry_sql *sql, struct bb_span bytes) {
+void bb_registry_sql_bytes(struct registry_sql *sql, struct bb_span bytes) {
     bound(sql, sqlite3_bind_blob64(sql->statement, ++sql->parameter, not_null(bytes), bytes.size,
                                    SQLITE_STATIC));
 }
 
-void registry_sql_integer(struct registry_sql *sql, int64_t value) {
+void bb_registry_sql_integer(struct registry_sql *sql, int64_t value) {
     bound(sql, sqlite3_bind_int64(sql->statement, ++sql->parameter, value));
 }
 
-void registry_sql_null(struct registry_sql *sql) {
+void bb_registry_sql_null(struct registry_sql *sql) {
     bound(sql, sqlite3_bind_null(sql->statement, ++sql->parameter));
 }
 
-void registry_sql_time(struct registry_sql *sql, int64_t ms) {
+void bb_registry_sql_time(struct registry_sql *sql, int64_t ms) {
     if (ms == BB_TIME_NONE)
-        registry_sql_null(sql);
+        bb_registry_sql_null(sql);
     else
-        registry_sql_integer(sql, ms);
+        bb_registry_sql_integer(sql, ms);
 }
 
-bool registry_sql_step(struct registry_sql *sql) {
+bool bb_registry_sql_step(struct registry_sql *sql) {
     if (sql->result != SQLITE_OK && sql->result != SQLITE_ROW)
         return false;
     sql->result = sqlite3_step(sql->statement);
     return sql->result == SQLITE_ROW;
 }
 
-int registry_sql_end(struct registry_sql *sql, const char *doing, struct bb_error *error) {
+int bb_registry_sql_end(struct registry_sql *sql, const char *doing, struct bb_error *error) {
     int failed = 0;
 
     if (sql->result != SQLITE_OK && sql->result != SQLITE_ROW && sql->result != SQLITE_DONE)
-        failed = registry_sqlite_fail(sql->registry, sql->result, doing, error);
+        failed = bb_registry_sqlite_fail(sql->registry, sql->result, doing, error);
     if (sql->statement) {
         sqlite3_reset(sql->statement);
         sqlite3_clear_bindings(sql->statement);
@@ -180,27 +181,27 @@ int registry_sql_end(struct registry_sql *sql, const char *doing, struct bb_erro
     return failed;
 }
 
-int registry_sql_run(struct registry_sql *sql, const char *doing, struct bb_error *error) {
-    while (registry_sql_step(sql))
+int bb_registry_sql_run(struct registry_sql *sql, const char *doing, struct bb_error *error) {
+    while (bb_registry_sql_step(sql))
         ;
-    return registry_sql_end(sql, doing, error);
+    return bb_registry_sql_end(sql, doing, error);
 }
 
-struct bb_span registry_row_bytes(const struct registry_sql *sql, int column) {
+struct bb_span bb_registry_row_bytes(const struct registry_sql *sql, int column) {
     const char *data = sqlite3_column_blob(sql->statement, column);
     return (struct bb_span){data, (size_t)sqlite3_column_bytes(sql->statement, column)};
 }
 
 /* A text's bytes as they are; sqlite3_column_text would only add a NUL. */
-struct bb_span registry_row_text(const struct registry_sql *sql, int column) {
-    return registry_row_bytes(sql, column);
+struct bb_span bb_registry_row_text(const struct registry_sql *sql, int column) {
+    return bb_registry_row_bytes(sql, column);
 }
 
-int64_t registry_row_integer(const struct registry_sql *sql, int column) {
+int64_t bb_registry_row_integer(const struct registry_sql *sql, int column) {
     return sqlite3_column_int64(sql->statement, column);
 }
 
-int64_t registry_row_time(const struct registry_sql *sql, int column) {
+int64_t bb_registry_row_time(const struct registry_sql *sql, int column) {
     if (sqlite3_column_type(sql->statement, column) == SQLITE_NULL)
         return BB_TIME_NONE;
     return sqlite3_column_int64(sql->statement, column);
@@ -210,27 +211,27 @@ int64_t registry_row_time(const struct registry_sql *sql, int column) {
 
 static int position(struct bb_registry *base, uint32_t partition, uint64_t *sequence,
                     struct bb_error *error) {
-    struct registry_sql sql = registry_sql(registry_sqlite_of(base), REGISTRY_POSITION_GET);
+    struct registry_sql sql = bb_registry_sql(registry_sqlite_of(base), REGISTRY_POSITION_GET);
 
-    registry_sql_integer(&sql, partition);
-    *sequence = registry_sql_step(&sql) ? (uint64_t)registry_row_integer(&sql, 0) : 0;
-    return registry_sql_end(&sql, "reading a position", error);
+    bb_registry_sql_integer(&sql, partition);
+    *sequence = bb_registry_sql_step(&sql) ? (uint64_t)bb_registry_row_integer(&sql, 0) : 0;
+    return bb_registry_sql_end(&sql, "reading a position", error);
 }
 
 /* The current version of an entry; its texts live in the arena. */
 static int master_get(struct bb_registry *base, enum bb_master_kind kind, struct bb_span tenant,
                       struct bb_span name, struct bb_arena *arena, struct bb_master *out,
                       struct bb_error *error) {
-    struct registry_sql sql = registry_sql(registry_sqlite_of(base), REGISTRY_MASTER_GET);
+    struct registry_sql sql = bb_registry_sql(registry_sqlite_of(base), REGISTRY_MASTER_GET);
     struct bb_span body = {NULL, 0};
 
-    registry_sql_integer(&sql, kind);
-    registry_sql_text(&sql, tenant);
-    registry_sql_text(&sql, name);
-    bool found = registry_sql_step(&sql);
+    bb_registry_sql_integer(&sql, kind);
+    bb_registry_sql_text(&sql, tenant);
+    bb_registry_sql_text(&sql, name);
+    bool found = bb_registry_sql_step(&sql);
     if (found)
-        body = bb_arena_copy(arena, registry_row_bytes(&sql, 0));
-    int failed = registry_sql_end(&sql, "reading master data", error);
+        body = bb_arena_copy(arena, bb_registry_row_bytes(&sql, 0));
+    int failed = bb_registry_sql_end(&sql, "reading master data", error);
     if (failed || !found)
         return failed ? failed : BB_ABSENT;
     if (!body.data)
@@ -290,15 +291,15 @@ static const struct bb_registry_ops operations = {
     .name = "sqlite",
     .close = registry_close,
     .position = position,
-    .project = registry_sqlite_project,
+    .project = bb_registry_sqlite_project,
     .usage_point_get = usage_point_get,
     .tenant_get = tenant_get,
     .calendar_get = calendar_get,
-    .master_list = registry_sqlite_master_list,
-    .usage_point_list = registry_sqlite_usage_point_list,
-    .channel_list = registry_sqlite_channel_list,
-    .exception_list = registry_sqlite_exception_list,
-    .tenant_list = registry_sqlite_tenant_list,
+    .master_list = bb_registry_sqlite_master_list,
+    .usage_point_list = bb_registry_sqlite_usage_point_list,
+    .channel_list = bb_registry_sqlite_channel_list,
+    .exception_list = bb_registry_sqlite_exception_list,
+    .tenant_list = bb_registry_sqlite_tenant_list,
 };
 
 /* Why a file cannot be opened, as far as rights go; 0: for another reason. SQLite tries more than one
@@ -326,26 +327,28 @@ static int open_failed(struct registry_sqlite *registry, bool read_only, struct 
     if (cause)
         return BB_FAIL_ERRNO(error, BB_E_REGISTRY_IO, cause, "the registry %s cannot be opened",
                              registry->path);
-    return registry_sqlite_fail(registry, sqlite3_extended_errcode(registry->db), "opening", error);
+    return bb_registry_sqlite_fail(registry, sqlite3_extended_errcode(registry->db), "opening",
+                                   error);
 }
 
 /* The write-ahead log and its index stay when the last handle is closed (truncated): without them,
  * who may read the folder but not write to it could not open the database at all. */
 static int configure(struct registry_sqlite *registry, bool read_only, struct bb_error *error) {
     int persist = 1;
-    int failed = registry_sqlite_execute(registry,
-                                         "PRAGMA foreign_keys = ON;"
-                                         "PRAGMA trusted_schema = OFF;"
-                                         "PRAGMA synchronous = FULL;"
-                                         "PRAGMA temp_store = MEMORY;"
-                                         "PRAGMA cache_size = -32768;"            /* KiB */
-                                         "PRAGMA wal_autocheckpoint = 4000;"      /* pages */
-                                         "PRAGMA journal_size_limit = 67108864;", /* bytes */
-                                         "opening", error);
+    int failed = bb_registry_sqlite_execute(registry,
+                                            "PRAGMA foreign_keys = ON;"
+                                            "PRAGMA trusted_schema = OFF;"
+                                            "PRAGMA synchronous = FULL;"
+                                            "PRAGMA temp_store = MEMORY;"
+                                            "PRAGMA cache_size = -32768;"            /* KiB */
+                                            "PRAGMA wal_autocheckpoint = 4000;"      /* pages */
+                                            "PRAGMA journal_size_limit = 67108864;", /* bytes */
+                                            "opening", error);
 
     sqlite3_file_control(registry->db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
     if (!failed && !read_only)
-        failed = registry_sqlite_execute(registry, "PRAGMA journal_mode = WAL", "opening", error);
+        failed = bb_registry_sqlite_execute(registry, "PRAGMA journal_mode = WAL", "opening",
+                                            error);
     return failed;
 }
 
@@ -382,7 +385,7 @@ int bb_registry_sqlite_open(const char *path, bool read_only, struct bb_registry
     if (!failed)
         failed = open_database(registry, read_only, error);
     if (!failed)
-        failed = registry_sqlite_schema_open(registry, read_only, error);
+        failed = bb_registry_sqlite_schema_open(registry, read_only, error);
     if (failed) {
         registry_close(&registry->base);
         return failed;

@@ -63,58 +63,59 @@ struct registry_sql {
     int parameter; /* bound so far */
     int result;
 };
-struct registry_sql registry_sql(struct registry_sqlite *registry, enum registry_statement which);
+struct registry_sql bb_registry_sql(struct registry_sqlite *registry,
+                                    enum registry_statement which);
 /* Texts and bytes are borrowed until the statement is run or ended. */
-void registry_sql_text(struct registry_sql *sql, struct bb_span text);
-void registry_sql_bytes(struct registry_sql *sql, struct bb_span bytes);
-void registry_sql_integer(struct registry_sql *sql, int64_t value);
-void registry_sql_null(struct registry_sql *sql);
+void bb_registry_sql_text(struct registry_sql *sql, struct bb_span text);
+void bb_registry_sql_bytes(struct registry_sql *sql, struct bb_span bytes);
+void bb_registry_sql_integer(struct registry_sql *sql, int64_t value);
+void bb_registry_sql_null(struct registry_sql *sql);
 /* A time, NULL for BB_TIME_NONE. */
-void registry_sql_time(struct registry_sql *sql, int64_t ms);
-/* True while there is a row; read it with registry_row_*. */
-bool registry_sql_step(struct registry_sql *sql);
+void bb_registry_sql_time(struct registry_sql *sql, int64_t ms);
+/* True while there is a row; read it with bb_registry_row_.... */
+bool bb_registry_sql_step(struct registry_sql *sql);
 /* Free for its next use; 0, or the error with what it was `doing`. */
-int registry_sql_end(struct registry_sql *sql, const char *doing, struct bb_error *error)
+int bb_registry_sql_end(struct registry_sql *sql, const char *doing, struct bb_error *error)
     BB_MUST_USE;
 /* Step to the end, then end. */
-int registry_sql_run(struct registry_sql *sql, const char *doing, struct bb_error *error)
+int bb_registry_sql_run(struct registry_sql *sql, const char *doing, struct bb_error *error)
     BB_MUST_USE;
 
-struct bb_span registry_row_text(const struct registry_sql *sql, int column);
-struct bb_span registry_row_bytes(const struct registry_sql *sql, int column);
-int64_t registry_row_integer(const struct registry_sql *sql, int column);
-int64_t registry_row_time(const struct registry_sql *sql, int column);
+struct bb_span bb_registry_row_text(const struct registry_sql *sql, int column);
+struct bb_span bb_registry_row_bytes(const struct registry_sql *sql, int column);
+int64_t bb_registry_row_integer(const struct registry_sql *sql, int column);
+int64_t bb_registry_row_time(const struct registry_sql *sql, int column);
 
 /* What SQLite said, as a bb_error: the code people can look up, the path, SQLite's own words. */
-int registry_sqlite_fail(struct registry_sqlite *registry, int result, const char *doing,
-                         struct bb_error *error) BB_MUST_USE;
+int bb_registry_sqlite_fail(struct registry_sqlite *registry, int result, const char *doing,
+                            struct bb_error *error) BB_MUST_USE;
 /* Statements without parameters or rows, separated by ';'. */
-int registry_sqlite_execute(struct registry_sqlite *registry, const char *statements,
-                            const char *doing, struct bb_error *error) BB_MUST_USE;
+int bb_registry_sqlite_execute(struct registry_sqlite *registry, const char *statements,
+                               const char *doing, struct bb_error *error) BB_MUST_USE;
 
 /* Make or check the schema. */
-int registry_sqlite_schema_open(struct registry_sqlite *registry, bool read_only,
-                                struct bb_error *error) BB_MUST_USE;
+int bb_registry_sqlite_schema_open(struct registry_sqlite *registry, bool read_only,
+                                   struct bb_error *error) BB_MUST_USE;
 
-int registry_sqlite_project(struct bb_registry *registry, uint32_t partition, uint64_t from,
-                            const struct bb_outbox_record *records, size_t count,
-                            struct bb_error *error) BB_MUST_USE;
+int bb_registry_sqlite_project(struct bb_registry *registry, uint32_t partition, uint64_t from,
+                               const struct bb_outbox_record *records, size_t count,
+                               struct bb_error *error) BB_MUST_USE;
 
-int registry_sqlite_master_list(struct bb_registry *registry, struct bb_span tenant,
-                                int64_t as_of_ms, bb_registry_master_visit *visit, void *context,
-                                struct bb_error *error) BB_MUST_USE;
-int registry_sqlite_usage_point_list(struct bb_registry *registry, struct bb_span tenant,
-                                     bb_registry_usage_point_visit *visit, void *context,
-                                     struct bb_error *error) BB_MUST_USE;
-int registry_sqlite_channel_list(struct bb_registry *registry, struct bb_span tenant,
-                                 struct bb_span usage_point, bb_registry_channel_visit *visit,
-                                 void *context, struct bb_error *error) BB_MUST_USE;
-int registry_sqlite_exception_list(struct bb_registry *registry, struct bb_span tenant,
-                                   bool open_only, bb_registry_exception_visit *visit,
+int bb_registry_sqlite_master_list(struct bb_registry *registry, struct bb_span tenant,
+                                   int64_t as_of_ms, bb_registry_master_visit *visit, void *context,
+                                   struct bb_error *error) BB_MUST_USE;
+int bb_registry_sqlite_usage_point_list(struct bb_registry *registry, struct bb_span tenant,
+                                        bb_registry_usage_point_visit *visit, void *context,
+                                        struct bb_error *error) BB_MUST_USE;
+int bb_registry_sqlite_channel_list(struct bb_registry *registry, struct bb_span tenant,
+                                    struct bb_span usage_point, bb_registry_channel_visit *visit,
+                                    void *context, struct bb_error *error) BB_MUST_USE;
+int bb_registry_sqlite_exception_list(struct bb_registry *registry, struct bb_span tenant,
+                                      bool open_only, bb_registry_exception_visit *visit,
+                                      void *context, struct bb_error *error) BB_MUST_USE;
+int bb_registry_sqlite_tenant_list(struct bb_registry *registry,
+                                   int (*visit)(void *context, struct bb_span name,
+                                                struct bb_span zone),
                                    void *context, struct bb_error *error) BB_MUST_USE;
-int registry_sqlite_tenant_list(struct bb_registry *registry,
-                                int (*visit)(void *context, struct bb_span name,
-                                             struct bb_span zone),
-                                void *context, struct bb_error *error) BB_MUST_USE;
 
 #endif

@@ -26,9 +26,9 @@ static int visit_rows(struct registry_sql *sql, int (*row)(struct registry_sql *
                       void *list, struct bb_error *error) {
     int answer = 0;
 
-    while (answer == 0 && registry_sql_step(sql))
+    while (answer == 0 && bb_registry_sql_step(sql))
         answer = row(sql, list);
-    int failed = registry_sql_end(sql, doing, error);
+    int failed = bb_registry_sql_end(sql, doing, error);
     if (sql->statement != sql->registry->channels_of_one)
         sqlite3_finalize(sql->statement);
     return answer < 0 ? answer : failed;
@@ -48,10 +48,11 @@ static int master_row(struct registry_sql *sql, void *context) {
     struct bb_master master;
 
     bb_arena_reset(&list->arena);
-    int failed = bb_master_decode(registry_row_bytes(sql, 1), &list->arena, &master, list->error);
+    int failed = bb_master_decode(bb_registry_row_bytes(sql, 1), &list->arena, &master,
+                                  list->error);
     if (failed)
         return failed;
-    return list->visit(list->context, registry_row_integer(sql, 0), &master);
+    return list->visit(list->context, bb_registry_row_integer(sql, 0), &master);
 }
 
 /* With max() beside it, `body` is that of the row with the greatest recorded_ms (documented by
@@ -60,15 +61,15 @@ static int master_row(struct registry_sql *sql, void *context) {
     "SELECT max(recorded_ms), body FROM master_version WHERE " condition " recorded_ms <= ?2 "     \
     "GROUP BY kind, tenant, name ORDER BY kind, tenant, name"
 
-int registry_sqlite_master_list(struct bb_registry *registry, struct bb_span tenant,
-                                int64_t as_of_ms, bb_registry_master_visit *visit, void *context,
-                                struct bb_error *error) {
+int bb_registry_sqlite_master_list(struct bb_registry *registry, struct bb_span tenant,
+                                   int64_t as_of_ms, bb_registry_master_visit *visit, void *context,
+                                   struct bb_error *error) {
     struct master_list list = {.visit = visit, .context = context, .error = error};
     struct registry_sql sql = prepare(registry, tenant.size ? MASTER_LIST("tenant = ?1 AND")
                                                             : MASTER_LIST("?1 IS NOT NULL AND"));
 
-    registry_sql_text(&sql, tenant);
-    registry_sql_integer(&sql, as_of_ms == BB_TIME_NONE ? INT64_MAX : as_of_ms);
+    bb_registry_sql_text(&sql, tenant);
+    bb_registry_sql_integer(&sql, as_of_ms == BB_TIME_NONE ? INT64_MAX : as_of_ms);
     bb_arena_init(&list.arena, 64 << 10, 64 << 20);
     int result = visit_rows(&sql, master_row, &list, error);
     bb_arena_release(&list.arena);
@@ -85,13 +86,13 @@ struct usage_point_list {
 static int usage_point_row(struct registry_sql *sql, void *context) {
     const struct usage_point_list *list = context;
     struct bb_registry_usage_point row = {
-        .tenant = registry_row_text(sql, 0),
-        .name = registry_row_text(sql, 1),
-        .zone = registry_row_text(sql, 2),
-        .calendar = registry_row_text(sql, 3),
-        .customer = registry_row_text(sql, 4),
-        .commodity = (uint8_t)registry_row_integer(sql, 5),
-        .channels = (uint32_t)registry_row_integer(sql, 6),
+        .tenant = bb_registry_row_text(sql, 0),
+        .name = bb_registry_row_text(sql, 1),
+        .zone = bb_registry_row_text(sql, 2),
+        .calendar = bb_registry_row_text(sql, 3),
+        .customer = bb_registry_row_text(sql, 4),
+        .commodity = (uint8_t)bb_registry_row_integer(sql, 5),
+        .channels = (uint32_t)bb_registry_row_integer(sql, 6),
     };
     return list->visit(list->context, &row);
 }
@@ -104,14 +105,14 @@ static int usage_point_row(struct registry_sql *sql, void *context) {
     "FROM usage_point u LEFT JOIN channel c ON c.tenant = u.tenant AND c.usage_point = u.name "    \
     "WHERE " condition " GROUP BY u.tenant, u.name ORDER BY u.tenant, u.name"
 
-int registry_sqlite_usage_point_list(struct bb_registry *registry, struct bb_span tenant,
-                                     bb_registry_usage_point_visit *visit, void *context,
-                                     struct bb_error *error) {
+int bb_registry_sqlite_usage_point_list(struct bb_registry *registry, struct bb_span tenant,
+                                        bb_registry_usage_point_visit *visit, void *context,
+                                        struct bb_error *error) {
     struct usage_point_list list = {visit, context};
     struct registry_sql sql = prepare(registry, tenant.size ? USAGE_POINT_LIST("u.tenant = ?1")
                                                             : USAGE_POINT_LIST("?1 IS NOT NULL"));
 
-    registry_sql_text(&sql, tenant);
+    bb_registry_sql_text(&sql, tenant);
     return visit_rows(&sql, usage_point_row, &list, error);
 }
 
@@ -130,17 +131,17 @@ static uint8_t known_unit(int64_t unit) {
 static int channel_row(struct registry_sql *sql, void *context) {
     const struct channel_list *list = context;
     struct bb_registry_channel row = {
-        .tenant = registry_row_text(sql, 0),
-        .usage_point = registry_row_text(sql, 1),
-        .channel = registry_row_text(sql, 2),
-        .obis = registry_row_text(sql, 3),
-        .zone = registry_row_text(sql, 4),
-        .kind = (uint8_t)registry_row_integer(sql, 5),
-        .commodity = (uint8_t)registry_row_integer(sql, 6),
-        .unit = known_unit(registry_row_integer(sql, 7)),
-        .interval_s = (uint32_t)registry_row_integer(sql, 8),
-        .partition = (uint32_t)registry_row_integer(sql, 9),
-        .number = (uint32_t)registry_row_integer(sql, 10),
+        .tenant = bb_registry_row_text(sql, 0),
+        .usage_point = bb_registry_row_text(sql, 1),
+        .channel = bb_registry_row_text(sql, 2),
+        .obis = bb_registry_row_text(sql, 3),
+        .zone = bb_registry_row_text(sql, 4),
+        .kind = (uint8_t)bb_registry_row_integer(sql, 5),
+        .commodity = (uint8_t)bb_registry_row_integer(sql, 6),
+        .unit = known_unit(bb_registry_row_integer(sql, 7)),
+        .interval_s = (uint32_t)bb_registry_row_integer(sql, 8),
+        .partition = (uint32_t)bb_registry_row_integer(sql, 9),
+        .number = (uint32_t)bb_registry_row_integer(sql, 10),
     };
     return list->visit(list->context, &row);
 }
@@ -168,17 +169,17 @@ static struct registry_sql channels_of_one(struct bb_registry *base) {
     return sql;
 }
 
-int registry_sqlite_channel_list(struct bb_registry *registry, struct bb_span tenant,
-                                 struct bb_span usage_point, bb_registry_channel_visit *visit,
-                                 void *context, struct bb_error *error) {
+int bb_registry_sqlite_channel_list(struct bb_registry *registry, struct bb_span tenant,
+                                    struct bb_span usage_point, bb_registry_channel_visit *visit,
+                                    void *context, struct bb_error *error) {
     struct channel_list list = {visit, context};
     bool one = tenant.size > 0 && usage_point.size > 0;
     struct registry_sql sql = one ? channels_of_one(registry)
                                   : prepare(registry,
                                             channel_lists[tenant.size > 0][usage_point.size > 0]);
 
-    registry_sql_text(&sql, tenant);
-    registry_sql_text(&sql, usage_point);
+    bb_registry_sql_text(&sql, tenant);
+    bb_registry_sql_text(&sql, usage_point);
     return visit_rows(&sql, channel_row, &list, error);
 }
 
@@ -192,18 +193,18 @@ struct exception_list {
 static int exception_row(struct registry_sql *sql, void *context) {
     const struct exception_list *list = context;
     struct bb_registry_exception row = {
-        .id = registry_row_integer(sql, 0),
-        .tenant = registry_row_text(sql, 1),
-        .usage_point = registry_row_text(sql, 2),
-        .channel = registry_row_text(sql, 3),
-        .from_ms = registry_row_integer(sql, 4),
-        .check = (uint8_t)registry_row_integer(sql, 5),
-        .to_ms = registry_row_integer(sql, 6),
-        .a = registry_row_integer(sql, 7),
-        .b = registry_row_integer(sql, 8),
-        .exponent = (int8_t)registry_row_integer(sql, 9),
-        .opened_ms = registry_row_integer(sql, 10),
-        .closed_ms = registry_row_time(sql, 11),
+        .id = bb_registry_row_integer(sql, 0),
+        .tenant = bb_registry_row_text(sql, 1),
+        .usage_point = bb_registry_row_text(sql, 2),
+        .channel = bb_registry_row_text(sql, 3),
+        .from_ms = bb_registry_row_integer(sql, 4),
+        .check = (uint8_t)bb_registry_row_integer(sql, 5),
+        .to_ms = bb_registry_row_integer(sql, 6),
+        .a = bb_registry_row_integer(sql, 7),
+        .b = bb_registry_row_integer(sql, 8),
+        .exponent = (int8_t)bb_registry_row_integer(sql, 9),
+        .opened_ms = bb_registry_row_integer(sql, 10),
+        .closed_ms = bb_registry_row_time(sql, 11),
     };
     return list->visit(list->context, &row);
 }
@@ -213,9 +214,9 @@ static int exception_row(struct registry_sql *sql, void *context) {
     "opened_ms, closed_ms FROM exception WHERE " condition                                         \
     " ORDER BY tenant, usage_point, channel, from_ms, check_id"
 
-int registry_sqlite_exception_list(struct bb_registry *registry, struct bb_span tenant,
-                                   bool open_only, bb_registry_exception_visit *visit,
-                                   void *context, struct bb_error *error) {
+int bb_registry_sqlite_exception_list(struct bb_registry *registry, struct bb_span tenant,
+                                      bool open_only, bb_registry_exception_visit *visit,
+                                      void *context, struct bb_error *error) {
     static const char *const by[2][2] = {
         {EXCEPTION_LIST("?1 = ''"), EXCEPTION_LIST("?1 = '' AND closed_ms IS NULL")},
         {EXCEPTION_LIST("tenant = ?1"), EXCEPTION_LIST("tenant = ?1 AND closed_ms IS NULL")},
@@ -223,7 +224,7 @@ int registry_sqlite_exception_list(struct bb_registry *registry, struct bb_span 
     struct exception_list list = {visit, context};
     struct registry_sql sql = prepare(registry, by[tenant.size > 0][open_only]);
 
-    registry_sql_text(&sql, tenant);
+    bb_registry_sql_text(&sql, tenant);
     return visit_rows(&sql, exception_row, &list, error);
 }
 
@@ -237,13 +238,13 @@ struct tenant_list {
 static int tenant_row(struct registry_sql *sql, void *context) {
     const struct tenant_list *list = context;
 
-    return list->visit(list->context, registry_row_text(sql, 0), registry_row_text(sql, 1));
+    return list->visit(list->context, bb_registry_row_text(sql, 0), bb_registry_row_text(sql, 1));
 }
 
-int registry_sqlite_tenant_list(struct bb_registry *registry,
-                                int (*visit)(void *context, struct bb_span name,
-                                             struct bb_span zone),
-                                void *context, struct bb_error *error) {
+int bb_registry_sqlite_tenant_list(struct bb_registry *registry,
+                                   int (*visit)(void *context, struct bb_span name,
+                                                struct bb_span zone),
+                                   void *context, struct bb_error *error) {
     struct tenant_list list = {visit, context};
     struct registry_sql sql = prepare(registry, "SELECT name, zone FROM tenant ORDER BY name");
 

@@ -35,18 +35,18 @@ static int ensure_usage_point(struct projection *p, struct bb_span tenant,
     if (bb_span_equal(p->usage_point, usage_point) && bb_span_equal(p->tenant, tenant))
         return 0;
     if (!bb_span_equal(p->tenant, tenant)) {
-        struct registry_sql sql = registry_sql(p->registry, REGISTRY_TENANT_ENSURE);
-        registry_sql_text(&sql, tenant);
-        int failed = registry_sql_run(&sql, doing, p->error);
+        struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_TENANT_ENSURE);
+        bb_registry_sql_text(&sql, tenant);
+        int failed = bb_registry_sql_run(&sql, doing, p->error);
         if (failed)
             return failed;
     }
-    struct registry_sql sql = registry_sql(p->registry, REGISTRY_USAGE_POINT_ENSURE);
-    registry_sql_text(&sql, tenant);
-    registry_sql_text(&sql, usage_point);
+    struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_USAGE_POINT_ENSURE);
+    bb_registry_sql_text(&sql, tenant);
+    bb_registry_sql_text(&sql, usage_point);
     p->tenant = tenant;
     p->usage_point = usage_point;
-    return registry_sql_run(&sql, doing, p->error);
+    return bb_registry_sql_run(&sql, doing, p->error);
 }
 
 /* ---- channels -------------------------------------------------------------------------------- */
@@ -59,22 +59,22 @@ static int apply_channel(struct projection *p, const struct bb_outbox_record *re
         failed = ensure_usage_point(p, record->tenant, record->usage_point);
     if (failed)
         return failed;
-    struct registry_sql sql = registry_sql(p->registry, REGISTRY_CHANNEL_PUT);
-    registry_sql_text(&sql, record->tenant);
-    registry_sql_text(&sql, record->usage_point);
-    registry_sql_text(&sql, record->channel);
-    registry_sql_text(&sql, channel.obis);
-    registry_sql_text(&sql, channel.zone);
-    registry_sql_integer(&sql, channel.kind);
-    registry_sql_integer(&sql, channel.commodity);
-    registry_sql_integer(&sql, channel.unit);
-    registry_sql_integer(&sql, channel.derived_unit);
-    registry_sql_integer(&sql, channel.interval_s);
-    registry_sql_integer(&sql, channel.one_way);
-    registry_sql_integer(&sql, channel.day_start_s);
-    registry_sql_integer(&sql, p->partition);
-    registry_sql_integer(&sql, channel.number);
-    return registry_sql_run(&sql, doing, p->error);
+    struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_CHANNEL_PUT);
+    bb_registry_sql_text(&sql, record->tenant);
+    bb_registry_sql_text(&sql, record->usage_point);
+    bb_registry_sql_text(&sql, record->channel);
+    bb_registry_sql_text(&sql, channel.obis);
+    bb_registry_sql_text(&sql, channel.zone);
+    bb_registry_sql_integer(&sql, channel.kind);
+    bb_registry_sql_integer(&sql, channel.commodity);
+    bb_registry_sql_integer(&sql, channel.unit);
+    bb_registry_sql_integer(&sql, channel.derived_unit);
+    bb_registry_sql_integer(&sql, channel.interval_s);
+    bb_registry_sql_integer(&sql, channel.one_way);
+    bb_registry_sql_integer(&sql, channel.day_start_s);
+    bb_registry_sql_integer(&sql, p->partition);
+    bb_registry_sql_integer(&sql, channel.number);
+    return bb_registry_sql_run(&sql, doing, p->error);
 }
 
 /* ---- exceptions ------------------------------------------------------------------------------ */
@@ -86,47 +86,47 @@ struct known_exception {
 
 static int find_exception(struct projection *p, const struct bb_outbox_record *record,
                           struct known_exception *known) {
-    struct registry_sql sql = registry_sql(p->registry, REGISTRY_EXCEPTION_GET);
+    struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_EXCEPTION_GET);
 
     *known = (struct known_exception){0};
-    registry_sql_text(&sql, record->tenant);
-    registry_sql_text(&sql, record->usage_point);
-    registry_sql_text(&sql, record->channel);
-    registry_sql_integer(&sql, record->from_ms);
-    registry_sql_integer(&sql, record->check);
-    if (registry_sql_step(&sql)) {
-        known->id = registry_row_integer(&sql, 0);
-        known->open = registry_row_integer(&sql, 1) != 0;
+    bb_registry_sql_text(&sql, record->tenant);
+    bb_registry_sql_text(&sql, record->usage_point);
+    bb_registry_sql_text(&sql, record->channel);
+    bb_registry_sql_integer(&sql, record->from_ms);
+    bb_registry_sql_integer(&sql, record->check);
+    if (bb_registry_sql_step(&sql)) {
+        known->id = bb_registry_row_integer(&sql, 0);
+        known->open = bb_registry_row_integer(&sql, 1) != 0;
     }
-    return registry_sql_end(&sql, doing, p->error);
+    return bb_registry_sql_end(&sql, doing, p->error);
 }
 
 static int add_exception(struct projection *p, const struct bb_outbox_record *record, int64_t *id) {
-    struct registry_sql sql = registry_sql(p->registry, REGISTRY_EXCEPTION_ADD);
+    struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_EXCEPTION_ADD);
 
-    registry_sql_text(&sql, record->tenant);
-    registry_sql_text(&sql, record->usage_point);
-    registry_sql_text(&sql, record->channel);
-    registry_sql_integer(&sql, record->from_ms);
-    registry_sql_integer(&sql, record->check);
-    registry_sql_integer(&sql, record->to_ms);
-    registry_sql_integer(&sql, record->a);
-    registry_sql_integer(&sql, record->b);
-    registry_sql_integer(&sql, record->exponent);
-    registry_sql_integer(&sql, record->recorded_ms);
-    int failed = registry_sql_run(&sql, doing, p->error);
+    bb_registry_sql_text(&sql, record->tenant);
+    bb_registry_sql_text(&sql, record->usage_point);
+    bb_registry_sql_text(&sql, record->channel);
+    bb_registry_sql_integer(&sql, record->from_ms);
+    bb_registry_sql_integer(&sql, record->check);
+    bb_registry_sql_integer(&sql, record->to_ms);
+    bb_registry_sql_integer(&sql, record->a);
+    bb_registry_sql_integer(&sql, record->b);
+    bb_registry_sql_integer(&sql, record->exponent);
+    bb_registry_sql_integer(&sql, record->recorded_ms);
+    int failed = bb_registry_sql_run(&sql, doing, p->error);
     *id = sqlite3_last_insert_rowid(p->registry->db);
     return failed;
 }
 
 static int add_history(struct projection *p, int64_t id, int64_t recorded_ms,
                        struct bb_span happening) {
-    struct registry_sql sql = registry_sql(p->registry, REGISTRY_EXCEPTION_HISTORY_ADD);
+    struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_EXCEPTION_HISTORY_ADD);
 
-    registry_sql_integer(&sql, id);
-    registry_sql_integer(&sql, recorded_ms);
-    registry_sql_text(&sql, happening);
-    return registry_sql_run(&sql, doing, p->error);
+    bb_registry_sql_integer(&sql, id);
+    bb_registry_sql_integer(&sql, recorded_ms);
+    bb_registry_sql_text(&sql, happening);
+    return bb_registry_sql_run(&sql, doing, p->error);
 }
 
 /* Opened for the first time, again, or told with other evidence while it is open. */
@@ -141,13 +141,13 @@ static int apply_exception_opened(struct projection *p, const struct bb_outbox_r
     if (known.id == 0) {
         failed = add_exception(p, record, &known.id);
     } else {
-        struct registry_sql sql = registry_sql(p->registry, REGISTRY_EXCEPTION_OPEN);
-        registry_sql_integer(&sql, known.id);
-        registry_sql_integer(&sql, record->to_ms);
-        registry_sql_integer(&sql, record->a);
-        registry_sql_integer(&sql, record->b);
-        registry_sql_integer(&sql, record->exponent);
-        failed = registry_sql_run(&sql, doing, p->error);
+        struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_EXCEPTION_OPEN);
+        bb_registry_sql_integer(&sql, known.id);
+        bb_registry_sql_integer(&sql, record->to_ms);
+        bb_registry_sql_integer(&sql, record->a);
+        bb_registry_sql_integer(&sql, record->b);
+        bb_registry_sql_integer(&sql, record->exponent);
+        failed = bb_registry_sql_run(&sql, doing, p->error);
     }
     if (failed || known.open)
         return failed;
@@ -160,10 +160,10 @@ static int apply_exception_closed(struct projection *p, const struct bb_outbox_r
 
     if (failed || !known.open)
         return failed;
-    struct registry_sql sql = registry_sql(p->registry, REGISTRY_EXCEPTION_CLOSE);
-    registry_sql_integer(&sql, known.id);
-    registry_sql_integer(&sql, record->recorded_ms);
-    failed = registry_sql_run(&sql, doing, p->error);
+    struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_EXCEPTION_CLOSE);
+    bb_registry_sql_integer(&sql, known.id);
+    bb_registry_sql_integer(&sql, record->recorded_ms);
+    failed = bb_registry_sql_run(&sql, doing, p->error);
     if (failed)
         return failed;
     return add_history(p, known.id, record->recorded_ms, BB_SPAN("closed"));
@@ -175,12 +175,12 @@ static int put_tags(struct projection *p, const struct bb_master_usage_point *up
     int failed = 0;
 
     for (uint32_t i = 0; !failed && i < up->tag_count; i++) {
-        struct registry_sql sql = registry_sql(p->registry, REGISTRY_TAG_PUT);
-        registry_sql_text(&sql, up->tenant);
-        registry_sql_text(&sql, up->name);
-        registry_sql_text(&sql, up->tags[i].key);
-        registry_sql_text(&sql, up->tags[i].value);
-        failed = registry_sql_run(&sql, doing, p->error);
+        struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_TAG_PUT);
+        bb_registry_sql_text(&sql, up->tenant);
+        bb_registry_sql_text(&sql, up->name);
+        bb_registry_sql_text(&sql, up->tags[i].key);
+        bb_registry_sql_text(&sql, up->tags[i].value);
+        failed = bb_registry_sql_run(&sql, doing, p->error);
     }
     return failed;
 }
@@ -192,47 +192,47 @@ static int put_installations(struct projection *p, const struct bb_master_usage_
     for (uint32_t i = 0; !failed && i < up->installation_count; i++) {
         const struct bb_master_installation *item = &up->installations[i];
         size_t size = bb_decimal_format(item->multiplier, false, multiplier);
-        struct registry_sql sql = registry_sql(p->registry, REGISTRY_INSTALLATION_PUT);
-        registry_sql_text(&sql, up->tenant);
-        registry_sql_text(&sql, up->name);
-        registry_sql_text(&sql, item->device);
-        registry_sql_integer(&sql, item->from_ms);
-        registry_sql_time(&sql, item->to_ms);
-        registry_sql_text(&sql, (struct bb_span){multiplier, size});
-        registry_sql_integer(&sql, item->dials);
-        registry_sql_text(&sql, item->reason);
-        failed = registry_sql_run(&sql, doing, p->error);
+        struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_INSTALLATION_PUT);
+        bb_registry_sql_text(&sql, up->tenant);
+        bb_registry_sql_text(&sql, up->name);
+        bb_registry_sql_text(&sql, item->device);
+        bb_registry_sql_integer(&sql, item->from_ms);
+        bb_registry_sql_time(&sql, item->to_ms);
+        bb_registry_sql_text(&sql, (struct bb_span){multiplier, size});
+        bb_registry_sql_integer(&sql, item->dials);
+        bb_registry_sql_text(&sql, item->reason);
+        failed = bb_registry_sql_run(&sql, doing, p->error);
     }
     return failed;
 }
 
 static int clear(struct projection *p, enum registry_statement which,
                  const struct bb_master_usage_point *up) {
-    struct registry_sql sql = registry_sql(p->registry, which);
+    struct registry_sql sql = bb_registry_sql(p->registry, which);
 
-    registry_sql_text(&sql, up->tenant);
-    registry_sql_text(&sql, up->name);
-    return registry_sql_run(&sql, doing, p->error);
+    bb_registry_sql_text(&sql, up->tenant);
+    bb_registry_sql_text(&sql, up->name);
+    return bb_registry_sql_run(&sql, doing, p->error);
 }
 
 static int put_usage_point(struct projection *p, const struct bb_master *master) {
     const struct bb_master_usage_point *up = &master->usage_point;
-    struct registry_sql sql = registry_sql(p->registry, REGISTRY_TENANT_ENSURE);
+    struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_TENANT_ENSURE);
 
-    registry_sql_text(&sql, up->tenant);
-    int failed = registry_sql_run(&sql, doing, p->error);
+    bb_registry_sql_text(&sql, up->tenant);
+    int failed = bb_registry_sql_run(&sql, doing, p->error);
     if (failed)
         return failed;
-    sql = registry_sql(p->registry, REGISTRY_USAGE_POINT_PUT);
-    registry_sql_text(&sql, up->tenant);
-    registry_sql_text(&sql, up->name);
-    registry_sql_integer(&sql, up->commodity);
-    registry_sql_text(&sql, up->zone);
-    registry_sql_text(&sql, up->calendar);
-    registry_sql_text(&sql, up->customer);
-    registry_sql_text(&sql, up->grid_area);
-    registry_sql_text(&sql, up->tariff);
-    failed = registry_sql_run(&sql, doing, p->error);
+    sql = bb_registry_sql(p->registry, REGISTRY_USAGE_POINT_PUT);
+    bb_registry_sql_text(&sql, up->tenant);
+    bb_registry_sql_text(&sql, up->name);
+    bb_registry_sql_integer(&sql, up->commodity);
+    bb_registry_sql_text(&sql, up->zone);
+    bb_registry_sql_text(&sql, up->calendar);
+    bb_registry_sql_text(&sql, up->customer);
+    bb_registry_sql_text(&sql, up->grid_area);
+    bb_registry_sql_text(&sql, up->tariff);
+    failed = bb_registry_sql_run(&sql, doing, p->error);
     if (!failed)
         failed = clear(p, REGISTRY_TAGS_CLEAR, up);
     if (!failed)
@@ -245,19 +245,19 @@ static int put_usage_point(struct projection *p, const struct bb_master *master)
 }
 
 static int put_tenant(struct projection *p, const struct bb_master *master) {
-    struct registry_sql sql = registry_sql(p->registry, REGISTRY_TENANT_PUT);
+    struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_TENANT_PUT);
 
-    registry_sql_text(&sql, master->tenant.name);
-    registry_sql_text(&sql, master->tenant.zone);
-    return registry_sql_run(&sql, doing, p->error);
+    bb_registry_sql_text(&sql, master->tenant.name);
+    bb_registry_sql_text(&sql, master->tenant.zone);
+    return bb_registry_sql_run(&sql, doing, p->error);
 }
 
 /* A calendar has no columns, but its tenant is one. */
 static int put_calendar(struct projection *p, const struct bb_master *master) {
-    struct registry_sql sql = registry_sql(p->registry, REGISTRY_TENANT_ENSURE);
+    struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_TENANT_ENSURE);
 
-    registry_sql_text(&sql, master->calendar.tenant);
-    return registry_sql_run(&sql, doing, p->error);
+    bb_registry_sql_text(&sql, master->calendar.tenant);
+    return bb_registry_sql_run(&sql, doing, p->error);
 }
 
 /* What of an entry has columns besides its packed versions. */
@@ -269,10 +269,10 @@ static int (*const put_current[])(struct projection *, const struct bb_master *)
 
 static void bind_version(struct registry_sql *sql, const struct bb_master *master,
                          int64_t recorded_ms) {
-    registry_sql_integer(sql, master->kind);
-    registry_sql_text(sql, bb_master_tenant_name(master));
-    registry_sql_text(sql, bb_master_name(master));
-    registry_sql_integer(sql, recorded_ms);
+    bb_registry_sql_integer(sql, master->kind);
+    bb_registry_sql_text(sql, bb_master_tenant_name(master));
+    bb_registry_sql_text(sql, bb_master_name(master));
+    bb_registry_sql_integer(sql, recorded_ms);
 }
 
 static int apply_master(struct projection *p, const struct bb_outbox_record *record) {
@@ -282,17 +282,17 @@ static int apply_master(struct projection *p, const struct bb_outbox_record *rec
     int failed = bb_master_decode(record->body, &p->registry->scratch, &master, p->error);
     if (failed)
         return failed;
-    struct registry_sql sql = registry_sql(p->registry, REGISTRY_MASTER_PUT);
+    struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_MASTER_PUT);
     bind_version(&sql, &master, record->recorded_ms);
-    registry_sql_bytes(&sql, record->body);
-    failed = registry_sql_run(&sql, doing, p->error);
+    bb_registry_sql_bytes(&sql, record->body);
+    failed = bb_registry_sql_run(&sql, doing, p->error);
     if (failed)
         return failed;
 
-    sql = registry_sql(p->registry, REGISTRY_MASTER_IS_CURRENT);
+    sql = bb_registry_sql(p->registry, REGISTRY_MASTER_IS_CURRENT);
     bind_version(&sql, &master, record->recorded_ms);
-    bool current = registry_sql_step(&sql) && registry_row_integer(&sql, 0) != 0;
-    failed = registry_sql_end(&sql, doing, p->error);
+    bool current = bb_registry_sql_step(&sql) && bb_registry_row_integer(&sql, 0) != 0;
+    failed = bb_registry_sql_end(&sql, doing, p->error);
     if (failed || !current)
         return failed;
     return put_current[master.kind](p, &master);
@@ -362,32 +362,32 @@ static int project_from(struct projection *p, uint64_t from, const struct bb_out
     failed = apply_all(p, from, records, count);
     if (failed)
         return failed;
-    struct registry_sql sql = registry_sql(p->registry, REGISTRY_POSITION_PUT);
-    registry_sql_integer(&sql, p->partition);
-    registry_sql_integer(&sql, (int64_t)(from + count));
-    return registry_sql_run(&sql, doing, p->error);
+    struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_POSITION_PUT);
+    bb_registry_sql_integer(&sql, p->partition);
+    bb_registry_sql_integer(&sql, (int64_t)(from + count));
+    return bb_registry_sql_run(&sql, doing, p->error);
 }
 
-int registry_sqlite_project(struct bb_registry *base, uint32_t partition, uint64_t from,
-                            const struct bb_outbox_record *records, size_t count,
-                            struct bb_error *error) {
+int bb_registry_sqlite_project(struct bb_registry *base, uint32_t partition, uint64_t from,
+                               const struct bb_outbox_record *records, size_t count,
+                               struct bb_error *error) {
     struct registry_sqlite *registry = registry_sqlite_of(base);
     struct projection projection = {registry, partition, error, {NULL, 0}, {NULL, 0}};
-    struct registry_sql sql = registry_sql(registry, REGISTRY_BEGIN);
-    int outcome = registry_sql_run(&sql, doing, error);
+    struct registry_sql sql = bb_registry_sql(registry, REGISTRY_BEGIN);
+    int outcome = bb_registry_sql_run(&sql, doing, error);
 
     if (outcome)
         return outcome;
     outcome = project_from(&projection, from, records, count);
     if (outcome == APPLIED) {
-        sql = registry_sql(registry, REGISTRY_COMMIT);
-        outcome = registry_sql_run(&sql, doing, error);
+        sql = bb_registry_sql(registry, REGISTRY_COMMIT);
+        outcome = bb_registry_sql_run(&sql, doing, error);
     }
     /* SQLite may have rolled back by itself (a full disk). */
     if (outcome != APPLIED && !sqlite3_get_autocommit(registry->db)) {
         struct bb_error ignored;
-        sql = registry_sql(registry, REGISTRY_ROLLBACK);
-        if (registry_sql_run(&sql, doing, &ignored) < 0)
+        sql = bb_registry_sql(registry, REGISTRY_ROLLBACK);
+        if (bb_registry_sql_run(&sql, doing, &ignored) < 0)
             BB_ASSERT(sqlite3_get_autocommit(registry->db));
     }
     return outcome;

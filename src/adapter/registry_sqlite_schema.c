@@ -195,7 +195,7 @@ static int ask_number(struct registry_sqlite *registry, const char *query, int64
     }
     sqlite3_finalize(statement);
     if (result != SQLITE_ROW && result != SQLITE_DONE)
-        return registry_sqlite_fail(registry, result, "reading the schema's version", error);
+        return bb_registry_sqlite_fail(registry, result, "reading the schema's version", error);
     return 0;
 }
 
@@ -213,7 +213,7 @@ static int write_words(struct registry_sqlite *registry, const struct vocabulary
     }
     sqlite3_finalize(put);
     if (result != SQLITE_OK)
-        return registry_sqlite_fail(registry, result, "writing the names of ids", error);
+        return bb_registry_sqlite_fail(registry, result, "writing the names of ids", error);
     return 0;
 }
 
@@ -264,19 +264,20 @@ static int create(struct registry_sqlite *registry, struct bb_error *error) {
 
     if (state != SCHEMA_ABSENT)
         return state;
-    int failed = registry_sqlite_execute(registry, schema, "making the tables", error);
+    int failed = bb_registry_sqlite_execute(registry, schema, "making the tables", error);
     if (!failed)
-        failed = registry_sqlite_execute(registry, views, "making the views", error);
+        failed = bb_registry_sqlite_execute(registry, views, "making the views", error);
     if (!failed) {
         char insert[80];
         snprintf(insert, sizeof insert, "INSERT INTO schema_version VALUES (%d)", SCHEMA_VERSION);
-        failed = registry_sqlite_execute(registry, insert, "writing the schema's version", error);
+        failed = bb_registry_sqlite_execute(registry, insert, "writing the schema's version",
+                                            error);
     }
     return failed;
 }
 
-int registry_sqlite_schema_open(struct registry_sqlite *registry, bool read_only,
-                                struct bb_error *error) {
+int bb_registry_sqlite_schema_open(struct registry_sqlite *registry, bool read_only,
+                                   struct bb_error *error) {
     int state = check_version(registry, error);
 
     if (state < 0 || (read_only && state == SCHEMA_READY))
@@ -286,14 +287,14 @@ int registry_sqlite_schema_open(struct registry_sqlite *registry, bool read_only
     if (state == SCHEMA_READY)
         return write_missing_words(registry, error);
 
-    state = registry_sqlite_execute(registry, "BEGIN IMMEDIATE", "opening", error);
+    state = bb_registry_sqlite_execute(registry, "BEGIN IMMEDIATE", "opening", error);
     if (state)
         return state;
     state = create(registry, error);
     if (!state)
         state = write_missing_words(registry, error);
     if (!state)
-        state = registry_sqlite_execute(registry, "COMMIT", "making the tables", error);
+        state = bb_registry_sqlite_execute(registry, "COMMIT", "making the tables", error);
     if (state)
         sqlite3_exec(registry->db, "ROLLBACK", NULL, NULL, NULL);
     return state;

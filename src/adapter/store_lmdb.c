@@ -25,7 +25,7 @@ struct lmdb_store {
 
 static int partition_acquire(struct lmdb_store *store, uint32_t partition, struct bb_lmdb_env **out,
                              struct bb_error *error) {
-    char folder[4096];
+    char folder[2048];
     struct bb_lmdb_open open = store->open;
 
     if (snprintf(folder, sizeof folder, "%s/p%04u", store->directory, partition) >=

@@ -431,8 +431,7 @@ static int turn_take(const char *above, int patience_ms, struct bb_error *error)
         }
         close(file);
         int failed = why == EWOULDBLOCK
-                         ? BB_FAIL(error, BB_E_LOCKED, "another process makes a partition in %s",
-                                   above)
+                         ? BB_FAIL(error, BB_E_LOCKED, "another process makes a part of %s", above)
                          : BB_FAIL_ERRNO(error, BB_E_STORE_IO, why, "could not lock %s", above);
         error->retriable = why == EWOULDBLOCK;
         return failed;
@@ -442,7 +441,7 @@ static int turn_take(const char *above, int patience_ms, struct bb_error *error)
 
 static int folder_make(const char *folder, const struct bb_lmdb_open *open,
                        struct bb_error *error) {
-    char making[4096], above[4096];
+    char making[2048], above[2048];
     struct stat of_folder, of_data;
 
     snprintf(making, sizeof making, "%s.making", folder);
@@ -456,8 +455,8 @@ static int folder_make(const char *folder, const struct bb_lmdb_open *open,
         folder_remove(folder); /* holds no data */
         result = folder_fill(making, open, error);
         if (result == 0 && rename(making, folder) != 0)
-            result =
-                BB_FAIL_ERRNO(error, BB_E_STORE_IO, errno, "could not make the folder %s", folder);
+            result = BB_FAIL_ERRNO(error, BB_E_STORE_IO, errno, "could not make the folder %s",
+                                   folder);
         if (result != 0)
             folder_remove(making);
     }
@@ -468,8 +467,11 @@ static int folder_make(const char *folder, const struct bb_lmdb_open *open,
 /* The names that lead to the data, durable. */
 static int names_sync(const struct bb_lmdb_env *env, struct bb_error *error) {
     char above[4096];
+    struct bb_error ignored; /* what the store stands in may be somebody else's */
     int result = folder_sync(env->folder, error);
 
+    snprintf(above, sizeof above, "%s/../..", env->folder);
+    (void)!folder_sync(above, &ignored);
     snprintf(above, sizeof above, "%s/..", env->folder);
     return result == 0 ? folder_sync(above, error) : result;
 }

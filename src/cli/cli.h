@@ -42,12 +42,12 @@ enum bb_option_kind {
 struct bb_option {
     const char *name; /* without dashes; NULL ends a table */
     enum bb_option_kind kind;
+    bool required;                    /* texts only */
     size_t offset;                    /* of the field */
     const char *value;                /* as help shows it: "FILE"; choices: "table|csv|ndjson" */
     const char *(*choice)(int index); /* choices that another table knows; NULL past the last */
     const char *initial;              /* the default, as one would type it; NULL: none */
     int64_t min, max;
-    bool required;
     const char *help;
 };
 

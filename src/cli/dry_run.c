@@ -179,7 +179,7 @@ static int take_reject(void *context, const struct bb_error *reason, struct bb_e
 }
 
 static int derive(struct bb_dry_run *run, struct bb_error *error) {
-    struct bb_worker *worker;
+    struct bb_worker *worker = NULL;
     int r = run->plant.log->ops->sync(run->plant.log, error);
 
     if (r == 0)

@@ -182,7 +182,7 @@ static int write_folder(struct bb_command *command, const struct bb_city_options
 
 static int run(struct bb_command *command, struct bb_error *error) {
     const struct generate_options *given = command->options;
-    struct bb_city_options how;
+    struct bb_city_options how = {0};
     int r = city_options(given, &how, error);
 
     if (r == 0)

@@ -18,6 +18,8 @@ enum {
 };
 static const double rates_from_s = 0.3; /* before that a rate says more about the clock */
 
+static const char erase_rest[] = {'\x1b', '[', 'K'}; /* of the line */
+
 static const char *const phase_verbs[] = {
     [BB_PHASE_READ] = "reading",
     [BB_PHASE_DERIVE] = "deriving",
@@ -125,8 +127,8 @@ static void draw(struct bb_progress_bar *bar, const struct bb_progress *progress
     size_t size = 1 + bb_progress_format(progress, bar->verb, elapsed_s, terminal_columns(bar->fd),
                                          text + 1);
 
-    memcpy(text + size, "\x1b[K", 3);
-    put(bar, text, size + 3);
+    memcpy(text + size, erase_rest, sizeof erase_rest);
+    put(bar, text, size + sizeof erase_rest);
     bar->drawn = true;
     bar->last_draw_ns = now_ns;
 }

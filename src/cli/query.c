@@ -131,7 +131,7 @@ static int local_zone(struct bb_plant *plant, const struct asked *asked, const c
 
 static int read_time(struct bb_plant *plant, const struct asked *asked, const char *what,
                      const char *text, int64_t *ms, struct bb_error *error) {
-    const struct bb_zone *zone;
+    const struct bb_zone *zone = NULL;
     int r = 0;
 
     *ms = BB_TIME_NONE;

@@ -30,8 +30,8 @@ static int named_slot(struct bb_binding *binding, struct bb_span name) {
         !grow(&binding->names, binding->name_count, &binding->name_capacity,
               sizeof *binding->names))
         return BB_SLOT_FAILED;
-    binding->names[binding->name_count++] =
-        (struct bb_named_slot){name, (int32_t)binding->slot_count, 0};
+    binding->names[binding->name_count++] = (struct bb_named_slot){name,
+                                                                   (int32_t)binding->slot_count, 0};
     return (int)binding->slot_count++;
 }
 
@@ -115,19 +115,15 @@ static bool has_default_names(const struct bb_binding *binding, enum bb_field fi
     case BB_FIELD_USAGE_POINT:
         return binding->usage_point.type == BB_CELL_ABSENT && !every_meter_is_in_the_header(map);
     case BB_FIELD_TIMESTAMP:
-    case BB_FIELD_START:
-        return !map->times_named;
-    case BB_FIELD_CHANNEL:
-        return !map->wide && binding->channels[0].channel.type == BB_CELL_ABSENT;
-    case BB_FIELD_TIME:
-        return false;
-    default:
-        return !map->wide;
+    case BB_FIELD_START: return !map->times_named;
+    case BB_FIELD_CHANNEL: return !map->wide && binding->channels[0].channel.type == BB_CELL_ABSENT;
+    case BB_FIELD_TIME: return false;
+    default: return !map->wide;
     }
 }
 
 static bool add_shared(struct bb_binding *binding) {
-    for (int field = 0; field < BB_FIELD_COUNT; field++) {
+    for (enum bb_field field = 0; field < BB_FIELD_COUNT; field++) {
         struct bb_span column = binding->map->columns[field];
         int slot = BB_SLOT_NONE;
         binding->field_slot[field] = BB_SLOT_NONE;
@@ -138,8 +134,8 @@ static bool add_shared(struct bb_binding *binding) {
         if (slot == BB_SLOT_FAILED)
             return false;
         if (slot != BB_SLOT_NONE)
-            binding->shared[binding->shared_count++] =
-                (struct bb_pair){(uint32_t)field, (uint32_t)slot};
+            binding->shared[binding->shared_count++] = (struct bb_pair){(uint32_t)field,
+                                                                        (uint32_t)slot};
     }
     return true;
 }
@@ -171,8 +167,8 @@ static int match_file(struct bb_binding *binding, const char *source, struct bb_
         bb_error_locate(error, source, 0);
         return failure;
     }
-    binding->usage_point = bb_cell_of((struct bb_span){
-        name.data + groups[1].rm_so, (size_t)(groups[1].rm_eo - groups[1].rm_so)});
+    binding->usage_point = bb_cell_of(
+        (struct bb_span){name.data + groups[1].rm_so, (size_t)(groups[1].rm_eo - groups[1].rm_so)});
     return 0;
 }
 
@@ -344,7 +340,7 @@ bool bb_binding_plain(const struct bb_binding *binding, const bool *present,
                       struct bb_plain_slots *plain) {
     uint32_t slots[BB_FIELD_COUNT], count = 0;
 
-    for (int field = 0; field < BB_FIELD_COUNT; field++)
+    for (enum bb_field field = 0; field < BB_FIELD_COUNT; field++)
         slots[field] = BB_PLAIN_NONE;
     for (uint32_t i = 0; i < binding->shared_count; i++) {
         struct bb_pair pair = binding->shared[i];

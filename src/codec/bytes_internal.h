@@ -17,7 +17,8 @@ static inline uint32_t bb_load_half(const char *at) {
     return v;
 }
 
-__attribute__((always_inline)) static inline bool bb_bytes_equal(const char *a, const char *b, size_t size) {
+__attribute__((always_inline)) static inline bool bb_bytes_equal(const char *a, const char *b,
+                                                                 size_t size) {
     if (size >= 8) {
         for (size_t i = 0; i + 8 < size; i += 8)
             if (bb_load_word(a + i) != bb_load_word(b + i))
@@ -27,8 +28,7 @@ __attribute__((always_inline)) static inline bool bb_bytes_equal(const char *a, 
     if (size >= 4)
         return bb_load_half(a) == bb_load_half(b) &&
                bb_load_half(a + size - 4) == bb_load_half(b + size - 4);
-    return size == 0 ||
-           (a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1]);
+    return size == 0 || (a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1]);
 }
 
 #endif

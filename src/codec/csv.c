@@ -198,8 +198,7 @@ static int run(struct decoder *d, struct bb_error *error) {
     size_t used = 0;
     int outcome;
 
-    while ((outcome = bb_line_reader_stretch(&d->reader, used, &stretch, error)) ==
-           BB_LINE_READ) {
+    while ((outcome = bb_line_reader_stretch(&d->reader, used, &stretch, error)) == BB_LINE_READ) {
         const char *end = memrchr(stretch.bytes.data, '\n', stretch.bytes.size);
         struct bb_span lines = {stretch.bytes.data,
                                 end ? (size_t)(end + 1 - stretch.bytes.data) : 0};
@@ -221,7 +220,10 @@ static int decode(struct bb_input input, const struct bb_decode_options *options
                   struct bb_series_table *table, const struct bb_decode_sink *sink,
                   struct bb_error *error) {
     const struct bb_map *map = bb_map_of(options);
-    struct decoder d = {.options = options, .map = map, .table = table, .sink = sink,
+    struct decoder d = {.options = options,
+                        .map = map,
+                        .table = table,
+                        .sink = sink,
                         .rows_to_skip = map->skip_rows};
 
     int failure = bb_binding_init(&d.binding, options, error);
@@ -268,8 +270,8 @@ static void judge_header(struct bb_span line, char delimiter, size_t *columns, s
         ++*columns;
         begin = next + 1;
     }
-    *known = (size_t)found[BB_FIELD_USAGE_POINT] + found[BB_FIELD_CHANNEL] +
-             found[BB_FIELD_VALUE] + (found[BB_FIELD_TIMESTAMP] || found[BB_FIELD_START]);
+    *known = (size_t)found[BB_FIELD_USAGE_POINT] + found[BB_FIELD_CHANNEL] + found[BB_FIELD_VALUE] +
+             (found[BB_FIELD_TIMESTAMP] || found[BB_FIELD_START]);
 }
 
 static int sniff(struct bb_span head, bool whole) {

@@ -51,8 +51,10 @@ static int assign(struct bb_binding *binding, const struct bb_cell *header, uint
         if (slot == BB_SLOT_NONE)
             continue;
         if (slot == BB_SLOT_FAILED || !reserve_slots(columns, binding->slot_count))
-            return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the header's columns, or more "
-                                                  "than %d", BB_SLOTS_MAX);
+            return BB_FAIL(error, BB_E_NO_MEMORY,
+                           "no memory for the header's columns, or more "
+                           "than %d",
+                           BB_SLOTS_MAX);
         int32_t other = columns->of_slot[slot];
         if (other != COLUMN_NONE && columns->rank[slot] == rank)
             return name_twice(name_of(header, (uint32_t)other), name_of(header, i), error);

@@ -22,15 +22,15 @@ struct bb_csv_scanner {
     struct bb_cell *cells; /* of the record read last */
     uint32_t cell_count;   /* may be more than there is room for: the rest is dropped */
     uint32_t cell_capacity;
-    bool rest_has_text;     /* a dropped cell was not empty */
-    uint64_t record_line;   /* where that record began */
+    bool rest_has_text;      /* a dropped cell was not empty */
+    uint64_t record_line;    /* where that record began */
     struct bb_arena escaped; /* texts that lost a "" on the way */
 };
 
 /* Room for `columns` cells. */
 int bb_csv_scanner_init(struct bb_csv_scanner *scanner, struct bb_error *error) BB_MUST_USE;
-int bb_csv_scanner_reserve(struct bb_csv_scanner *scanner, uint32_t columns,
-                           struct bb_error *error) BB_MUST_USE;
+int bb_csv_scanner_reserve(struct bb_csv_scanner *scanner, uint32_t columns, struct bb_error *error)
+    BB_MUST_USE;
 void bb_csv_scanner_release(struct bb_csv_scanner *scanner);
 
 /* Begin with a stretch of whole lines; texts of the one before are forgotten. */

@@ -77,8 +77,7 @@ static bool is_blank_text(const char *begin, const char *end) {
 
 static void put_cell(struct bb_csv_scanner *scanner, const char *data, size_t size) {
     if (scanner->cell_count < scanner->cell_capacity)
-        scanner->cells[scanner->cell_count] =
-            (struct bb_cell){data, (uint32_t)size, BB_CELL_TEXT};
+        scanner->cells[scanner->cell_count] = (struct bb_cell){data, (uint32_t)size, BB_CELL_TEXT};
     else if (!is_blank_text(data, data + size))
         scanner->rest_has_text = true;
     scanner->cell_count++;

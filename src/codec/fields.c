@@ -7,9 +7,11 @@ static const struct field_row {
     bool in_map_only;
 } rows[BB_FIELD_COUNT] = {
     [BB_FIELD_USAGE_POINT] = {{"usage_point", "meter", "device", "ean", "nmi", "mpan"},
-                              "usage_point (or meter, device, ean, nmi, mpan)", false},
+                              "usage_point (or meter, device, ean, nmi, mpan)",
+                              false},
     [BB_FIELD_CHANNEL] = {{"channel", "register", "obis"}, "channel (or register, obis)", false},
-    [BB_FIELD_TIMESTAMP] = {{"timestamp", "time", "end"}, "timestamp (or time, end), or start",
+    [BB_FIELD_TIMESTAMP] = {{"timestamp", "time", "end"},
+                            "timestamp (or time, end), or start",
                             false},
     [BB_FIELD_START] = {{"start"}, "start", false},
     [BB_FIELD_VALUE] = {{"value"}, "value", false},
@@ -23,11 +25,17 @@ static const struct field_row {
     [BB_FIELD_TIME] = {{"time of day"}, "time", true},
 };
 
-const char *bb_field_name(enum bb_field field) { return rows[field].names[0]; }
+const char *bb_field_name(enum bb_field field) {
+    return rows[field].names[0];
+}
 
-const char *bb_field_spellings(enum bb_field field) { return rows[field].spellings; }
+const char *bb_field_spellings(enum bb_field field) {
+    return rows[field].spellings;
+}
 
-static bool is_filler(char c) { return c == ' ' || c == '\t' || c == '_' || c == '-'; }
+static bool is_filler(char c) {
+    return c == ' ' || c == '\t' || c == '_' || c == '-';
+}
 
 static void skip_filler(struct bb_span *s) {
     while (s->size > 0 && is_filler(*s->data)) {
@@ -50,7 +58,7 @@ bool bb_column_name_equal(struct bb_span a, struct bb_span b) {
 }
 
 int bb_field_find(struct bb_span name, bool *alias) {
-    for (int field = 0; field < BB_FIELD_COUNT; field++) {
+    for (enum bb_field field = 0; field < BB_FIELD_COUNT; field++) {
         if (rows[field].in_map_only)
             continue;
         for (size_t i = 0; rows[field].names[i]; i++)

@@ -7,10 +7,10 @@ static const struct {
     const char *text;
     struct bb_interval interval;
 } words[] = {
-    {"day", {DAY_S, 1, BB_STEP_DAYS}},        {"week", {7 * DAY_S, 7, BB_STEP_DAYS}},
+    {"day", {DAY_S, 1, BB_STEP_DAYS}},          {"week", {7 * DAY_S, 7, BB_STEP_DAYS}},
     {"month", {30 * DAY_S, 1, BB_STEP_MONTHS}}, {"P1M", {30 * DAY_S, 1, BB_STEP_MONTHS}},
-    {"year", {YEAR_S, 12, BB_STEP_MONTHS}},   {"P1Y", {YEAR_S, 12, BB_STEP_MONTHS}},
-    {"hour", {3600, 0, BB_STEP_SECONDS}},     {"P1W", {7 * DAY_S, 7, BB_STEP_DAYS}},
+    {"year", {YEAR_S, 12, BB_STEP_MONTHS}},     {"P1Y", {YEAR_S, 12, BB_STEP_MONTHS}},
+    {"hour", {3600, 0, BB_STEP_SECONDS}},       {"P1W", {7 * DAY_S, 7, BB_STEP_DAYS}},
 };
 
 /* "1d", "P7D": the unit is days, and nothing smaller follows. */

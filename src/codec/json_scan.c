@@ -154,9 +154,8 @@ static bool scan_word(struct bb_json_scan *json, struct bb_cell *out) {
     static const struct {
         struct bb_span text;
         enum bb_cell_type type;
-    } words[] = {{{"null", 4}, BB_CELL_NULL},
-                 {{"true", 4}, BB_CELL_OTHER},
-                 {{"false", 5}, BB_CELL_OTHER}};
+    } words[] = {
+        {{"null", 4}, BB_CELL_NULL}, {{"true", 4}, BB_CELL_OTHER}, {{"false", 5}, BB_CELL_OTHER}};
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strncmp(json->at, words[i].text.data, words[i].text.size) == 0) {
@@ -202,7 +201,7 @@ static bool skip_container(struct bb_json_scan *json, char close, unsigned depth
         char c = *json->at;
         if (c != ',' && c != close)
             return bb_json_scan_fail(json, close == '}' ? "a ',' or '}' is expected"
-                                                   : "a ',' or ']' is expected");
+                                                        : "a ',' or ']' is expected");
         json->at++;
         if (c == close)
             return true;
@@ -217,8 +216,17 @@ static bool skip_value(struct bb_json_scan *json, unsigned depth) {
     case '"': return bb_json_scan_text(json, &ignored);
     case '{': return skip_container(json, '}', depth);
     case '[': return skip_container(json, ']', depth);
-    case '-': case '0': case '1': case '2': case '3': case '4':
-    case '5': case '6': case '7': case '8': case '9': return scan_number(json, &ignored);
+    case '-':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9': return scan_number(json, &ignored);
     default: return scan_word(json, &ignored);
     }
 }

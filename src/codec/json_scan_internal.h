@@ -17,7 +17,7 @@ enum { BB_JSON_DEPTH_MAX = 64 };
 struct bb_json_scan {
     const char *at;
     bool one_line; /* a line end is the end, not white space */
-    bool escapes; /* set when a text had a backslash: its cell is a copy */
+    bool escapes;  /* set when a text had a backslash: its cell is a copy */
     const char *problem;
     struct bb_arena *unescaped; /* texts with a backslash, translated */
 };

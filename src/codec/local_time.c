@@ -63,16 +63,14 @@ enum bb_local_outcome bb_local_resolve(struct bb_local_day *day, const struct bb
         return BB_LOCAL_CERTAIN;
     }
     switch (bb_zone_to_utc(zone, civil_ms, &first, &second)) {
-    case BB_LOCAL_SKIPPED:
-        return BB_LOCAL_NEVER;
+    case BB_LOCAL_SKIPPED: return BB_LOCAL_NEVER;
     case BB_LOCAL_UNIQUE:
         learn_day(day, zone, civil_ms);
         *utc_ms = first;
         remember(memory, civil_ms, first);
         memory->pass = 0;
         return BB_LOCAL_CERTAIN;
-    case BB_LOCAL_AMBIGUOUS:
-        break;
+    case BB_LOCAL_AMBIGUOUS: break;
     }
     bool backward, unsure;
     uint8_t pass = choose_pass(memory, civil_ms, first, second - first, &backward, &unsure);

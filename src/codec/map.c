@@ -170,10 +170,11 @@ static int set_channels(struct bb_map *map, const struct bb_map_file *file, stru
         complete_rule(rule, &map->defaults);
         with_column += rule->column.size > 0;
         wildcards += bb_span_equal(rule->column, BB_SPAN("*"));
-        if (rule->column.size == 0 && (rule->quality_column.size > 0 || rule->unit_column.size > 0 ||
-                                       rule->usage_point_from_header))
-            return bb_yaml_fail(yaml, channels->node,
-                                "quality_column, unit_column and usage_point_from need a `column:`");
+        if (rule->column.size == 0 && (rule->quality_column.size > 0 ||
+                                       rule->unit_column.size > 0 || rule->usage_point_from_header))
+            return bb_yaml_fail(
+                yaml, channels->node,
+                "quality_column, unit_column and usage_point_from need a `column:`");
         if (rule->usage_point_from_header && rule->name.size == 0)
             return bb_yaml_fail(yaml, channels->node,
                                 "usage_point_from: header needs a `name:` for the channel");
@@ -184,8 +185,8 @@ static int set_channels(struct bb_map *map, const struct bb_map_file *file, stru
                             "either every channel has a `column:` (a wide file) or none has");
     if (wildcards > 1)
         return bb_yaml_fail(yaml, channels->node, "only one channel can have the column \"*\"");
-    if (map->wide && (map->columns[BB_FIELD_VALUE].size > 0 ||
-                      map->columns[BB_FIELD_CHANNEL].size > 0))
+    if (map->wide &&
+        (map->columns[BB_FIELD_VALUE].size > 0 || map->columns[BB_FIELD_CHANNEL].size > 0))
         return bb_yaml_fail(yaml, channels->node,
                             "channels with columns of their own leave nothing for `columns: "
                             "{channel, value}`");
@@ -283,4 +284,6 @@ void bb_map_free(struct bb_map *map) {
     free(map);
 }
 
-const struct bb_format_row *bb_map_format(const struct bb_map *map) { return map->format; }
+const struct bb_format_row *bb_map_format(const struct bb_map *map) {
+    return map->format;
+}

@@ -12,8 +12,8 @@ struct bb_map;
 
 /* Load and validate; -BB_E_MAP_INVALID names the key, its line and what is allowed. */
 int bb_map_load(const char *path, struct bb_map **out, struct bb_error *error) BB_MUST_USE;
-int bb_map_parse(struct bb_span yaml, const char *name, struct bb_map **out,
-                 struct bb_error *error) BB_MUST_USE;
+int bb_map_parse(struct bb_span yaml, const char *name, struct bb_map **out, struct bb_error *error)
+    BB_MUST_USE;
 void bb_map_free(struct bb_map *map);
 /* The format it is for. */
 const struct bb_format_row *bb_map_format(const struct bb_map *map);

@@ -33,9 +33,9 @@ static int read_delimiter(struct bb_yaml *yaml, const yaml_node_t *node, void *t
     static const struct {
         const char *text;
         char delimiter;
-    } rows[] = {{",", ','},      {"comma", ','}, {";", ';'},   {"semicolon", ';'}, {"\t", '\t'},
-                {"\\t", '\t'}, {"tab", '\t'},  {" ", ' '},   {"space", ' '},     {"|", '|'},
-                {"pipe", '|'}};
+    } rows[] = {{",", ','},     {"comma", ','}, {";", ';'},    {"semicolon", ';'},
+                {"\t", '\t'},   {"\\t", '\t'},  {"tab", '\t'}, {" ", ' '},
+                {"space", ' '}, {"|", '|'},     {"pipe", '|'}};
     char *out = target;
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -72,7 +72,8 @@ static int read_kind(struct bb_yaml *yaml, const yaml_node_t *node, void *target
     uint8_t *out = target;
 
     if (kind <= 0)
-        return bb_yaml_fail(yaml, node, "kind: interval, register, gauge or event is expected here");
+        return bb_yaml_fail(yaml, node,
+                            "kind: interval, register, gauge or event is expected here");
     *out = (uint8_t)kind;
     return 0;
 }
@@ -145,8 +146,9 @@ static int read_zone(struct bb_yaml *yaml, const yaml_node_t *node, void *target
 
     if (text.size > 0 && bb_zone_load(NULL, text, out, &reason) == 0)
         return 0;
-    return bb_yaml_fail(yaml, node, "zone: \"%.*s\" is no zone; a name such as Europe/Amsterdam "
-                                    "or UTC is expected here",
+    return bb_yaml_fail(yaml, node,
+                        "zone: \"%.*s\" is no zone; a name such as Europe/Amsterdam "
+                        "or UTC is expected here",
                         text.size < 60 ? (int)text.size : 60, text.data);
 }
 
@@ -208,7 +210,9 @@ static int read_translations(struct bb_yaml *yaml, const yaml_node_t *node, void
     return out->items ? 0 : bb_yaml_fail(yaml, node, "the mapping is too long");
 }
 
-static bool is_unit(struct bb_span text) { return bb_unit_find(text) >= 0; }
+static bool is_unit(struct bb_span text) {
+    return bb_unit_find(text) >= 0;
+}
 
 static bool is_quality(struct bb_span text) {
     struct bb_quality quality;
@@ -262,11 +266,16 @@ static int read_usage_point(struct bb_yaml *yaml, const yaml_node_t *node, void 
 static int read_columns(struct bb_yaml *yaml, const yaml_node_t *node, void *target) {
     static const struct bb_yaml_key keys[] = {
 #define FIELD(name, field) {name, bb_yaml_name, (field) * sizeof(struct bb_span)}
-        FIELD("usage_point", BB_FIELD_USAGE_POINT), FIELD("channel", BB_FIELD_CHANNEL),
-        FIELD("value", BB_FIELD_VALUE),             FIELD("unit", BB_FIELD_UNIT),
-        FIELD("quality", BB_FIELD_QUALITY),         FIELD("kind", BB_FIELD_KIND),
-        FIELD("interval", BB_FIELD_INTERVAL),       FIELD("issued", BB_FIELD_ISSUED),
-        FIELD("zone", BB_FIELD_ZONE),               FIELD("commodity", BB_FIELD_COMMODITY),
+        FIELD("usage_point", BB_FIELD_USAGE_POINT),
+        FIELD("channel", BB_FIELD_CHANNEL),
+        FIELD("value", BB_FIELD_VALUE),
+        FIELD("unit", BB_FIELD_UNIT),
+        FIELD("quality", BB_FIELD_QUALITY),
+        FIELD("kind", BB_FIELD_KIND),
+        FIELD("interval", BB_FIELD_INTERVAL),
+        FIELD("issued", BB_FIELD_ISSUED),
+        FIELD("zone", BB_FIELD_ZONE),
+        FIELD("commodity", BB_FIELD_COMMODITY),
 #undef FIELD
     };
     return bb_yaml_mapping(yaml, node, "columns", keys, COUNT(keys), target);
@@ -289,8 +298,9 @@ static int read_channel(struct bb_yaml *yaml, const yaml_node_t *node,
     };
     int failure = bb_yaml_mapping(yaml, node, "a channel", keys, COUNT(keys), rule);
     if (failure == 0 && rule->column.size == 0 && rule->name.size == 0)
-        return bb_yaml_fail(yaml, node, "a channel needs a `column:`, or a `name:` that the rows "
-                                        "use");
+        return bb_yaml_fail(yaml, node,
+                            "a channel needs a `column:`, or a `name:` that the rows "
+                            "use");
     return failure;
 }
 

@@ -35,10 +35,10 @@ int bb_yaml_mapping(struct bb_yaml *yaml, const yaml_node_t *node, const char *w
                     const struct bb_yaml_key *keys, size_t key_count, void *target) BB_MUST_USE;
 
 /* Readers of values, by the type of their target. */
-int bb_yaml_span(struct bb_yaml *yaml, const yaml_node_t *node, void *target);      /* bb_span */
-int bb_yaml_name(struct bb_yaml *yaml, const yaml_node_t *node, void *target);      /* not empty */
-int bb_yaml_bool(struct bb_yaml *yaml, const yaml_node_t *node, void *target);      /* bool */
-int bb_yaml_count(struct bb_yaml *yaml, const yaml_node_t *node, void *target);     /* uint32_t */
+int bb_yaml_span(struct bb_yaml *yaml, const yaml_node_t *node, void *target);  /* bb_span */
+int bb_yaml_name(struct bb_yaml *yaml, const yaml_node_t *node, void *target);  /* not empty */
+int bb_yaml_bool(struct bb_yaml *yaml, const yaml_node_t *node, void *target);  /* bool */
+int bb_yaml_count(struct bb_yaml *yaml, const yaml_node_t *node, void *target); /* uint32_t */
 
 /* The text of a scalar as it stands; false when the node is none, or null. */
 bool bb_yaml_scalar(const yaml_node_t *node, struct bb_span *text);

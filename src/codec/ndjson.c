@@ -30,9 +30,14 @@ struct decoder {
     const char *end; /* of the stretch */
 };
 
+/* The file ends here; what stands before counts as read. */
 static int fail_file(struct decoder *d, struct bb_error *error, const char *what) {
-    int failure = BB_FAIL(error, BB_E_SYNTAX, "%s (object %llu of the array)", what,
-                          (unsigned long long)d->line);
+    int failure = bb_row_settle(d->writer, error);
+
+    if (failure)
+        return failure;
+    failure = BB_FAIL(error, BB_E_SYNTAX, "%s (object %llu of the array)", what,
+                      (unsigned long long)d->line);
     bb_error_locate(error, d->options->source, d->line);
     return failure;
 }
@@ -65,8 +70,7 @@ static int put_rows(struct decoder *d, struct bb_error *error) {
 
     for (uint32_t i = 0; i < d->binding.channel_count && !any; i++) {
         const struct bb_bound_channel *channel = &d->binding.channels[i];
-        any = channel->own_count == 0 ||
-              object->cells[channel->own[0].slot].type != BB_CELL_ABSENT;
+        any = channel->own_count == 0 || object->cells[channel->own[0].slot].type != BB_CELL_ABSENT;
     }
     if (any)
         return bb_binding_rows(&d->binding, d->writer, d->group, object->cells, d->line, error);
@@ -145,8 +149,7 @@ static int step_array(struct decoder *d, struct bb_error *error) {
     int outcome;
 
     switch (d->state) {
-    case ARRAY_CLOSED:
-        return fail_file(d, error, "text follows the array");
+    case ARRAY_CLOSED: return fail_file(d, error, "text follows the array");
     case ARRAY_COMMA:
         if (c != ',' && c != ']')
             return fail_file(d, error, "a ',' or ']' is expected");
@@ -160,8 +163,7 @@ static int step_array(struct decoder *d, struct bb_error *error) {
             return ELEMENT_READ;
         }
         break;
-    case ARRAY_NEXT:
-        break;
+    case ARRAY_NEXT: break;
     }
     outcome = read_element(d, error);
     if (outcome == ELEMENT_READ) {
@@ -230,8 +232,7 @@ static int run(struct decoder *d, struct bb_error *error) {
     size_t used = 0;
     int outcome;
 
-    while ((outcome = bb_line_reader_stretch(&d->reader, used, &stretch, error)) ==
-           BB_LINE_READ) {
+    while ((outcome = bb_line_reader_stretch(&d->reader, used, &stretch, error)) == BB_LINE_READ) {
         d->last = stretch.last;
         int failure = read_stretch(d, stretch.bytes, &used, error);
         if (failure)

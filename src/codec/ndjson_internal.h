@@ -58,7 +58,7 @@ struct bb_object {
     struct bb_form forms[BB_FORMS];
     uint32_t form_count, form_next;
     struct bb_form *form; /* that the cells belong to; NULL: read as a stranger */
-    int32_t credit;             /* forms are learned as long as they are used */
+    int32_t credit;       /* forms are learned as long as they are used */
 };
 
 bool bb_object_init(struct bb_object *object, struct bb_binding *binding);

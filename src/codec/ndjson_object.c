@@ -67,7 +67,8 @@ static bool put_cell(struct bb_object *object, struct bb_json_scan *json, struct
     if (place->type != BB_CELL_ABSENT && object->ranks[slot] == rank) {
         char name[BB_EXCERPT_MAX];
         BB_FAIL(&object->reason, BB_E_SYNTAX,
-                "the key \"%s\" stands twice, or two keys mean the same", bb_row_excerpt(key, name));
+                "the key \"%s\" stands twice, or two keys mean the same",
+                bb_row_excerpt(key, name));
         return false;
     }
     if (place->type == BB_CELL_ABSENT || rank < object->ranks[slot]) {

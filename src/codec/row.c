@@ -19,8 +19,8 @@ static void choose_point(struct bb_row_writer *writer) {
 }
 
 int bb_row_writer_new(const struct bb_decode_options *options, struct bb_series_table *table,
-                      const struct bb_decode_sink *sink, char delimiter,
-                      struct bb_row_writer **out, struct bb_error *error) {
+                      const struct bb_decode_sink *sink, char delimiter, struct bb_row_writer **out,
+                      struct bb_error *error) {
     struct bb_row_writer *writer = calloc(1, sizeof *writer);
 
     if (!writer)
@@ -54,7 +54,9 @@ void bb_row_writer_free(struct bb_row_writer *writer) {
     free(writer);
 }
 
-struct bb_row_group *bb_row_writer_group(struct bb_row_writer *writer) { return &writer->group; }
+struct bb_row_group *bb_row_writer_group(struct bb_row_writer *writer) {
+    return &writer->group;
+}
 
 static int hand_on(struct bb_row_writer *writer, struct bb_error *error) {
     if (writer->batch.count == 0)
@@ -75,9 +77,8 @@ static int report(struct bb_row_writer *writer, uint64_t line, struct bb_error *
         return failure;
     if (++writer->reject_count < BB_REJECTS_MAX)
         return 0;
-    failure = BB_FAIL(error, BB_E_TOO_MANY_ERRORS,
-                      "given up after %d bad lines, the last: %.300s", BB_REJECTS_MAX,
-                      reason->text);
+    failure = BB_FAIL(error, BB_E_TOO_MANY_ERRORS, "given up after %d bad lines, the last: %.300s",
+                      BB_REJECTS_MAX, reason->text);
     bb_error_locate(error, writer->options->source, line);
     return failure;
 }
@@ -127,8 +128,8 @@ struct place {
 };
 
 /* The row's civil times become moments. */
-static int place_local(struct bb_row_writer *writer, struct bb_row_values *values,
-                       bool *ambiguous, struct bb_error *reason, struct bb_error *error) {
+static int place_local(struct bb_row_writer *writer, struct bb_row_values *values, bool *ambiguous,
+                       struct bb_error *reason, struct bb_error *error) {
     int64_t *moment = values->stamp_ms != BB_TIME_NONE ? &values->stamp_ms : &values->start_ms;
     bool *is_local = moment == &values->stamp_ms ? &values->stamp_local : &values->start_local;
 

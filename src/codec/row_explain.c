@@ -40,7 +40,7 @@ static int explain_missing_field(const struct bb_row *row, struct bb_error *reas
 static int explain_other(const struct bb_row *row, struct bb_error *reason) {
     char text[BB_EXCERPT_MAX];
 
-    for (int field = 0; field < BB_FIELD_COUNT; field++) {
+    for (enum bb_field field = 0; field < BB_FIELD_COUNT; field++) {
         if (!has(row, field) || row->cell[field].type != BB_CELL_OTHER)
             continue;
         bb_row_excerpt(bb_cell_span(row->cell[field]), text);
@@ -49,14 +49,14 @@ static int explain_other(const struct bb_row *row, struct bb_error *reason) {
                            "the value %s is no number; a number, a number in quotes or null is "
                            "allowed",
                            text);
-        return BB_FAIL(reason, BB_E_SYNTAX, "the %s is %s; a text is allowed",
-                       bb_field_name(field), text);
+        return BB_FAIL(reason, BB_E_SYNTAX, "the %s is %s; a text is allowed", bb_field_name(field),
+                       text);
     }
     return 0;
 }
 
-static int explain_time(struct bb_row_writer *writer, const struct bb_row *row,
-                        enum bb_field field, struct bb_error *reason) {
+static int explain_time(struct bb_row_writer *writer, const struct bb_row *row, enum bb_field field,
+                        struct bb_error *reason) {
     struct bb_time_memory fresh = {0};
     const struct bb_map *map = writer->map;
     char text[BB_EXCERPT_MAX], time[BB_EXCERPT_MAX] = "";
@@ -98,9 +98,10 @@ static int explain_value(struct bb_row_writer *writer, const struct bb_row *row,
         return 0;
     bb_row_excerpt(bb_cell_span(row->cell[BB_FIELD_VALUE]), text);
     if (outcome == BB_DECIMAL_TOO_LONG)
-        return BB_FAIL(reason, BB_E_VALUE,
-                       "the value %s has more than %d significant digits; it cannot be kept exactly",
-                       text, BB_DECIMAL_MAX_DIGITS);
+        return BB_FAIL(
+            reason, BB_E_VALUE,
+            "the value %s has more than %d significant digits; it cannot be kept exactly", text,
+            BB_DECIMAL_MAX_DIGITS);
     if (outcome == BB_DECIMAL_OUT_OF_RANGE)
         return BB_FAIL(reason, BB_E_VALUE,
                        "the value %s has an exponent beyond %d to %d; it cannot be kept exactly",
@@ -131,7 +132,7 @@ static int explain_words(struct bb_row_writer *writer, const struct bb_row *row,
     struct bb_quality quality;
     struct bb_interval interval;
 
-    for (int i = 0; i < BB_FIELD_COUNT; i++)
+    for (enum bb_field i = 0; i < BB_FIELD_COUNT; i++)
         text[i] = has(row, i) ? bb_cell_span(row->cell[i]) : (struct bb_span){"", 0};
     if (has(row, BB_FIELD_UNIT) && bb_row_unit(writer, text[BB_FIELD_UNIT]) < 0)
         return BB_FAIL(reason, BB_E_UNIT_UNKNOWN,
@@ -139,9 +140,10 @@ static int explain_words(struct bb_row_writer *writer, const struct bb_row *row,
                        "a map translates others",
                        bb_row_excerpt(text[BB_FIELD_UNIT], quoted));
     if (has(row, BB_FIELD_KIND) && bb_kind_find(text[BB_FIELD_KIND]) <= 0)
-        return BB_FAIL(reason, BB_E_KIND_UNKNOWN,
-                       "the kind \"%s\" is unknown; interval, register, gauge and event are allowed",
-                       bb_row_excerpt(text[BB_FIELD_KIND], quoted));
+        return BB_FAIL(
+            reason, BB_E_KIND_UNKNOWN,
+            "the kind \"%s\" is unknown; interval, register, gauge and event are allowed",
+            bb_row_excerpt(text[BB_FIELD_KIND], quoted));
     if (has(row, BB_FIELD_COMMODITY) && bb_commodity_find(text[BB_FIELD_COMMODITY]) <= 0)
         return BB_FAIL(reason, BB_E_SYNTAX,
                        "the commodity \"%s\" is unknown; electricity, water, heat, cooling, gas, "

@@ -55,8 +55,8 @@ enum { BB_ROW_GROUP = 32 };
 struct bb_row_writer; /* row.c */
 
 int bb_row_writer_new(const struct bb_decode_options *options, struct bb_series_table *table,
-                      const struct bb_decode_sink *sink, char delimiter,
-                      struct bb_row_writer **out, struct bb_error *error) BB_MUST_USE;
+                      const struct bb_decode_sink *sink, char delimiter, struct bb_row_writer **out,
+                      struct bb_error *error) BB_MUST_USE;
 void bb_row_writer_free(struct bb_row_writer *writer);
 
 /* The rows of the group that is being filled, and how many there are: a codec fills

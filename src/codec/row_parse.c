@@ -74,8 +74,7 @@ static bool interval_of(struct bb_row_writer *writer, struct bb_cell cell,
 }
 
 /* The zone a row names; zones are loaded once and kept by the caller's set, or by one of our own. */
-static bool zone_of(struct bb_row_writer *writer, struct bb_cell cell,
-                    const struct bb_zone **out) {
+static bool zone_of(struct bb_row_writer *writer, struct bb_cell cell, const struct bb_zone **out) {
     struct bb_words *words = &writer->zone_words;
     struct bb_zone_set *set = writer->options->zones;
     struct bb_error ignored;
@@ -140,14 +139,9 @@ static bool parse_time(struct bb_row_writer *writer, struct bb_span text, int64_
 
     *local = false;
     switch (map->time_style) {
-    case BB_TIME_STYLE_RFC3339:
-        outcome = bb_time_parse_rfc3339(text, ms);
-        break;
-    case BB_TIME_STYLE_FORMAT:
-        outcome = bb_time_parse_format(map->time_format, text, ms);
-        break;
-    default:
-        return epoch_ms(text, map->time_style, ms);
+    case BB_TIME_STYLE_RFC3339: outcome = bb_time_parse_rfc3339(text, ms); break;
+    case BB_TIME_STYLE_FORMAT: outcome = bb_time_parse_format(map->time_format, text, ms); break;
+    default: return epoch_ms(text, map->time_style, ms);
     }
     *local = outcome == BB_TIME_LOCAL;
     return outcome != BB_TIME_SYNTAX;
@@ -180,8 +174,8 @@ bool bb_row_time(struct bb_row_writer *writer, struct bb_time_memory *memory,
         return false;
     if (row->present & BB_FIELD_BIT(BB_FIELD_TIME) && field != BB_FIELD_ISSUED)
         return is_text_or_number(row->cell[BB_FIELD_TIME]) &&
-               parse_two_cells(writer, bb_cell_span(cell),
-                               bb_cell_span(row->cell[BB_FIELD_TIME]), ms, local);
+               parse_two_cells(writer, bb_cell_span(cell), bb_cell_span(row->cell[BB_FIELD_TIME]),
+                               ms, local);
     if (memory->size == cell.size && cell.size > 0 &&
         memcmp(memory->text, cell.data, cell.size) == 0) {
         *ms = memory->ms;
@@ -317,8 +311,7 @@ void bb_row_parse(struct bb_row_writer *writer, const struct bb_row *row,
     values->stamp_ms = values->start_ms = values->issued_ms = BB_TIME_NONE;
     values->interval.seconds = 0;
     values->zone = writer->zone;
-    values->odd = (row->present & (names | BB_ROW_HAS_OTHER)) != names ||
-                  !(row->present & times) ||
+    values->odd = (row->present & (names | BB_ROW_HAS_OTHER)) != names || !(row->present & times) ||
                   !parse_times(writer, row, values) ||
                   !bb_row_value(writer, row, values, &outcome) ||
                   (row->present & rare && !parse_rare(writer, row, values));

@@ -51,8 +51,7 @@ static inline bool recall_words(struct bb_row_writer *writer, const struct bb_pl
            writer->qualities[*quality].state != BB_STATE_MISSING;
 }
 
-enum bb_plain_outcome bb_row_plain(struct bb_row_writer *writer,
-                                   const struct bb_plain_slots *slots,
+enum bb_plain_outcome bb_row_plain(struct bb_row_writer *writer, const struct bb_plain_slots *slots,
                                    const struct bb_cell *cells, uint64_t line) {
     const struct bb_cell *usage_point = &cells[slots->usage_point];
     const struct bb_cell *channel = &cells[slots->channel];

@@ -12,8 +12,7 @@
 #include <stdlib.h>
 
 void bb_row_guess_series(struct bb_row_writer *writer) {
-    const uint32_t names =
-        BB_FIELD_BIT(BB_FIELD_USAGE_POINT) | BB_FIELD_BIT(BB_FIELD_CHANNEL);
+    const uint32_t names = BB_FIELD_BIT(BB_FIELD_USAGE_POINT) | BB_FIELD_BIT(BB_FIELD_CHANNEL);
     const struct bb_series_table *table = writer->table;
     uint32_t last = writer->last_series;
 
@@ -68,8 +67,7 @@ static bool grow_notes(struct bb_row_writer *writer) {
     struct bb_series_note *notes = realloc(writer->notes, capacity * sizeof *notes);
     if (!notes)
         return false;
-    memset(notes + writer->note_capacity, 0,
-           (capacity - writer->note_capacity) * sizeof *notes);
+    memset(notes + writer->note_capacity, 0, (capacity - writer->note_capacity) * sizeof *notes);
     writer->notes = notes;
     writer->note_capacity = capacity;
     return true;

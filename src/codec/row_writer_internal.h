@@ -10,25 +10,25 @@
 enum {
     BB_REJECTS_MAX = 1000000,
     BB_SERIES_NONE = UINT32_MAX,
-    BB_QUALITY_OTHER = -1,     /* a quality that is no known word: understand it again */
-    BB_ATTRIBUTE_CACHE = 128   /* slots, a power of two */
+    BB_QUALITY_OTHER = -1,   /* a quality that is no known word: understand it again */
+    BB_ATTRIBUTE_CACHE = 128 /* slots, a power of two */
 };
 
 /* The values of a row's cells. */
 struct bb_row_values {
-    uint64_t hash;       /* of the names, when series is a guess that failed */
-    uint32_t series;     /* BB_SERIES_NONE: to be found by hash */
-    int16_t unit;        /* -1: the row gives none */
+    uint64_t hash;   /* of the names, when series is a guess that failed */
+    uint32_t series; /* BB_SERIES_NONE: to be found by hash */
+    int16_t unit;    /* -1: the row gives none */
     int8_t exponent;
-    uint8_t kind;        /* BB_KIND_UNKNOWN: the row gives none */
+    uint8_t kind; /* BB_KIND_UNKNOWN: the row gives none */
     uint8_t commodity;
-    bool missing;        /* no value */
-    bool odd;            /* cannot be used as it is: row_explain.c says why */
+    bool missing; /* no value */
+    bool odd;     /* cannot be used as it is: row_explain.c says why */
     bool stamp_local, start_local, issued_local; /* civil times, as if UTC */
-    int32_t quality;     /* index of the writer's qualities, or BB_QUALITY_OTHER */
-    int64_t stamp_ms;    /* the end of an interval, or the moment; BB_TIME_NONE: only start */
-    int64_t start_ms;    /* BB_TIME_NONE: not given */
-    int64_t issued_ms;   /* BB_TIME_NONE: not given */
+    int32_t quality;   /* index of the writer's qualities, or BB_QUALITY_OTHER */
+    int64_t stamp_ms;  /* the end of an interval, or the moment; BB_TIME_NONE: only start */
+    int64_t start_ms;  /* BB_TIME_NONE: not given */
+    int64_t issued_ms; /* BB_TIME_NONE: not given */
     int64_t mantissa;
     struct bb_interval interval; /* seconds 0: the row gives none */
     const struct bb_zone *zone;  /* of its local times; NULL: none is known */
@@ -78,14 +78,14 @@ struct bb_row_writer {
     int64_t latest_ms; /* times beyond are refused */
 
     char delimiter;
-    char point; /* the decimal point; 0: not known yet */
-    bool missing_first; /* a number may be listed as missing */
+    char point;          /* the decimal point; 0: not known yet */
+    bool missing_first;  /* a number may be listed as missing */
     bool plain_ready;    /* the point is known, and no number means that there is none */
     uint64_t point_line; /* where the point was seen first */
 
     uint32_t last_series;
     uint32_t last_step; /* how the guess that was right last came from the series before: 0 or 1 */
-    struct bb_series_note *notes; /* by series */
+    struct bb_series_note *notes;     /* by series */
     struct bb_local_memory *memories; /* by series; NULL until a local time comes */
     uint32_t note_capacity, memory_capacity;
     struct bb_local_day day;

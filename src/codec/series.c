@@ -4,7 +4,9 @@
 
 enum text_outcome { TEXT_OK = 0, TEXT_CONTROL, TEXT_INVALID };
 
-static bool is_continuation(unsigned char c) { return (c & 0xc0) == 0x80; }
+static bool is_continuation(unsigned char c) {
+    return (c & 0xc0) == 0x80;
+}
 
 /* The length of the UTF-8 sequence at `at`, 0 when it is none (overlong, a surrogate, cut off). */
 static size_t sequence_size(const unsigned char *at, size_t left) {
@@ -45,17 +47,16 @@ static enum text_outcome check_text(struct bb_span s) {
 
 int bb_name_check(struct bb_span name, const char *what, struct bb_error *error) {
     if (name.size == 0)
-        return BB_FAIL(error, BB_E_NAME, "the %s is empty; it has 1 to %d bytes", what, BB_NAME_MAX);
+        return BB_FAIL(error, BB_E_NAME, "the %s is empty; it has 1 to %d bytes", what,
+                       BB_NAME_MAX);
     switch (check_text(name)) {
     case TEXT_INVALID:
         return BB_FAIL(error, BB_E_ENCODING,
                        "the %s is no UTF-8 text (or holds a NUL byte); convert the file: "
                        "iconv -f LATIN1 -t UTF-8",
                        what);
-    case TEXT_CONTROL:
-        return BB_FAIL(error, BB_E_NAME, "the %s holds a control character", what);
-    case TEXT_OK:
-        break;
+    case TEXT_CONTROL: return BB_FAIL(error, BB_E_NAME, "the %s holds a control character", what);
+    case TEXT_OK: break;
     }
     if (name.size > BB_NAME_MAX)
         return BB_FAIL(error, BB_E_NAME, "the %s has %zu bytes; it has 1 to %d", what, name.size,

@@ -33,7 +33,8 @@ static bool read_day(const char *text, int64_t *day_ms) {
 bool bb_time_move(struct bb_time_memory *memory, const char *text) {
     const uint64_t separator = 0xff00000000000000ULL; /* 'T' or a blank, behind the date */
 
-    if ((bb_load_word(text + 3) ^ memory->head_high) & separator || !read_day(text, &memory->day_ms))
+    if ((bb_load_word(text + 3) ^ memory->head_high) & separator ||
+        !read_day(text, &memory->day_ms))
         return false;
     memory->head_low = bb_load_word(text);
     memory->head_high = bb_load_word(text + 3);

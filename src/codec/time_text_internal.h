@@ -21,7 +21,7 @@ struct bb_time_memory {
     size_t size;
     int64_t ms;
     bool local;
-    bool learned;      /* what follows is valid */
+    bool learned; /* what follows is valid */
     bool learned_local;
     size_t learned_size;
     uint64_t head_low, head_high; /* bytes 0..7 and 3..10 */
@@ -33,7 +33,7 @@ struct bb_time_memory {
 
 /* "hh:mm:ss", loaded as a word, as milliseconds; -1 when it is none. */
 static inline int64_t bb_clock_ms(uint64_t clock) {
-    const uint64_t form = 0x30303a30303a3030ULL; /* "00:00:00", first character lowest */
+    const uint64_t form = 0x30303a30303a3030ULL;   /* "00:00:00", first character lowest */
     const uint64_t beyond = 0x76767f76767f7676ULL; /* added: sets the top bit past 9, or past ':' */
     const uint64_t top = 0x8080808080808080ULL;
     uint64_t v = clock ^ form;

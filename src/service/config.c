@@ -12,6 +12,7 @@
 #define FIELD(name) offsetof(struct bb_config, name)
 #define MIB(n)      ((int64_t)(n) << 20)
 #define GIB(n)      ((int64_t)(n) << 30)
+#define SECONDS(n)  ((int64_t)(n)*BB_SECOND_MS)
 #define DAYS(n)     ((int64_t)(n)*BB_DAY_MS)
 
 #define KEY(dotted, kind, field, default_value, least, most, what)                                 \
@@ -31,7 +32,7 @@ static const struct bb_config_key plain[] = {
         "a reading can be queried at most this long after it was durable"),
     KEY("derive.commit.memory", BYTES, commit_memory_bytes, MIB(512), MIB(16), GIB(1024),
         "what a worker may gather before it commits"),
-    KEY("store.takeover", DURATION, takeover_ms, 5 * BB_SECOND_MS, 100, BB_HOUR_MS,
+    KEY("store.takeover", DURATION, takeover_ms, SECONDS(5), 100, BB_HOUR_MS,
         "a stopped holder of the store's write lock is ended after this"),
 };
 enum { PLAIN_KEYS = sizeof plain / sizeof plain[0] };
@@ -86,8 +87,10 @@ static void add_pipeline(struct bb_config_keys *keys, int commodity) {
 int bb_config_keys_make(struct bb_config_keys *keys, struct bb_error *error) {
     keys->count = 0;
     keys->items = calloc(BB_CONFIG_KEYS_MAX, sizeof *keys->items);
-    if (!keys->items)
-        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the table of configuration keys");
+    if (!keys->items) {
+        (void)BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the table of configuration keys");
+        return -(int)BB_E_NO_MEMORY;
+    }
     for (size_t i = 0; i < PLAIN_KEYS; i++)
         keys->items[keys->count++] = plain[i];
     for (int commodity = 0; commodity < BB_COMMODITY_COUNT; commodity++)
@@ -208,11 +211,12 @@ static void print_key(const struct bb_config_key *key, int64_t value, struct bb_
         depth += *at == '.';
     const char *dot = strrchr(key->name, '.');
     bb_config_value_format(key, value, text);
-    bool has_parameters = key->unit == BB_CONFIG_STEP && value && key->step->parameters[0].name;
+    bool is_step = key->step && key->unit == BB_CONFIG_STEP;
+    bool has_parameters = is_step && value && key->step->parameters[0].name;
     snprintf(line, sizeof line, "%*s%s:%s%s", depth * 2, "", dot ? dot + 1 : key->name,
              has_parameters ? "" : " ", has_parameters ? "" : text);
     bb_buffer_format(out, "%-*s # %s", COMMENT_COLUMN, line, key->help);
-    if (key->unit == BB_CONFIG_STEP) {
+    if (is_step) {
         bb_buffer_format(out, "; on or off\n");
         return;
     }

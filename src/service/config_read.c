@@ -157,6 +157,7 @@ static int read_document(struct reading *reading, yaml_parser_t *parser) {
         r = read_mapping(reading, root, "");
     else if (root && (root->type != YAML_SCALAR_NODE || root->data.scalar.length > 0))
         r = REFUSE(reading, root, "the file holds no keys; `busbar check --defaults` prints all");
+    reading->document = NULL;
     yaml_document_delete(&document);
     return r;
 }

@@ -35,7 +35,13 @@ static int take(void *context, uint64_t sequence, struct bb_span record) {
 
     if (result)
         return result;
-    BB_ASSERT(sequence == c->from + c->count + 1);
+    if (sequence != c->from + c->count + 1)
+        return BB_FAIL(c->error, BB_E_REGISTRY_IO,
+                       "the registry stands at record %llu of partition %u, but the store keeps them "
+                       "from %llu on: it is older than the store; restore the registry.db that "
+                       "belongs to it",
+                       (unsigned long long)(c->from + c->count), c->partition,
+                       (unsigned long long)sequence);
     c->count++;
     return c->count == BATCH_RECORDS ? flush(c) : 0;
 }

@@ -21,8 +21,9 @@ static int sync_name(const char *path, struct bb_error *error) {
     int failed = fsync(file);
     int why = errno;
     close(file);
-    return failed ? BB_FAIL_ERRNO(error, BB_E_STORE_IO, why, "cannot make the name %s durable", path)
-                  : 0;
+    return failed
+               ? BB_FAIL_ERRNO(error, BB_E_STORE_IO, why, "cannot make the name %s durable", path)
+               : 0;
 }
 
 /* The last name is made durable even if it was there: who made it may have been killed before. */

@@ -71,6 +71,15 @@ static void put_element(struct bb_buffer *out, const struct bb_registry_shape *s
     }
 }
 
+/* ", 2 channels", ", 1 channel". */
+static void put_count(struct bb_buffer *out, uint32_t count, const char *things) {
+    size_t size = strlen(things);
+
+    if (count == 1 && things[size - 1] == 's')
+        size--;
+    bb_buffer_format(out, ", %u %.*s", count, (int)size, things);
+}
+
 /* ", dials 6": what is said of an element besides its name. */
 static void put_details(struct comparison *c, const struct bb_registry_shape *shape,
                         const void *element) {
@@ -80,7 +89,7 @@ static void put_details(struct comparison *c, const struct bb_registry_shape *sh
             bb_buffer_format(&c->line, ", %s ", field->key);
             field->type->format(bb_registry_member(field, element), &c->line);
         } else if (field->form != BB_REGISTRY_SCALAR && *bb_registry_count(field, element) > 0) {
-            bb_buffer_format(&c->line, ", %u %s", *bb_registry_count(field, element), field->key);
+            put_count(&c->line, *bb_registry_count(field, element), field->key);
         }
     }
 }

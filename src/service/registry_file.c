@@ -11,10 +11,14 @@
  * in a colon. */
 static enum bb_registry_format sniff(struct bb_span text) {
     static const char separators[] = ",;\t \r\"";
+
+    while (text.size > 0 && (bb_char_is_blank(*text.data) || *text.data == '\n')) {
+        text.data++;
+        text.size--;
+    }
     const char *end = memchr(text.data, '\n', text.size);
     struct bb_span line = {text.data, end ? (size_t)(end - text.data) : text.size};
-
-    while (line.size > 0) {
+    while (line.size > 0 && *text.data != '#') {
         size_t size = 0;
         while (size < line.size && !strchr(separators, line.data[size]))
             size++;

@@ -72,7 +72,7 @@ void each_registry(void (*promise)(struct registry_fixture *f)) {
     }
 }
 
-/* ---- records to registry_tell ------------------------------------------------------------------------- */
+/* ---- records to tell ------------------------------------------------------------------------- */
 
 struct bb_span registry_kept(struct registry_fixture *f, struct bb_span bytes) {
     struct bb_span copy = bb_arena_copy(&f->arena, bytes);

@@ -41,6 +41,7 @@
 #undef _FILE_OFFSET_BITS /* open and open64 are two names here */
 #undef _FORTIFY_SOURCE
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -91,12 +92,18 @@ struct file {
 
 enum change_kind { MADE, REMOVED, RENAMED };
 
+struct folder { /* held open: it may be renamed while it has notes */
+    struct folder *next;
+    dev_t device;
+    ino_t inode;
+    int fd;
+};
+
 struct change { /* of a name */
     uint64_t moment;
     enum change_kind kind;
-    dev_t device; /* the folder */
-    ino_t inode;
-    char *path, *from;
+    struct folder *folder, *from_folder;
+    char *name, *from;
     char *saved; /* where a removed file is kept; NULL: none */
 };
 
@@ -109,13 +116,14 @@ struct descriptor {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static char folder[PATH_MAX]; /* empty: nothing is watched */
+static char watched_folder[PATH_MAX]; /* empty: nothing is watched */
 static uint64_t cut_at, fail_sync, seed;
 static uint64_t calls, syncs, moment, lost_bytes, lost_names;
 static bool over; /* the cut has been made */
 static enum manner manner;
 static uint64_t common; /* moment of IN_ORDER */
 static struct file *files;
+static struct folder *folders;
 static struct change *changes;
 static size_t change_count, change_capacity;
 static struct descriptor descriptors[DESCRIPTORS];
@@ -132,6 +140,7 @@ static int (*real_rename)(const char *, const char *);
 static int (*real_unlink)(const char *);
 static int (*real_link)(const char *, const char *);
 static int (*real_mkdir)(const char *, mode_t);
+static int (*real_rmdir)(const char *);
 static void *(*real_mmap)(void *, size_t, int, int, int, off_t);
 
 static void die(const char *why) {
@@ -166,12 +175,13 @@ static void begin(void) {
     find(&real_unlink, "unlink");
     find(&real_link, "link");
     find(&real_mkdir, "mkdir");
+    find(&real_rmdir, "rmdir");
     find(&real_mmap, "mmap");
     cut_at = number_in("POWERCUT_AT");
     seed = number_in("POWERCUT_SEED");
     fail_sync = number_in("POWERCUT_FAIL_SYNC");
     if (watched)
-        snprintf(folder, sizeof folder, "%s", watched);
+        snprintf(watched_folder, sizeof watched_folder, "%s", watched);
 }
 
 static void ready(void) {
@@ -219,7 +229,7 @@ static void put(int fd, const void *bytes, size_t size, off_t at) {
 static bool watched(int at, const char *path, char full[PATH_MAX]) {
     char base[PATH_MAX] = "";
 
-    if (folder[0] == '\0' || over)
+    if (watched_folder[0] == '\0' || over)
         return false;
     if (path[0] != '/' && at == AT_FDCWD) {
         if (!getcwd(base, sizeof base))
@@ -234,8 +244,8 @@ static bool watched(int at, const char *path, char full[PATH_MAX]) {
     }
     if (snprintf(full, PATH_MAX, "%s%s%s", base, base[0] ? "/" : "", path) >= PATH_MAX)
         return false;
-    size_t length = strlen(folder);
-    return strncmp(full, folder, length) == 0 && full[length] == '/';
+    size_t length = strlen(watched_folder);
+    return strncmp(full, watched_folder, length) == 0 && full[length] == '/';
 }
 
 /* ---- what survives */
@@ -315,22 +325,24 @@ static void restore_file(struct file *file) {
 static void make_lost_folder(void) {
     char path[PATH_MAX + 8];
 
-    snprintf(path, sizeof path, "%s.lost", folder);
+    snprintf(path, sizeof path, "%s.lost", watched_folder);
     if (real_mkdir(path, 0777) != 0 && errno != EEXIST)
         die("cannot make the folder .lost");
 }
 
 static void restore_name(const struct change *change) {
     char lost[PATH_MAX + 48];
+    int at = change->folder->fd;
 
     make_lost_folder();
-    snprintf(lost, sizeof lost, "%s.lost/gone-%d-%llu", folder, (int)getpid(),
+    snprintf(lost, sizeof lost, "%s.lost/gone-%d-%llu", watched_folder, (int)getpid(),
              (unsigned long long)change->moment);
-    if (change->kind == MADE && real_rename(change->path, lost) != 0)
+    if (change->kind == MADE && renameat(at, change->name, AT_FDCWD, lost) != 0)
         die("cannot take a new name back");
-    if (change->kind == RENAMED && real_rename(change->path, change->from) != 0)
+    if (change->kind == RENAMED &&
+        renameat(at, change->name, change->from_folder->fd, change->from) != 0)
         die("cannot take a rename back");
-    if (change->saved && real_rename(change->saved, change->path) != 0)
+    if (change->saved && renameat(AT_FDCWD, change->saved, at, change->name) != 0)
         die("cannot bring back what was removed");
     lost_names++;
 }
@@ -343,7 +355,7 @@ static void restore_all(void) {
     for (size_t i = change_count; i-- > 0;) {
         const struct change *c = &changes[i];
         uint64_t oldest = changes[0].moment;
-        if (c->moment >= survives_until(c->inode * 0x300000007u, oldest))
+        if (c->moment >= survives_until(c->folder->inode * 0x300000007u, oldest))
             restore_name(c);
     }
 }
@@ -378,7 +390,7 @@ static void cut(void) {
 __attribute__((destructor)) static void end_of_process(void) {
     ready();
     pthread_mutex_lock(&lock);
-    if (folder[0] && !over) {
+    if (watched_folder[0] && !over) {
         over = true;
         restore_all();
         report(false);
@@ -455,34 +467,49 @@ static void forget(struct file *file) {
         note_image(file);
 }
 
-static void note_name(enum change_kind kind, const char *path, const char *from, char *saved) {
+/* The folder that `path` stands in; *name is the last part. */
+static struct folder *folder_of(const char *path, char **name) {
     char above[PATH_MAX];
     struct stat status;
 
     snprintf(above, sizeof above, "%s", path);
-    *strrchr(above, '/') = '\0';
+    char *slash = strrchr(above, '/');
+    *slash = '\0';
+    *name = strdup(slash + 1);
     if (stat(above, &status) != 0)
         die("stat of a folder");
+    for (struct folder *f = folders; f; f = f->next)
+        if (f->device == status.st_dev && f->inode == status.st_ino)
+            return f;
+    struct folder *made = malloc(sizeof *made);
+    if (!made)
+        die("no memory");
+    *made = (struct folder){folders, status.st_dev, status.st_ino,
+                            real_openat(AT_FDCWD, above, O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    return folders = made;
+}
+
+static void note_name(enum change_kind kind, const char *path, const char *from, char *saved) {
+    struct change change = {.moment = moment, .kind = kind, .saved = saved};
+
+    change.folder = folder_of(path, &change.name);
+    if (from)
+        change.from_folder = folder_of(from, &change.from);
     changes = room(changes, change_count, &change_capacity, sizeof *changes);
-    changes[change_count++] = (struct change){.moment = moment,
-                                              .kind = kind,
-                                              .device = status.st_dev,
-                                              .inode = status.st_ino,
-                                              .path = strdup(path),
-                                              .from = from ? strdup(from) : NULL,
-                                              .saved = saved};
+    changes[change_count++] = change;
 }
 
 static void forget_names(dev_t device, ino_t inode) {
     size_t kept = 0;
 
     for (size_t i = 0; i < change_count; i++) {
-        if (changes[i].device == device && changes[i].inode == inode) {
-            free(changes[i].path);
-            free(changes[i].from);
-            if (changes[i].saved)
-                real_unlink(changes[i].saved);
-            free(changes[i].saved);
+        const struct change *c = &changes[i];
+        if (c->folder->device == device && c->folder->inode == inode) {
+            free(c->name);
+            free(c->from);
+            if (c->saved && real_unlink(c->saved) != 0)
+                real_rmdir(c->saved);
+            free(c->saved);
         } else {
             changes[kept++] = changes[i];
         }
@@ -490,19 +517,26 @@ static void forget_names(dev_t device, ino_t inode) {
     change_count = kept;
 }
 
-/* A second name for a file that is about to lose its first; NULL when there is none. */
-static char *save(const char *path) {
+/* A place for what is about to lose its name. */
+static char *place_to_save(void) {
     char saved[PATH_MAX + 48];
+
+    make_lost_folder();
+    snprintf(saved, sizeof saved, "%s.lost/kept-%d-%llu", watched_folder, (int)getpid(),
+             (unsigned long long)moment);
+    return strdup(saved);
+}
+
+/* A second name for a file; NULL when there is none of this name. */
+static char *save(const char *path) {
     struct stat status;
 
-    if (lstat(path, &status) != 0)
+    if (lstat(path, &status) != 0 || S_ISDIR(status.st_mode))
         return NULL;
-    make_lost_folder();
-    snprintf(saved, sizeof saved, "%s.lost/kept-%d-%llu", folder, (int)getpid(),
-             (unsigned long long)moment);
+    char *saved = place_to_save();
     if (real_link(path, saved) != 0)
         die("cannot keep a removed file");
-    return strdup(saved);
+    return saved;
 }
 
 /* ---- descriptors */
@@ -837,6 +871,36 @@ int unlink(const char *path) {
     pthread_mutex_unlock(&lock);
     errno = failure;
     return result;
+}
+
+static bool is_empty(const char *path) {
+    DIR *listing = opendir(path);
+    int names = 0;
+
+    while (listing && readdir(listing))
+        names++;
+    if (listing)
+        closedir(listing);
+    return names == 2; /* . and .. */
+}
+
+/* An empty folder is put away instead, so that it can come back. */
+int rmdir(const char *path) {
+    char full[PATH_MAX];
+
+    ready();
+    if (!watched(AT_FDCWD, path, full) || !is_empty(full))
+        return real_rmdir(path);
+    pthread_mutex_lock(&lock);
+    bool cut_after = step_begin();
+    char *saved = place_to_save();
+    note_name(REMOVED, full, NULL, saved);
+    if (real_rename(full, saved) != 0)
+        die("cannot put a folder away");
+    if (cut_after)
+        cut();
+    pthread_mutex_unlock(&lock);
+    return 0;
 }
 
 /* A new name by a call of its own: mkdir, link. */

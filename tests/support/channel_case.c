@@ -102,7 +102,8 @@ static void vary(struct maker *m, struct telling *t) {
         break;
     default:
         if (t->attribute.length_s > 2)
-            t->attribute.length_s = t->attribute.length_s / 3 * 2;
+            t->attribute.length_s = chance(m, 50) ? t->attribute.length_s / 3 * 2
+                                                  : t->attribute.length_s * 3;
         break;
     }
 }
@@ -137,8 +138,12 @@ static void tell(struct maker *m, int64_t end_ms, uint32_t length_s) {
         t.mantissa = 0;
     }
     put(m, &t);
-    while (chance(m, 18)) {
-        vary(m, &t);
+    bool far = length_s > 20000; /* reaches other days: let it be corrected more often */
+    while (chance(m, far ? 60 : 18)) {
+        if (far && chance(m, 50))
+            t.attribute.length_s = 60 + (uint32_t)below(m, length_s);
+        else
+            vary(m, &t);
         put(m, &t);
     }
 }
@@ -167,8 +172,8 @@ static void make_irregular(struct maker *m) {
         uint32_t length_s = (uint32_t)step_s;
         if (chance(m, 10))
             length_s = 1 + (uint32_t)below(m, 2 * (uint64_t)step_s); /* too short or too long */
-        if (chance(m, 1))
-            length_s = (uint32_t)below(m, 6 * 86400) + 1;
+        if (chance(m, 3))
+            length_s = (uint32_t)below(m, 3 * 86400) + 1;
         t += step_s * BB_SECOND_MS + (int64_t)below(m, 1000) * chance(m, 20);
         tell(m, t, length_s);
     }

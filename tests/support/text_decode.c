@@ -37,8 +37,7 @@ void text_decode(struct decode_dump *dump, const struct text_decode *how, struct
         cr_assert_eq(bb_map_parse(bb_span_of(how->map), "map.yaml", &map, &error), 0, "%s",
                      error.text);
     if (how->zone)
-        cr_assert_eq(bb_zone_load(NULL, bb_span_of(how->zone), &zone, &error), 0, "%s",
-                     error.text);
+        cr_assert_eq(bb_zone_load(NULL, bb_span_of(how->zone), &zone, &error), 0, "%s", error.text);
     current.how = how;
     current.map = map;
     current.zone = zone;

@@ -26,11 +26,11 @@ static void decode(const char *text) {
 
 TestSuite(csv, .init = set_up, .fini = release);
 
-#define HEADER               "usage_point,channel,timestamp,value,unit\n"
-#define ASSERT_STATUS(wanted) cr_assert_eq(dump.status, wanted, "%s", dump.error.text)
-#define ASSERT_REFUSED(text) cr_assert_str_eq(text_decode_refusals(&dump), text)
+#define HEADER                  "usage_point,channel,timestamp,value,unit\n"
+#define ASSERT_STATUS(wanted)   cr_assert_eq(dump.status, wanted, "%s", dump.error.text)
+#define ASSERT_REFUSED(text)    cr_assert_str_eq(text_decode_refusals(&dump), text)
 #define ASSERT_READING(n, text) cr_assert_str_eq(decode_dump_line(&dump.readings, n), text)
-#define A_READING \
+#define A_READING                                                                                  \
     "A,1.8.0,register,900,2026-03-01T00:15:00Z,2026-03-01T00:15:00Z,1.50,kWh,measured,-,2"
 
 Test(csv, values_are_kept_as_sent) {
@@ -142,7 +142,8 @@ Test(csv, a_name_may_not_hold_nul_and_not_be_too_long) {
     size += 1 + snprintf(text + size + 1, sizeof text - 100, ",1.8.0,2026-03-01T00:00:00Z,1,kWh\n");
     size += snprintf(text + size, sizeof text - (size_t)size,
                      "%0201d,1.8.0,2026-03-01T00:00:00Z,1,kWh\n"
-                     "%0200d,1.8.0,2026-03-01T00:00:00Z,1,kWh\n", 7, 7);
+                     "%0200d,1.8.0,2026-03-01T00:00:00Z,1,kWh\n",
+                     7, 7);
     text_decode(&dump, &how, (struct bb_span){text, (size_t)size});
     ASSERT_REFUSED("2:1016 3:1022");
     cr_assert_eq(dump.reading_count, 1);
@@ -422,8 +423,9 @@ Test(csv, a_million_bad_lines_are_enough, .timeout = 60) {
 
 /* Random rows that are mostly plain; `tail` is an empty column that forbids the short way. */
 static char *random_rows(uint64_t seed, bool tail, size_t *size) {
-    static const char *const values[] = {"0.123", "12.5", "-3", "", "1e3", "1234567890.12345678",
-                                         "bad", "00.50", ".5", "7.", "123456789012345"};
+    static const char *const values[] = {
+        "0.123", "12.5",           "-3", "", "1e3", "1234567890.12345678", "bad", "00.50", ".5",
+        "7.",    "123456789012345"};
     static const char *const units[] = {"kWh", "kWh", "kWh", "Wh", "", "m3", "nix"};
     static const char *const times[] = {"2026-03-0%uT%02u:15:00Z", "2026-03-0%uT%02u:15:00Z",
                                         "2026-02-2%u %02u:00:00Z", "2026-03-0%uT%02u:15:00+01:00",

@@ -28,10 +28,17 @@ Test(line_reader, lines_end_in_any_of_the_usual_ways) {
     static const struct {
         const char *text, *lines;
     } cases[] = {
-        {"", ""},           {"\n", "|"},          {"a", "a|"},
-        {"a\n", "a|"},      {"a\r\nb", "a|b|"},   {"a\n\nb\n", "a||b|"},
-        {"\r\n\r\n", "||"}, {"a\rb\n", "a\rb|"},  {"\xEF\xBB\xBFhead\nx", "head|x|"},
-        {"\xEF\xBB", "\xEF\xBB|"}, {"\xEF\xBB\xBF", ""},
+        {"", ""},
+        {"\n", "|"},
+        {"a", "a|"},
+        {"a\n", "a|"},
+        {"a\r\nb", "a|b|"},
+        {"a\n\nb\n", "a||b|"},
+        {"\r\n\r\n", "||"},
+        {"a\rb\n", "a\rb|"},
+        {"\xEF\xBB\xBFhead\nx", "head|x|"},
+        {"\xEF\xBB", "\xEF\xBB|"},
+        {"\xEF\xBB\xBF", ""},
     };
     char lines[256];
 

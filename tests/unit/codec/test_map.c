@@ -33,15 +33,16 @@ TestSuite(map, .init = set_up, .fini = release);
 /* ---- the shape of a file ---- */
 
 Test(map, columns_are_renamed_and_the_file_described) {
-    decode("format: csv\ndelimiter: \";\"\ndecimal: \",\"\nskip_rows: 2\nkind: interval\n"
-           "interval: 15m\nunit: kWh\n"
-           "columns: {usage_point: Zaehlpunkt, channel: Kanal, value: Wert, quality: Status}\n"
-           "timestamp: {column: Zeit, format: \"%d.%m.%Y %H:%M\", label: start}\n"
-           "zone: Europe/Berlin\nqualities: {W: measured, E: estimated, F: \"substituted|final\"}\n",
-           "Export vom 1.3.\n;;;\nZaehlpunkt;Kanal;Zeit;Wert;Status\n"
-           "DE001;A+;01.03.2026 00:00;1,250;W\nDE001;A+;01.03.2026 00:15;0,5;F\n"
-           "DE001;A+;31.02.2026 00:15;0,5;W\nDE001;A+;01.03.2026 00:30;0.5;W\n"
-           "DE001;A+;01.03.2026 00:30;0,5;Q\n");
+    decode(
+        "format: csv\ndelimiter: \";\"\ndecimal: \",\"\nskip_rows: 2\nkind: interval\n"
+        "interval: 15m\nunit: kWh\n"
+        "columns: {usage_point: Zaehlpunkt, channel: Kanal, value: Wert, quality: Status}\n"
+        "timestamp: {column: Zeit, format: \"%d.%m.%Y %H:%M\", label: start}\n"
+        "zone: Europe/Berlin\nqualities: {W: measured, E: estimated, F: \"substituted|final\"}\n",
+        "Export vom 1.3.\n;;;\nZaehlpunkt;Kanal;Zeit;Wert;Status\n"
+        "DE001;A+;01.03.2026 00:00;1,250;W\nDE001;A+;01.03.2026 00:15;0,5;F\n"
+        "DE001;A+;31.02.2026 00:15;0,5;W\nDE001;A+;01.03.2026 00:30;0.5;W\n"
+        "DE001;A+;01.03.2026 00:30;0,5;Q\n");
     ASSERT_STATUS(0);
     ASSERT_REFUSED("6:1006 7:1005 8:1021");
     ASSERT_READING(0, "DE001,A+,interval,900,2026-02-28T23:00:00Z,2026-02-28T23:15:00Z,1.250,kWh,"
@@ -56,7 +57,8 @@ Test(map, a_file_without_header_has_named_or_numbered_columns) {
         "columns: {channel: 2, value: \"4\"}\ntimestamp: {column: 3}\n",
         "header: true\nnames: [meter, channel, time, value]\nkind: gauge\nunit: W\n",
     };
-    static const char *const texts[] = {"A,p,2026-03-01T00:00:00Z,5\n", "A,p,2026-03-01T00:00:00Z,5\n",
+    static const char *const texts[] = {"A,p,2026-03-01T00:00:00Z,5\n",
+                                        "A,p,2026-03-01T00:00:00Z,5\n",
                                         "what,ever,stands,here\nA,p,2026-03-01T00:00:00Z,5\n"};
 
     for (size_t i = 0; i < 3; i++) {
@@ -149,8 +151,9 @@ static const char *lengths(void) {
         for (int k = 0; k < 4; k++)
             field = strchr(field, ',') + 1;
         char *other = strchr(field, ',') + 1;
-        cr_assert_eq(bb_time_parse_rfc3339((struct bb_span){field, (size_t)(other - field - 1)},
-                                           &start), BB_TIME_OK);
+        cr_assert_eq(
+            bb_time_parse_rfc3339((struct bb_span){field, (size_t)(other - field - 1)}, &start),
+            BB_TIME_OK);
         cr_assert_eq(bb_time_parse_rfc3339((struct bb_span){other, strcspn(other, ",")}, &end),
                      BB_TIME_OK);
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%d", used ? " " : "",
@@ -196,9 +199,9 @@ Test(map, the_meter_may_stand_in_the_name_of_the_file) {
     static const struct {
         const char *source, *meter; /* NULL: refused */
     } cases[] = {
-        {"meter_0815.csv", "0815"},          {"/data/in/meter_0815.csv.gz", "0815"},
-        {"meter_x.csv.zst", "x"},            {"day.zip/meter_7.csv", "7"},
-        {"other.csv", NULL},                 {"/meter_1.csv/x", NULL},
+        {"meter_0815.csv", "0815"}, {"/data/in/meter_0815.csv.gz", "0815"},
+        {"meter_x.csv.zst", "x"},   {"day.zip/meter_7.csv", "7"},
+        {"other.csv", NULL},        {"/meter_1.csv/x", NULL},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -214,12 +217,13 @@ Test(map, the_meter_may_stand_in_the_name_of_the_file) {
 }
 
 Test(map, a_wide_file_has_a_column_per_channel) {
-    decode("timestamp: {column: t}\ncommodity: electricity\nkind: gauge\n"
-           "channels:\n  - {column: P, name: power, unit: kW, quality_column: Pq}\n"
-           "  - {column: U, unit_column: Uu}\n  - {column: E, kind: register, unit: kWh, interval: 1h}\n",
-           "meter,t,P,Pq,U,Uu,E,rest\nA,2026-03-01T00:00:00Z,1.5,estimated,230,V,1000,x\n"
-           "A,2026-03-01T01:00:00Z,bad,,231,V,,x\nA,2026-02-30T01:00:00Z,1,,231,V,,x\n"
-           "A,2026-03-01T02:00:00Z,1,,0.4,kV,2,x\n");
+    decode(
+        "timestamp: {column: t}\ncommodity: electricity\nkind: gauge\n"
+        "channels:\n  - {column: P, name: power, unit: kW, quality_column: Pq}\n"
+        "  - {column: U, unit_column: Uu}\n  - {column: E, kind: register, unit: kWh, interval: 1h}\n",
+        "meter,t,P,Pq,U,Uu,E,rest\nA,2026-03-01T00:00:00Z,1.5,estimated,230,V,1000,x\n"
+        "A,2026-03-01T01:00:00Z,bad,,231,V,,x\nA,2026-02-30T01:00:00Z,1,,231,V,,x\n"
+        "A,2026-03-01T02:00:00Z,1,,0.4,kV,2,x\n");
     ASSERT_STATUS(0);
     ASSERT_REFUSED("3:1005 4:1006");
     ASSERT_READING(0, "A,power,gauge,0,2026-03-01T00:00:00Z,2026-03-01T00:00:00Z,1.5,kW,"
@@ -275,13 +279,14 @@ Test(map, a_multiplier_is_exact_or_refused) {
 /* ---- NDJSON ---- */
 
 Test(map, keys_of_objects_are_columns_and_may_be_nested) {
-    decode("format: ndjson\ntimestamp: {column: ts}\nusage_point: {column: tags.muid}\nkind: gauge\n"
-           "unit: W\nchannels:\n  - {column: \"0100010700FF\"}\n  - {column: \"1.7.0\", name: p}\n"
-           "  - {column: data.deep.x, name: x}\n",
-           "[{\"ts\":\"2026-03-01T00:00:00Z\",\"tags\":{\"muid\":\"M\",\"other\":1},"
-           "\"0100010700FF\":54.004,\"1.7.0\":\"7\",\"data\":{\"deep\":{\"x\":1,\"y\":2}}},"
-           "{\"ts\":\"2026-03-01T01:00:00Z\",\"tags\":{\"muid\":\"M\"},\"data\":{\"deep\":3}},"
-           "{\"tags\":{\"muid\":\"M\"},\"ts\":\"2026-03-01T01:00:00Z\",\"1.7.0\":null}]");
+    decode(
+        "format: ndjson\ntimestamp: {column: ts}\nusage_point: {column: tags.muid}\nkind: gauge\n"
+        "unit: W\nchannels:\n  - {column: \"0100010700FF\"}\n  - {column: \"1.7.0\", name: p}\n"
+        "  - {column: data.deep.x, name: x}\n",
+        "[{\"ts\":\"2026-03-01T00:00:00Z\",\"tags\":{\"muid\":\"M\",\"other\":1},"
+        "\"0100010700FF\":54.004,\"1.7.0\":\"7\",\"data\":{\"deep\":{\"x\":1,\"y\":2}}},"
+        "{\"ts\":\"2026-03-01T01:00:00Z\",\"tags\":{\"muid\":\"M\"},\"data\":{\"deep\":3}},"
+        "{\"tags\":{\"muid\":\"M\"},\"ts\":\"2026-03-01T01:00:00Z\",\"1.7.0\":null}]");
     ASSERT_STATUS(0);
     ASSERT_REFUSED("2:1009");
     ASSERT_READING(0, "M,0100010700FF,gauge,0,2026-03-01T00:00:00Z,2026-03-01T00:00:00Z,54.004,W,"

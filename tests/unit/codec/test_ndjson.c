@@ -25,8 +25,8 @@ static void decode(const char *text) {
 
 TestSuite(ndjson, .init = set_up, .fini = release);
 
-#define ASSERT_STATUS(wanted) cr_assert_eq(dump.status, wanted, "%s", dump.error.text)
-#define ASSERT_REFUSED(text)  cr_assert_str_eq(text_decode_refusals(&dump), text)
+#define ASSERT_STATUS(wanted)   cr_assert_eq(dump.status, wanted, "%s", dump.error.text)
+#define ASSERT_REFUSED(text)    cr_assert_str_eq(text_decode_refusals(&dump), text)
 #define ASSERT_READING(n, text) cr_assert_str_eq(decode_dump_line(&dump.readings, n), text)
 #define LINE                                                                                       \
     "{\"usage_point\":\"A\",\"channel\":\"1.8.0\",\"timestamp\":\"2026-03-01T00:15:00Z\","         \
@@ -100,23 +100,31 @@ Test(ndjson, bad_lines_are_refused_and_the_rest_is_read) {
         {"{\"usage_point\":\"A\",\"channel\":\"1.8.0\",\"timestamp\":\"2026-03-01T00:15:00Z\"}",
          BB_E_FIELD_MISSING},
         {"{\"usage_point\":\"A\",\"channel\":null,\"timestamp\":\"2026-03-01T00:15:00Z\","
-         "\"value\":1}", BB_E_FIELD_MISSING},
+         "\"value\":1}",
+         BB_E_FIELD_MISSING},
         {"{\"usage_point\":\"A\",\"channel\":\"1.8.0\",\"timestamp\":\"2026-03-01T00:15:00Z\","
-         "\"value\":true}", BB_E_VALUE},
+         "\"value\":true}",
+         BB_E_VALUE},
         {"{\"usage_point\":\"A\",\"channel\":\"1.8.0\",\"timestamp\":\"2026-03-01T00:15:00Z\","
-         "\"value\":[1]}", BB_E_VALUE},
+         "\"value\":[1]}",
+         BB_E_VALUE},
         {"{\"usage_point\":\"A\",\"channel\":\"1.8.0\",\"timestamp\":\"2026-03-01T00:15:00Z\","
-         "\"value\":\"1,5\"}", BB_E_VALUE},
+         "\"value\":\"1,5\"}",
+         BB_E_VALUE},
         {"{\"usage_point\":\"A\",\"channel\":\"1.8.0\",\"timestamp\":\"2026-03-01T00:15:00Z\","
-         "\"value\":1e999}", BB_E_VALUE},
+         "\"value\":1e999}",
+         BB_E_VALUE},
         {"{\"usage_point\":{\"a\":1},\"channel\":\"1.8.0\",\"timestamp\":\"2026-03-01T00:15:00Z\","
-         "\"value\":1}", BB_E_SYNTAX},
+         "\"value\":1}",
+         BB_E_SYNTAX},
         {"{\"usage_point\":\"A\",\"channel\":\"1.8.0\",\"timestamp\":1772323200,\"value\":1}",
          BB_E_TIME},
         {"{\"usage_point\":\"A\\u0000\",\"channel\":\"1.8.0\",\"timestamp\":"
-         "\"2026-03-01T00:15:00Z\",\"value\":1}", BB_E_ENCODING},
+         "\"2026-03-01T00:15:00Z\",\"value\":1}",
+         BB_E_ENCODING},
         {"{\"usage_point\":\"A\xff\",\"channel\":\"1.8.0\",\"timestamp\":"
-         "\"2026-03-01T00:15:00Z\",\"value\":1}", BB_E_ENCODING},
+         "\"2026-03-01T00:15:00Z\",\"value\":1}",
+         BB_E_ENCODING},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -150,9 +158,16 @@ Test(ndjson, objects_of_an_array_are_counted) {
 }
 
 Test(ndjson, an_array_must_be_whole) {
-    static const char *const texts[] = {
-        "[" LINE,          "[" LINE ",",     "[" LINE "]]", "[" LINE "][" LINE "]", "[" LINE " " LINE "]",
-        "[" LINE "]" LINE, "[" LINE ",]", "[" LINE ",{\"a\":1", "[",           "[" LINE ",1,,2]"};
+    static const char *const texts[] = {"[" LINE,
+                                        "[" LINE ",",
+                                        "[" LINE "]]",
+                                        "[" LINE "][" LINE "]",
+                                        "[" LINE " " LINE "]",
+                                        "[" LINE "]" LINE,
+                                        "[" LINE ",]",
+                                        "[" LINE ",{\"a\":1",
+                                        "[",
+                                        "[" LINE ",1,,2]"};
 
     for (how.piece = 0; how.piece < 5; how.piece++)
         for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -207,7 +222,7 @@ static char *random_lines(uint64_t seed, bool padded) {
         "{\"usage_point\":\"%u\",\"channel\":\"1.8.0\",\"timestamp\":\"%s\",\"value\":%s,\"t\":12"
         "%s}\n",
     };
-    static const char *const values[] = {"0.123",  "12",        "-1.5", "null",
+    static const char *const values[] = {"0.123",         "12",  "-1.5", "null",
                                          "123456789.123", "1e2", "0",    "1000000"};
     enum { LINES = 300 };
     char *text = malloc(LINES * 200), *at = text, time[40], blanks[24] = "";
@@ -244,7 +259,8 @@ Test(ndjson, known_forms_say_what_strangers_say) {
 }
 
 Test(ndjson, a_line_that_nearly_has_the_form_is_read_on_its_own) {
-    decode(LINE "\n" LINE "\n"
+    decode(LINE
+           "\n" LINE "\n"
            "{\"usage_point\":\"A\",\"channel\":\"1.8.0\",\"timestamp\":\"2026-03-01T00:15:00Z\","
            "\"valuf\":1.50,\"unit\":\"kWh\"}\n"
            "{\"usage_point\":\"B\\\"\",\"channel\":\"1.8.0\",\"timestamp\":"

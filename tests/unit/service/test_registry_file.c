@@ -473,6 +473,25 @@ Test(registry_file, csv_as_people_export_it) {
     reading_release(&r);
 }
 
+/* What a file is called does not matter. */
+Test(registry_file, csv_and_yaml_are_told_apart) {
+    static const char *const texts[] = {
+        "# usage_point, channel\nusage_points: [{name: u}]\n",
+        "\n\n---\nusage_points: [{name: u}]\n",
+        "\"usage_point\";zone\nu;\n",
+        "\r\n \nZONE\tUSAGE_POINT\n\tu\n",
+        "usage_point\nu",
+    };
+    struct reading r;
+
+    reading_init(&r);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        parse_good(&r, texts[i]);
+        expect_text(only_usage_point(&r)->name, "u");
+    }
+    reading_release(&r);
+}
+
 Test(registry_file, refused_csv) {
     static const struct refusal cases[] = {
         {"usage_point,colour\nu,red\n", BB_E_REGISTRY_INVALID, 1, "no column `colour`"},
@@ -561,7 +580,7 @@ Test(registry_file, what_is_new_is_summed_up) {
                    "tenant demo: new, zone Europe/Amsterdam\n"
                    "usage point 871685900012345678: new, commodity electricity, zone "
                    "Europe/Amsterdam, 2 tags, 2 installations, 2 channels\n"
-                   "calendar nl: new, zone Europe/Amsterdam, day_start 06:00, 1 holidays\n");
+                   "calendar nl: new, zone Europe/Amsterdam, day_start 06:00, 1 holiday\n");
     cr_expect_eq(r.changes.added, 3);
     reading_release(&r);
 }
