@@ -100,6 +100,7 @@ static int undo_write(struct bb_log_files *log, uint32_t number, int failure,
         return BB_FAIL_ERRNO(error, BB_E_LOG_IO, failure, "cannot write to %s", path);
     int result = BB_FAIL_ERRNO(error, BB_E_LOG_IO, failure,
                                "cannot write to %s, nor cut off what was written", path);
+    error->retriable = false;
     bb_log_crew_poison(log, error);
     return result;
 }
@@ -211,8 +212,7 @@ static int all_older(struct bb_log_reader *reader, uint64_t from, uint64_t to, i
         int result = bb_log_files_read(reader, at, &record, error);
         if (result < 0)
             return result;
-        BB_ASSERT(result == BB_LOG_RECORD); /* below a later segment, so durable */
-        *older = record.received_ms < before_ms;
+        *older = result == BB_LOG_RECORD && record.received_ms < before_ms;
         at = record.next_offset;
     }
     return 0;

@@ -152,34 +152,34 @@ static int seek(struct files_reader *reader, uint64_t offset, struct bb_error *e
 
 /* ---- reading */
 
-/* Point *bytes at `need` bytes from `offset` on. */
-static int fetch(struct files_reader *reader, uint64_t offset, uint64_t need, uint64_t end,
-                 const char **bytes, struct bb_error *error) {
+/* `need` bytes from `offset` on, until the next call; NULL: see *error. */
+static const char *fetch(struct files_reader *reader, uint64_t offset, uint64_t need, uint64_t end,
+                         struct bb_error *error) {
     struct bb_log_window *window = &reader->window;
+    const char *bytes = NULL;
+    char path[BB_LOG_PATH_SIZE];
     size_t available = 0;
+    int failure = 0;
 
     bool inside = window->fd >= 0 && offset >= window->offset &&
                   offset - window->offset + need <= window->size;
-    if (!inside) {
-        int result = seek(reader, offset, error);
-        if (result < 0)
-            return result;
-    }
-    int failure = need <= end - offset
-                      ? bb_log_window_fetch(window, offset, need, end, bytes, &available)
-                      : 0;
+    if (!inside && seek(reader, offset, error) < 0)
+        return NULL;
+    if (need <= end - offset)
+        failure = bb_log_window_fetch(window, offset, need, end, &bytes, &available);
+    if (!failure && available == need)
+        return bytes;
+
+    bb_log_segment_path(reader->log, reader->partition, window->segment, path);
     if (failure == ENOMEM)
-        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a record of %" PRIu64 " bytes", need);
-    if (failure) {
-        char path[BB_LOG_PATH_SIZE];
-        bb_log_segment_path(reader->log, reader->partition, window->segment, path);
-        return BB_FAIL_ERRNO(error, BB_E_LOG_IO, failure, "cannot read %s at byte %" PRIu64, path,
-                             offset - window->segment);
-    }
-    if (available < need)
-        return bb_log_fail_corrupt(reader->log, reader->partition, window->segment, offset,
+        (void)BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a record of %" PRIu64 " bytes", need);
+    else if (failure)
+        (void)BB_FAIL_ERRNO(error, BB_E_LOG_IO, failure, "cannot read %s at byte %" PRIu64, path,
+                            offset - window->segment);
+    else
+        (void)!bb_log_fail_corrupt(reader->log, reader->partition, window->segment, offset,
                                    "the record there is cut off", error);
-    return 0;
+    return NULL;
 }
 
 /* Position the caller may not have: behind everything that was ever appended. A process that only
@@ -204,7 +204,6 @@ int bb_log_files_read_counted(struct bb_log_reader *opaque, uint64_t offset,
     struct bb_log_place place = {(uint32_t)reader->log->base.identity, reader->partition, offset};
     struct bb_log_header header;
     struct bb_log_end end;
-    const char *bytes = NULL;
 
     int result = bb_log_tail_load(reader->log, reader->partition, &end, error);
     if (result < 0)
@@ -213,15 +212,15 @@ int bb_log_files_read_counted(struct bb_log_reader *opaque, uint64_t offset,
         return fail_trimmed(reader, offset, end.first_offset, error);
     if (offset >= end.offset)
         return offset == end.offset ? BB_LOG_END : beyond_end(reader, offset, error);
-    result = fetch(reader, offset, sizeof header, end.offset, &bytes, error);
-    if (result < 0)
-        return result;
+    const char *bytes = fetch(reader, offset, sizeof header, end.offset, error);
+    if (!bytes)
+        return -(int)error->code;
     memcpy(&header, bytes, sizeof header);
     const char *flaw = bb_log_header_flaw(&header, &place);
     if (!flaw) {
-        result = fetch(reader, offset, bb_log_record_bytes(header.size), end.offset, &bytes, error);
-        if (result < 0)
-            return result;
+        bytes = fetch(reader, offset, bb_log_record_bytes(header.size), end.offset, error);
+        if (!bytes)
+            return -(int)error->code;
         flaw = bb_log_record_flaw(bytes);
     }
     if (flaw)

@@ -163,7 +163,8 @@ static int open_segment(const struct bb_log_files *log, uint32_t partition, uint
     struct stat status;
 
     bb_log_segment_path(log, partition, segment, path);
-    *window = (struct bb_log_window){.segment = segment, .read_ahead = 4 * BB_LOG_READ_AHEAD};
+    *window = (struct bb_log_window){.segment = segment,
+                                     .read_ahead = 4 * (size_t)BB_LOG_READ_AHEAD};
     window->fd = open(path, O_RDWR | O_CLOEXEC);
     if (window->fd < 0 || fstat(window->fd, &status) != 0)
         return BB_FAIL_ERRNO(error, BB_E_LOG_IO, errno, "cannot open %s", path);
@@ -226,8 +227,7 @@ static int look_at_last(const struct bb_log_files *log, uint32_t partition,
         result = count_before(log, partition, segments[count - 2], last, &scan.readings, error);
     else if (result == 0 && !scan.readings_known)
         result = bb_log_fail_corrupt(log, partition, last, last,
-                                     "neither it nor the tail file says how many readings came "
-                                     "before it",
+                                     "neither it nor the tail file tells the readings before it",
                                      error);
     finding->end = (struct bb_log_end){segments[0], scan.place.offset, scan.readings};
     return result;

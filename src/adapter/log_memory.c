@@ -213,7 +213,7 @@ static int memory_backlog(struct bb_log *base, uint32_t partition, uint64_t posi
     const struct lane *lane = &log->lanes[partition];
     out->end = lane_end(lane);
     int result = lane_look_up(lane, position, &entry, error);
-    if (result == BB_LOG_RECORD) {
+    if (entry) {
         out->lag_readings = out->end.readings - entry->readings_before;
         out->oldest_ms = entry->record.received_ms;
     }
@@ -254,7 +254,7 @@ static int memory_read(struct bb_log_reader *opaque, uint64_t offset, struct bb_
     reader->body = NULL;
     pthread_mutex_lock(&log->lock);
     int result = lane_look_up(&log->lanes[reader->partition], offset, &entry, error);
-    if (result == BB_LOG_RECORD) {
+    if (entry) {
         size_t size = entry->record.body.size;
         reader->body = malloc(size ? size : 1);
         *out = entry->record;
@@ -263,7 +263,7 @@ static int memory_read(struct bb_log_reader *opaque, uint64_t offset, struct bb_
         out->body.data = reader->body;
     }
     pthread_mutex_unlock(&log->lock);
-    if (result == BB_LOG_RECORD && !reader->body)
+    if (entry && !reader->body)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a record of %zu bytes",
                        out->body.size);
     return result;
