@@ -169,14 +169,9 @@ static int append_file(const struct bench_load *load, struct bb_plant *plant,
 int bench_load_append(const struct bench_load *load, struct bb_plant *plant,
                       struct bb_error *error) {
     struct bb_series_table table;
-    struct bb_ledger ledger;
-    int result = bb_ledger_open(&ledger, plant->log, error);
 
-    if (result)
-        return result;
     bb_series_table_init(&table, (size_t)1 << 30);
-    result = append_file(load, plant, &ledger, &table, error);
+    int result = append_file(load, plant, &plant->ledger, &table, error);
     bb_series_table_release(&table);
-    bb_ledger_close(&ledger);
     return result;
 }

@@ -209,6 +209,7 @@ static int run_steps(struct bb_demo *demo, const struct bb_city_options *how,
                           demo->plant, error);
     if (r != 0)
         return r;
+    demo->command->started = true;
     r = ingest_twice(demo, folder, error);
     demo->seconds = (double)(bb_monotonic_ns() - began_ns) / 1e9;
     if (r == 0)
@@ -238,7 +239,6 @@ static int run_demo(struct bb_demo *demo, struct bb_error *error) {
     int r = prepare_folder(demo->directory, error);
     if (r != 0)
         return r;
-    command->started = true;
     r = run_steps(demo, &how, error);
     bb_ingest_run_release(demo->ingest);
     return r;

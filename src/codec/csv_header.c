@@ -14,8 +14,8 @@ struct columns {
 };
 
 static bool reserve_slots(struct columns *columns, uint32_t count) {
-    if (count > columns->capacity) {
-        uint32_t capacity = count * 2;
+    if (count >= columns->capacity) {
+        uint32_t capacity = count * 2 + 1;
         int32_t *of_slot = realloc(columns->of_slot, capacity * sizeof *of_slot);
         if (of_slot)
             columns->of_slot = of_slot;

@@ -40,7 +40,7 @@ static inline uint64_t find_marks(const char *block, char delimiter) {
     const __m128i d = _mm_set1_epi8(delimiter), n = _mm_set1_epi8('\n'), q = _mm_set1_epi8('"');
     uint64_t marks = 0;
 
-    for (int i = 0; i < BLOCK / 16; i++) {
+    for (size_t i = 0; i < BLOCK / 16; i++) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)(block + 16 * i));
         __m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, d), _mm_cmpeq_epi8(bytes, n)),
                                    _mm_cmpeq_epi8(bytes, q));
@@ -52,7 +52,7 @@ static inline uint64_t find_marks(const char *block, char delimiter) {
 static inline uint64_t find_marks(const char *block, char delimiter) {
     uint64_t marks = 0;
 
-    for (int i = 0; i < BLOCK; i++)
+    for (size_t i = 0; i < BLOCK; i++)
         marks |= (uint64_t)(block[i] == delimiter || block[i] == '\n' || block[i] == '"') << i;
     return marks;
 }

@@ -64,7 +64,7 @@ int bb_field_find(struct bb_span name, bool *alias) {
         for (size_t i = 0; rows[field].names[i]; i++)
             if (bb_column_name_equal(name, bb_span_of(rows[field].names[i]))) {
                 *alias = i > 0;
-                return field;
+                return (int)field;
             }
     }
     return -1;

@@ -56,7 +56,7 @@ static inline bool bb_json_text_is(const char *at, uint32_t size) {
     const __m128i control = _mm_set1_epi8(0x1f);
     uint32_t hits = 0;
 
-    for (int i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 2; i++) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)(at + 16 * i));
         __m128i hit = _mm_or_si128(
             _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)),

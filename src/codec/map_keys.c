@@ -18,10 +18,10 @@ static struct bb_span text_of(const yaml_node_t *node) {
 }
 
 static int read_format(struct bb_yaml *yaml, const yaml_node_t *node, void *target) {
-    static const struct bb_format_row *const formats[] = {&bb_format_csv, &bb_format_ndjson};
+    static const struct bb_format_row *const formats[] = {&bb_format_csv, &bb_format_ndjson, NULL};
     const struct bb_format_row **out = target;
 
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+    for (size_t i = 0; formats[i]; i++)
         if (bb_span_equal(text_of(node), bb_span_of(formats[i]->name))) {
             *out = formats[i];
             return 0;

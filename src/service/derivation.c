@@ -519,7 +519,8 @@ static int list_blocks(struct bb_derivation *d, struct bb_commit *out, struct bb
         if (!d->changes)
             return no_memory(error);
     }
-    qsort(d->outputs, d->output_count, sizeof d->outputs[0], by_key);
+    if (d->output_count > 0)
+        qsort(d->outputs, d->output_count, sizeof d->outputs[0], by_key);
     for (size_t i = 0; i < d->output_count; i++) {
         const struct bb_output *o = &d->outputs[i];
         if (count > 0 && bb_block_key_compare(&d->changes[count - 1].key, &o->key) == 0)
@@ -537,7 +538,8 @@ static int list_blocks(struct bb_derivation *d, struct bb_commit *out, struct bb
 static void list_names(struct bb_derivation *d, struct bb_commit *out) {
     size_t count = 0;
 
-    qsort(d->names, d->name_count, sizeof d->names[0], by_name);
+    if (d->name_count > 0)
+        qsort(d->names, d->name_count, sizeof d->names[0], by_name);
     for (size_t i = 0; i < d->name_count; i++) {
         bool same = count > 0 && d->names[count - 1].kind == d->names[i].kind &&
                     bb_span_equal(d->names[count - 1].name, d->names[i].name);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,6 +29,20 @@ static void note_error(struct bb_land_report *report, const struct bb_error *err
 
 /* ---- what a file is known by */
 
+/* An edited map reads the same bytes in another way. One that is gone by now hashes as empty. */
+static uint64_t map_hash(const char *path) {
+    enum { MAP_BYTES = 1 << 20 };
+    char *text = malloc(MAP_BYTES);
+    FILE *f = text ? fopen(path, "re") : NULL;
+    size_t size = f ? fread(text, 1, MAP_BYTES, f) : 0;
+    uint64_t hash = bb_hash((struct bb_span){text, size});
+
+    if (f)
+        fclose(f);
+    free(text);
+    return hash;
+}
+
 /* Another way of reading the same bytes is another file. */
 static uint64_t reading_hash(const struct bb_land_options *o) {
     struct bb_buffer b;
@@ -37,7 +52,7 @@ static uint64_t reading_hash(const struct bb_land_options *o) {
     bb_buffer_format(&b, "|%s|%s|%d|%u|%d|", o->format ? o->format->name : "auto",
                      o->map_path ? o->map_path : "", o->kind, o->interval_s, o->partial);
     bb_buffer_append_span(&b, o->zone);
-    uint64_t hash = bb_hash(bb_buffer_span(&b));
+    uint64_t hash = bb_hash(bb_buffer_span(&b)) ^ (o->map_path ? map_hash(o->map_path) : 0);
     bb_buffer_release(&b);
     return hash;
 }
@@ -239,7 +254,7 @@ static int decode_stream(struct bb_plant *plant, struct bb_input stream, const c
         options.resolve = resolve;
         options.resolve_context = &resolver;
     }
-    if (!result && o->zone.size > 0)
+    if (!result && o->zone.size > 0 && options.zones)
         result = bb_zone_set_get(options.zones, o->zone, &options.zone, error);
     *format = o->format ? o->format : o->map ? bb_map_format(o->map) : NULL;
     const struct bb_format_row *detected = NULL;
@@ -425,17 +440,12 @@ static int land_file(struct bb_plant *plant, struct bb_ledger *ledger, const cha
 
 int bb_land_file(struct bb_plant *plant, const char *path, const struct bb_land_options *options,
                  struct bb_land_report *report, struct bb_error *error) {
-    struct bb_ledger ledger;
     struct hashed_input in = {.state = XXH3_createState()};
 
     if (!in.state)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to hash a file");
     XXH3_128bits_reset_withSeed(in.state, reading_hash(options));
-    int result = bb_ledger_open(&ledger, plant->log, error);
-    if (!result) {
-        result = land_file(plant, &ledger, path, options, &in, report, error);
-        bb_ledger_close(&ledger);
-    }
+    int result = land_file(plant, &plant->ledger, path, options, &in, report, error);
     XXH3_freeState(in.state);
     return result;
 }

@@ -190,7 +190,7 @@ int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_error
 }
 
 void bb_ledger_close(struct bb_ledger *ledger) {
-    if (!ledger)
+    if (!ledger || !ledger->log)
         return;
     free(ledger->files);
     bb_arena_release(&ledger->arena);

@@ -90,7 +90,10 @@ static int open_parts(struct bb_plant *plant, enum bb_plant_mode mode, struct bb
     if (result)
         return result;
     snprintf(path, sizeof path, "%s/registry.db", plant->directory);
-    return bb_registry_sqlite_open(path, read_only, &plant->registry, error);
+    result = bb_registry_sqlite_open(path, read_only, &plant->registry, error);
+    if (!result && mode == BB_PLANT_APPEND)
+        result = bb_ledger_open(&plant->ledger, plant->log, error);
+    return result;
 }
 
 int bb_plant_open(const char *directory, const char *config_path, enum bb_plant_mode mode,
@@ -117,6 +120,7 @@ int bb_plant_open(const char *directory, const char *config_path, enum bb_plant_
 }
 
 void bb_plant_close(struct bb_plant *plant) {
+    bb_ledger_close(&plant->ledger);
     if (plant->registry)
         plant->registry->ops->close(plant->registry);
     if (plant->store)

@@ -12,6 +12,7 @@
 #include "port/registry.h"
 #include "port/store.h"
 #include "service/config.h"
+#include "service/ledger.h"
 
 enum bb_plant_mode {
     BB_PLANT_READ,   /* queries: must exist; takes no lock */
@@ -26,6 +27,7 @@ struct bb_plant {
     struct bb_store *store;
     struct bb_registry *registry;
     struct bb_zone_set *zones;
+    struct bb_ledger ledger; /* BB_PLANT_APPEND: of files; what a crash left half marked is completed */
     uint64_t cut_bytes; /* unacknowledged tail that opening the log removed */
 };
 

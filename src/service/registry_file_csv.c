@@ -49,14 +49,16 @@ struct csv {
 
 /* ---- cells ----------------------------------------------------------------------------------- */
 
-/* The one of , ; and tab that stands most often in the header, outside quotes. */
+/* The one of , ; and tab that stands most often in the header, outside quotes. The header is the
+ * first line that is not blank. */
 static char find_delimiter(struct bb_span text) {
     static const char candidates[] = ",;\t";
     size_t counts[sizeof candidates - 1] = {0}, best = 0;
-    bool quoted = false;
+    bool quoted = false, blank = true;
 
-    for (size_t i = 0; i < text.size && (quoted || text.data[i] != '\n'); i++) {
+    for (size_t i = 0; i < text.size && (quoted || blank || text.data[i] != '\n'); i++) {
         const char *found = text.data[i] ? strchr(candidates, text.data[i]) : NULL;
+        blank = blank && (bb_char_is_blank(text.data[i]) || text.data[i] == '\n');
         if (text.data[i] == '"')
             quoted = !quoted;
         else if (found && !quoted)

@@ -1,21 +1,24 @@
 """A plant survives power cuts: what was acknowledged is there, once, and the end content is the same.
 
 The shim powercut.so plays the disk: what was written and not synced may be gone, sector by sector,
-and a folder forgets names that were not synced. Every command of a plant under test runs on it, so
-each is cut, in the middle (POWERCUT_AT) or right behind its end.
+and a folder forgets names that were not synced. Every command that writes runs on it, with one of
+these fates: cut in the middle; killed in the middle, so that what it had not synced is at stake in
+the processes after it, too; done, and cut right behind its end; done, and what it had not synced
+stays at stake.
 """
 
 import random
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from crash_plant import (PLANT_CONFIG, SOAK, Plant, Reference, assert_between, assert_same_plant, now_text, run_trials,
-                         scratch, shim_environment, write_few_inputs, write_inputs, write_rolling_inputs)
+from crash_plant import (PARALLEL, SEED, SOAK, Plant, Reference, assert_between, assert_same_plant, now_text, reproduce,
+                         run_trials, scratch, shim_environment, write_few_inputs, write_inputs, write_rolling_inputs)
 
 SUITE = "test_powercut"
 CUTS = 200 if SOAK else 20
-TRIES_PER_FILE = 3  # cuts in the taking of one file, before it is let through
+TRIES_PER_FILE = 4  # cuts and kills in the taking of one file, before it is let through
 
 
 @pytest.fixture(scope="module")
@@ -26,16 +29,87 @@ def folder():
 
 def powercut(plant, seed, at=0, **more):
     return shim_environment("powercut", POWERCUT_DIR=plant.disk, POWERCUT_SEED=seed, POWERCUT_AT=at,
-                            POWERCUT_LOG=plant.folder / "powercut.log", **more)
+                            POWERCUT_LOG=plant.folder / "powercut.log", POWERCUT_CARRY=plant.folder / "carry", **more)
 
 
 def calls_of(plant):
-    """Watched calls and syncs of the last process that was not cut."""
+    """Watched calls and syncs of the last process that came to its end."""
     for line in reversed((plant.folder / "powercut.log").read_text().splitlines()):
         found = dict(part.split("=") for part in line.split())
-        if found["cut"] == "0":
+        if found["end"] == "ended":
             return int(found["calls"]), int(found["syncs"])
     raise AssertionError("no process came to its end")
+
+
+def count_calls(plant, steps):
+    """Of each step, in an undisturbed plant."""
+    found = []
+    for files in steps:
+        plant.must("ingest", *files, environment=powercut(plant, 1))
+        found.append(calls_of(plant)[0])
+    return found
+
+
+class Harm:
+    """A drawn fate of one process, as environment and in words."""
+
+    def __init__(self, rng, calls, spare=False):
+        self.fate = "spare" if spare else rng.choice(["cut", "cut", "kill"])
+        self.seed = rng.randrange(1 << 32)
+        self.at = 0 if spare else rng.randrange(1, int(calls * 1.1) + 2)
+        self.cut_at_end = self.fate != "kill" and rng.random() < 0.5
+
+    def environment(self, plant):
+        more = {"POWERCUT_KILL": 1} if self.fate == "kill" else {}
+        if self.cut_at_end:
+            more["POWERCUT_END"] = 1
+        return powercut(plant, self.seed, self.at, **more)
+
+    def __str__(self):
+        return f"{self.fate} with POWERCUT_SEED={self.seed} POWERCUT_AT={self.at} POWERCUT_END={int(self.cut_at_end)}"
+
+
+def take(plant, rng, arguments, calls, check):
+    """Run until it is done. Returns the number of cuts."""
+    cuts, story = 0, []
+    for attempt in range(TRIES_PER_FILE + 1):
+        harm = Harm(rng, calls, spare=attempt == TRIES_PER_FILE)
+        done = plant.run(*arguments, environment=harm.environment(plant))
+        story.append(f"{harm}: exit {done.returncode} {done.stderr.strip()}")
+        try:
+            assert done.returncode in (0, -signal.SIGKILL), "neither done nor cut"
+            check(done.returncode == 0)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\nafter {arguments}:\n  " + "\n  ".join(story)) from error
+        cuts += harm.fate == "cut" and done.returncode != 0
+        if done.returncode == 0:
+            return cuts
+    raise AssertionError("not done without a cut either")
+
+
+def trial(folder, reference, steps, calls, seed):
+    """All steps under harm, then everything compared. Returns the number of cuts."""
+    rng = random.Random(seed)
+    plant = Plant(folder / f"plant-{seed}")
+    cuts, moments, taken = 0, [], 0
+    for files, expected_calls in zip(steps, calls):
+        def check(acknowledged):
+            assert_between(plant, reference, taken + (len(files) if acknowledged else 0))
+
+        cuts += take(plant, rng, ["ingest", *files], expected_calls, check)
+        taken += len(files)
+        moments.append(now_text())
+    one_by_one = len(steps) == len(reference.files)
+    assert_same_plant(plant, reference, moments if one_by_one else (), powercut(plant, seed, POWERCUT_END=1))
+    return cuts
+
+
+# ---- the suites ----------------------------------------------------------------------------------
+
+
+def run_steps(folder, reference, steps, enough):
+    calls = count_calls(Plant(folder / f"counted-{len(steps)}"), steps)
+    assert run_trials(SUITE, lambda seed: trial(folder, reference, steps, calls, seed), enough) >= enough
 
 
 @pytest.fixture(scope="module")
@@ -43,68 +117,80 @@ def reference(folder):
     return Reference(folder, write_inputs(folder / "inputs"))
 
 
-@pytest.fixture(scope="module")
-def calls(folder, reference):
-    """How many watched calls the first file makes (which makes the plant), and each later one."""
-    plant = Plant(folder / "counted")
-    found = []
-    for file in reference.files:
-        plant.must("ingest", file, environment=powercut(plant, 1))
-        found.append(calls_of(plant)[0])
-    return found
+def test_files_one_by_one(folder, reference):
+    run_steps(folder, reference, [[file] for file in reference.files], CUTS * 3 // 4)
 
 
-def take(plant, rng, arguments, calls, check):
-    """Run until it is done, cut at random calls. Returns the number of cuts."""
-    cuts = 0
-    for attempt in range(TRIES_PER_FILE + 1):
-        at = rng.randrange(1, int(calls * 1.1) + 2) if attempt < TRIES_PER_FILE else 0
-        seed = rng.randrange(1 << 32)
-        done = plant.run(*arguments, environment=powercut(plant, seed, at))
-        what = f"{arguments[0]} with POWERCUT_SEED={seed} POWERCUT_AT={at}: exit {done.returncode}\n{done.stderr}"
-        assert done.returncode in (0, -signal.SIGKILL), what
-        try:
-            check(done.returncode == 0)
-        except AssertionError as error:
-            raise AssertionError(f"{error}\nafter {what}") from error
-        if done.returncode == 0:
-            return cuts
-        cuts += 1
-    raise AssertionError("not done without a cut either")
-
-
-def trial(folder, reference, calls, seed):
-    rng = random.Random(seed)
-    plant = Plant(folder / f"plant-{seed}")
-    one_by_one = rng.random() < 0.7
-    cuts, moments = 0, []
-    steps = [[file] for file in reference.files] if one_by_one else [reference.files]
-    for number, files in enumerate(steps):
-        expected_calls = calls[number] if one_by_one else sum(calls)
-
-        def check(acknowledged):
-            assert_between(plant, reference, number + 1 if acknowledged and one_by_one else
-                           len(reference.files) if acknowledged else number)
-
-        cuts += take(plant, rng, ["ingest", *files], expected_calls, check)
-        moments.append(now_text())
-    assert_same_plant(plant, reference, moments if one_by_one else (), environment=powercut(plant, seed))
-    return cuts
-
-
-def test_ingest(folder, reference, calls):
-    assert run_trials(SUITE, lambda seed: trial(folder, reference, calls, seed), CUTS) >= CUTS
+def test_files_in_one_run(folder, reference):
+    run_steps(folder, reference, [reference.files[:2], reference.files[2:]], CUTS // 4)
 
 
 def test_segments_begin_anew(folder):
     """The same while the log rolls to new segment files."""
-    reference = Reference(folder / "rolling", write_rolling_inputs(folder / "rolling-inputs"))
+    folder = folder / "rolling"
+    reference = Reference(folder, write_rolling_inputs(folder / "inputs"))
     segments = list((reference.plant.data / "log").glob("p*/*.seg"))
     assert len(segments) > 4, f"no segment was begun anew: {segments}"
-    plant = Plant(folder / "rolling-counted")
-    calls = []
-    for file in reference.files:
-        plant.must("ingest", file, environment=powercut(plant, 1))
-        calls.append(calls_of(plant)[0])
-    enough = CUTS // 4
-    assert run_trials(SUITE, lambda seed: trial(folder / "rolling", reference, calls, seed), enough) >= enough
+    run_steps(folder, reference, [[file] for file in reference.files], CUTS // 5)
+
+
+def in_parallel(trial, cases):
+    def guarded(case):
+        try:
+            trial(*case)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\ncase {case}; {reproduce(SUITE, SEED)}") from error
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        list(pool.map(guarded, cases))
+
+
+@pytest.fixture(scope="module")
+def few(folder):
+    """Three files in one run: the reference, and how many watched calls and syncs the run makes."""
+    folder = folder / "few"
+    reference = Reference(folder, write_few_inputs(folder / "inputs"))
+    plant = Plant(folder / "counted")
+    plant.must("ingest", *reference.files, environment=powercut(plant, 1))
+    return folder, reference, *calls_of(plant)
+
+
+def finish(plant, reference, seed):
+    """After the harm: the same command goes through, and all is there."""
+    plant.must("ingest", *reference.files, environment=powercut(plant, seed, POWERCUT_END=1))
+    assert_between(plant, reference, len(reference.files))
+    plant.check_deep()
+
+
+def test_every_call(few):
+    """Cut once at each call of the first run of a plant, its making included."""
+    folder, reference, calls, _ = few
+
+    def cut_at(at, seed):
+        plant = Plant(folder / f"cut-{at}-{seed}")
+        done = plant.run("ingest", *reference.files, environment=powercut(plant, seed, at, POWERCUT_END=1))
+        assert done.returncode in (0, -signal.SIGKILL), done.stderr
+        assert_between(plant, reference, 0 if done.returncode else len(reference.files))
+        finish(plant, reference, seed)
+
+    step = 1 if SOAK else 12
+    seeds = range(SEED, SEED + (4 if SOAK else 1))
+    in_parallel(cut_at, [(at, seed) for seed in seeds for at in range(1 + SEED % step, calls + 2, step)])
+
+
+def test_failed_syncs(few):
+    """A sync fails with EIO and the kernel forgets what it should have written: nobody may build on that."""
+    folder, reference, _, syncs = few
+
+    def fail(number, seed):
+        plant = Plant(folder / f"sync-{number}-{seed}")
+        harm = powercut(plant, seed, POWERCUT_FAIL_SYNC=number, POWERCUT_END=seed % 2)
+        done = plant.run("ingest", *reference.files, environment=harm)
+        assert done.returncode in (0, 3, 4), f"exit {done.returncode}\n{done.stderr}"
+        assert done.returncode == 0 or "BB-" in done.stderr, done.stderr
+        assert_between(plant, reference, 0 if done.returncode else len(reference.files))
+        finish(plant, reference, seed)
+
+    step = 1 if SOAK else 4
+    seeds = range(SEED, SEED + (4 if SOAK else 1))
+    in_parallel(fail, [(number, seed) for seed in seeds for number in range(1 + SEED % step, syncs + 1, step)])

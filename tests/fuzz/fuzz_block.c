@@ -14,7 +14,8 @@ static void expect_sound(const struct bb_block *b) {
         BB_ASSERT((uint64_t)b->attribute[i] < b->attributes.count);
     for (uint32_t i = 0; i < b->attributes.count; i++) {
         const struct bb_attribute *a = &b->attributes.items[i];
-        BB_ASSERT(a->unit < BB_UNIT_COUNT && a->exponent >= -18 && a->exponent <= 18);
+        BB_ASSERT(a->unit < BB_UNIT_COUNT && a->exponent >= BB_DECIMAL_MIN_EXPONENT &&
+                  a->exponent <= BB_DECIMAL_MAX_EXPONENT);
         BB_ASSERT(a->quality.state < BB_STATE_COUNT && a->quality.method < BB_METHOD_COUNT);
     }
 }

@@ -48,6 +48,11 @@ struct says {
     int64_t end_ms; /* 0: noon */
 };
 
+/* Value, exponent, received, issued, line; then what else is set. */
+#define SAYS(m, e, received, issued, line_, ...)                                                   \
+    {.mantissa = (m), .exponent = (e), .received_ms = (received), .issued_ms = (issued),           \
+     .line = (line_), __VA_ARGS__}
+
 static struct bb_told told_of(struct day *d, const struct says *s) {
     struct bb_attribute a = {.quality = {.state = s->state, .marks = s->marks},
                              .length_s = 900,
@@ -114,41 +119,41 @@ struct winner_case {
 #define FINAL BB_MARK_FINAL
 
 static const struct winner_case winner_cases[] = {
-    {"the later arrival", {{1, 0, 10, 0, 1}, {2, 0, 20, 0, 1}}, 2, 2, 1, 2},
-    {"the later line of one delivery", {{1, 0, 10, 0, 7}, {2, 0, 10, 0, 8}}, 2, 2, 1, 2},
+    {"the later arrival", {SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1)}, 2, 2, 1, 2},
+    {"the later line of one delivery", {SAYS(1, 0, 10, 0, 7), SAYS(2, 0, 10, 0, 8)}, 2, 2, 1, 2},
     {"the sender's newer version, though it came first",
-     {{1, 0, 10, 900, 1}, {2, 0, 20, 800, 1}}, 2, 1, 0, 2},
+     {SAYS(1, 0, 10, 900, 1), SAYS(2, 0, 20, 800, 1)}, 2, 1, 0, 2},
     {"a version time against none: that of arrival counts",
-     {{1, 0, 1000, 0, 1}, {2, 0, 2000, 500, 1}}, 2, 1, 1, 2},
-    {"equal version times: the later arrival", {{1, 0, 10, 5, 1}, {2, 0, 20, 5, 1}}, 2, 2, 1, 2},
+     {SAYS(1, 0, 1000, 0, 1), SAYS(2, 0, 2000, 500, 1)}, 2, 1, 1, 2},
+    {"equal version times: the later arrival", {SAYS(1, 0, 10, 5, 1), SAYS(2, 0, 20, 5, 1)}, 2, 2, 1, 2},
     {"measured over estimated, though older",
-     {{1, 0, 10, 0, 1}, {2, 0, 20, 0, 1, BB_STATE_ESTIMATED}}, 2, 1, 0, 2},
-    {"measured over missing", {{1, 0, 10, 0, 1}, {0, 0, 20, 0, 1, BB_STATE_MISSING}}, 2, 1, 0, 2},
+     {SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1, .state = BB_STATE_ESTIMATED)}, 2, 1, 0, 2},
+    {"measured over missing", {SAYS(1, 0, 10, 0, 1), SAYS(0, 0, 20, 0, 1, .state = BB_STATE_MISSING)}, 2, 1, 0, 2},
     {"estimated and missing are of one rank",
-     {{1, 0, 10, 0, 1, BB_STATE_ESTIMATED}, {0, 0, 20, 0, 1, BB_STATE_MISSING}}, 2, 0, 1, 2},
+     {SAYS(1, 0, 10, 0, 1, .state = BB_STATE_ESTIMATED), SAYS(0, 0, 20, 0, 1, .state = BB_STATE_MISSING)}, 2, 0, 1, 2},
     {"substituted is as good as measured",
-     {{1, 0, 10, 0, 1}, {2, 0, 20, 0, 1, BB_STATE_SUBSTITUTED}}, 2, 2, 1, 2},
+     {SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1, .state = BB_STATE_SUBSTITUTED)}, 2, 2, 1, 2},
     {"final over measured, though the sender says it is older",
-     {{1, 0, 10, 5, 1, 0, FINAL}, {2, 0, 20, 900, 1}}, 2, 1, 0, 2},
-    {"final, whatever its state", {{1, 0, 10, 0, 1, BB_STATE_ESTIMATED, FINAL}, {2, 0, 20, 0, 1}},
+     {SAYS(1, 0, 10, 5, 1, .marks = FINAL), SAYS(2, 0, 20, 900, 1)}, 2, 1, 0, 2},
+    {"final, whatever its state", {SAYS(1, 0, 10, 0, 1, .state = BB_STATE_ESTIMATED, .marks = FINAL), SAYS(2, 0, 20, 0, 1)},
      2, 1, 0, 2},
     {"edited over final",
-     {{1, 0, 10, 5, 1, BB_STATE_EDITED}, {2, 0, 20, 900, 1, 0, FINAL}}, 2, 1, 0, 2},
-    {"A, B, A: A, told again later", {{1, 0, 10, 0, 1}, {2, 0, 20, 0, 1}, {1, 0, 30, 0, 1}}, 3, 1,
+     {SAYS(1, 0, 10, 5, 1, .state = BB_STATE_EDITED), SAYS(2, 0, 20, 900, 1, .marks = FINAL)}, 2, 1, 0, 2},
+    {"A, B, A: A, told again later", {SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1), SAYS(1, 0, 30, 0, 1)}, 3, 1,
      1, 2},
-    {"A, B, A, B", {{1, 0, 10, 0, 1}, {2, 0, 20, 0, 1}, {1, 0, 30, 0, 1}, {2, 0, 40, 0, 1}}, 4, 2,
+    {"A, B, A, B", {SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1), SAYS(1, 0, 30, 0, 1), SAYS(2, 0, 40, 0, 1)}, 4, 2,
      1, 2},
     {"A, B, then A again with an older version time",
-     {{1, 0, 10, 100, 1}, {2, 0, 20, 200, 1}, {1, 0, 30, 150, 1}}, 3, 2, 0, 2},
-    {"equal values join", {{5, 0, 10, 0, 1}, {5, 0, 20, 0, 1}}, 2, 5, 0, 1},
+     {SAYS(1, 0, 10, 100, 1), SAYS(2, 0, 20, 200, 1), SAYS(1, 0, 30, 150, 1)}, 3, 2, 0, 2},
+    {"equal values join", {SAYS(5, 0, 10, 0, 1), SAYS(5, 0, 20, 0, 1)}, 2, 5, 0, 1},
     {"1.50 is 1.5, and the text with more digits stays",
-     {{15, -1, 20, 0, 1}, {150, -2, 10, 0, 1}}, 2, 150, 0, 1},
+     {SAYS(15, -1, 20, 0, 1), SAYS(150, -2, 10, 0, 1)}, 2, 150, 0, 1},
     {"a difference in quality alone is a change",
-     {{5, 0, 10, 0, 1, BB_STATE_ESTIMATED}, {5, 0, 20, 0, 1}}, 2, 5, 0, 2},
-    {"1 kWh is not 1 Wh", {{1, 0, 10, 0, 1}, {1, 0, 20, 0, 1, 0, 0, BB_UNIT_WH}}, 2, 1, 1, 2},
+     {SAYS(5, 0, 10, 0, 1, .state = BB_STATE_ESTIMATED), SAYS(5, 0, 20, 0, 1)}, 2, 5, 0, 2},
+    {"1 kWh is not 1 Wh", {SAYS(1, 0, 10, 0, 1), SAYS(1, 0, 20, 0, 1, .unit = BB_UNIT_WH)}, 2, 1, 1, 2},
     {"three values, none said to be newer",
-     {{1, 0, 10, 0, 1}, {2, 0, 20, 0, 1}, {3, 0, 30, 0, 1}}, 3, 3, 2, 3},
-    {"two values in one line: not by chance", {{7, 0, 10, 0, 1}, {3, 0, 10, 0, 1}}, 2, 7, 1, 2},
+     {SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1), SAYS(3, 0, 30, 0, 1)}, 3, 3, 2, 3},
+    {"two values in one line: not by chance", {SAYS(7, 0, 10, 0, 1), SAYS(3, 0, 10, 0, 1)}, 2, 7, 1, 2},
 };
 
 /* Every order and every way of cutting it into batches. */
@@ -162,7 +167,7 @@ static void for_every_order(const struct says *told, size_t count,
         orders *= i;
     for (size_t n = 0; n < orders; n++) {
         struct says order[TOLD_MAX];
-        char text[40] = "";
+        char text[64] = "";
         size_t rest = n;
         memcpy(order, told, count * sizeof *told);
         for (size_t i = 0; i < count; i++) { /* the n-th permutation */
@@ -220,7 +225,7 @@ static void expect_keys(const struct day *d, const void *context, const char *or
 
 Test(merge, a_version_keeps_its_first_arrival_and_its_greatest_claim) {
     static const struct says told[] = {
-        {5, 0, 10, 700, 2}, {5, 0, 20, 600, 9}, {50, -1, 30, 700, 4}, {5, 0, 30, 700, 3}};
+        SAYS(5, 0, 10, 700, 2), SAYS(5, 0, 20, 600, 9), SAYS(50, -1, 30, 700, 4), SAYS(5, 0, 30, 700, 3)};
 
     for_every_order(told, 4, expect_keys, NULL);
 }
@@ -228,7 +233,7 @@ Test(merge, a_version_keeps_its_first_arrival_and_its_greatest_claim) {
 /* ---- what is written, what is asked for */
 
 Test(merge, what_is_told_again_writes_nothing) {
-    static const struct says a = {5, 0, 10, 0, 1};
+    static const struct says a = SAYS(5, 0, 10, 0, 1);
     struct day d;
 
     day_init(&d);
@@ -254,7 +259,7 @@ Test(merge, what_is_told_again_writes_nothing) {
 
 Test(merge, history_is_asked_for_only_when_versions_compete) {
     struct day d;
-    struct says a = {5, 0, 10, 0, 1};
+    struct says a = SAYS(5, 0, 10, 0, 1);
 
     day_init(&d);
     merge(&d, &a, 1);
@@ -262,8 +267,8 @@ Test(merge, history_is_asked_for_only_when_versions_compete) {
     merge(&d, &a, 1);
     merge(&d, &a, 1);
     cr_assert_eq(d.needed_history, 0, "new and equal readings need no history");
-    struct says twice[] = {{6, 0, 20, 0, 1, 0, 0, 0, noon + 1800000},
-                           {6, 0, 20, 0, 2, 0, 0, 0, noon + 1800000}};
+    struct says twice[] = {SAYS(6, 0, 20, 0, 1, .end_ms = noon + 1800000),
+                           SAYS(6, 0, 20, 0, 2, .end_ms = noon + 1800000)};
     merge(&d, twice, 2);
     cr_assert_eq(d.needed_history, 0, "nor does a new one that is told twice");
     a.mantissa = 6;
@@ -277,8 +282,8 @@ Test(merge, history_is_asked_for_only_when_versions_compete) {
 Test(merge, two_values_for_a_new_time_keep_the_history_of_other_times) {
     struct day d;
     const int64_t other = noon + 900000;
-    struct says first[] = {{1, 0, 10, 0, 1}, {2, 0, 20, 0, 1}};
-    struct says second[] = {{3, 0, 30, 0, 1, 0, 0, 0, other}, {4, 0, 30, 0, 2, 0, 0, 0, other}};
+    struct says first[] = {SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1)};
+    struct says second[] = {SAYS(3, 0, 30, 0, 1, .end_ms = other), SAYS(4, 0, 30, 0, 2, .end_ms = other)};
 
     day_init(&d);
     merge(&d, first, 2);
@@ -294,8 +299,8 @@ Test(merge, two_values_for_a_new_time_keep_the_history_of_other_times) {
 /* The rivals of a time stay known while another time, or the same value again, is merged. */
 Test(merge, rivals_stay_when_nothing_new_is_said) {
     struct day d;
-    struct says told[] = {{1, 0, 10, 0, 1}, {2, 0, 20, 0, 1}};
-    struct says again[] = {{2, 0, 20, 0, 1}, {9, 0, 30, 0, 1, 0, 0, 0, noon + 900000}};
+    struct says told[] = {SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1)};
+    struct says again[] = {SAYS(2, 0, 20, 0, 1), SAYS(9, 0, 30, 0, 1, .end_ms = noon + 900000)};
 
     day_init(&d);
     merge(&d, told, 2);
@@ -308,13 +313,13 @@ Test(merge, rivals_stay_when_nothing_new_is_said) {
 
 Test(merge, the_changed_stretch_holds_old_and_new_winners) {
     struct day d;
-    struct says told[] = {{1, 0, 10, 0, 1}, {2, 0, 20, 0, 1, 0, 0, 0, noon + 3600000}};
+    struct says told[] = {SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1, .end_ms = noon + 3600000)};
 
     day_init(&d);
     merge(&d, told, 2);
     cr_assert_eq(d.last.changed_from, noon - 900000);
     cr_assert_eq(d.last.changed_to, noon + 3600000);
-    struct bb_told longer = told_of(&d, &(struct says){1, 0, 30, 0, 1});
+    struct bb_told longer = told_of(&d, &(struct says)SAYS(1, 0, 30, 0, 1));
     struct bb_attribute a = d.attributes.items[longer.attribute];
     a.length_s = 7200;
     longer.attribute = bb_attribute_set_index(&d.attributes, &a);
@@ -324,7 +329,7 @@ Test(merge, the_changed_stretch_holds_old_and_new_winners) {
     cr_assert_eq(d.last.changed_to, noon);
     d.raw = d.last.raw;
     d.history = d.last.history;
-    struct says shorter = {1, 0, 40, 0, 1}; /* the old winner reached further back */
+    struct says shorter = SAYS(1, 0, 40, 0, 1); /* the old winner reached further back */
     merge(&d, &shorter, 1);
     cr_assert_eq(d.last.changed_from, noon - 7200000);
     day_release(&d);
@@ -346,7 +351,9 @@ Test(merge, without_memory_it_says_so) {
 
 /* ---- as of a past moment */
 
-/* Values told at most twice, without version times; received in [1, 20]. */
+/* Values told at most twice, without version times, no two at the same moment; received in [1, 20].
+ * Of a version only the first arrival and the greatest claim are kept, so that this is how far the
+ * past can be known exactly. */
 static size_t some_tellings(struct bb_random *r, struct says *told) {
     size_t count = 0;
 
@@ -358,7 +365,7 @@ static size_t some_tellings(struct bb_random *r, struct says *told) {
                              .state = bb_random_below(r, 4) == 0 ? BB_STATE_ESTIMATED : 0,
                              .end_ms = noon + time * 900000};
             for (uint64_t n = 1 + bb_random_below(r, 2); n-- > 0;) {
-                s.received_ms = 1 + (int64_t)bb_random_below(r, 20);
+                s.received_ms = 1 + (int64_t)(bb_random_below(r, 6) * 3 + v);
                 told[count++] = s;
             }
         }

@@ -267,8 +267,8 @@ Test(block, damage_with_a_fitting_checksum_is_refused_or_harmless) {
                     cr_assert_lt((uint64_t)back.attribute[i], back.attributes.count);
                 for (uint32_t i = 0; i < back.attributes.count; i++) {
                     const struct bb_attribute *a = &back.attributes.items[i];
-                    cr_assert(a->unit < BB_UNIT_COUNT && a->exponent >= -18 && a->exponent <= 18 &&
-                                  a->quality.state < BB_STATE_COUNT && a->statistic <= 2,
+                    cr_assert(a->unit < BB_UNIT_COUNT && a->exponent >= BB_DECIMAL_MIN_EXPONENT &&
+                                  a->exponent <= BB_DECIMAL_MAX_EXPONENT && a->quality.state < BB_STATE_COUNT && a->statistic <= 2,
                               "an attribute out of range was read"
                               SEED_LINE("unit_model", "block/*"), SEED_ARG(seed));
                 }

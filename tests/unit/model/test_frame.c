@@ -185,7 +185,8 @@ static void expect_usable(const struct bb_frame *frame) {
     }
     for (uint32_t i = 0; i < frame->attribute_count; i++)
         cr_assert(frame->attributes[i].unit < BB_UNIT_COUNT &&
-                  frame->attributes[i].exponent >= -18 && frame->attributes[i].exponent <= 18);
+                  frame->attributes[i].exponent >= BB_DECIMAL_MIN_EXPONENT &&
+                  frame->attributes[i].exponent <= BB_DECIMAL_MAX_EXPONENT);
     for (uint32_t i = 0; i < frame->count; i++)
         cr_assert((uint64_t)frame->series_index[i] < frame->series_count &&
                   (uint64_t)frame->attribute[i] < frame->attribute_count);
