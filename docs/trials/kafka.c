@@ -7,8 +7,8 @@
  *   CARE         a duty that the mock cannot show, or that Kafka meets in another way
  *
  * The sketch of an adapter below is as short as it can be: no partial failure is handled beyond
- * what a line of the output claims. Three topics: "log" (data partitions), "log.control" (the ledger of
- * files), "group" (the rebalance).
+ * what a line of the output claims. Three topics: "log" (data partitions), "log.control" (the
+ * ledger of files), "group" (the rebalance).
  */
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>

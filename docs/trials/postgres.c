@@ -443,6 +443,7 @@ static void try_takeover(PGconn *a, PGconn *b) {
 
     pid_t worker = fork();
     if (worker == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         PGconn *c = connect_to();
         int result = claim(c, 0, 77, &theirs);
         struct commit k = {.epoch = theirs.epoch, .from = theirs.offset, .to = 70, .blocks = 5};

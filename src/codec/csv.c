@@ -122,16 +122,15 @@ static int name_columns(struct decoder *d, struct bb_error *error) {
     struct bb_cell *names = calloc(count, sizeof *names);
     char *numbers = calloc(count, NUMBER_SIZE);
 
-    int failure = names && numbers && count <= BB_SLOTS_MAX
-                      ? 0
-                      : BB_FAIL(error, BB_E_NO_MEMORY, "no memory for %u columns", count);
-    for (uint32_t i = 0; i < count && failure == 0; i++) {
-        char *number = numbers + (size_t)i * NUMBER_SIZE;
-        snprintf(number, NUMBER_SIZE, "%u", i + 1);
-        names[i] = bb_cell_of(named ? d->map->names[i] : bb_span_of(number));
-    }
-    if (failure == 0)
+    int failure = BB_FAIL(error, BB_E_NO_MEMORY, "no memory for %u columns", count);
+    if (names && numbers && count <= BB_SLOTS_MAX) {
+        for (uint32_t i = 0; i < count; i++) {
+            char *number = numbers + (size_t)i * NUMBER_SIZE;
+            snprintf(number, NUMBER_SIZE, "%u", i + 1);
+            names[i] = bb_cell_of(named ? d->map->names[i] : bb_span_of(number));
+        }
         failure = bind(d, names, count, error);
+    }
     free(names);
     free(numbers);
     return failure;

@@ -162,6 +162,7 @@ int bb_csv_bind_header(struct bb_binding *binding, const struct bb_cell *header,
     struct columns columns = {0};
 
     int failure = assign(binding, header, count, &columns, error);
+    BB_ASSERT(failure || columns.of_slot);
     if (failure == 0)
         failure = check_present(binding, &columns, header, count, error);
     if (failure == 0)

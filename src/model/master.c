@@ -180,8 +180,7 @@ static bool number_in_range(const struct field *field, int64_t value) {
 }
 
 static bool decimal_in_range(struct bb_decimal value) {
-    return value.exponent >= BB_DECIMAL_MIN_EXPONENT &&
-           value.exponent <= BB_DECIMAL_MAX_EXPONENT &&
+    return value.exponent >= BB_DECIMAL_MIN_EXPONENT && value.exponent <= BB_DECIMAL_MAX_EXPONENT &&
            value.mantissa > -bb_power_of_ten[BB_DECIMAL_MAX_DIGITS] &&
            value.mantissa < bb_power_of_ten[BB_DECIMAL_MAX_DIGITS];
 }

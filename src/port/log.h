@@ -1,7 +1,8 @@
 /* The port "log": partitioned, ordered, replayable records, with an identity of its own.
  *
  * What an adapter owes:
- *  - A record that `sync` has answered for is on disk for ever (until retention). A failed sync is
+ *  - A record that `sync` has answered for is durable, as the adapter states it (on disk; replicated),
+ *    until retention. A failed sync is
  *    fatal: the log object refuses everything afterwards, and nothing is retried.
  *  - Readers see durable records only, whole, in the order of their offsets, in any process.
  *  - One appender: opening for append takes a lock; a second one is -BB_E_LOCKED.
@@ -81,7 +82,7 @@ struct bb_log_ops {
     int (*reader_open)(struct bb_log *log, uint32_t partition, struct bb_log_reader **out,
                        struct bb_error *error);
     void (*reader_close)(struct bb_log_reader *reader);
-    /* The record at `offset`; BB_LOG_END when nothing durable is there yet. An offset older than
+    /* The first record at or behind `offset`; BB_LOG_END when nothing durable is there yet. An offset older than
      * what is kept, or inside a record, is -BB_E_LOG_CORRUPT. */
     int (*read)(struct bb_log_reader *reader, uint64_t offset, struct bb_log_record *out,
                 struct bb_error *error);

@@ -6,8 +6,10 @@
  *    partition's epoch and position are still those the caller gives (compare-and-swap).
  *  - `claim` raises the epoch durably; the older holder's next commit is fenced. A holder that is
  *    stopped inside a transaction is ended, so that a claim never waits for ever.
- *  - A view is one consistent state; spans read from it are borrowed until it ends. No view is
- *    open on the thread that commits the same partition.
+ *  - A view is one consistent state; a span from a `_get` is borrowed until the view ends, one given
+ *    to a visitor until the visitor returns. Visitors may call `_get`. No view is open on the thread
+ *    that commits the same partition.
+ *  - After a negative `commit` its outcome is unknown: the position tells. `to` differs from `from`.
  *  - Blocks are opaque bytes here; keys order them.
  */
 #ifndef BB_PORT_STORE_H

@@ -5,13 +5,14 @@
 
 #include <stdlib.h>
 
-enum { BATCH_RECORDS = 8192 };
+enum { BATCH_RECORDS = 8192, ARENA_CHUNK_BYTES = 1 << 20, ARENA_LIMIT_BYTES = 1 << 30 };
 
 struct carry {
     struct bb_registry *registry;
     uint32_t partition;
     uint64_t from; /* the registry's position */
     struct bb_outbox_record *records;
+    struct bb_arena arena; /* the records' bytes: what a visitor is given is its own no longer */
     size_t count;
     bool moved; /* another process carried on in the meantime */
     struct bb_error *error;
@@ -26,13 +27,17 @@ static int flush(struct carry *c) {
     if (result == 0)
         c->from += c->count;
     c->count = 0;
+    bb_arena_reset(&c->arena);
     return result > 0 ? 1 : result;
 }
 
 static int take(void *context, uint64_t sequence, struct bb_span record) {
     struct carry *c = context;
-    int result = bb_outbox_decode(record, &c->records[c->count], c->error);
+    struct bb_span kept = bb_arena_copy(&c->arena, record);
 
+    if (!kept.data)
+        return BB_FAIL(c->error, BB_E_NO_MEMORY, "no memory to deliver");
+    int result = bb_outbox_decode(kept, &c->records[c->count], c->error);
     if (result)
         return result;
     if (sequence != c->from + c->count + 1)
@@ -75,6 +80,7 @@ int bb_deliver_registry(struct bb_plant *plant, const struct bb_progress_watch *
     struct carry c = {.registry = plant->registry, .error = error};
     int result = 0;
 
+    bb_arena_init(&c.arena, ARENA_CHUNK_BYTES, ARENA_LIMIT_BYTES);
     c.records = malloc(BATCH_RECORDS * sizeof c.records[0]);
     if (!c.records)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to deliver");
@@ -88,5 +94,6 @@ int bb_deliver_registry(struct bb_plant *plant, const struct bb_progress_watch *
                                                    .total = plant->store->partitions});
     }
     free(c.records);
+    bb_arena_release(&c.arena);
     return result;
 }

@@ -345,7 +345,7 @@ static void torture(const char *directory, int signal, struct bb_random *random)
     cr_assert(ended == -SIGKILL || ended == BB_COMMIT_FENCED, "the writer ended with %d", ended);
 }
 
-Test(store_takeover, survives_stops_and_kills_anywhere, .timeout = 200) {
+Test(store_takeover, survives_stops_and_kills_anywhere, .timeout = 2000) {
     char directory[LOG_FOLDER_SIZE];
     struct bb_random random;
     const char *soak = getenv("BUSBAR_SOAK");
