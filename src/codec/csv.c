@@ -103,15 +103,22 @@ static int read_header(struct decoder *d, struct bb_error *error) {
     }
 }
 
-/* How many columns the first record has; the scanner stands before it again afterwards. */
+/* How many columns the first good record has, 0 when it is not whole yet; the scanner stands where
+ * it stood afterwards. */
 static uint32_t count_columns(struct bb_csv_scanner *scanner) {
-    struct bb_span rest = {scanner->at, (size_t)(scanner->end - scanner->at)};
+    const struct bb_span rest = {scanner->at, (size_t)(scanner->end - scanner->at)};
+    const uint64_t line = scanner->line;
+    enum bb_csv_outcome outcome;
     struct bb_error reason;
 
-    uint32_t count = bb_csv_next(scanner, &reason) == BB_CSV_RECORD ? scanner->cell_count : 1;
-    scanner->line = scanner->record_line;
+    do
+        outcome = bb_csv_next(scanner, &reason);
+    while (outcome == BB_CSV_BAD);
+    scanner->line = line;
     bb_csv_scanner_feed(scanner, rest, scanner->last);
-    return count;
+    if (outcome == BB_CSV_RECORD)
+        return scanner->cell_count;
+    return scanner->last; /* none at all: one column will do to say what is wrong */
 }
 
 /* A file without a header: the map names the columns, or they are called 1, 2, 3, ... */
@@ -119,6 +126,8 @@ static int name_columns(struct decoder *d, struct bb_error *error) {
     enum { NUMBER_SIZE = 12 };
     const bool named = d->map->name_count > 0;
     const uint32_t count = named ? d->map->name_count : count_columns(&d->scanner);
+    if (count == 0)
+        return 0;
     struct bb_cell *names = calloc(count, sizeof *names);
     char *numbers = calloc(count, NUMBER_SIZE);
 

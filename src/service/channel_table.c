@@ -210,7 +210,53 @@ int bb_channel_table_tell(struct bb_channel_table *t, struct bb_store_view *view
     return bb_channel_table_resolve(t, view, number, NULL, error);
 }
 
-/* The entry of `kind` that counts: the last of `newer` with that name, else the store's. */
+/* ---- master data */
+
+size_t bb_master_key(const struct bb_master *m, char key[BB_NAME_KEY_MAX]) {
+    struct bb_span none = {NULL, 0};
+
+    if (m->kind == BB_MASTER_TENANT)
+        return bb_channel_key(m->tenant.name, none, none, key);
+    return bb_channel_key(bb_master_tenant_name(m), bb_master_name(m), none, key);
+}
+
+/* The place in the index of an entry of that kind and name, or the free one where it belongs. */
+static uint32_t master_place(const struct bb_master_list *list, enum bb_master_kind kind,
+                             struct bb_span key) {
+    char other[BB_NAME_KEY_MAX];
+    uint32_t mask = list->index_size - 1;
+    uint32_t at = (uint32_t)bb_hash_seeded(key, (uint64_t)kind) & mask;
+
+    for (; list->index[at] != 0; at = (at + 1) & mask) {
+        const struct bb_master *m = &list->items[list->index[at] - 1].master;
+        if (m->kind == kind &&
+            bb_span_equal((struct bb_span){other, bb_master_key(m, other)}, key))
+            break;
+    }
+    return at;
+}
+
+bool bb_master_list_index(struct bb_master_list *list, struct bb_arena *arena) {
+    char key[BB_NAME_KEY_MAX];
+
+    list->index = NULL;
+    if (list->count == 0)
+        return true;
+    list->index_size = 4;
+    while (list->index_size < 2 * list->count)
+        list->index_size *= 2;
+    list->index = bb_arena_take_array(arena, list->index_size, sizeof list->index[0]);
+    for (size_t i = 0; list->index && i < list->count; i++) {
+        const struct bb_master_version *v = &list->items[i];
+        struct bb_span name = {key, bb_master_key(&v->master, key)};
+        uint32_t *place = &list->index[master_place(list, v->master.kind, name)];
+        if (*place == 0 || bb_span_compare(v->value, list->items[*place - 1].value) > 0)
+            *place = (uint32_t)i + 1;
+    }
+    return list->index != NULL;
+}
+
+/* The entry of `kind` that counts: the greatest value of `newer` and the store's. */
 static int master_get(struct bb_channel_table *t, struct bb_store_view *view,
                       const struct bb_master_list *newer, enum bb_master_kind kind,
                       struct bb_span key, struct bb_arena *arena, struct bb_master *out,
@@ -220,26 +266,19 @@ static int master_get(struct bb_channel_table *t, struct bb_store_view *view,
         [BB_MASTER_TENANT] = BB_NAME_TENANT,
         [BB_MASTER_CALENDAR] = BB_NAME_CALENDAR,
     };
-    char other[BB_NAME_KEY_MAX];
-    struct bb_span value, none = {NULL, 0};
-
-    for (size_t i = newer ? newer->count : 0; i-- > 0;) {
-        const struct bb_master *m = &newer->items[i].master;
-        size_t size = m->kind != kind                    ? 0
-                      : kind == BB_MASTER_USAGE_POINT    ? bb_channel_key(m->usage_point.tenant,
-                                                                       m->usage_point.name, none,
-                                                                       other)
-                      : kind == BB_MASTER_TENANT ? bb_channel_key(m->tenant.name, none, none, other)
-                                                 : bb_channel_key(m->calendar.tenant,
-                                                                  m->calendar.name, none, other);
-        if (size > 0 && bb_span_equal((struct bb_span){other, size}, key)) {
-            *out = *m;
-            return BB_FOUND;
-        }
-    }
+    uint32_t place = newer && newer->index ? newer->index[master_place(newer, kind, key)] : 0;
+    const struct bb_master_version *version = place ? &newer->items[place - 1] : NULL;
+    struct bb_span value;
     int result = t->plant->store->ops->name_get(view, name_kinds[kind], key, &value, error);
-    if (result != BB_FOUND)
+
+    if (result < 0)
         return result;
+    if (version && (result == BB_ABSENT || bb_span_compare(version->value, value) >= 0)) {
+        *out = version->master;
+        return BB_FOUND;
+    }
+    if (result == BB_ABSENT)
+        return BB_ABSENT;
     value.data += BB_MASTER_VALUE_PREFIX;
     value.size -= BB_MASTER_VALUE_PREFIX;
     return bb_master_decode(value, arena, out, error);

@@ -55,17 +55,28 @@ int bb_channel_table_tell(struct bb_channel_table *table, struct bb_store_view *
                           uint32_t slot, const struct bb_series *series, int64_t received_ms,
                           int64_t line, struct bb_error *error) BB_MUST_USE;
 
-/* Work out the slot's record anew from what was told and from master data: `newer` entries (of this
- * commit, latest last) before the store's. Sets changed and derive_again where it differs. */
+/* Master entries between two commits. Of several with one name the one received last counts, in
+ * whatever order they come; of two received at once, the one with the greater bytes. */
+enum { BB_MASTER_VALUE_PREFIX = 8 };
 struct bb_master_version {
     int64_t received_ms;
+    struct bb_span value;  /* as a partition's store keeps it: received_ms big-endian, then packed */
     struct bb_span packed; /* bb_master_encode */
     struct bb_master master;
 };
 struct bb_master_list {
     struct bb_master_version *items;
     size_t count, capacity;
+    uint32_t *index; /* open addressing by name: item + 1; NULL until indexed */
+    uint32_t index_size;
 };
+/* Make the entries findable; the index lives in the arena. False when memory is out. */
+bool bb_master_list_index(struct bb_master_list *list, struct bb_arena *arena) BB_MUST_USE;
+/* The name of an entry within its kind; returns its size. */
+size_t bb_master_key(const struct bb_master *master, char key[BB_NAME_KEY_MAX]);
+
+/* Work out the slot's record anew from what was told and from master data, that of this commit
+ * (`newer`, indexed; may be NULL) and the store's. Sets changed and derive_again where it differs. */
 int bb_channel_table_resolve(struct bb_channel_table *table, struct bb_store_view *view,
                              uint32_t slot, const struct bb_master_list *newer,
                              struct bb_error *error) BB_MUST_USE;
@@ -81,8 +92,5 @@ int bb_channel_from_record(struct bb_plant *plant, const struct bb_channel_recor
 /* tenant 0 usage point 0 channel, parts left out when empty; returns the key's size. */
 size_t bb_channel_key(struct bb_span tenant, struct bb_span usage_point, struct bb_span channel,
                       char key[BB_NAME_KEY_MAX]);
-
-/* How a master entry is kept in a partition's store: recorded time, then the packed entry. */
-enum { BB_MASTER_VALUE_PREFIX = 8 };
 
 #endif

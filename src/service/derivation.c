@@ -420,64 +420,48 @@ static int touch_channel(void *context, struct bb_span name, struct bb_span valu
     return t->result;
 }
 
-static size_t master_key(const struct bb_master *m, char key[BB_NAME_KEY_MAX],
-                         enum bb_name_kind *kind) {
-    struct bb_span none = {NULL, 0};
-
-    switch (m->kind) {
-    case BB_MASTER_USAGE_POINT:
-        *kind = BB_NAME_USAGE_POINT;
-        return bb_channel_key(m->usage_point.tenant, m->usage_point.name, none, key);
-    case BB_MASTER_TENANT:
-        *kind = BB_NAME_TENANT;
-        return bb_channel_key(m->tenant.name, none, none, key);
-    default:
-        *kind = BB_NAME_CALENDAR;
-        return bb_channel_key(m->calendar.tenant, m->calendar.name, none, key);
-    }
-}
-
+/* Every version goes to the outbox; the store keeps the one that counts. */
 static int put_master(struct bb_derivation *d, const struct bb_master_version *v,
-                      struct bb_error *error) {
+                      struct bb_store_view *view, struct bb_error *error) {
+    static const enum bb_name_kind kinds[] = {
+        [BB_MASTER_USAGE_POINT] = BB_NAME_USAGE_POINT,
+        [BB_MASTER_TENANT] = BB_NAME_TENANT,
+        [BB_MASTER_CALENDAR] = BB_NAME_CALENDAR,
+    };
     char key[BB_NAME_KEY_MAX];
-    enum bb_name_kind kind;
-    struct bb_span name = {key, master_key(&v->master, key, &kind)};
-    char *value = bb_arena_take(&d->arena, BB_MASTER_VALUE_PREFIX + v->packed.size);
-
-    if (!value)
-        return no_memory(error);
-    big_endian((uint64_t)v->received_ms, BB_MASTER_VALUE_PREFIX, value);
-    memcpy(value + BB_MASTER_VALUE_PREFIX, v->packed.data, v->packed.size);
+    struct bb_span stored, name = {key, bb_master_key(&v->master, key)};
     struct bb_outbox_record record = {.kind = BB_OUTBOX_MASTER,
                                       .recorded_ms = v->received_ms,
                                       .tenant = BB_SPAN(""),
                                       .usage_point = BB_SPAN(""),
                                       .channel = BB_SPAN(""),
                                       .body = v->packed};
+
     int result = put_outbox(d, &record, error);
-    if (!result)
-        result = put_name(
-            d, kind, name, (struct bb_span){value, BB_MASTER_VALUE_PREFIX + v->packed.size}, error);
-    return result;
+    if (result)
+        return result;
+    result = d->store->ops->name_get(view, kinds[v->master.kind], name, &stored, error);
+    if (result < 0 || (result == BB_FOUND && bb_span_compare(stored, v->value) >= 0))
+        return result < 0 ? result : 0;
+    return put_name(d, kinds[v->master.kind], name, v->value, error);
 }
 
 /* Each entry is written, and every channel it may bear on is resolved anew. */
-static int apply_masters(struct bb_derivation *d, const struct bb_gather *gather,
+static int apply_masters(struct bb_derivation *d, struct bb_gather *gather,
                          struct bb_channel_table *channels, struct bb_store_view *view,
                          struct bb_error *error) {
     struct touch t = {channels, view, &gather->masters, error, 0};
     char key[BB_NAME_KEY_MAX + 1];
-    enum bb_name_kind kind;
-    int result = 0;
+    int result = bb_master_list_index(&gather->masters, &d->arena) ? 0 : no_memory(error);
 
     for (size_t i = 0; !result && i < gather->masters.count; i++) {
         const struct bb_master *m = &gather->masters.items[i].master;
         struct bb_span none = {NULL, 0};
         size_t size = m->kind == BB_MASTER_CALENDAR
                           ? bb_channel_key(m->calendar.tenant, none, none, key)
-                          : master_key(m, key, &kind);
+                          : bb_master_key(m, key);
         key[size++] = '\0';
-        result = put_master(d, &gather->masters.items[i], error);
+        result = put_master(d, &gather->masters.items[i], view, error);
         if (!result)
             result = d->store->ops->name_scan(view, BB_NAME_CHANNEL, (struct bb_span){key, size},
                                               touch_channel, &t, error);
@@ -533,8 +517,8 @@ static int list_blocks(struct bb_derivation *d, struct bb_commit *out, struct bb
     return 0;
 }
 
-/* The last change of a name wins; qsort is not stable, but equal names come with equal order only
- * for master entries, whose values begin with their received time. */
+/* Of several values of one name the greatest wins: those of master entries begin with the time they
+ * were received. */
 static void list_names(struct bb_derivation *d, struct bb_commit *out) {
     size_t count = 0;
 

@@ -29,6 +29,7 @@ void bb_gather_release(struct bb_gather *g) {
 void bb_gather_clear(struct bb_gather *g) {
     g->count = 0;
     g->masters.count = 0;
+    g->masters.index = NULL;
     g->source_count = 0;
     bb_attribute_set_clear(&g->attributes);
     bb_arena_reset(&g->arena);
@@ -141,10 +142,16 @@ static int take_master(struct bb_gather *g, const struct bb_log_record *record,
                  sizeof g->masters.items[0]))
         return no_memory(error);
     struct bb_master_version *version = &g->masters.items[g->masters.count];
-    version->received_ms = record->received_ms;
-    version->packed = bb_arena_copy(&g->arena, record->body);
-    if (!version->packed.data)
+    char *value = bb_arena_take(&g->arena, BB_MASTER_VALUE_PREFIX + record->body.size);
+    if (!value)
         return no_memory(error);
+    for (int k = 0; k < BB_MASTER_VALUE_PREFIX; k++)
+        value[k] = (char)((uint64_t)record->received_ms >> (8 * (BB_MASTER_VALUE_PREFIX - 1 - k)));
+    if (record->body.size)
+        memcpy(value + BB_MASTER_VALUE_PREFIX, record->body.data, record->body.size);
+    version->received_ms = record->received_ms;
+    version->value = (struct bb_span){value, BB_MASTER_VALUE_PREFIX + record->body.size};
+    version->packed = (struct bb_span){value + BB_MASTER_VALUE_PREFIX, record->body.size};
     int result = bb_master_decode(version->packed, &g->arena, &version->master, error);
     g->masters.count += !result;
     return result;
