@@ -52,10 +52,14 @@ void bb_row_prefetch_series(struct bb_row_writer *writer) {
         entries[count] = &table->items[index - 1];
         __builtin_prefetch(entries[count]);
         __builtin_prefetch((const char *)(entries[count] + 1) - 1);
+        if (index <= writer->note_capacity)
+            __builtin_prefetch(&writer->notes[index - 1]);
         count++;
     }
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         __builtin_prefetch(entries[i]->usage_point.data);
+        __builtin_prefetch(entries[i]->channel.data);
+    }
 }
 
 /* Notes for every series there can be without the table growing. */

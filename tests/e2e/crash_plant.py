@@ -387,6 +387,17 @@ def shim_environment(name, **values):
     return environment
 
 
+def land_without_deriving(plant, *files):
+    """Each `ingest` is killed at its first write to the store: landed, decided, not derived."""
+    environment = shim_environment("fault", FAULT_DIR=plant.disk, FAULT_MATCH="/store/", FAULT_AT=1, FAULT_KIND="kill")
+    for file in files:
+        done = plant.run("ingest", file, environment=environment)
+        assert done.returncode == -signal.SIGKILL, f"exit {done.returncode}\n{done.stderr}"
+
+
+WORKER = ("worker", "--stage", "derive", "--idle-exit", "100ms")
+
+
 def reproduce(suite, seed):
     return (f"seed {seed}; again with: BUSBAR_CRASH_SEED={SEED} BUSBAR_CRASH_ONLY={seed} BUSBAR_BIN={BINARY} "
             f"BUSBAR_SHIMS={SHIMS} /usr/bin/python3 -m pytest -q -s tests/e2e/{suite}.py")
@@ -399,7 +410,7 @@ def run_trials(suite, trial, enough, limit=10000):
         try:
             return trial(seed)
         except Exception as error:
-            raise AssertionError(f"{error}\n{reproduce(suite, seed)}") from error
+            raise AssertionError(f"{error}\n{reproduce(suite, seed)}") from None
 
     only = os.environ.get("BUSBAR_CRASH_ONLY")
     if only:

@@ -8,13 +8,15 @@ stays at stake.
 """
 
 import random
+import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from crash_plant import (PARALLEL, SEED, SOAK, Plant, Reference, assert_between, assert_same_plant, now_text, reproduce,
-                         run_trials, scratch, shim_environment, write_few_inputs, write_inputs, write_rolling_inputs)
+from crash_plant import (PARALLEL, SEED, SOAK, WORKER, Plant, Reference, assert_between, assert_same_plant,
+                         land_without_deriving, now_text, reproduce, run_trials, scratch, shim_environment,
+                         write_few_inputs, write_inputs, write_rolling_inputs)
 
 SUITE = "test_powercut"
 CUTS = 200 if SOAK else 20
@@ -80,7 +82,7 @@ def take(plant, rng, arguments, calls, check):
             assert done.returncode in (0, -signal.SIGKILL), "neither done nor cut"
             check(done.returncode == 0)
         except AssertionError as error:
-            raise AssertionError(f"{error}\nafter {arguments}:\n  " + "\n  ".join(story)) from error
+            raise AssertionError(f"{error}\nafter {arguments}:\n  " + "\n  ".join(story)) from None
         cuts += harm.fate == "cut" and done.returncode != 0
         if done.returncode == 0:
             return cuts
@@ -134,12 +136,37 @@ def test_segments_begin_anew(folder):
     run_steps(folder, reference, [[file] for file in reference.files], CUTS // 5)
 
 
+def test_worker(folder, reference):
+    """A worker that derives what `ingest` has landed, a commit per record."""
+    landed = Plant(folder / "landed")
+    landed.must("ingest", reference.files[0])
+    land_without_deriving(landed, *reference.files[1:])
+    arguments = [*WORKER, "--live"]
+
+    def copy(name):
+        plant = Plant(folder / name)
+        shutil.copytree(landed.data, plant.data)
+        return plant
+
+    def worker_trial(calls, seed):
+        plant = copy(f"worker-{seed}")
+        cuts = take(plant, random.Random(seed), arguments, calls, lambda _: assert_between(plant, reference, 1))
+        assert_same_plant(plant, reference, environment=powercut(plant, seed, POWERCUT_END=1))
+        return cuts
+
+    counted = copy("worker-counted")
+    counted.must(*arguments, environment=powercut(counted, 1))
+    calls, _ = calls_of(counted)
+    enough = CUTS // 5
+    assert run_trials(SUITE, lambda seed: worker_trial(calls, seed), enough) >= enough
+
+
 def in_parallel(trial, cases):
     def guarded(case):
         try:
             trial(*case)
         except AssertionError as error:
-            raise AssertionError(f"{error}\ncase {case}; {reproduce(SUITE, SEED)}") from error
+            raise AssertionError(f"{error}\ncase {case}; {reproduce(SUITE, SEED)}") from None
 
     with ThreadPoolExecutor(PARALLEL) as pool:
         list(pool.map(guarded, cases))
@@ -194,3 +221,16 @@ def test_failed_syncs(few):
     step = 1 if SOAK else 4
     seeds = range(SEED, SEED + (4 if SOAK else 1))
     in_parallel(fail, [(number, seed) for seed in seeds for number in range(1 + SEED % step, syncs + 1, step)])
+
+
+def test_a_disk_that_lies_is_noticed(few):
+    """The proof of the harness: when syncs make nothing durable, what was acknowledged is missed."""
+    folder, reference, _, _ = few
+    for seed in range(SEED, SEED + 20):
+        plant = Plant(folder / f"lie-{seed}")
+        plant.must("ingest", *reference.files, environment=powercut(plant, seed, POWERCUT_LIE=1, POWERCUT_END=1))
+        try:
+            finish(plant, reference, seed)
+        except AssertionError:
+            return
+    raise AssertionError("nothing was missed: this harness proves nothing")

@@ -73,6 +73,7 @@ static void begin(void) {
     cut_at = number_in("POWERCUT_AT");
     kills = number_in("POWERCUT_KILL") != 0;
     fail_sync = number_in("POWERCUT_FAIL_SYNC");
+    lies = number_in("POWERCUT_LIE") != 0;
     disk.seed = number_in("POWERCUT_SEED");
     if (!watched)
         return;
@@ -400,9 +401,9 @@ int fsync(int fd) {
     bool fails = ++syncs == fail_sync;
     if (fails && d->file)
         d->file->stuck = d->file->count;
-    else if (!fails && d->file)
+    else if (!fails && !lies && d->file)
         disk_forget(d->file);
-    else if (!fails)
+    else if (!fails && !lies)
         disk_forget_names(d->device, d->inode);
     end_step(now, EIO);
     return fails ? -1 : 0;

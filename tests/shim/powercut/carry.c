@@ -91,19 +91,22 @@ static void out_change(int fd, const struct change *change) {
 }
 
 void carry_save(const char *path) {
-    struct head head = {.moment = disk.moment, .changes = disk.change_count};
+    struct head head = {.moment = disk.moment};
     int fd = real_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 
     if (fd < 0)
         die("cannot make POWERCUT_CARRY");
     for (const struct file *f = disk.files; f; f = f->next)
         head.files += has_notes(f);
+    for (size_t i = 0; i < disk.change_count; i++)
+        head.changes += !disk_is_gone(disk.changes[i].folder);
     out(fd, &head, sizeof head);
     for (const struct file *f = disk.files; f; f = f->next)
         if (has_notes(f))
             out_file(fd, f);
     for (size_t i = 0; i < disk.change_count; i++)
-        out_change(fd, &disk.changes[i]);
+        if (!disk_is_gone(disk.changes[i].folder))
+            out_change(fd, &disk.changes[i]);
     real_close(fd);
 }
 

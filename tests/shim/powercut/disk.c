@@ -70,6 +70,12 @@ struct folder *disk_folder(const char *path) {
     return disk.folders = made;
 }
 
+bool disk_is_gone(const struct folder *folder) {
+    struct stat status;
+
+    return fstat(folder->fd, &status) != 0 || status.st_nlink == 0;
+}
+
 char *disk_place(const char *what) {
     static uint64_t number;
     char path[PATH_MAX + 64];
@@ -131,11 +137,19 @@ void disk_note_name(enum change_kind kind, const char *path, const char *from, c
     disk.changes[disk.change_count++] = change;
 }
 
+/* By a call, or through a map: then it differs from what it was at the last sync. */
 static bool page_written_since(const struct file *file, size_t stuck) {
+    unsigned char now[PAGE];
+    off_t page = file->befores[stuck].at / PAGE * PAGE;
+
     for (size_t i = file->stuck; i < file->count; i++)
-        if (file->befores[i].at / PAGE == file->befores[stuck].at / PAGE)
+        if (file->befores[i].at / PAGE * PAGE == page)
             return true;
-    return false;
+    if (!file->mapped || page >= file->image_size)
+        return false;
+    off_t left = file->image_size - page;
+    ssize_t size = pread(file->fd, now, left < PAGE ? (size_t)left : PAGE, page);
+    return size < 0 || memcmp(now, file->image + page, (size_t)size) != 0;
 }
 
 /* Everything of the file is on disk, but for what an earlier sync has lost. */
@@ -268,6 +282,9 @@ static void restore_file(struct file *file) {
 
 static void restore_name(const struct change *change) {
     int at = change->folder->fd;
+
+    if (disk_is_gone(change->folder))
+        return;
     char *lost = disk_place("gone");
 
     if (change->kind == MADE && renameat(at, change->name, AT_FDCWD, lost) != 0)

@@ -6,6 +6,7 @@
  *   POWERCUT_SEED=S     decides what is lost, and on which side of the N-th call it happens
  *   POWERCUT_FAIL_SYNC=N  the N-th fsync or fdatasync fails with EIO, and as in Linux the pages it
  *                       should have written count as clean: no later sync writes them either
+ *   POWERCUT_LIE=1      syncs make nothing durable: whoever tests with this disk has to notice
  *   POWERCUT_CARRY=FILE what is not synced when a process ends or is killed stays so for the next
  *                       one. Without it, or with POWERCUT_END=1, the power goes right behind the
  *                       end of the process
@@ -146,6 +147,8 @@ uint64_t mix(uint64_t x);
 struct file *disk_file(dev_t device, ino_t inode);
 off_t disk_size_of(const struct file *file);
 struct folder *disk_folder(const char *path);
+/* Removed, durably: what happened inside does not matter any more. */
+bool disk_is_gone(const struct folder *folder);
 /* A new place below the folder `watched`.lost. The caller frees it. */
 char *disk_place(const char *what);
 

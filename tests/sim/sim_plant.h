@@ -1,0 +1,34 @@
+/* A plant of in-memory twins for the simulator, with faults where they are wished for, and its
+ * fingerprint: everything that may not depend on order, as lines of text. */
+#ifndef BB_TESTS_SIM_PLANT_H
+#define BB_TESTS_SIM_PLANT_H
+
+#include "adapter/embedded.h"
+#include "service/worker.h"
+
+struct sim_plant {
+    struct bb_plant plant; /* what workers and queries get: decorated when there are faults */
+    struct bb_log *log;    /* the twins themselves */
+    struct bb_store *store;
+    struct bb_registry *registry;
+    struct bb_fault_plan log_faults, store_faults;
+};
+
+void sim_plant_open(struct sim_plant *s, uint32_t partitions, bool with_faults);
+void sim_plant_close(struct sim_plant *s);
+/* The same log, store and registry for another thread: zones are not shared. */
+void sim_plant_share(const struct sim_plant *s, struct bb_plant *out);
+void sim_plant_unshare(struct bb_plant *plant);
+
+/* Drain with `worker`, deliver; everything is expected to go well. */
+void sim_plant_finish(struct sim_plant *s, struct bb_worker *worker);
+
+/* Channels, coverage, blocks of all lanes by the channel's name, master data, open exceptions, and
+ * rows as queries tell them, now and as of each of the moments. */
+void sim_plant_fingerprint(struct sim_plant *s, struct bb_span tenant, const int64_t *moments,
+                           size_t moment_count, struct bb_buffer *out);
+
+/* NULL when equal; else the first pair of lines that differ, in a static buffer. */
+const char *sim_difference(const struct bb_buffer *a, const struct bb_buffer *b);
+
+#endif

@@ -1,0 +1,313 @@
+/* What a simulated plant is told: see sim_world.h. */
+#include "sim/sim_world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "model/frame.h"
+#include "model/unit.h"
+#include "service/feed.h"
+
+/* ---- making it */
+
+static void describe(struct world *w, struct world_channel *channel) {
+    bool other = bb_random_below(&w->r, 4) == 0; /* one delivery describes it otherwise */
+    size_t odd = bb_random_below(&w->r, WORLD_DELIVERIES);
+
+    for (size_t k = 0; k < WORLD_DELIVERIES; k++) {
+        struct bb_series *s = &channel->series[k];
+        *s = (struct bb_series){.usage_point = bb_span_of(channel->usage_point),
+                                .channel = bb_span_of(channel->channel),
+                                .zone = bb_span_of(channel->c.zone_name),
+                                .obis = BB_SPAN(""),
+                                .interval_s = channel->c.channel.interval_s,
+                                .kind = channel->c.channel.kind,
+                                .commodity = channel->c.channel.calendar.day_start_s
+                                                 ? BB_COMMODITY_GAS
+                                                 : BB_COMMODITY_ELECTRICITY,
+                                .unit = BB_UNIT_KWH};
+        s->hash = bb_series_hash(s->usage_point, s->channel);
+        if (other && k == odd) {
+            s->zone = bb_random_below(&w->r, 2) ? BB_SPAN("") : BB_SPAN("Asia/Tokyo");
+            s->interval_s = 1800;
+            s->kind = bb_random_below(&w->r, 2) ? s->kind : (uint8_t)BB_KIND_GAUGE;
+        }
+    }
+}
+
+static int by_number(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The received times of a case, ascending; returns how many. */
+static size_t deliveries_of(const struct channel_case *c, int64_t *times) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < c->count; i++) {
+        size_t k = 0;
+        while (k < count && times[k] != c->tellings[i].received_ms)
+            k++;
+        if (k == count)
+            times[count++] = c->tellings[i].received_ms;
+    }
+    if (count > 0)
+        qsort(times, count, sizeof *times, by_number);
+    return count;
+}
+
+/* All channels share the deliveries: the k-th of each comes with the k-th of all. */
+static void add_items(struct world *w, uint32_t channel) {
+    const struct channel_case *c = &w->channels[channel].c;
+    int64_t times[WORLD_DELIVERIES];
+    size_t count = deliveries_of(c, times);
+
+    w->items = realloc(w->items, (w->count + c->count + 1) * sizeof w->items[0]);
+    for (size_t i = 0; i < c->count; i++) {
+        struct world_item *item = &w->items[w->count++];
+        *item = (struct world_item){.channel = channel, .telling = c->tellings[i]};
+        while (item->delivery + 1 < count && times[item->delivery] != item->telling.received_ms)
+            item->delivery++;
+        if (item->telling.issued_ms == item->telling.received_ms)
+            item->telling.issued_ms = w->received_ms[item->delivery];
+        item->telling.received_ms = w->received_ms[item->delivery];
+    }
+}
+
+static void add_master(struct world *w, const struct bb_master *master) {
+    struct world_master *m = &w->masters[w->master_count];
+    struct bb_error error;
+
+    m->received_ms = w->received_ms[0] + 1000 + (int64_t)bb_random_below(&w->r, 5) * BB_HOUR_MS;
+    bb_buffer_init(&m->packed, 1 << 16);
+    BB_ASSERT(bb_master_encode(master, &m->packed, &error) == 0);
+    w->items = realloc(w->items, (w->count + 1) * sizeof w->items[0]);
+    w->items[w->count++] =
+        (struct world_item){.channel = UINT32_MAX, .delivery = w->master_count++};
+}
+
+static void make_masters(struct world *w) {
+    static const char *const zones[] = {"Asia/Tokyo", "America/St_Johns", "Europe/Amsterdam", ""};
+    struct bb_master calendar = {
+        .kind = BB_MASTER_CALENDAR,
+        .calendar = {.tenant = WORLD_TENANT,
+                     .name = BB_SPAN("early"),
+                     .zone = BB_SPAN("Asia/Kolkata"),
+                     .day_start_s = (int32_t)bb_random_below(&w->r, 8) * 3600}};
+    struct bb_master tenant = {.kind = BB_MASTER_TENANT,
+                               .tenant = {.name = WORLD_TENANT, .zone = BB_SPAN("Asia/Kathmandu")}};
+
+    add_master(w, &calendar);
+    if (bb_random_below(&w->r, 2))
+        add_master(w, &tenant);
+    for (uint64_t n = 1 + bb_random_below(&w->r, 4); n-- > 0;) {
+        struct world_channel *channel = &w->channels[bb_random_below(&w->r, w->channel_count)];
+        struct bb_master_channel c = {.name = bb_span_of(channel->channel),
+                                      .unit = -1,
+                                      .interval_s = bb_random_below(&w->r, 3) ? 0 : 3600,
+                                      .kind = bb_random_below(&w->r, 6) ? 0 : BB_KIND_REGISTER,
+                                      .one_way = (int8_t)((int)bb_random_below(&w->r, 3) - 1)};
+        struct bb_master m = {
+            .kind = BB_MASTER_USAGE_POINT,
+            .usage_point = {.tenant = WORLD_TENANT,
+                            .name = bb_span_of(channel->usage_point),
+                            .zone = bb_span_of(zones[bb_random_below(&w->r, 4)]),
+                            .calendar = bb_random_below(&w->r, 2) ? BB_SPAN("early") : BB_SPAN(""),
+                            .channels = &c,
+                            .channel_count = (uint32_t)bb_random_below(&w->r, 2)}};
+        add_master(w, &m);
+    }
+}
+
+void world_make(struct world *w, uint64_t seed, bool with_masters) {
+    int64_t times[WORLD_DELIVERIES];
+
+    memset(w, 0, sizeof *w);
+    bb_random_seed(&w->r, seed ^ 0x5eed);
+    w->channel_count = 2 + (uint32_t)bb_random_below(&w->r, WORLD_CHANNELS_MAX - 1);
+    for (uint32_t i = 0; i < w->channel_count; i++) {
+        struct world_channel *channel = &w->channels[i];
+        channel->kind = (enum case_kind)bb_random_below(&w->r, CASE_KINDS);
+        channel_case_make(&channel->c, channel->kind, seed * WORLD_CHANNELS_MAX + i);
+        snprintf(channel->usage_point, WORLD_NAME_MAX, "meter-%u", i / 2);
+        snprintf(channel->channel, WORLD_NAME_MAX, "channel-%u", i);
+        describe(w, channel);
+        size_t count = deliveries_of(&channel->c, times);
+        for (size_t k = 0; k < count; k++)
+            if (times[k] > w->received_ms[k])
+                w->received_ms[k] = times[k];
+    }
+    for (size_t k = 1; k < WORLD_DELIVERIES; k++)
+        if (w->received_ms[k] <= w->received_ms[k - 1])
+            w->received_ms[k] = w->received_ms[k - 1] + 1;
+    for (uint32_t i = 0; i < w->channel_count; i++)
+        add_items(w, i);
+    if (with_masters)
+        make_masters(w);
+}
+
+void world_release(struct world *w) {
+    for (uint32_t i = 0; i < w->channel_count; i++)
+        channel_case_release(&w->channels[i].c);
+    for (uint32_t i = 0; i < w->master_count; i++)
+        bb_buffer_release(&w->masters[i].packed);
+    free(w->items);
+}
+
+void world_shuffle(struct world *w, struct world_item *items, size_t count) {
+    for (size_t i = count; i > 1; i--) {
+        size_t k = bb_random_below(&w->r, i);
+        struct world_item item = items[i - 1];
+        items[i - 1] = items[k];
+        items[k] = item;
+    }
+}
+
+/* ---- appending it */
+
+static void append(struct bb_log *log, uint32_t partition, struct bb_log_record *record) {
+    struct bb_error error;
+
+    BB_ASSERT(log->ops->append(log, partition, record, &error) == 0);
+}
+
+static void append_master(const struct world *w, struct bb_log *log, uint32_t number) {
+    const struct world_master *m = &w->masters[number];
+    struct bb_arena arena;
+    struct bb_master master;
+    struct bb_error error;
+
+    bb_arena_init(&arena, 4096, 1 << 20);
+    BB_ASSERT(bb_master_decode(bb_buffer_span(&m->packed), &arena, &master, &error) == 0);
+    for (uint32_t p = 0; p < log->partitions; p++) {
+        struct bb_log_record record = {.kind = BB_RECORD_MASTER,
+                                       .received_ms = m->received_ms,
+                                       .body = bb_buffer_span(&m->packed)};
+        if (master.kind != BB_MASTER_USAGE_POINT ||
+            bb_usage_point_hash(master.usage_point.name) % log->partitions == p)
+            append(log, p, &record);
+    }
+    bb_arena_release(&arena);
+}
+
+static int by_line(const void *a, const void *b) {
+    const struct world_item *x = a, *y = b;
+
+    if (x->telling.line != y->telling.line)
+        return x->telling.line < y->telling.line ? -1 : 1;
+    return (x->channel > y->channel) - (x->channel < y->channel);
+}
+
+/* The items of one delivery as a frame; `value` is added to every mantissa. */
+static void encode(const struct world *w, const struct world_item *items, uint32_t count,
+                   int64_t value, struct bb_buffer *body) {
+    struct bb_attribute_set attributes;
+    struct bb_series series[WORLD_CHANNELS_MAX];
+    uint32_t index_of[WORLD_CHANNELS_MAX];
+    struct bb_arena arena;
+    struct bb_error error;
+    struct bb_frame f = {.tenant = WORLD_TENANT,
+                         .source = BB_SPAN("sim"),
+                         .received_ms = w->received_ms[items[0].delivery],
+                         .count = count,
+                         .series = series};
+
+    bb_arena_init(&arena, 1 << 16, 1 << 26);
+    bb_attribute_set_init(&attributes);
+    memset(index_of, 0xff, sizeof index_of);
+    int64_t **columns[] = {&f.series_index, &f.attribute, &f.end_ms, &f.mantissa, &f.line, &f.issued_ms};
+    for (int c = 0; c < 6; c++)
+        *columns[c] = bb_arena_take_array(&arena, count, sizeof(int64_t));
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t channel = items[i].channel;
+        const struct telling *t = &items[i].telling;
+        if (index_of[channel] == UINT32_MAX) {
+            index_of[channel] = f.series_count;
+            series[f.series_count++] = w->channels[channel].series[items[i].delivery];
+        }
+        f.series_index[i] = index_of[channel];
+        f.attribute[i] = bb_attribute_set_index(&attributes, &t->attribute);
+        f.end_ms[i] = t->end_ms;
+        f.mantissa[i] = t->mantissa + value;
+        f.line[i] = t->line;
+        f.issued_ms[i] = t->issued_ms;
+    }
+    f.attributes = attributes.items;
+    f.attribute_count = attributes.count;
+    BB_ASSERT(bb_frame_encode(&f, &arena, body, &error) == 0);
+    bb_attribute_set_release(&attributes);
+    bb_arena_release(&arena);
+}
+
+static void append_frames(struct world *w, struct bb_log *log, uint32_t partition,
+                          const struct world_item *items, uint32_t count, bool plain, bool ghost) {
+    bool file = ghost || (!plain && bb_random_below(&w->r, 2));
+    uint64_t file_id = file ? ++w->files : 0, first_offset = UINT64_MAX, frames = 0;
+    struct bb_buffer body;
+
+    bb_buffer_init(&body, 1 << 26);
+    for (uint32_t first = 0, n; first < count; first += n, frames++) {
+        n = plain ? count : 1 + (uint32_t)bb_random_below(&w->r, count);
+        n = n < count - first ? n : count - first;
+        bb_buffer_clear(&body);
+        encode(w, items + first, n, ghost ? 7777 : 0, &body);
+        struct bb_log_record record = {.kind = file ? BB_RECORD_FILE_FRAME : BB_RECORD_FRAME,
+                                       .readings = file ? 0 : n,
+                                       .file_id = file_id,
+                                       .received_ms = w->received_ms[items[0].delivery],
+                                       .body = bb_buffer_span(&body)};
+        append(log, partition, &record);
+        first_offset = first_offset == UINT64_MAX ? record.offset : first_offset;
+        if (file && !ghost && bb_random_below(&w->r, 4) == 0)
+            world_append_ghost(w, log); /* something stands between */
+    }
+    if (file && !ghost) {
+        struct bb_file_commit commit = {first_offset, frames, count};
+        bb_buffer_clear(&body);
+        bb_file_commit_encode(&commit, &body);
+        struct bb_log_record record = {.kind = BB_RECORD_FILE_COMMIT,
+                                       .readings = count,
+                                       .file_id = file_id,
+                                       .received_ms = w->received_ms[items[0].delivery],
+                                       .body = bb_buffer_span(&body)};
+        append(log, partition, &record);
+    }
+    bb_buffer_release(&body);
+}
+
+static uint32_t partition_of(const struct world *w, const struct bb_log *log, uint32_t channel) {
+    return (uint32_t)(bb_usage_point_hash(bb_span_of(w->channels[channel].usage_point)) %
+                      log->partitions);
+}
+
+void world_append(struct world *w, struct bb_log *log, const struct world_item *items, size_t count,
+                  bool plain) {
+    struct world_item *group = malloc((count + 1) * sizeof *group);
+    struct bb_error error;
+
+    for (size_t i = 0; i < count; i++)
+        if (items[i].channel == UINT32_MAX)
+            append_master(w, log, items[i].delivery);
+    for (uint32_t p = 0; p < log->partitions; p++) {
+        for (uint32_t delivery = 0; delivery < WORLD_DELIVERIES; delivery++) {
+            uint32_t n = 0;
+            for (size_t i = 0; i < count; i++)
+                if (items[i].channel != UINT32_MAX && items[i].delivery == delivery &&
+                    partition_of(w, log, items[i].channel) == p)
+                    group[n++] = items[i];
+            if (n == 0)
+                continue;
+            qsort(group, n, sizeof *group, by_line);
+            append_frames(w, log, p, group, n, plain, false);
+        }
+    }
+    free(group);
+    BB_ASSERT(log->ops->sync(log, &error) == 0);
+}
+
+void world_append_ghost(struct world *w, struct bb_log *log) {
+    const struct world_item *item = &w->items[bb_random_below(&w->r, w->count)];
+
+    if (item->channel != UINT32_MAX)
+        append_frames(w, log, partition_of(w, log, item->channel), item, 1, true, true);
+}
