@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+enum { NAMES_CHUNK = 64 << 10 };
+
 static void choose_point(struct bb_row_writer *writer) {
     const struct bb_map *map = writer->map;
 
@@ -32,7 +34,8 @@ int bb_row_writer_new(const struct bb_decode_options *options, struct bb_series_
     writer->zone = bb_map_zone(options);
     writer->latest_ms = options->received_ms + (int64_t)BB_FUTURE_LIMIT_H * BB_HOUR_MS;
     writer->delimiter = delimiter;
-    writer->last_series = BB_SERIES_NONE;
+    writer->notes.last = BB_NOTE_NONE;
+    bb_arena_init(&writer->notes.names, NAMES_CHUNK, table->arena.limit_bytes);
     choose_point(writer);
     int failure = bb_batch_init(&writer->batch, BB_BATCH_CAPACITY, error);
     if (failure) {
@@ -49,7 +52,9 @@ void bb_row_writer_free(struct bb_row_writer *writer) {
         return;
     bb_batch_release(&writer->batch);
     bb_zone_set_free(writer->own_zones);
-    free(writer->notes);
+    free(writer->notes.items);
+    free(writer->notes.slots);
+    bb_arena_release(&writer->notes.names);
     free(writer->memories);
     free(writer);
 }
@@ -138,7 +143,8 @@ static int place_local(struct bb_row_writer *writer, struct bb_row_values *value
             return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the clocks of %u channels",
                            writer->table->count);
         int64_t civil_ms = *moment;
-        switch (bb_local_resolve(&writer->day, values->zone, &writer->memories[values->series],
+        switch (bb_local_resolve(&writer->day, values->zone,
+                                 &writer->memories[writer->notes.items[values->note].series],
                                  civil_ms, moment)) {
         case BB_LOCAL_CERTAIN: break;
         case BB_LOCAL_GUESSED: *ambiguous = true; break;
@@ -182,8 +188,7 @@ static int64_t step_calendar(const struct bb_zone *zone, const struct bb_interva
 }
 
 /* From what is given of (start, end] and length to end and length in milliseconds. */
-static int64_t place_interval(struct bb_row_values *values, const struct bb_series *series,
-                              const struct bb_channel_rule *rule) {
+static int64_t place_interval(struct bb_row_values *values, const struct bb_series_note *note) {
     struct bb_interval interval = values->interval;
     bool from_start = values->stamp_ms == BB_TIME_NONE;
     int64_t known_ms = from_start ? values->start_ms : values->stamp_ms, other_ms;
@@ -191,9 +196,9 @@ static int64_t place_interval(struct bb_row_values *values, const struct bb_seri
     if (!from_start && values->start_ms != BB_TIME_NONE)
         return values->stamp_ms - values->start_ms;
     if (interval.seconds == 0)
-        interval = rule->interval;
+        interval = note->rule->interval;
     if (interval.seconds == 0)
-        interval.seconds = series->interval_s;
+        interval.seconds = note->length_s;
     int64_t length_ms = (int64_t)interval.seconds * BB_SECOND_MS;
     if (interval.step != BB_STEP_SECONDS && values->zone) {
         other_ms = step_calendar(values->zone, &interval, known_ms, from_start ? 1 : -1);
@@ -205,16 +210,16 @@ static int64_t place_interval(struct bb_row_values *values, const struct bb_seri
 }
 
 /* Fills values->stamp_ms, the end, and *place. */
-static int find_place(struct bb_row_writer *writer, const struct bb_series *series,
-                      const struct bb_channel_rule *rule, struct bb_row_values *values,
-                      struct place *place, struct bb_error *reason, struct bb_error *error) {
+static int find_place(struct bb_row_writer *writer, const struct bb_series_note *note,
+                      struct bb_row_values *values, struct place *place, struct bb_error *reason,
+                      struct bb_error *error) {
     if (values->stamp_local || values->start_local || values->issued_local) {
         int outcome = place_local(writer, values, &place->ambiguous, reason, error);
         if (outcome != BB_ROW_OK)
             return outcome;
     }
-    if (series->kind == BB_KIND_INTERVAL) {
-        int64_t length_ms = place_interval(values, series, rule);
+    if (note->flags & BB_NOTE_INTERVAL) {
+        int64_t length_ms = place_interval(values, note);
         if (length_ms <= 0 || length_ms % BB_SECOND_MS != 0 ||
             length_ms / BB_SECOND_MS > UINT32_MAX) {
             BB_FAIL(reason, BB_E_TIME,
@@ -253,10 +258,10 @@ static int multiply(struct bb_row_values *values, struct bb_decimal multiplier,
 }
 
 /* State, marks, unit, exponent and length as a key. */
-static uint64_t key_of(const struct bb_row_values *values, const struct bb_series *series,
-                       const struct bb_series_note *note, const struct place *place) {
+static uint64_t key_of(const struct bb_row_values *values, const struct bb_series_note *note,
+                       const struct place *place) {
     uint64_t key = BB_KEY_USED | (uint64_t)place->length_s << BB_KEY_LENGTH_SHIFT |
-                   (uint64_t)series->unit << BB_KEY_UNIT_SHIFT | (uint8_t)values->exponent;
+                   (uint64_t)note->unit << BB_KEY_UNIT_SHIFT | (uint8_t)values->exponent;
 
     if (values->quality > 0)
         key |= (uint64_t)values->quality << BB_KEY_QUALITY_SHIFT;
@@ -264,7 +269,7 @@ static uint64_t key_of(const struct bb_row_values *values, const struct bb_serie
         key |= BB_KEY_MISSING;
     if (place->ambiguous)
         key |= BB_KEY_AMBIGUOUS;
-    if (values->unit < 0 && !(note->flags & BB_NOTE_UNIT))
+    if (!(note->flags & BB_NOTE_UNIT))
         key |= BB_KEY_ASSUMED;
     return key;
 }
@@ -281,25 +286,24 @@ static uint32_t attribute_index(struct bb_row_writer *writer, const struct bb_ro
 
 static int push(struct bb_row_writer *writer, const struct bb_row *row,
                 struct bb_row_values *values, struct bb_error *reason, struct bb_error *error) {
-    int outcome = bb_row_find_series(writer, row, values, reason, error);
+    int outcome = bb_row_find_note(writer, row, values, reason, error);
     if (outcome != BB_ROW_OK)
         return outcome;
-    writer->last_series = values->series;
-    const struct bb_series *series = &writer->table->items[values->series];
-    const struct bb_series_note *note = &writer->notes[values->series];
+    writer->notes.last = values->note;
+    const struct bb_series_note *note = &writer->notes.items[values->note];
     struct place place = {0, false};
 
-    outcome = find_place(writer, series, note->rule, values, &place, reason, error);
+    outcome = find_place(writer, note, values, &place, reason, error);
     if (outcome == BB_ROW_OK && note->rule->multiplier.mantissa != 0 && !values->missing)
         outcome = multiply(values, note->rule->multiplier, reason);
     if (outcome != BB_ROW_OK)
         return outcome;
     if (bb_batch_full(&writer->batch) && (outcome = hand_on(writer, error)) != 0)
         return outcome;
-    uint32_t index = attribute_index(writer, row, values, key_of(values, series, note, &place));
+    uint32_t index = attribute_index(writer, row, values, key_of(values, note, &place));
     if (index == UINT32_MAX)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the qualities of a batch");
-    bb_batch_push(&writer->batch, values->series, index, values->stamp_ms, values->mantissa,
+    bb_batch_push(&writer->batch, note->series, index, values->stamp_ms, values->mantissa,
                   (int64_t)row->line);
     if (values->issued_ms != BB_TIME_NONE)
         bb_batch_set_issued(&writer->batch, values->issued_ms);
@@ -322,10 +326,10 @@ int bb_row_settle(struct bb_row_writer *writer, struct bb_error *error) {
     struct bb_error reason;
     int outcome = 0;
 
-    bb_row_guess_series(writer);
     for (uint32_t i = 0; i < group->count; i++)
         bb_row_parse(writer, &group->rows[i], &writer->values[i]);
-    bb_row_prefetch_series(writer);
+    bb_row_guess_notes(writer);
+    bb_row_prefetch_notes(writer);
     for (uint32_t i = 0; i < group->count && outcome == 0; i++) {
         struct bb_row_values *values = &writer->values[i];
         if (!values->odd)

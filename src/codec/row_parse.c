@@ -320,6 +320,8 @@ void bb_row_parse(struct bb_row_writer *writer, const struct bb_row *row,
         values->unit = (int16_t)unit;
         values->odd = unit < 0;
     }
+    values->said = bb_note_said(values->unit, values->kind,
+                                values->interval.seconds > 0 || (row->present & times) == times);
     bool is_local = values->stamp_local || values->start_local || values->issued_local;
     values->odd |= is_local && !values->zone;
     if (!values->odd && !values->missing && values->quality != 0)

@@ -24,14 +24,15 @@ static inline bool recall_word(struct bb_words *words, const struct bb_cell *cel
     return bb_words_find(words, cell->data, cell->size, meaning);
 }
 
-static inline uint32_t find_series(struct bb_row_writer *writer, const struct bb_cell *usage_point,
-                                   const struct bb_cell *channel, int unit) {
-    uint32_t index = bb_row_guess(writer, writer->last_series, usage_point, channel);
+static inline uint32_t find_note(struct bb_row_writer *writer, const struct bb_cell *usage_point,
+                                 const struct bb_cell *channel, uint32_t said) {
+    struct bb_notes *notes = &writer->notes;
+    uint32_t index = bb_note_guess(notes, notes->last, usage_point, channel, said);
 
-    if (index != BB_SERIES_NONE || writer->table->count > SMALL_TABLE)
+    if (index != BB_NOTE_NONE || notes->count > SMALL_TABLE)
         return index;
-    struct bb_span meter = bb_cell_span(*usage_point), name = bb_cell_span(*channel);
-    return bb_series_table_find(writer->table, bb_series_hash(meter, name), meter, name, unit);
+    return bb_note_find(notes, bb_note_hash(usage_point, channel, said), usage_point, channel,
+                        said);
 }
 
 /* The unit and quality cells, as far as the file has them. */
@@ -75,15 +76,12 @@ enum bb_plain_outcome bb_row_plain(struct bb_row_writer *writer, const struct bb
         !bb_number_quick(value->data, value->size, point, &mantissa, &exponent))
         return BB_PLAIN_NOT;
 
-    const uint8_t wanted = bb_note_seen(unit >= 0, false) | BB_NOTE_PLAIN;
-    uint32_t index = find_series(writer, usage_point, channel, unit);
-    if (index == BB_SERIES_NONE && writer->table->count > SMALL_TABLE)
-        return BB_PLAIN_WAIT;
-    if (index >= writer->note_capacity)
-        return BB_PLAIN_NOT;
-    const struct bb_series *series = &writer->table->items[index];
-    const struct bb_series_note *note = &writer->notes[index];
-    if ((note->flags & wanted) != wanted || (unit >= 0 && series->unit != unit))
+    uint32_t index = find_note(writer, usage_point, channel,
+                               bb_note_said(unit, BB_KIND_UNKNOWN, false));
+    if (index == BB_NOTE_NONE)
+        return writer->notes.count > SMALL_TABLE ? BB_PLAIN_WAIT : BB_PLAIN_NOT;
+    const struct bb_series_note *note = &writer->notes.items[index];
+    if (!(note->flags & BB_NOTE_PLAIN))
         return BB_PLAIN_NOT;
     if (slots->from_start)
         stamp_ms += (int64_t)note->length_s * BB_SECOND_MS;
@@ -92,14 +90,14 @@ enum bb_plain_outcome bb_row_plain(struct bb_row_writer *writer, const struct bb
 
     uint64_t key = BB_KEY_USED | (uint64_t)note->length_s << BB_KEY_LENGTH_SHIFT |
                    (uint64_t)quality << BB_KEY_QUALITY_SHIFT |
-                   (uint64_t)series->unit << BB_KEY_UNIT_SHIFT | (uint8_t)exponent;
-    if (unit < 0 && !(note->flags & BB_NOTE_UNIT))
+                   (uint64_t)note->unit << BB_KEY_UNIT_SHIFT | (uint8_t)exponent;
+    if (!(note->flags & BB_NOTE_UNIT))
         key |= BB_KEY_ASSUMED;
     uint32_t attribute = writer->last_attribute.key == key ? writer->last_attribute.index
                                                            : bb_row_attribute(writer, key);
     if (attribute == UINT32_MAX)
         return BB_PLAIN_NOT;
-    writer->last_series = index;
-    bb_batch_push(&writer->batch, index, attribute, stamp_ms, mantissa, (int64_t)line);
+    writer->notes.last = index;
+    bb_batch_push(&writer->batch, note->series, attribute, stamp_ms, mantissa, (int64_t)line);
     return BB_PLAIN_DONE;
 }

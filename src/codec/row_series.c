@@ -1,80 +1,143 @@
 /* Which series is a row of? Three ways, from cheap to dear:
  *
- *   guess    the series of the row before, or the one first seen after it: files go meter by meter,
- *            or moment by moment through the same meters in the same order
- *   hash     the table of series; its memory is asked for ahead, a group at a time
+ *   guess    the note of the row before, or the next one: files go meter by meter, or moment by
+ *            moment through the same meters in the same order
+ *   hash     the table of notes; its memory is asked for ahead, a group of rows at a time
  *   make     a series not met in this run: names are checked, what is open is completed
  *
- * A note per series says whether this run has been through `make` with it, so that a table shared
- * by several files never lends one file's answers to another. */
+ * Notes are the writer's own, although the table of series could be asked as well: a note holds all
+ * that a row needs in half a cache line, where the table's entry, its names and the rest take five
+ * or six. */
+#include "base/hash.h"
 #include "codec/row_writer_internal.h"
+#include "model/unit.h"
 
 #include <stdlib.h>
 
-void bb_row_guess_series(struct bb_row_writer *writer) {
-    const uint32_t names = BB_FIELD_BIT(BB_FIELD_USAGE_POINT) | BB_FIELD_BIT(BB_FIELD_CHANNEL);
-    const struct bb_series_table *table = writer->table;
-    uint32_t last = writer->last_series;
+enum { FIRST_NOTES = 64 };
+
+uint32_t bb_note_hash(const struct bb_cell *usage_point, const struct bb_cell *channel,
+                      uint32_t said) {
+    return (uint32_t)(bb_hash_seeded(bb_cell_span(*channel),
+                                     bb_hash(bb_cell_span(*usage_point)) + said) >>
+                      32);
+}
+
+uint32_t bb_note_find(const struct bb_notes *notes, uint32_t hash,
+                      const struct bb_cell *usage_point, const struct bb_cell *channel,
+                      uint32_t said) {
+    uint32_t mask = notes->slot_count - 1;
+
+    if (notes->slot_count == 0)
+        return BB_NOTE_NONE;
+    for (uint32_t at = hash & mask; notes->slots[at] != 0; at = (at + 1) & mask) {
+        uint32_t index = (uint32_t)notes->slots[at] - 1;
+        if (notes->slots[at] >> 32 == hash &&
+            bb_note_is(&notes->items[index], usage_point, channel, said))
+            return index;
+    }
+    return BB_NOTE_NONE;
+}
+
+static void put_slot(struct bb_notes *notes, uint64_t slot) {
+    uint32_t mask = notes->slot_count - 1, at = (uint32_t)(slot >> 32) & mask;
+
+    while (notes->slots[at] != 0)
+        at = (at + 1) & mask;
+    notes->slots[at] = slot;
+}
+
+static bool grow(struct bb_notes *notes) {
+    uint32_t capacity = notes->capacity ? notes->capacity * 2 : FIRST_NOTES;
+    struct bb_notes old = *notes;
+
+    if (capacity > UINT32_MAX / 4)
+        return false;
+    struct bb_series_note *items = realloc(notes->items, capacity * sizeof *items);
+    if (!items)
+        return false;
+    notes->items = items;
+    notes->slots = calloc((size_t)capacity * 2, sizeof *notes->slots);
+    if (!notes->slots) {
+        notes->slots = old.slots;
+        return false;
+    }
+    notes->capacity = capacity;
+    notes->slot_count = capacity * 2;
+    for (uint32_t i = 0; i < old.slot_count; i++)
+        if (old.slots[i] != 0)
+            put_slot(notes, old.slots[i]);
+    free(old.slots);
+    return true;
+}
+
+/* A note of what a row says; the rest is the caller's to fill. NULL when memory is out. */
+static struct bb_series_note *add_note(struct bb_row_writer *writer, const struct bb_row *row,
+                                       const struct bb_row_values *values) {
+    const struct bb_cell *usage_point = &row->cell[BB_FIELD_USAGE_POINT];
+    const struct bb_cell *channel = &row->cell[BB_FIELD_CHANNEL];
+    struct bb_notes *notes = &writer->notes;
+
+    if (notes->count == notes->capacity && !grow(notes))
+        return NULL;
+    char *names = bb_arena_take(&notes->names, usage_point->size + channel->size);
+    if (!names)
+        return NULL;
+    memcpy(names, usage_point->data, usage_point->size);
+    memcpy(names + usage_point->size, channel->data, channel->size);
+    struct bb_series_note *note = &notes->items[notes->count++];
+    *note = (struct bb_series_note){
+        .names = names,
+        .usage_point_size = (uint8_t)usage_point->size,
+        .channel_size = (uint8_t)channel->size,
+        .said = values->said,
+    };
+    put_slot(notes, (uint64_t)values->hash << 32 | notes->count);
+    return note;
+}
+
+void bb_row_guess_notes(struct bb_row_writer *writer) {
+    struct bb_notes *notes = &writer->notes;
+    uint32_t last = notes->last;
 
     for (uint32_t i = 0; i < writer->group.count; i++) {
         const struct bb_row *row = &writer->group.rows[i];
         struct bb_row_values *values = &writer->values[i];
-        values->series = BB_SERIES_NONE;
-        if ((row->present & names) != names)
+        const struct bb_cell *usage_point = &row->cell[BB_FIELD_USAGE_POINT];
+        const struct bb_cell *channel = &row->cell[BB_FIELD_CHANNEL];
+        values->note = BB_NOTE_NONE;
+        if (values->odd)
             continue;
-        last = bb_row_guess(writer, last, &row->cell[BB_FIELD_USAGE_POINT],
-                            &row->cell[BB_FIELD_CHANNEL]);
-        values->series = last;
-        if (last != BB_SERIES_NONE)
+        last = bb_note_guess(notes, last, usage_point, channel, values->said);
+        values->note = last;
+        if (last != BB_NOTE_NONE)
             continue;
-        values->hash = bb_series_hash(bb_cell_span(row->cell[BB_FIELD_USAGE_POINT]),
-                                      bb_cell_span(row->cell[BB_FIELD_CHANNEL]));
-        if (table->slot_count > 0)
-            __builtin_prefetch(&table->slots[(uint32_t)values->hash & (table->slot_count - 1)]);
+        values->hash = bb_note_hash(usage_point, channel, values->said);
+        if (notes->slot_count > 0)
+            __builtin_prefetch(&notes->slots[values->hash & (notes->slot_count - 1)]);
     }
 }
 
-/* The slots are here by now: ask for the entries, then for the names they point to. */
-void bb_row_prefetch_series(struct bb_row_writer *writer) {
-    const struct bb_series_table *table = writer->table;
-    const struct bb_series *entries[BB_ROW_GROUP];
+/* The slots are asked for: ask for the notes, then for the names they point to. */
+void bb_row_prefetch_notes(struct bb_row_writer *writer) {
+    const struct bb_notes *notes = &writer->notes;
+    const struct bb_series_note *asked[BB_ROW_GROUP];
     uint32_t count = 0;
 
-    if (table->slot_count == 0)
+    if (notes->slot_count == 0)
         return;
     for (uint32_t i = 0; i < writer->group.count; i++) {
         const struct bb_row_values *values = &writer->values[i];
-        if (values->odd || values->series != BB_SERIES_NONE)
+        if (values->odd || values->note != BB_NOTE_NONE)
             continue;
-        uint32_t index = (uint32_t)table->slots[(uint32_t)values->hash & (table->slot_count - 1)];
+        uint32_t index = (uint32_t)notes->slots[values->hash & (notes->slot_count - 1)];
         if (index == 0)
             continue;
-        entries[count] = &table->items[index - 1];
-        __builtin_prefetch(entries[count]);
-        __builtin_prefetch((const char *)(entries[count] + 1) - 1);
-        if (index <= writer->note_capacity)
-            __builtin_prefetch(&writer->notes[index - 1]);
-        count++;
+        asked[count] = &notes->items[index - 1];
+        __builtin_prefetch(asked[count++]);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        __builtin_prefetch(entries[i]->usage_point.data);
-        __builtin_prefetch(entries[i]->channel.data);
-    }
-}
-
-/* Notes for every series there can be without the table growing. */
-static bool grow_notes(struct bb_row_writer *writer) {
-    uint32_t capacity = writer->table->capacity;
-
-    if (writer->note_capacity >= capacity)
-        return true;
-    struct bb_series_note *notes = realloc(writer->notes, capacity * sizeof *notes);
-    if (!notes)
-        return false;
-    memset(notes + writer->note_capacity, 0, (capacity - writer->note_capacity) * sizeof *notes);
-    writer->notes = notes;
-    writer->note_capacity = capacity;
-    return true;
+    for (uint32_t i = 0; i < count; i++)
+        __builtin_prefetch(asked[i]->names);
 }
 
 /* What the map says of a channel that is named in the rows. */
@@ -134,49 +197,34 @@ static int make_series(struct bb_row_writer *writer, const struct bb_row *row,
         return failure;
     }
     uint32_t index = bb_series_table_add(writer->table, &series);
-    if (index == BB_SERIES_NONE || !grow_notes(writer))
+    struct bb_series_note *note = index != UINT32_MAX ? add_note(writer, row, values) : NULL;
+    if (!note)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the channel after %u channels",
                        writer->table->count);
-    struct bb_series_note *note = &writer->notes[index];
+    note->series = index;
     note->rule = rule;
-    note->length_s = 0;
-    if (series.kind == BB_KIND_INTERVAL)
-        note->length_s = rule->interval.seconds ? rule->interval.seconds
-                                                : writer->table->items[index].interval_s;
+    note->unit = series.unit;
+    if (series.kind == BB_KIND_INTERVAL) {
+        note->length_s = series.interval_s;
+        note->flags |= BB_NOTE_INTERVAL;
+    }
+    if (values->unit >= 0 || rule->unit >= 0 || series.unit != BB_UNIT_NONE)
+        note->flags |= BB_NOTE_UNIT;
     if (rule->multiplier.mantissa == 0 && rule->interval.step == BB_STEP_SECONDS)
         note->flags |= BB_NOTE_PLAIN;
-    note->flags |= bb_note_seen(values->unit >= 0, values->kind != BB_KIND_UNKNOWN);
-    if (values->unit < 0 && (rule->unit >= 0 || series.unit != BB_UNIT_NONE))
-        note->flags |= BB_NOTE_UNIT;
-    values->series = index;
+    values->note = writer->notes.count - 1;
     return BB_ROW_OK;
 }
 
-/* Has this run made it, for a row like this one? */
-static bool is_made(const struct bb_row_writer *writer, uint32_t index,
-                    const struct bb_row_values *values) {
-    uint8_t wanted = bb_note_seen(values->unit >= 0, values->kind != BB_KIND_UNKNOWN);
-    const struct bb_series *series = &writer->table->items[index];
+int bb_row_find_note(struct bb_row_writer *writer, const struct bb_row *row,
+                     struct bb_row_values *values, struct bb_error *reason,
+                     struct bb_error *error) {
+    const struct bb_cell *usage_point = &row->cell[BB_FIELD_USAGE_POINT];
+    const struct bb_cell *channel = &row->cell[BB_FIELD_CHANNEL];
 
-    return index < writer->note_capacity && writer->notes[index].flags & wanted &&
-           (values->unit < 0 || series->unit == values->unit) &&
-           (values->kind == BB_KIND_UNKNOWN || series->kind == values->kind);
-}
-
-int bb_row_find_series(struct bb_row_writer *writer, const struct bb_row *row,
-                       struct bb_row_values *values, struct bb_error *reason,
-                       struct bb_error *error) {
-    struct bb_span usage_point = bb_cell_span(row->cell[BB_FIELD_USAGE_POINT]);
-    struct bb_span channel = bb_cell_span(row->cell[BB_FIELD_CHANNEL]);
-
-    if (values->series != BB_SERIES_NONE) {
-        if (is_made(writer, values->series, values))
-            return BB_ROW_OK;
-        values->hash = writer->table->items[values->series].hash;
-    }
-    values->series = bb_series_table_find(writer->table, values->hash, usage_point, channel,
-                                          values->unit);
-    if (values->series != BB_SERIES_NONE && is_made(writer, values->series, values))
-        return BB_ROW_OK;
-    return make_series(writer, row, values, reason, error);
+    if (values->note == BB_NOTE_NONE)
+        values->note = bb_note_find(&writer->notes, values->hash, usage_point, channel,
+                                    values->said);
+    return values->note != BB_NOTE_NONE ? BB_ROW_OK
+                                        : make_series(writer, row, values, reason, error);
 }

@@ -9,7 +9,7 @@
 
 enum {
     BB_REJECTS_MAX = 1000000,
-    BB_SERIES_NONE = UINT32_MAX,
+    BB_NOTE_NONE = UINT32_MAX,
     BB_QUALITY_OTHER = -1,   /* a quality that is no known word: understand it again */
     BB_ATTRIBUTE_CACHE = 128 /* slots, a power of two */
 };
@@ -34,25 +34,40 @@ struct bb_row_values {
     const struct bb_zone *zone;  /* of its local times; NULL: none is known */
 };
 
-/* What the writer knows of a series of the table. This run has completed it for rows that state
- * its unit, or do not; and its kind, or do not. A row of another sort is completed anew, so that
- * the order of rows decides nothing. */
+/* What the writer knows of a series: how rows call it, and what has become of that in this run.
+ * Rows that state a unit, a kind or a length and rows that leave it open have notes of their own,
+ * so that the order of rows decides nothing. Two notes share a cache line. */
 enum {
-    BB_NOTE_SEEN = 1,
-    BB_NOTE_SEEN_UNIT = 2,
-    BB_NOTE_SEEN_KIND = 4,
-    BB_NOTE_SEEN_BOTH = 8,
-    BB_NOTE_UNIT = 16, /* where rows state no unit it is known all the same: from map or registry */
-    BB_NOTE_PLAIN = 32 /* no multiplier, no intervals of a calendar */
+    BB_NOTE_INTERVAL = 1, /* the series is of intervals */
+    BB_NOTE_UNIT = 2,     /* its unit is known: said by the row, the map or the registry */
+    BB_NOTE_PLAIN = 4     /* no multiplier, no intervals of a calendar */
 };
 struct bb_series_note {
+    const char *names; /* the usage point's, and behind it the channel's */
     const struct bb_channel_rule *rule;
+    uint32_t series;   /* of the table */
     uint32_t length_s; /* of its intervals when no row says otherwise; 0: instants */
+    uint32_t said;     /* see bb_note_said */
+    uint8_t usage_point_size, channel_size;
+    uint8_t unit;
     uint8_t flags;
 };
-static inline uint8_t bb_note_seen(bool has_unit, bool has_kind) {
-    return (uint8_t)(BB_NOTE_SEEN << (has_unit + 2 * has_kind));
+_Static_assert(sizeof(struct bb_series_note) == 32, "two notes share a cache line");
+
+/* What a row states itself: unit (-1: it does not), kind (unknown), a length. */
+static inline uint32_t bb_note_said(int unit, int kind, bool length) {
+    return (uint32_t)(unit + 1) | (uint32_t)kind << 8 | (uint32_t)length << 16;
 }
+
+/* Notes in the order of first sight, and a table of slots: hash in the upper half, index + 1. */
+struct bb_notes {
+    struct bb_series_note *items;
+    uint64_t *slots;
+    uint32_t count, capacity, slot_count;
+    struct bb_arena names;
+    uint32_t last; /* of the row before */
+    uint32_t step; /* how the guess that was right last came from the one before: 0 or 1 */
+};
 
 /* All that is behind an attribute whose quality is a known word, in eight bytes. */
 #define BB_KEY_LENGTH_SHIFT  32
@@ -83,11 +98,9 @@ struct bb_row_writer {
     bool plain_ready;    /* the point is known, and no number means that there is none */
     uint64_t point_line; /* where the point was seen first */
 
-    uint32_t last_series;
-    uint32_t last_step; /* how the guess that was right last came from the series before: 0 or 1 */
-    struct bb_series_note *notes;     /* by series */
+    struct bb_notes notes;
     struct bb_local_memory *memories; /* by series; NULL until a local time comes */
-    uint32_t note_capacity, memory_capacity;
+    uint32_t memory_capacity;
     struct bb_local_day day;
     struct bb_time_memory stamp_text, start_text, issued_text;
 
@@ -129,38 +142,42 @@ int bb_row_explain(struct bb_row_writer *writer, const struct bb_row *row, struc
                    struct bb_error *error) BB_MUST_USE;
 
 /* row_series.c */
-static inline bool bb_row_names_are(const struct bb_series *series,
-                                    const struct bb_cell *usage_point,
-                                    const struct bb_cell *channel) {
-    return series->usage_point.size == usage_point->size && series->channel.size == channel->size &&
-           bb_bytes_equal(series->usage_point.data, usage_point->data, usage_point->size) &&
-           bb_bytes_equal(series->channel.data, channel->data, channel->size);
+static inline bool bb_note_is(const struct bb_series_note *note, const struct bb_cell *usage_point,
+                              const struct bb_cell *channel, uint32_t said) {
+    return note->usage_point_size == usage_point->size && note->channel_size == channel->size &&
+           note->said == said &&
+           bb_bytes_equal(note->names, usage_point->data, usage_point->size) &&
+           bb_bytes_equal(note->names + usage_point->size, channel->data, channel->size);
 }
 
-/* The series of a row, by the row before: the same one, or the next one of the table. */
-static inline uint32_t bb_row_guess(struct bb_row_writer *writer, uint32_t last,
-                                    const struct bb_cell *usage_point,
-                                    const struct bb_cell *channel) {
-    const struct bb_series_table *table = writer->table;
-
-    if (last >= table->count)
-        return BB_SERIES_NONE;
+/* The note of a row, by the row before: the same one, or the next one. */
+static inline uint32_t bb_note_guess(struct bb_notes *notes, uint32_t last,
+                                     const struct bb_cell *usage_point,
+                                     const struct bb_cell *channel, uint32_t said) {
+    if (last >= notes->count)
+        return BB_NOTE_NONE;
     for (int attempt = 0; attempt < 2; attempt++) {
-        uint32_t guess = last + writer->last_step;
-        guess = guess < table->count ? guess : 0;
-        if (bb_row_names_are(&table->items[guess], usage_point, channel))
+        uint32_t guess = last + notes->step;
+        guess = guess < notes->count ? guess : 0;
+        if (bb_note_is(&notes->items[guess], usage_point, channel, said))
             return guess;
-        writer->last_step ^= 1;
+        notes->step ^= 1;
     }
-    return BB_SERIES_NONE;
+    return BB_NOTE_NONE;
 }
 
-void bb_row_guess_series(struct bb_row_writer *writer);
-void bb_row_prefetch_series(struct bb_row_writer *writer);
-/* The row's series, found or made; *reason is filled for a BB_ROW_REJECTED row. */
+uint32_t bb_note_hash(const struct bb_cell *usage_point, const struct bb_cell *channel,
+                      uint32_t said);
+/* BB_NOTE_NONE when there is none. */
+uint32_t bb_note_find(const struct bb_notes *notes, uint32_t hash,
+                      const struct bb_cell *usage_point, const struct bb_cell *channel,
+                      uint32_t said);
+void bb_row_guess_notes(struct bb_row_writer *writer);
+void bb_row_prefetch_notes(struct bb_row_writer *writer);
+/* The row's note, found or made; *reason is filled for a BB_ROW_REJECTED row. */
 enum bb_row_outcome { BB_ROW_OK = 0, BB_ROW_REJECTED = 1 };
-int bb_row_find_series(struct bb_row_writer *writer, const struct bb_row *row,
-                       struct bb_row_values *values, struct bb_error *reason,
-                       struct bb_error *error) BB_MUST_USE;
+int bb_row_find_note(struct bb_row_writer *writer, const struct bb_row *row,
+                     struct bb_row_values *values, struct bb_error *reason, struct bb_error *error)
+    BB_MUST_USE;
 
 #endif

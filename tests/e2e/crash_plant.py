@@ -226,12 +226,13 @@ class Plant:
     def command(self, *arguments):
         return [BINARY, "--data", str(self.data), "--config", str(self.config), "--no-progress", *map(str, arguments)]
 
-    def start(self, *arguments, environment=None):
-        return subprocess.Popen(self.command(*arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+    def start(self, *arguments, environment=None, stdin=os.devnull):
+        with open(stdin) as source:
+            return subprocess.Popen(self.command(*arguments), stdin=source, stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
 
-    def run(self, *arguments, environment=None):
-        with self.start(*arguments, environment=environment) as process:
+    def run(self, *arguments, **more):
+        with self.start(*arguments, **more) as process:
             try:
                 out, err = process.communicate(timeout=TIME_OUT_S)
             except subprocess.TimeoutExpired:
@@ -240,14 +241,14 @@ class Plant:
                 raise AssertionError(f"not done after {TIME_OUT_S} s: {' '.join(process.args)}\n{out}{err}")
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
-    def must(self, *arguments, environment=None):
-        done = self.run(*arguments, environment=environment)
+    def must(self, *arguments, **more):
+        done = self.run(*arguments, **more)
         assert done.returncode == 0, f"exit {done.returncode}: {' '.join(done.args)}\n{done.stdout}{done.stderr}"
         return done
 
-    def run_killed(self, delay_s, *arguments, environment=None):
+    def run_killed(self, delay_s, *arguments, **more):
         """Run, and SIGKILL it after `delay_s` unless it has ended by then."""
-        with self.start(*arguments, environment=environment) as process:
+        with self.start(*arguments, **more) as process:
             time.sleep(delay_s)
             process.send_signal(signal.SIGKILL)
             out, err = process.communicate(timeout=TIME_OUT_S)
@@ -303,6 +304,13 @@ class Plant:
         """What `ingest` said it did, but for the time it took."""
         report = json.loads(self.must("--json", "ingest", *arguments, environment=environment).stdout)
         return {key: value for key, value in report.items() if key not in ("seconds", "readings_per_second")}
+
+
+def draw_ingest(rng, files):
+    """How files are handed over: by their names, or one now and then through the standard input."""
+    if len(files) == 1 and rng.random() < 0.25:
+        return ["ingest", "-"], {"stdin": files[0]}
+    return ["ingest", *files], {}
 
 
 def now_text():

@@ -22,6 +22,7 @@ from crash_plant import (SEED, SOAK, TIME_OUT_S, WORKER, Plant, Reference, asser
 
 SUITE = "test_fencing"
 TAKEOVER_S = 0.3  # store.takeover of these plants
+SETTLE_S = 2.0  # much longer than a worker's wait for the log
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ def test_stopped_outside(folder, reference, successor):
             plant.must(*WORKER)
         assert_between(plant, reference, 2)
         worker.send_signal(signal.SIGCONT)
-        time.sleep(1.0)  # longer than its wait for the log: it has tried, and has seen the higher epoch
+        time.sleep(SETTLE_S)  # it has tried by then, and has seen the higher epoch
         assert_between(plant, reference, 2)
         plant.must("ingest", reference.files[2])
         report = end_and_report(worker)
@@ -127,6 +128,7 @@ def test_two_workers_side_by_side(folder, reference):
         for number, file in enumerate(reference.files[1:], start=2):
             plant.must("ingest", file)
             assert_between(plant, reference, number)
+        time.sleep(SETTLE_S)
         reports = [end_and_report(worker) for worker in workers]
     finally:
         for worker in workers:

@@ -15,7 +15,7 @@ import time
 import pytest
 
 from crash_plant import (SOAK, WORKER, Plant, Reference, assert_between, assert_equal_content, assert_same_plant,
-                         land_without_deriving, now_text, run_trials, scratch, write_inputs)
+                         draw_ingest, land_without_deriving, now_text, run_trials, scratch, write_inputs)
 
 SUITE = "test_kill"
 KILLS = 100 if SOAK else 10
@@ -41,15 +41,15 @@ def draw_delay(rng, span_s):
     return math.exp(rng.uniform(math.log(0.001), math.log(longest)))
 
 
-def run_until_done(plant, rng, span_s, arguments, check, environment=None):
+def run_until_done(plant, rng, span_s, arguments, check, **more):
     """Kill it at random moments until it is done. Returns the number of kills."""
     kills, delays = 0, []
     for attempt in range(TRIES + 1):
         if attempt == TRIES:
-            done = plant.run(*arguments, environment=environment)
+            done = plant.run(*arguments, **more)
         else:
             delays.append(draw_delay(rng, span_s))
-            done = plant.run_killed(delays[-1], *arguments, environment=environment)
+            done = plant.run_killed(delays[-1], *arguments, **more)
         what = f"after {arguments}, killed after {delays} s: exit {done.returncode}\n{done.stderr}"
         assert done.returncode in (0, -signal.SIGKILL), what
         try:
@@ -75,7 +75,8 @@ def ingest_trial(folder, reference, seed):
             assert_between(plant, reference, taken + (len(files) if acknowledged else 0))
 
         span_s = sum(reference.spans_s[taken:taken + len(files)])
-        kills += run_until_done(plant, rng, span_s, ["ingest", *files], check)
+        arguments, more = draw_ingest(rng, files)
+        kills += run_until_done(plant, rng, span_s, arguments, check, **more)
         taken += len(files)
         moments.append(now_text())
     assert_same_plant(plant, reference, moments if len(steps) == len(reference.files) else ())

@@ -23,6 +23,7 @@ struct descriptor {
 static struct descriptor descriptors[DESCRIPTORS];
 static uint64_t cut_at, fail_sync, calls, syncs;
 static bool kills;        /* instead of cutting */
+static bool lies;         /* syncs make nothing durable */
 static const char *carry; /* NULL: the end is a cut */
 static bool over;         /* the end has come: nothing is watched any more */
 
