@@ -205,6 +205,10 @@ static int create(struct bb_log_files *log, uint32_t partitions, struct bb_error
         if (mkdir(path, 0750) != 0 && errno != EEXIST)
             result = BB_FAIL_ERRNO(error, BB_E_LOG_IO, errno, "cannot make the folder %s", path);
     }
+    /* Before log.meta: who only reads, and finds that, finds a whole tail as well. */
+    if (result == 0)
+        result = bb_log_tail_open(log, error);
+    bb_log_tail_close(&log->tail);
     return result == 0 ? write_meta(log, error) : result;
 }
 

@@ -198,6 +198,8 @@ static int tables_make(struct bb_lmdb_write *write, void *context) {
 static int tables_complete_by(struct bb_lmdb_env *env, const struct bb_lmdb_open *open,
                               struct bb_error *error) {
     struct tables_making making = {.open = open};
+
+    BB_ASSERT(env);
     int result = bb_lmdb_write(env, open->takeover_ms, tables_make, &making, error);
 
     if (result == 0)

@@ -336,7 +336,7 @@ static void put_fixed(struct bb_row *row, enum bb_field field, struct bb_cell ce
     row->present |= BB_FIELD_BIT(field);
 }
 
-bool bb_binding_plain(const struct bb_binding *binding, const bool *present,
+bool bb_binding_plain(const struct bb_binding *binding, uint64_t present,
                       struct bb_plain_slots *plain) {
     uint32_t slots[BB_FIELD_COUNT], count = 0;
 
@@ -344,7 +344,7 @@ bool bb_binding_plain(const struct bb_binding *binding, const bool *present,
         slots[field] = BB_PLAIN_NONE;
     for (uint32_t i = 0; i < binding->shared_count; i++) {
         struct bb_pair pair = binding->shared[i];
-        if (!present || present[pair.slot]) {
+        if (present == BB_PRESENT_ALL || (pair.slot < 64 && present >> pair.slot & 1)) {
             slots[pair.field] = pair.slot;
             count++;
         }

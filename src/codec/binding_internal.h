@@ -67,8 +67,9 @@ int bb_binding_slot(struct bb_binding *binding, struct bb_span column, bool may_
 /* Does the map name a key inside the object `path`, as in "tags.muid"? */
 bool bb_binding_wants_inside(const struct bb_binding *binding, struct bb_span path);
 
-/* Is a record one plain reading, when it has just the cells that `present` (by slot) says? */
-bool bb_binding_plain(const struct bb_binding *binding, const bool *present,
+/* Is a record one plain reading, when it has just the cells of `present` (a bit a slot)? */
+#define BB_PRESENT_ALL UINT64_MAX
+bool bb_binding_plain(const struct bb_binding *binding, uint64_t present,
                       struct bb_plain_slots *plain);
 
 /* The readings of one record, whose cells are given by slot. */

@@ -69,7 +69,7 @@ static int bind(struct decoder *d, const struct bb_cell *header, uint32_t count,
     if (failure)
         return locate(d, failure, d->scanner.record_line, error);
     d->column_count = count;
-    d->is_plain = bb_binding_plain(&d->binding, NULL, &d->plain);
+    d->is_plain = bb_binding_plain(&d->binding, BB_PRESENT_ALL, &d->plain);
     return bb_csv_scanner_reserve(&d->scanner, count, error);
 }
 

@@ -64,8 +64,8 @@ static int put_rows(struct decoder *d, struct bb_error *error) {
     struct bb_error reason;
     bool any = false;
 
-    if (object->form && object->form->is_plain)
-        return bb_binding_plain_rows(&d->binding, &object->form->plain, d->writer, d->group,
+    if (object->present->is_plain)
+        return bb_binding_plain_rows(&d->binding, &object->present->plain, d->writer, d->group,
                                      object->cells, d->line, error);
 
     for (uint32_t i = 0; i < d->binding.channel_count && !any; i++) {

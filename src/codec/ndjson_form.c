@@ -85,12 +85,15 @@ bool bb_object_recall(struct bb_object *object, struct bb_json_scan *json) {
         return true;
     }
     for (uint32_t i = 0; i < object->form_count; i++) {
-        if (&object->forms[i] == form)
+        struct bb_form *other = &object->forms[i];
+        if (other == form ||
+            !bb_bytes_equal(json->at, other->literals, other->tokens[0].literal_size))
             continue;
         clear_cells(object);
-        end = match(&object->forms[i], json->at, object->cells);
+        end = match(other, json->at, object->cells);
         if (end) {
-            object->form = &object->forms[i];
+            object->form = other;
+            object->present = &other->present;
             object->credit += object->credit < CREDIT_MAX;
             json->at = end;
             return true;
@@ -142,11 +145,10 @@ void bb_object_learn(struct bb_object *object, const char *begin, const char *en
         form->literals[0] = '\0';
         return;
     }
-    for (uint32_t i = 0; i < object->binding->slot_count; i++)
-        object->present[i] = object->cells[i].type != BB_CELL_ABSENT;
-    form->is_plain = bb_binding_plain(object->binding, object->present, &form->plain);
+    form->present = object->stranger;
     if (object->form_count < BB_FORMS)
         object->form_count++;
     object->form_next = (object->form_next + 1) % BB_FORMS;
     object->form = form;
+    object->present = &form->present;
 }

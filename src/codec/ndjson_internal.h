@@ -26,10 +26,16 @@ struct bb_form_token {
     int32_t slot;  /* BB_SLOT_NONE: nobody wants it */
 };
 
-struct bb_form {
-    uint32_t token_count; /* the last one is no token, but what stands behind the others */
+/* Which cells an object has, and whether that makes it one plain reading. */
+struct bb_present {
+    uint64_t slots; /* a bit each; slots past 63 are never part of a plain reading */
     bool is_plain;
     struct bb_plain_slots plain;
+};
+
+struct bb_form {
+    uint32_t token_count; /* behind them stands one more, which is only a literal */
+    struct bb_present present;
     struct bb_form_token tokens[BB_FORM_TOKENS + 1];
     char literals[BB_FORM_BYTES];
 };
@@ -45,15 +51,17 @@ struct bb_object {
     struct bb_binding *binding;
     struct bb_cell *cells;
     uint8_t *ranks; /* which spelling gave the cell; valid where a cell is there */
-    bool *present;
     uint32_t capacity;
-    struct bb_error reason; /* when reading fails: what is wrong with the object */
+    const struct bb_present *present; /* of the object read last */
+    struct bb_error reason;           /* when reading fails: what is wrong with the object */
 
     uint32_t hints[BB_KEY_HINTS]; /* where the keys of the last object were found, in its order */
     uint32_t key_count;
     struct bb_met met[BB_FORM_TOKENS];
     uint32_t met_count; /* more than BB_FORM_TOKENS: too many for a form */
     bool formable;      /* no escapes, no nulls and the like among what is wanted */
+    uint64_t slots;     /* met so far */
+    struct bb_present stranger;
 
     struct bb_form forms[BB_FORMS];
     uint32_t form_count, form_next;

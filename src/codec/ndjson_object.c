@@ -13,12 +13,9 @@ static bool reserve(struct bb_object *object, uint32_t count) {
     if (cells)
         object->cells = cells;
     uint8_t *ranks = cells ? realloc(object->ranks, capacity) : NULL;
-    if (ranks)
-        object->ranks = ranks;
-    bool *present = ranks ? realloc(object->present, capacity) : NULL;
-    if (!present)
+    if (!ranks)
         return false;
-    object->present = present;
+    object->ranks = ranks;
     memset(cells + object->capacity, 0, (capacity - object->capacity) * sizeof *cells);
     object->capacity = capacity;
     return true;
@@ -32,7 +29,6 @@ bool bb_object_init(struct bb_object *object, struct bb_binding *binding) {
 void bb_object_release(struct bb_object *object) {
     free(object->cells);
     free(object->ranks);
-    free(object->present);
 }
 
 /* Where in the objects around it a key stands: "tags." */
@@ -72,6 +68,7 @@ static bool put_cell(struct bb_object *object, struct bb_json_scan *json, struct
         return false;
     }
     if (place->type == BB_CELL_ABSENT || rank < object->ranks[slot]) {
+        object->slots |= slot < 64 ? 1ULL << slot : 0;
         *place = *cell;
         object->ranks[slot] = (uint8_t)rank;
     }
@@ -147,12 +144,19 @@ bool bb_object_read(struct bb_object *object, struct bb_json_scan *json) {
     object->form = NULL;
     object->key_count = object->met_count = 0;
     object->formable = true;
+    object->slots = 0;
     json->escapes = false;
     for (uint32_t i = 0; i < object->binding->slot_count; i++)
         object->cells[i].type = BB_CELL_ABSENT;
     const char *begin = json->at;
     if (!read_members(object, json, &path, 0))
         return false;
+    if (object->slots != object->stranger.slots) {
+        object->stranger.slots = object->slots;
+        object->stranger.is_plain = bb_binding_plain(object->binding, object->slots,
+                                                     &object->stranger.plain);
+    }
+    object->present = &object->stranger;
     if (!json->escapes)
         bb_object_learn(object, begin, json->at);
     return true;

@@ -9,6 +9,9 @@
 /* Up to this many series their table stays in the cache, and a lookup need not be prefetched. */
 enum { SMALL_TABLE = 8192 };
 
+/* After so many good guesses a single bad one is no reason to begin a group. */
+enum { LONG_STREAK = 16 };
+
 static inline bool is_text(const struct bb_cell *cell) {
     return cell->type == BB_CELL_TEXT && cell->size > 0;
 }
@@ -28,8 +31,10 @@ static inline uint32_t find_note(struct bb_row_writer *writer, const struct bb_c
                                  const struct bb_cell *channel, uint32_t said) {
     struct bb_notes *notes = &writer->notes;
     uint32_t index = bb_note_guess(notes, notes->last, usage_point, channel, said);
+    uint32_t streak = notes->streak;
 
-    if (index != BB_NOTE_NONE || notes->count > SMALL_TABLE)
+    notes->streak = index != BB_NOTE_NONE ? streak + 1 : 0;
+    if (index != BB_NOTE_NONE || (notes->count > SMALL_TABLE && streak < LONG_STREAK))
         return index;
     return bb_note_find(notes, bb_note_hash(usage_point, channel, said), usage_point, channel,
                         said);

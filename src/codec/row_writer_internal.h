@@ -16,9 +16,10 @@ enum {
 
 /* The values of a row's cells. */
 struct bb_row_values {
-    uint64_t hash;   /* of the names, when series is a guess that failed */
-    uint32_t series; /* BB_SERIES_NONE: to be found by hash */
-    int16_t unit;    /* -1: the row gives none */
+    uint32_t note; /* of its series; BB_NOTE_NONE: to be found by hash */
+    uint32_t hash; /* then */
+    uint32_t said; /* of its unit, kind and length, see bb_note_said */
+    int16_t unit;  /* -1: the row gives none */
     int8_t exponent;
     uint8_t kind; /* BB_KIND_UNKNOWN: the row gives none */
     uint8_t commodity;
@@ -65,8 +66,9 @@ struct bb_notes {
     uint64_t *slots;
     uint32_t count, capacity, slot_count;
     struct bb_arena names;
-    uint32_t last; /* of the row before */
-    uint32_t step; /* how the guess that was right last came from the one before: 0 or 1 */
+    uint32_t last;   /* of the row before */
+    uint32_t streak; /* good guesses in a row */
+    uint32_t step;   /* how the guess that was right last came from the one before: 0 or 1 */
 };
 
 /* All that is behind an attribute whose quality is a known word, in eight bytes. */

@@ -220,8 +220,10 @@ static int read_periods(struct bb_query_channel *c, struct bb_error *error) {
 
     if (c->coverage.count == 0)
         return 0;
-    /* A local day may end in the UTC year after (or before) that of its readings. */
-    int32_t first = bb_lane_span_of(q->lane, c->coverage.runs[0].first * (int64_t)BB_DAY_MS);
+    /* A local day may end in the UTC year after (or before) that of its readings, and a long interval
+     * may begin in the year before. */
+    int32_t first = bb_lane_span_of(q->lane, c->coverage.runs[0].first * (int64_t)BB_DAY_MS -
+                                                 c->coverage.longest_s * (int64_t)BB_SECOND_MS);
     int32_t last = bb_lane_span_of(
         q->lane, (c->coverage.runs[c->coverage.count - 1].last + 2) * (int64_t)BB_DAY_MS + 1);
     if (q->from_ms != BB_TIME_NONE && bb_lane_span_of(q->lane, q->from_ms) > first)
@@ -292,7 +294,7 @@ static int tell_made(struct bb_query_channel *c, const struct bb_plan *plan,
 }
 
 /* The covered days to derive again. A period may begin before, and end after, the day of its
- * readings. */
+ * readings; and an interval that reaches into it may end as much later as the longest is long. */
 static void derived_bounds(const struct bb_query_channel *c, int32_t *first, int32_t *last) {
     enum { PERIOD_DAYS = 2 };
     const struct bb_coverage *coverage = &c->coverage;
@@ -300,9 +302,11 @@ static void derived_bounds(const struct bb_query_channel *c, int32_t *first, int
     day_bounds(c, first, last);
     if (coverage->count == 0 || c->query->lane == BB_LANE_VEE)
         return;
+    int32_t longest_days = (int32_t)(coverage->longest_s / (BB_DAY_MS / BB_SECOND_MS)) + 1;
     int32_t earliest = coverage->runs[0].first, latest = coverage->runs[coverage->count - 1].last;
     *first = *first - PERIOD_DAYS > earliest ? *first - PERIOD_DAYS : earliest;
-    *last = *last + PERIOD_DAYS < latest ? *last + PERIOD_DAYS : latest;
+    *last += PERIOD_DAYS + longest_days;
+    *last = *last < latest ? *last : latest;
 }
 
 static int read_as_of(struct bb_query_channel *c, struct bb_error *error) {

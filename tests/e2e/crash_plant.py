@@ -411,6 +411,21 @@ def reproduce(suite, seed):
             f"BUSBAR_SHIMS={SHIMS} /usr/bin/python3 -m pytest -q -s tests/e2e/{suite}.py")
 
 
+def run_cases(suite, trial, cases):
+    """trial(*case) for each, two at a time; all that fail are counted, the first ones told."""
+
+    def guarded(case):
+        try:
+            trial(*case)
+        except AssertionError as error:
+            return f"{error}\ncase {case}"
+        return None
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        failed = [text for text in pool.map(guarded, cases) if text]
+    assert not failed, "\n".join([f"{len(failed)} of {len(cases)} cases failed", *failed[:5], reproduce(suite, SEED)])
+
+
 def run_trials(suite, trial, enough, limit=10000):
     """trial(seed) -> harms done, two at a time, until `enough` harms are done. Tells the seed of a failure."""
 

@@ -6,13 +6,14 @@ signal, and never with exit 0 unless everything is there. Opened again, nothing 
 same command goes through to the same content.
 """
 
+import shutil
 import signal
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from crash_plant import (PARALLEL, SEED, SOAK, Plant, Reference, assert_between, assert_equal_content, reproduce, scratch,
+from crash_plant import (SEED, SOAK, Plant, Reference, assert_between, assert_equal_content, run_cases, scratch,
                          shim_environment, write_few_inputs)
+
 
 SUITE = "test_faults"
 STEP = 1 if SOAK else 10
@@ -38,17 +39,51 @@ def read_log(plant):
     return [(int(number), call, int(size), path.removeprefix(f"{plant.data}/")) for number, call, size, path in found]
 
 
+class FixedRun:
+    """Taking three files into a new plant, or the last two of them into one that has the first."""
+
+    def __init__(self, folder, reference, grown):
+        self.folder, self.reference = folder, reference
+        self.taken = 1 if grown else 0
+        self.files = reference.files[self.taken:]
+        self.before = Plant(folder / "before")
+        if grown:
+            self.before.must("ingest", reference.files[0])
+        counted = self.plant("counted")
+        counted.must("ingest", *self.files, environment=fault(counted))
+        self.calls = read_log(counted)
+        stores = {path for _, _, _, path in self.calls if path.startswith("store/") and path.endswith("/data.mdb")}
+        assert {"store/p0000/data.mdb", "store/p0001/data.mdb"} <= stores, f"not the two commits it should have: {stores}"
+        assert len(self.calls) <= 300, f"{len(self.calls)} calls are more than this suite was made for"
+
+    def plant(self, name):
+        plant = Plant(self.folder / name)
+        if self.taken:
+            shutil.copytree(self.before.data, plant.data)
+        return plant
+
+    def fail_once(self, number, kind, *_):
+        plant = self.plant(f"{kind}-{number}")
+        done = plant.run("ingest", *self.files, environment=fault(plant, FAULT_KIND=kind, FAULT_AT=number))
+        assert_clean_end(done)
+        assert_between(plant, self.reference, self.taken if done.returncode else len(self.reference.files))
+        assert_undamaged(plant)
+        plant.must("ingest", *self.files, environment=fault(plant))
+        assert_between(plant, self.reference, len(self.reference.files))
+        if number % 10 == 0:
+            assert_equal_content(self.reference.content, plant.content(), "content after the second run")
+        plant.check_deep()
+        shutil.rmtree(plant.folder)
+
+
 @pytest.fixture(scope="module")
-def fixed_run(folder):
-    """The reference, and the calls that taking its three files in one run makes."""
-    reference = Reference(folder, write_few_inputs(folder / "inputs"))
-    plant = Plant(folder / "counted")
-    plant.must("ingest", *reference.files, environment=fault(plant))
-    calls = read_log(plant)
-    stores = {path for _, _, _, path in calls if path.startswith("store/") and path.endswith("/data.mdb")}
-    assert {"store/p0000/data.mdb", "store/p0001/data.mdb"} <= stores, f"not the two commits it should have: {stores}"
-    assert len(calls) <= 300, f"{len(calls)} calls are more than this suite was made for"
-    return folder, reference, calls
+def reference(folder):
+    return Reference(folder, write_few_inputs(folder / "inputs"))
+
+
+@pytest.fixture(scope="module", params=["new", "grown"])
+def fixed_run(request, folder, reference):
+    return FixedRun(folder / request.param, reference, request.param == "grown")
 
 
 def assert_clean_end(done):
@@ -63,35 +98,10 @@ def assert_undamaged(plant):
     assert not any(word in done.stdout + done.stderr for word in DAMAGED), done.stdout + done.stderr
 
 
-def fail_once(folder, reference, kind, at, thoroughly):
-    plant = Plant(folder / f"{kind}-{at}")
-    done = plant.run("ingest", *reference.files, environment=fault(plant, FAULT_KIND=kind, FAULT_AT=at))
-    assert_clean_end(done)
-    assert_between(plant, reference, 0 if done.returncode else len(reference.files))
-    assert_undamaged(plant)
-    plant.must("ingest", *reference.files, environment=fault(plant))
-    if thoroughly:
-        assert_equal_content(reference.content, plant.content(), "content after the second run")
-    else:
-        assert_between(plant, reference, len(reference.files))
-    plant.check_deep()
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_call_fails(fixed_run, kind):
-    folder, reference, calls = fixed_run
     first = (SEED + KINDS.index(kind) * 3) % STEP
-    cases = [number for number, call, size, _ in calls
+    cases = [(number, kind, call, size, path) for number, call, size, path in fixed_run.calls
              if kind not in ("short", "full") or (call in WRITES and size > 1)][first::STEP]
-
-    def guarded(at):
-        try:
-            fail_once(folder, reference, kind, at, thoroughly=at % 10 == 0)
-        except AssertionError as error:
-            number, call, size, path = calls[at - 1]
-            raise AssertionError(f"{error}\n{kind} at {call} of {size} bytes, {path}, FAULT_AT={number}; "
-                                 f"{reproduce(SUITE, SEED)}") from None
-
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        list(pool.map(guarded, cases))
-    print(f"{SUITE}: {kind} at {len(cases)} of {len(calls)} calls")
+    run_cases(SUITE, fixed_run.fail_once, cases)
+    print(f"{SUITE}: {kind} at {len(cases)} of {len(fixed_run.calls)} calls")

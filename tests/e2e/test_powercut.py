@@ -10,13 +10,13 @@ stays at stake.
 import random
 import shutil
 import signal
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from crash_plant import (PARALLEL, SEED, SOAK, WORKER, Plant, Reference, assert_between, assert_same_plant,
-                         draw_ingest, land_without_deriving, now_text, reproduce, run_trials, scratch, shim_environment,
+from crash_plant import (SEED, SOAK, WORKER, Plant, Reference, assert_between, assert_same_plant, draw_ingest,
+                         land_without_deriving, now_text, run_cases, run_trials, scratch, shim_environment,
                          write_few_inputs, write_inputs, write_rolling_inputs)
+
 
 SUITE = "test_powercut"
 CUTS = 200 if SOAK else 20
@@ -175,17 +175,6 @@ def test_worker(folder, reference):
     assert run_trials(SUITE, lambda seed: worker_trial(calls, seed), enough) >= enough
 
 
-def in_parallel(trial, cases):
-    def guarded(case):
-        try:
-            trial(*case)
-        except AssertionError as error:
-            raise AssertionError(f"{error}\ncase {case}; {reproduce(SUITE, SEED)}") from None
-
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        list(pool.map(guarded, cases))
-
-
 @pytest.fixture(scope="module")
 def few(folder):
     """Three files in one run: the reference, and how many watched calls and syncs the run makes."""
@@ -216,7 +205,7 @@ def test_every_call(few):
 
     step = 1 if SOAK else 12
     seeds = range(SEED, SEED + (4 if SOAK else 1))
-    in_parallel(cut_at, [(at, seed) for seed in seeds for at in range(1 + SEED % step, calls + 2, step)])
+    run_cases(SUITE, cut_at, [(at, seed) for seed in seeds for at in range(1 + SEED % step, calls + 2, step)])
 
 
 def test_failed_syncs(few):
@@ -234,7 +223,7 @@ def test_failed_syncs(few):
 
     step = 1 if SOAK else 4
     seeds = range(SEED, SEED + (4 if SOAK else 1))
-    in_parallel(fail, [(number, seed) for seed in seeds for number in range(1 + SEED % step, syncs + 1, step)])
+    run_cases(SUITE, fail, [(number, seed) for seed in seeds for number in range(1 + SEED % step, syncs + 1, step)])
 
 
 def test_a_disk_that_lies_is_noticed(few):

@@ -105,7 +105,7 @@ static void make_masters(struct world *w) {
         struct bb_master_channel c = {.name = bb_span_of(channel->channel),
                                       .unit = -1,
                                       .interval_s = bb_random_below(&w->r, 3) ? 0 : 3600,
-                                      .kind = bb_random_below(&w->r, 6) ? 0 : BB_KIND_REGISTER,
+                                      .kind = bb_random_below(&w->r, 3) ? 0 : BB_KIND_REGISTER,
                                       .one_way = (int8_t)((int)bb_random_below(&w->r, 3) - 1)};
         struct bb_master m = {
             .kind = BB_MASTER_USAGE_POINT,

@@ -21,6 +21,8 @@ static const struct {
     {"Europe/Amsterdam", 2025, 10, 25, 6 * 3600},
     {"Europe/Amsterdam", 2024, 12, 30, 0},
     {"UTC", 2024, 12, 30, 0},
+    {"UTC", 2025, 1, 1, 0}, /* long intervals reach back into a year without readings */
+    {"Europe/Amsterdam", 2025, 1, 2, 0},
     {"UTC", 2025, 6, 10, 0},
     {"Asia/Kolkata", 2025, 6, 10, 0},
     {"Australia/Lord_Howe", 2025, 4, 5, 0},
