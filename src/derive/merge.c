@@ -355,7 +355,8 @@ int bb_merge_run(const struct bb_block *raw, const struct bb_block *history,
         !bb_block_init(&out->history, BB_LANE_HISTORY, history_rows + raw_rows, arena))
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to merge %zu readings", count);
     int outcome = walk_all(&w);
-    bool kept = keep_attributes(&out->raw, arena) & keep_attributes(&out->history, arena);
+    bool kept = keep_attributes(&out->raw, arena);
+    kept = keep_attributes(&out->history, arena) && kept; /* each must leave the heap */
     if (outcome < 0 || !kept)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to merge %zu readings", count);
     return outcome ? BB_MERGE_NEED_HISTORY : BB_MERGE_DONE;
@@ -398,7 +399,8 @@ int bb_merge_as_of(const struct bb_block *raw, const struct bb_block *history, i
         if (good && w.set.count > 0)
             good = settle(&w, t, NULL, 0, false);
     }
-    good = keep_attributes(&merge.raw, arena) & keep_attributes(&merge.history, arena) & good;
+    good = keep_attributes(&merge.raw, arena) && good;
+    good = keep_attributes(&merge.history, arena) && good;
     *out = merge.raw;
     if (!good)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a block as of a past moment");

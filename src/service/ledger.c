@@ -99,7 +99,7 @@ static int apply(struct bb_ledger *ledger, const struct bb_log_record *record,
                  struct bb_error *error) {
     static const struct {
         uint8_t kind;
-        int state;
+        enum bb_file_state state;
     } states[] = {{BB_RECORD_FILE_BEGIN, BB_FILE_BEGUN},
                   {BB_RECORD_FILE_DECIDED, BB_FILE_DECIDED},
                   {BB_RECORD_FILE_DONE, BB_FILE_DONE},

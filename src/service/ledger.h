@@ -20,12 +20,14 @@ struct bb_ledger_part { /* of a file, per data partition */
     uint64_t first_offset, frames, readings;
 };
 
+enum bb_file_state { BB_FILE_BEGUN, BB_FILE_DECIDED, BB_FILE_DONE, BB_FILE_ABANDONED };
+
 struct bb_ledger_file {
     struct bb_content_hash hash;
     uint64_t file_id;
     int64_t received_ms;
     struct bb_span name;
-    enum { BB_FILE_BEGUN, BB_FILE_DECIDED, BB_FILE_DONE, BB_FILE_ABANDONED } state;
+    enum bb_file_state state;
     uint64_t readings;
     struct bb_ledger_part *parts; /* log->partitions of them */
 };
