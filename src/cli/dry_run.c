@@ -95,21 +95,21 @@ static int copy_master(struct bb_dry_run *run, struct bb_error *error) {
 
 /* ---- readings -------------------------------------------------------------------------------------*/
 
-static int64_t *widen(struct bb_dry_run *run, const uint32_t *column, uint32_t count) {
-    int64_t *wide = bb_arena_take_array(&run->scratch, count, sizeof *wide);
+static struct bb_frame_row *rows_of(struct bb_dry_run *run, const struct bb_batch *batch,
+                                    uint32_t count) {
+    struct bb_frame_row *rows = bb_arena_take(&run->scratch, count * sizeof *rows);
 
-    for (uint32_t i = 0; wide && i < count; i++)
-        wide[i] = column[i];
-    return wide;
-}
-
-static int64_t *issued_or_received(struct bb_dry_run *run, const struct bb_batch *batch) {
-    int64_t *issued = bb_arena_take_array(&run->scratch, batch->count, sizeof *issued);
-
-    for (uint32_t i = 0; issued && i < batch->count; i++)
-        issued[i] = batch->has_issued && batch->issued_ms[i] != BB_TIME_NONE ? batch->issued_ms[i]
-                                                                             : run->received_ms;
-    return issued;
+    for (uint32_t i = 0; rows && i < count; i++) {
+        bool issued = batch->has_issued && batch->issued_ms[i] != BB_TIME_NONE;
+        rows[i] = (struct bb_frame_row){
+            .end_ms = batch->end_ms[i],
+            .mantissa = batch->mantissa[i],
+            .line = batch->line[i],
+            .issued_ms = issued ? batch->issued_ms[i] : run->received_ms,
+            .series = batch->series[i],
+            .attribute = batch->attribute[i]};
+    }
+    return rows;
 }
 
 static int append_frame(struct bb_dry_run *run, const struct bb_batch *batch, uint32_t count,
@@ -117,20 +117,14 @@ static int append_frame(struct bb_dry_run *run, const struct bb_batch *batch, ui
     struct bb_frame frame = {.tenant = run->land.tenant,
                              .source = BB_SPAN("dry run"),
                              .received_ms = run->received_ms,
-                             .count = count,
                              .series_count = run->table.count,
                              .series = run->table.items,
                              .attributes = batch->attributes.items,
-                             .attribute_count = batch->attributes.count,
-                             .series_index = widen(run, batch->series, count),
-                             .attribute = widen(run, batch->attribute, count),
-                             .end_ms = batch->end_ms,
-                             .mantissa = batch->mantissa,
-                             .line = batch->line,
-                             .issued_ms = issued_or_received(run, batch)};
+                             .attribute_count = batch->attributes.count};
     struct bb_log *log = run->plant.log;
+    struct bb_frame_row *rows = rows_of(run, batch, count);
 
-    if (!frame.series_index || !frame.attribute || !frame.issued_ms)
+    if (!rows || !bb_frame_set_rows(&frame, rows, count, &run->scratch))
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a dry run");
     bb_buffer_clear(&run->body);
     int r = bb_frame_encode(&frame, &run->scratch, &run->body, error);

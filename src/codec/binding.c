@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { ARENA_CHUNK = 16 << 10, ARENA_LIMIT = 64 << 20, FIRST_SEEN = 64 };
+enum { ARENA_CHUNK = 16 << 10, ARENA_LIMIT = 64 << 20, FIRST_SEEN = 64, SEEN_NAME_MAX = 1024 };
 
 static bool grow(void *array, uint32_t count, uint32_t *capacity, size_t size) {
     void **items = array, *grown;
@@ -266,7 +266,7 @@ static int meet(struct bb_binding *binding, struct bb_span column, bool may_be_c
     /* A source with endless new keys that nobody wants may not fill the memory; and what is no
      * channel here may be one in the next record. */
     if (found.slot == BB_SLOT_FAILED || binding->seen_count >= 2 * BB_SLOTS_MAX ||
-        (found.slot == BB_SLOT_NONE && binding->wildcard))
+        column.size > SEEN_NAME_MAX || (found.slot == BB_SLOT_NONE && binding->wildcard))
         return found.slot;
     found.name = bb_arena_copy(&binding->arena, column);
     if (!found.name.data)

@@ -28,7 +28,6 @@ struct bb_told {
     int64_t issued_ms; /* equals received_ms when the sender gave none */
     int64_t line;
     uint32_t attribute; /* index into the worker's attributes */
-    uint32_t channel;   /* the worker's slot; merge does not look at it */
 };
 
 struct bb_merge_counts {

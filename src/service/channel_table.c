@@ -103,17 +103,29 @@ static uint32_t find(const struct bb_channel_table *t, uint64_t hash, struct bb_
     return UINT32_MAX;
 }
 
+/* The entry of the index is fetched first, then the slot it names, then the slot's key. */
 void bb_channel_table_prefetch(const struct bb_channel_table *t, struct bb_span tenant,
-                               const struct bb_series *series) {
+                               const struct bb_series *series, uint32_t at, uint32_t count) {
+    enum { ENTRY_AHEAD = 24, SLOT_AHEAD = 16, KEY_AHEAD = 8 };
+    uint32_t mask = t->index_size - 1;
+
     if (t->index_size == 0)
         return;
-    uint64_t hash = bb_hash_seeded(tenant, series->hash);
-    uint64_t entry = t->index[(uint32_t)hash & (t->index_size - 1)];
-    if (entry == 0)
-        return;
-    const struct bb_channel_slot *slot = &t->slots[(uint32_t)entry - 1];
-    __builtin_prefetch(slot);
-    __builtin_prefetch((const char *)slot + 64);
+    if (at + ENTRY_AHEAD < count)
+        __builtin_prefetch(&t->index[(uint32_t)bb_hash_seeded(
+                                         tenant, series[at + ENTRY_AHEAD].hash) & mask]);
+    if (at + SLOT_AHEAD < count) {
+        uint64_t entry =
+            t->index[(uint32_t)bb_hash_seeded(tenant, series[at + SLOT_AHEAD].hash) & mask];
+        if (entry)
+            __builtin_prefetch(&t->slots[(uint32_t)entry - 1]);
+    }
+    if (at + KEY_AHEAD < count) {
+        uint64_t entry =
+            t->index[(uint32_t)bb_hash_seeded(tenant, series[at + KEY_AHEAD].hash) & mask];
+        if (entry)
+            __builtin_prefetch(t->slots[(uint32_t)entry - 1].key.data);
+    }
 }
 
 static bool keep(struct bb_channel_table *t, struct bb_span *text) {

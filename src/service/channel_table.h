@@ -44,10 +44,11 @@ int bb_channel_table_find(struct bb_channel_table *table, struct bb_store_view *
                           struct bb_span tenant, const struct bb_series *series,
                           uint32_t *slot, struct bb_error *error) BB_MUST_USE;
 
-/* A lookup that will follow soon: fetch what it will read. A plant's channels do not fit the caches,
- * and the order of readings has nothing to do with that of memory. */
+/* Lookups of series[at] and those behind it follow: fetch what they will read, one step at a time. A
+ * plant's channels do not fit the caches, and the order of readings has nothing to do with that of
+ * memory. */
 void bb_channel_table_prefetch(const struct bb_channel_table *table, struct bb_span tenant,
-                               const struct bb_series *series);
+                               const struct bb_series *series, uint32_t at, uint32_t count);
 
 /* The source tells what the channel is, at (received, line): the least one ever told describes it.
  */

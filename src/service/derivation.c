@@ -361,8 +361,16 @@ static int write_channel(struct channel_work *w, struct bb_span number, struct b
     return result;
 }
 
-static int derive_channel(struct channel_work *w, struct bb_told *told, size_t count,
-                          struct bb_error *error) {
+static int plan_runs(struct channel_work *w, const struct bb_gather_run *runs, size_t run_count,
+                     struct bb_error *error) {
+    size_t count;
+    struct bb_told *told = bb_gather_rows(w->gather, runs, run_count, &w->d->plan, &count);
+
+    return told ? plan_told(w, told, count, error) : no_memory(error);
+}
+
+static int derive_channel(struct channel_work *w, const struct bb_gather_run *runs,
+                          size_t run_count, struct bb_error *error) {
     char key[4];
     struct bb_buffer b;
 
@@ -371,8 +379,8 @@ static int derive_channel(struct channel_work *w, struct bb_told *told, size_t c
     w->coverage_changed = false;
     w->recorded_ms = 0;
     int result = load_coverage(w, key, error);
-    if (!result && count > 0)
-        result = plan_told(w, told, count, error);
+    if (!result && run_count > 0)
+        result = plan_runs(w, runs, run_count, error);
     if (!result && w->slot->derive_again)
         result = plan_again(w, error);
     if (!result)
@@ -549,10 +557,9 @@ static int put_sources(struct bb_derivation *d, const struct bb_gather *gather,
     return result;
 }
 
-int bb_derivation_run(struct bb_derivation *d, struct bb_gather *gather, struct bb_told *sorted,
-                      const uint32_t *starts, struct bb_channel_table *channels,
-                      struct bb_store_view *view, struct bb_commit *out,
-                      struct bb_error *error) {
+int bb_derivation_run(struct bb_derivation *d, struct bb_gather *gather,
+                      struct bb_channel_table *channels, struct bb_store_view *view,
+                      struct bb_commit *out, struct bb_error *error) {
     /* Slots that apply_masters meets come behind those that have readings. */
     uint32_t told_slots = channels->count;
     struct channel_work w = {.d = d, .view = view, .gather = gather};
@@ -560,11 +567,11 @@ int bb_derivation_run(struct bb_derivation *d, struct bb_gather *gather, struct 
 
     int result = apply_masters(d, gather, channels, view, error);
     for (uint32_t slot = 0; !result && slot < channels->count; slot++) {
-        size_t first = slot < told_slots ? starts[slot] : 0;
-        size_t count = slot < told_slots ? starts[slot + 1] - first : 0;
+        size_t first = slot < told_slots ? gather->starts[slot] : 0;
+        size_t count = slot < told_slots ? gather->starts[slot + 1] - first : 0;
         w.slot = &channels->slots[slot];
         if (count > 0 || w.slot->changed || w.slot->derive_again)
-            result = derive_channel(&w, sorted + first, count, error);
+            result = derive_channel(&w, gather->sorted + first, count, error);
     }
     if (!result)
         result = put_sources(d, gather, error);

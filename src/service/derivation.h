@@ -37,12 +37,10 @@ void bb_derivation_init(struct bb_derivation *d, struct bb_store *store);
 void bb_derivation_release(struct bb_derivation *d);
 void bb_derivation_clear(struct bb_derivation *d);
 
-/* Work out all of it. `sorted` and `starts` as bb_gather_sort gives them. On success `out` lists
- * blocks, names and outbox in the store's order; its claim and positions are the caller's to fill.
- */
-int bb_derivation_run(struct bb_derivation *d, struct bb_gather *gather, struct bb_told *sorted,
-                      const uint32_t *starts, struct bb_channel_table *channels,
-                      struct bb_store_view *view, struct bb_commit *out,
-                      struct bb_error *error) BB_MUST_USE;
+/* Work out all of it, after bb_gather_sort. On success `out` lists blocks, names and outbox in the
+ * store's order; its claim and positions are the caller's to fill. */
+int bb_derivation_run(struct bb_derivation *d, struct bb_gather *gather,
+                      struct bb_channel_table *channels, struct bb_store_view *view,
+                      struct bb_commit *out, struct bb_error *error) BB_MUST_USE;
 
 #endif

@@ -5,8 +5,7 @@
 
 #include <stdlib.h>
 
-/* AHEAD: how many series ahead a lookup is announced to the caches */
-enum { AHEAD = 12, ARENA_CHUNK_BYTES = 1 << 20, FRAME_LIMIT_BYTES = 256 << 20, ARENA_LIMIT_BYTES = 1 << 30 };
+enum { ARENA_CHUNK_BYTES = 1 << 20, FRAME_LIMIT_BYTES = 256 << 20, ARENA_LIMIT_BYTES = 1 << 30 };
 
 void bb_gather_init(struct bb_gather *g) {
     *g = (struct bb_gather){0};
@@ -16,9 +15,11 @@ void bb_gather_init(struct bb_gather *g) {
 
 void bb_gather_release(struct bb_gather *g) {
     free(g->rows);
+    free(g->runs);
+    free(g->sorted);
+    free(g->starts);
     free(g->masters.items);
     free(g->sources);
-    free(g->slot_of);
     free(g->attribute_of);
     bb_attribute_set_release(&g->attributes);
     bb_arena_release(&g->frame);
@@ -27,7 +28,7 @@ void bb_gather_release(struct bb_gather *g) {
 }
 
 void bb_gather_clear(struct bb_gather *g) {
-    g->count = 0;
+    g->count = g->run_count = 0;
     g->masters.count = 0;
     g->masters.index = NULL;
     g->source_count = 0;
@@ -72,33 +73,37 @@ static bool note_source(struct bb_gather *g, int64_t received_ms, struct bb_span
     return copy.data != NULL;
 }
 
-/* Which slot each of the frame's series is; the first reading of a series may describe it. */
-static int map_series(struct bb_gather *g, struct bb_channel_table *channels,
-                      struct bb_store_view *view, const struct bb_frame *f,
-                      struct bb_error *error) {
-    if (!reserve_u32(&g->slot_of, &g->slot_capacity, f->series_count))
+/* The slot of one of the frame's series; the first reading may say what the channel is. */
+static int find_slot(struct bb_channel_table *channels, struct bb_store_view *view,
+                     const struct bb_frame *f, uint32_t series, int64_t line, uint32_t *slot,
+                     struct bb_error *error) {
+    const struct bb_series *s = &f->series[series];
+    int result = bb_channel_table_find(channels, view, f->tenant, s, slot, error);
+
+    if (!result && f->received_ms <= channels->slots[*slot].record.first_received_ms)
+        result = bb_channel_table_tell(channels, view, *slot, s, f->received_ms, line, error);
+    return result;
+}
+
+/* A run for each of the frame's series that has readings. */
+static int take_runs(struct bb_gather *g, struct bb_channel_table *channels,
+                     struct bb_store_view *view, const struct bb_frame *f,
+                     struct bb_error *error) {
+    size_t first = 0;
+
+    if (!reserve((void **)&g->runs, &g->run_capacity, g->run_count + f->series_count,
+                 sizeof g->runs[0]))
         return no_memory(error);
     for (uint32_t i = 0; i < f->series_count; i++) {
-        if (i + AHEAD < f->series_count)
-            bb_channel_table_prefetch(channels, f->tenant, &f->series[i + AHEAD]);
-        int result = bb_channel_table_find(channels, view, f->tenant, &f->series[i],
-                                           &g->slot_of[i], error);
+        bb_channel_table_prefetch(channels, f->tenant, f->series, i, f->series_count);
+        uint32_t count = (uint32_t)f->series_rows[i], slot;
+        if (count == 0)
+            continue;
+        int result = find_slot(channels, view, f, i, f->line[first], &slot, error);
         if (result)
             return result;
-    }
-    int64_t next_series = 0; /* series are numbered by first appearance */
-    for (uint32_t i = 0; i < f->count; i++) {
-        if (f->series_index[i] != next_series)
-            continue;
-        uint32_t slot = g->slot_of[next_series];
-        const struct bb_channel_record *r = &channels->slots[slot].record;
-        if (f->received_ms <= r->first_received_ms) {
-            int result = bb_channel_table_tell(channels, view, slot, &f->series[next_series],
-                                               f->received_ms, f->line[i], error);
-            if (result)
-                return result;
-        }
-        next_series++;
+        g->runs[g->run_count++] = (struct bb_gather_run){slot, count, g->count + first};
+        first += count;
     }
     return 0;
 }
@@ -111,7 +116,7 @@ static int take_frame(struct bb_gather *g, struct bb_channel_table *channels,
     bb_arena_reset(&g->frame);
     int result = bb_frame_decode(record->body, &g->frame, &f, error);
     if (!result)
-        result = map_series(g, channels, view, &f, error);
+        result = take_runs(g, channels, view, &f, error);
     if (result)
         return result;
     if (!note_source(g, f.received_ms, f.source) ||
@@ -130,8 +135,7 @@ static int take_frame(struct bb_gather *g, struct bb_channel_table *channels,
                                   .received_ms = f.received_ms,
                                   .issued_ms = f.issued_ms[i],
                                   .line = f.line[i],
-                                  .attribute = g->attribute_of[f.attribute[i]],
-                                  .channel = g->slot_of[f.series_index[i]]};
+                                  .attribute = g->attribute_of[f.attribute[i]]};
     g->count += f.count;
     return 0;
 }
@@ -164,16 +168,43 @@ int bb_gather_take(struct bb_gather *g, struct bb_channel_table *channels,
                                             : take_frame(g, channels, view, record, error);
 }
 
-void bb_gather_sort(const struct bb_gather *g, uint32_t slot_count, struct bb_told *sorted,
-                    uint32_t *starts) {
+int bb_gather_sort(struct bb_gather *g, uint32_t slot_count, struct bb_error *error) {
+    if (!reserve((void **)&g->sorted, &g->sorted_capacity, g->run_count, sizeof g->sorted[0]) ||
+        !reserve_u32(&g->starts, &g->start_capacity, slot_count + 1))
+        return no_memory(error);
+    uint32_t *starts = g->starts;
     memset(starts, 0, (slot_count + 1) * sizeof *starts);
-    for (size_t i = 0; i < g->count; i++)
-        starts[g->rows[i].channel + 1]++;
+    for (size_t i = 0; i < g->run_count; i++)
+        starts[g->runs[i].slot + 1]++;
     for (uint32_t slot = 0; slot < slot_count; slot++)
         starts[slot + 1] += starts[slot];
-    for (size_t i = 0; i < g->count; i++)
-        sorted[starts[g->rows[i].channel]++] = g->rows[i];
+    for (size_t i = 0; i < g->run_count; i++)
+        g->sorted[starts[g->runs[i].slot]++] = g->runs[i];
     /* Each start has moved to the next slot's: move them back. */
     memmove(starts + 1, starts, slot_count * sizeof *starts);
     starts[0] = 0;
+    return 0;
+}
+
+struct bb_told *bb_gather_rows(const struct bb_gather *g, const struct bb_gather_run *runs,
+                               size_t run_count, struct bb_arena *arena, size_t *count) {
+    enum { RUNS_AHEAD = 4, CACHE_LINE_BYTES = 64 };
+    size_t sum = 0;
+
+    for (size_t i = 0; i < run_count; i++)
+        sum += runs[i].count;
+    *count = sum;
+    if (run_count == 1)
+        return g->rows + runs[0].first;
+    struct bb_told *rows = bb_arena_take(arena, sum * sizeof *rows), *at = rows;
+    for (size_t i = 0; rows && i < run_count; i++) {
+        if (i + RUNS_AHEAD < run_count) {
+            const char *ahead = (const char *)&g->rows[runs[i + RUNS_AHEAD].first];
+            for (int line = 0; line < 4; line++)
+                __builtin_prefetch(ahead + line * CACHE_LINE_BYTES);
+        }
+        memcpy(at, g->rows + runs[i].first, runs[i].count * sizeof *at);
+        at += runs[i].count;
+    }
+    return rows;
 }

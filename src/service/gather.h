@@ -1,7 +1,7 @@
 /* Gathering: the readings and master data between two commits of one partition.
  *
- * Rows are kept as they come, 48 bytes each, with the number of their channel's slot; sorting them
- * by channel is one counting pass at the commit. Memory is bounded by what the caller allows.
+ * Rows are kept as they come, in runs: the readings of one channel in one frame. At the commit the
+ * runs, not the rows, are sorted by channel. Memory is bounded by what the caller allows.
  */
 #ifndef BB_SERVICE_GATHER_H
 #define BB_SERVICE_GATHER_H
@@ -14,18 +14,29 @@ struct bb_gather_source { /* what came at one received time */
     struct bb_span name; /* in the arena */
 };
 
+struct bb_gather_run { /* rows[first .. first + count) are of the channel in that slot */
+    uint32_t slot;
+    uint32_t count;
+    size_t first;
+};
+
 struct bb_gather {
     struct bb_told *rows;
     size_t count, capacity;
+    struct bb_gather_run *runs;
+    size_t run_count, run_capacity;
+    struct bb_gather_run *sorted; /* by slot, see bb_gather_sort */
+    size_t sorted_capacity;
+    uint32_t *starts; /* of a slot in `sorted` */
+    uint32_t start_capacity;
     struct bb_attribute_set attributes; /* of the rows */
     struct bb_master_list masters;      /* in the order of the log */
     struct bb_gather_source *sources;
     size_t source_count, source_capacity;
     struct bb_arena frame;  /* of the frame at hand */
     struct bb_arena arena;  /* until the commit */
-    uint32_t *slot_of;      /* the frame's series -> slot of the channel table */
     uint32_t *attribute_of; /* the frame's attribute -> attributes */
-    uint32_t slot_capacity, attribute_capacity;
+    uint32_t attribute_capacity;
 };
 
 void bb_gather_init(struct bb_gather *gather);
@@ -37,9 +48,14 @@ int bb_gather_take(struct bb_gather *gather, struct bb_channel_table *channels,
                    struct bb_store_view *view, const struct bb_log_record *record,
                    struct bb_error *error) BB_MUST_USE;
 
-/* Rows by slot (counting sort, stable), into `sorted` of gather->count rows; starts[slot] is where a
- * slot's rows begin, starts[slot_count] = count. */
-void bb_gather_sort(const struct bb_gather *gather, uint32_t slot_count, struct bb_told *sorted,
-                    uint32_t *starts);
+/* Fill `sorted` with the runs by slot (in each, as they came) and `starts`, so that the runs of a slot
+ * are sorted[starts[slot] .. starts[slot + 1]). */
+int bb_gather_sort(struct bb_gather *gather, uint32_t slot_count, struct bb_error *error)
+    BB_MUST_USE;
+
+/* The rows of some runs in a row: where they are when it is one run, else a copy in the arena. NULL
+ * when the arena is full. */
+struct bb_told *bb_gather_rows(const struct bb_gather *gather, const struct bb_gather_run *runs,
+                               size_t run_count, struct bb_arena *arena, size_t *count);
 
 #endif

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 
 enum {
-    FRAME_READINGS = 16384,
+    READINGS_HELD = 1 << 20, /* in the frames of all partitions */
+    FRAME_READINGS_MIN = 1 << 14,
     FRAME_LIMIT_BYTES = 64 << 20,
     SYNC_BYTES = 8 << 20, /* hand this much to the log's sync thread at a time */
     SCRATCH_CHUNK_BYTES = 1 << 20,
-    SOURCE_LIMIT_BYTES = 1 << 16,
-    COLUMNS = 6
+    SOURCE_LIMIT_BYTES = 1 << 16
 };
 
 /* Where the readings of one series go. `frame` says for which frame `index` holds. */
@@ -22,19 +22,16 @@ struct bb_route {
 };
 
 struct bb_router_part {
-    int64_t *columns; /* FRAME_READINGS each: series, attribute, end, mantissa, line, issued */
+    struct bb_frame_row *rows; /* router->frame_readings; those after `count` are free */
     uint32_t count;
     bool has_issued;
     struct bb_attribute_set attributes;
+    uint32_t batch_attribute, attribute; /* of the reading before: an index there is one here */
     struct bb_series *series;
     uint32_t series_count, series_capacity;
     uint64_t frame; /* number of the frame being filled, over all partitions: never repeats */
     uint64_t cut;   /* frames cut so far */
 };
-
-static int64_t *column(struct bb_router_part *part, int i) {
-    return part->columns + (size_t)i * FRAME_READINGS;
-}
 
 /* Frames of the file that an interrupted run left in a partition. */
 static int count_durable(struct bb_router *r, uint32_t p, struct bb_error *error) {
@@ -64,7 +61,14 @@ int bb_router_init(struct bb_router *r, struct bb_log *log, struct bb_ledger_fil
         return BB_FAIL(error, BB_E_NAME, "the tenant's name has %zu bytes; allowed are 1 to %d",
                        tenant.size, BB_MASTER_TENANT_MAX);
     }
-    *r = (struct bb_router){.log = log, .file = file, .tenant = tenant, .table = table};
+    uint32_t share = READINGS_HELD / log->partitions;
+    *r = (struct bb_router){.log = log,
+                            .file = file,
+                            .tenant = tenant,
+                            .table = table,
+                            .frame_readings = share < FRAME_READINGS_MIN      ? FRAME_READINGS_MIN
+                                              : share > BB_FRAME_READINGS_MAX ? BB_FRAME_READINGS_MAX
+                                                                              : share};
     bb_arena_init(&r->scratch, SCRATCH_CHUNK_BYTES, FRAME_LIMIT_BYTES);
     bb_buffer_init(&r->body, FRAME_LIMIT_BYTES);
     bb_buffer_init(&r->source_name, SOURCE_LIMIT_BYTES);
@@ -72,9 +76,9 @@ int bb_router_init(struct bb_router *r, struct bb_log *log, struct bb_ledger_fil
     r->durable_frames = calloc(log->partitions, sizeof r->durable_frames[0]);
     bool room = r->parts && r->durable_frames;
     for (uint32_t p = 0; room && p < log->partitions; p++) {
-        r->parts[p].columns = malloc((size_t)FRAME_READINGS * COLUMNS * sizeof(int64_t));
+        r->parts[p].rows = malloc(r->frame_readings * sizeof r->parts[p].rows[0]);
         r->parts[p].frame = p + 1;
-        room = r->parts[p].columns != NULL;
+        room = r->parts[p].rows != NULL;
     }
     int result = room ? 0 : BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the frames of a file");
     for (uint32_t p = 0; !result && p < log->partitions; p++) {
@@ -90,7 +94,7 @@ void bb_router_release(struct bb_router *r) {
     if (!r->log)
         return;
     for (uint32_t p = 0; r->parts && p < r->log->partitions; p++) {
-        free(r->parts[p].columns);
+        free(r->parts[p].rows);
         free(r->parts[p].series);
         bb_attribute_set_release(&r->parts[p].attributes);
     }
@@ -108,20 +112,17 @@ static int append_frame(struct bb_router *r, uint32_t p, struct bb_error *error)
     struct bb_frame frame = {.tenant = r->tenant,
                              .source = r->source,
                              .received_ms = r->file->received_ms,
-                             .count = part->count,
                              .series_count = part->series_count,
                              .series = part->series,
                              .attributes = part->attributes.items,
-                             .attribute_count = part->attributes.count,
-                             .series_index = column(part, 0),
-                             .attribute = column(part, 1),
-                             .end_ms = column(part, 2),
-                             .mantissa = column(part, 3),
-                             .line = column(part, 4),
-                             .issued_ms = part->has_issued ? column(part, 5) : NULL};
+                             .attribute_count = part->attributes.count};
 
     bb_arena_reset(&r->scratch);
     bb_buffer_clear(&r->body);
+    if (!bb_frame_set_rows(&frame, part->rows, part->count, &r->scratch))
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a frame");
+    if (!part->has_issued)
+        frame.issued_ms = NULL;
     int result = bb_frame_encode(&frame, &r->scratch, &r->body, error);
     if (result)
         return result;
@@ -152,6 +153,7 @@ static int cut_frame(struct bb_router *r, uint32_t p, struct bb_error *error) {
     part->count = 0;
     part->series_count = 0;
     part->has_issued = false;
+    part->batch_attribute = UINT32_MAX;
     part->frame += r->log->partitions;
     bb_attribute_set_clear(&part->attributes);
     return result;
@@ -212,37 +214,33 @@ static bool add_series(struct bb_router *r, struct bb_router_part *part, uint32_
     return true;
 }
 
-/* The sender's version times begin in the middle of a frame: those before had none. */
-static void begin_issued(struct bb_router *r, struct bb_router_part *part) {
-    int64_t *issued = column(part, 5);
-
-    part->has_issued = true;
-    for (uint32_t i = 0; i < part->count; i++)
-        issued[i] = r->file->received_ms;
+/* The attribute joins the dictionary of the frame being filled. */
+static bool add_attribute(struct bb_router_part *part, const struct bb_batch *batch,
+                          uint32_t attribute) {
+    part->batch_attribute = attribute;
+    part->attribute =
+        bb_attribute_set_index(&part->attributes, &batch->attributes.items[attribute]);
+    return part->attribute != UINT32_MAX;
 }
 
 static bool add_reading(struct bb_router *r, const struct bb_batch *batch, uint32_t i,
                         struct bb_router_part *part) {
     const struct bb_route *route = &r->routes[batch->series[i]];
-    uint32_t at = part->count;
 
     if (route->frame != part->frame && !add_series(r, part, batch->series[i]))
         return false;
-    uint32_t attribute = bb_attribute_set_index(&part->attributes,
-                                                &batch->attributes.items[batch->attribute[i]]);
-    if (attribute == UINT32_MAX)
+    if (batch->attribute[i] != part->batch_attribute &&
+        !add_attribute(part, batch, batch->attribute[i]))
         return false;
-    column(part, 0)[at] = route->index;
-    column(part, 1)[at] = attribute;
-    column(part, 2)[at] = batch->end_ms[i];
-    column(part, 3)[at] = batch->mantissa[i];
-    column(part, 4)[at] = batch->line[i];
     bool issued = batch->has_issued && batch->issued_ms[i] != BB_TIME_NONE;
-    if (issued && !part->has_issued)
-        begin_issued(r, part);
-    if (part->has_issued)
-        column(part, 5)[at] = issued ? batch->issued_ms[i] : r->file->received_ms;
-    part->count++;
+    part->has_issued |= issued;
+    part->rows[part->count++] =
+        (struct bb_frame_row){.end_ms = batch->end_ms[i],
+                              .mantissa = batch->mantissa[i],
+                              .line = batch->line[i],
+                              .issued_ms = issued ? batch->issued_ms[i] : r->file->received_ms,
+                              .series = route->index,
+                              .attribute = part->attribute};
     return true;
 }
 
@@ -251,13 +249,15 @@ int bb_router_add(struct bb_router *r, const struct bb_batch *batch, struct bb_e
 
     if (!extend_routes(r))
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for %u series", r->table->count);
+    for (uint32_t p = 0; p < r->log->partitions; p++)
+        r->parts[p].batch_attribute = UINT32_MAX; /* each batch has a dictionary of its own */
     for (uint32_t i = 0; i < batch->count; i++) {
         if (i + AHEAD < batch->count)
             __builtin_prefetch(&r->routes[batch->series[i + AHEAD]]);
         uint32_t p = r->routes[batch->series[i]].partition;
         if (!add_reading(r, batch, i, &r->parts[p]))
             return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a frame");
-        if (r->parts[p].count == FRAME_READINGS) {
+        if (r->parts[p].count == r->frame_readings) {
             int result = cut_frame(r, p, error);
             if (result)
                 return result;

@@ -20,6 +20,7 @@ struct bb_router {
     struct bb_router_part *parts;
     struct bb_route *routes; /* per series of the table */
     uint32_t route_count, route_capacity;
+    uint32_t frame_readings; /* a frame is cut when it has so many */
     uint64_t *durable_frames; /* per partition: frames of the file that are in the log already */
     uint64_t unsynced_bytes;
     uint64_t readings;

@@ -22,7 +22,7 @@ enum {
     STANDBY_MS = 60 * BB_SECOND_MS, /* a partition that stands still so long is claimed again */
     STANDBY_SLEEP_MS = 20,
     WATCH_EVERY_MS = 100,
-    ROW_COST_BYTES = 2 * sizeof(struct bb_told) + 32 /* a row, its sorted copy, its share of blocks */
+    ROW_COST_BYTES = sizeof(struct bb_told) + 40 /* a row, its share of runs and of blocks */
 };
 
 struct partition {
@@ -169,25 +169,6 @@ static int gather(struct bb_worker *w, struct partition *p, struct bb_store_view
     return 0;
 }
 
-static int derive(struct bb_worker *w, struct partition *p, struct bb_store_view *view,
-                  struct bb_commit *commit, struct bb_error *error) {
-    uint32_t slots = p->channels.count;
-    struct bb_told *sorted = malloc(w->gather.count * sizeof *sorted + 1);
-    uint32_t *starts = malloc(((size_t)slots + 1) * sizeof *starts);
-    int result = sorted && starts ? 0
-                                  : BB_FAIL(error, BB_E_NO_MEMORY, "no memory to sort %zu readings",
-                                            w->gather.count);
-
-    if (!result) {
-        bb_gather_sort(&w->gather, slots, sorted, starts);
-        result = bb_derivation_run(&w->derivation, &w->gather, sorted, starts, &p->channels, view,
-                                   commit, error);
-    }
-    free(sorted);
-    free(starts);
-    return result;
-}
-
 static void count_commit(struct bb_worker *w, struct partition *p, const struct bb_commit *commit) {
     const struct bb_derivation *d = &w->derivation;
 
@@ -229,8 +210,12 @@ static int commit_once(struct bb_worker *w, uint32_t i, bool live,
     result = gather(w, p, view, live, to, more, error);
     commit.to = p->feed.position;
     bool moved = commit.to.offset != commit.from.offset || commit.to.inner != commit.from.inner;
-    if (!result && (w->gather.count > 0 || w->gather.masters.count > 0))
-        result = derive(w, p, view, &commit, error);
+    if (!result && (w->gather.count > 0 || w->gather.masters.count > 0)) {
+        result = bb_gather_sort(&w->gather, p->channels.count, error);
+        if (!result)
+            result = bb_derivation_run(&w->derivation, &w->gather, &p->channels, view, &commit,
+                                       error);
+    }
     store->ops->view_end(view);
     if (result || !moved)
         return result;

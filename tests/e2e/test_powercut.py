@@ -192,20 +192,23 @@ def finish(plant, reference, seed):
     plant.check_deep()
 
 
-def test_every_call(few):
-    """Cut once at each call of the first run of a plant, its making included."""
+@pytest.mark.parametrize("how", ["cut", "killed"])
+def test_every_call(few, how):
+    """Harmed once at each call of the first run of a plant, its making included. After a kill it is the second run
+    that is cut, right behind its end: it may not rely on what the first had written and not synced."""
     folder, reference, calls, _ = few
+    harm = {"POWERCUT_KILL": 1} if how == "killed" else {"POWERCUT_END": 1}
 
-    def cut_at(at, seed):
-        plant = Plant(folder / f"cut-{at}-{seed}")
-        done = plant.run("ingest", *reference.files, environment=powercut(plant, seed, at, POWERCUT_END=1))
+    def harm_at(at, seed):
+        plant = Plant(folder / f"{how}-{at}-{seed}")
+        done = plant.run("ingest", *reference.files, environment=powercut(plant, seed, at, **harm))
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
         assert_between(plant, reference, 0 if done.returncode else len(reference.files))
         finish(plant, reference, seed)
 
     step = 1 if SOAK else 12
     seeds = range(SEED, SEED + (4 if SOAK else 1))
-    run_cases(SUITE, cut_at, [(at, seed) for seed in seeds for at in range(1 + SEED % step, calls + 2, step)])
+    run_cases(SUITE, harm_at, [(at, seed) for seed in seeds for at in range(1 + SEED % step, calls + 2, step)])
 
 
 def test_failed_syncs(few):

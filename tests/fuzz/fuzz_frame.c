@@ -46,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
     bb_arena_init(&arena, 64 << 10, ARENA_LIMIT_BYTES);
     bb_buffer_init(&out, ARENA_LIMIT_BYTES);
-    int result = bb_frame_decode((struct bb_span){(const char *)data, size}, &arena, &frame, &error);
+    int result = bb_frame_decode((struct bb_span){(const char *)data, size}, &arena, &frame,
+                                 &error);
     BB_ASSERT(result == 0 || result == -BB_E_LOG_CORRUPT);
     if (result == 0) {
         expect_sound(&frame);

@@ -141,13 +141,13 @@ static int dump_channel(void *context, struct bb_span name, struct bb_span value
     printable(name, d->key);
     EXPECT(bb_channel_record_decode(value, &r, &error));
     d->number = r.number;
-    bb_buffer_format(&d->line,
-                     "channel %s kind %u commodity %u unit %u derived %d interval %u one-way %d day "
-                     "start %d zone %.*s obis %.*s told %" PRId64 ":%" PRId64 " %u %u %u %.*s %.*s",
-                     d->key, r.kind, r.commodity, r.unit, r.derived_unit, r.interval_s, r.one_way,
-                     r.day_start_s, BB_SPAN_ARGS(r.zone), BB_SPAN_ARGS(r.obis), r.first_received_ms,
-                     r.first_line, r.told_kind, r.told_commodity, r.told_interval_s,
-                     BB_SPAN_ARGS(r.told_zone), BB_SPAN_ARGS(r.told_obis));
+    bb_buffer_format(
+        &d->line,
+        "channel %s kind %u commodity %u unit %u derived %d interval %u one-way %d day "
+        "start %d zone %.*s obis %.*s told %" PRId64 ":%" PRId64 " %u %u %u %.*s %.*s",
+        d->key, r.kind, r.commodity, r.unit, r.derived_unit, r.interval_s, r.one_way, r.day_start_s,
+        BB_SPAN_ARGS(r.zone), BB_SPAN_ARGS(r.obis), r.first_received_ms, r.first_line, r.told_kind,
+        r.told_commodity, r.told_interval_s, BB_SPAN_ARGS(r.told_zone), BB_SPAN_ARGS(r.told_obis));
     end_line(d);
     dump_coverage(d);
     for (d->lane = 0; d->lane < BB_LANE_COUNT; d->lane++)
@@ -186,10 +186,10 @@ static int dump_row(void *context, const struct bb_query_row *row) {
         bb_decimal_format(row->min, false, min);
         bb_decimal_format(row->max, false, max);
     }
-    bb_buffer_format(&d->line, "row as of %" PRId64 " %.*s %.*s %s %" PRId64 "..%" PRId64 " %s %s %s %d ",
-                     d->as_of_ms, BB_SPAN_ARGS(row->usage_point), BB_SPAN_ARGS(row->channel),
-                     bb_lanes[row->lane].name, row->start_ms, row->end_ms, value, min, max,
-                     row->unit);
+    bb_buffer_format(
+        &d->line, "row as of %" PRId64 " %.*s %.*s %s %" PRId64 "..%" PRId64 " %s %s %s %d ",
+        d->as_of_ms, BB_SPAN_ARGS(row->usage_point), BB_SPAN_ARGS(row->channel),
+        bb_lanes[row->lane].name, row->start_ms, row->end_ms, value, min, max, row->unit);
     bb_quality_format(row->quality, &d->line);
     bb_buffer_format(&d->line, " recorded %" PRId64 " %s", row->recorded_ms,
                      bb_zone_name(row->zone));
@@ -243,7 +243,8 @@ void sim_plant_fingerprint(struct sim_plant *s, struct bb_span tenant, const int
     EXPECT(s->registry->ops->exception_list(s->registry, tenant, true, dump_exception, &d, &error));
     for (size_t i = 0; i <= moment_count; i++) {
         d.as_of_ms = i < moment_count ? moments[i] : BB_TIME_NONE;
-        EXPECT(s->registry->ops->usage_point_list(s->registry, tenant, dump_usage_point, &d, &error));
+        EXPECT(
+            s->registry->ops->usage_point_list(s->registry, tenant, dump_usage_point, &d, &error));
     }
     qsort(d.lines.items, d.lines.count, sizeof d.lines.items[0], by_text);
     bb_buffer_init(out, LINES_LIMIT_BYTES);

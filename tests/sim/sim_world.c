@@ -82,8 +82,8 @@ static void add_master(struct world *w, const struct bb_master *master) {
     bb_buffer_init(&m->packed, 1 << 16);
     BB_ASSERT(bb_master_encode(master, &m->packed, &error) == 0);
     w->items = realloc(w->items, (w->count + 1) * sizeof w->items[0]);
-    w->items[w->count++] =
-        (struct world_item){.channel = UINT32_MAX, .delivery = w->master_count++};
+    w->items[w->count++] = (struct world_item){.channel = UINT32_MAX,
+                                               .delivery = w->master_count++};
 }
 
 static void make_masters(struct world *w) {
@@ -209,15 +209,12 @@ static void encode(const struct world *w, const struct world_item *items, uint32
     struct bb_frame f = {.tenant = WORLD_TENANT,
                          .source = BB_SPAN("sim"),
                          .received_ms = w->received_ms[items[0].delivery],
-                         .count = count,
                          .series = series};
 
     bb_arena_init(&arena, 1 << 16, 1 << 26);
     bb_attribute_set_init(&attributes);
     memset(index_of, 0xff, sizeof index_of);
-    int64_t **columns[] = {&f.series_index, &f.attribute, &f.end_ms, &f.mantissa, &f.line, &f.issued_ms};
-    for (int c = 0; c < 6; c++)
-        *columns[c] = bb_arena_take_array(&arena, count, sizeof(int64_t));
+    struct bb_frame_row *rows = bb_arena_take_array(&arena, count, sizeof *rows);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t channel = items[i].channel;
         const struct telling *t = &items[i].telling;
@@ -225,15 +222,17 @@ static void encode(const struct world *w, const struct world_item *items, uint32
             index_of[channel] = f.series_count;
             series[f.series_count++] = w->channels[channel].series[items[i].delivery];
         }
-        f.series_index[i] = index_of[channel];
-        f.attribute[i] = bb_attribute_set_index(&attributes, &t->attribute);
-        f.end_ms[i] = t->end_ms;
-        f.mantissa[i] = t->mantissa + value;
-        f.line[i] = t->line;
-        f.issued_ms[i] = t->issued_ms;
+        rows[i] = (struct bb_frame_row){.end_ms = t->end_ms,
+                                        .mantissa = t->mantissa + value,
+                                        .line = t->line,
+                                        .issued_ms = t->issued_ms,
+                                        .series = index_of[channel],
+                                        .attribute =
+                                            bb_attribute_set_index(&attributes, &t->attribute)};
     }
     f.attributes = attributes.items;
     f.attribute_count = attributes.count;
+    BB_ASSERT(bb_frame_set_rows(&f, rows, count, &arena));
     BB_ASSERT(bb_frame_encode(&f, &arena, body, &error) == 0);
     bb_attribute_set_release(&attributes);
     bb_arena_release(&arena);

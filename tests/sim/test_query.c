@@ -1,5 +1,5 @@
-/* What queries tell, against three things: the naive reference, the same lane derived again as of now,
- * and the whole of a lane of which a range was asked. */
+/* What queries tell, against three things: the naive reference, the same lane derived again as of
+ * now, and the whole of a lane of which a range was asked. */
 #include <criterion/criterion.h>
 
 #include <inttypes.h>
@@ -79,12 +79,14 @@ static bool has_items(const struct world *w, uint32_t channel) {
     return false;
 }
 
-#define SEED_OF(test) "\n  seed %llu; again: BUSBAR_SEED=%llu build/tests/sim --filter 'query/" test "'"
+#define SEED_OF(test)                                                                              \
+    "\n  seed %llu; again: BUSBAR_SEED=%llu build/tests/sim --filter 'query/" test "'"
 
 /* ---- the reference */
 
 /* What the service takes the channel for. */
-static void load_channel(struct sim_plant *s, const struct world_channel *c, struct bb_channel *out) {
+static void load_channel(struct sim_plant *s, const struct world_channel *c,
+                         struct bb_channel *out) {
     struct bb_store_view *view;
     struct bb_channel_record record;
     struct bb_span value;
@@ -95,8 +97,9 @@ static void load_channel(struct sim_plant *s, const struct world_channel *c, str
     uint32_t partition = (uint32_t)(bb_usage_point_hash(up) % s->store->partitions);
 
     cr_assert_eq(s->store->ops->view_begin(s->store, partition, &view, &error), 0);
-    cr_assert_eq(s->store->ops->name_get(view, BB_NAME_CHANNEL, (struct bb_span){key, size}, &value,
-                                         &error), BB_FOUND);
+    cr_assert_eq(
+        s->store->ops->name_get(view, BB_NAME_CHANNEL, (struct bb_span){key, size}, &value, &error),
+        BB_FOUND);
     cr_assert_eq(bb_channel_record_decode(value, &record, &error), 0);
     cr_assert_eq(bb_channel_from_record(&s->plant, &record, out, &error), 0);
     s->store->ops->view_end(view);
@@ -123,9 +126,9 @@ static void expect_raw(const struct rows *rows, const struct naive_lanes *naive,
                   SEED_ARG(seed));
     }
     for (; at < naive->version_count; at++)
-        cr_assert_not(naive->versions[at].wins, "raw misses %" PRId64
-                      SEED_OF("says_what_the_reference_says"), naive->versions[at].end_ms,
-                      SEED_ARG(seed));
+        cr_assert_not(naive->versions[at].wins,
+                      "raw misses %" PRId64 SEED_OF("says_what_the_reference_says"),
+                      naive->versions[at].end_ms, SEED_ARG(seed));
 }
 
 /* A gauge's three rows of the reference are one here. */
@@ -141,17 +144,18 @@ static void expect_derived(const struct rows *rows, const struct naive_row *naiv
                       (!n->has_value || same_number(r->value, n->value)) &&
                       (r->quality.marks & ~BB_MARK_ROUNDED) == n->marks &&
                       r->quality.checks == n->checks,
-                  "%s (%" PRId64 ", %" PRId64 "] is %" PRId64 "e%d %s" SEED_OF("says_what_the_reference_says"),
+                  "%s (%" PRId64 ", %" PRId64 "] is %" PRId64
+                  "e%d %s" SEED_OF("says_what_the_reference_says"),
                   lane, r->start_ms, r->end_ms, r->value.mantissa, r->value.exponent,
                   bb_state_name(r->quality.state), SEED_ARG(seed));
         if (!r->has_range)
             continue;
         cr_assert(at + 2 < count && same_number(r->min, naive[at + 1].value) &&
-                      same_number(r->max, naive[at + 2].value));
+                  same_number(r->max, naive[at + 2].value));
         at += 2;
     }
-    cr_assert_eq(at, count, "%s has %zu rows, not %zu" SEED_OF("says_what_the_reference_says"), lane,
-                 at, count, SEED_ARG(seed));
+    cr_assert_eq(at, count, "%s has %zu rows, not %zu" SEED_OF("says_what_the_reference_says"),
+                 lane, at, count, SEED_ARG(seed));
 }
 
 static void run_reference(uint64_t seed) {
@@ -221,8 +225,9 @@ static void expect_part(const struct rows *part, const struct rows *whole, int64
         if (!within(&whole->items[i], from_ms, to_ms))
             continue;
         cr_assert(at < part->count && same_row(&part->items[at], &whole->items[i]),
-                  "%s, %s over (%" PRId64 ", %" PRId64 "]: row %zu of %zu is not that to %" PRId64
-                  SEED_OF("*"), bb_lanes[lane].name, what, from_ms, to_ms, at, part->count,
+                  "%s, %s over (%" PRId64 ", %" PRId64
+                  "]: row %zu of %zu is not that to %" PRId64 SEED_OF("*"),
+                  bb_lanes[lane].name, what, from_ms, to_ms, at, part->count,
                   whole->items[i].end_ms, SEED_ARG(seed));
         at++;
     }
@@ -234,14 +239,10 @@ static int64_t some_moment(struct world *w, const struct rows *rows) {
     const struct row *r = &rows->items[bb_random_below(&w->r, rows->count)];
 
     switch (bb_random_below(&w->r, 4)) {
-    case 0:
-        return r->start_ms;
-    case 1:
-        return r->end_ms;
-    case 2:
-        return r->end_ms - 1;
-    default:
-        return r->start_ms + (int64_t)bb_random_below(&w->r, 3 * (uint64_t)BB_DAY_MS);
+    case 0: return r->start_ms;
+    case 1: return r->end_ms;
+    case 2: return r->end_ms - 1;
+    default: return r->start_ms + (int64_t)bb_random_below(&w->r, 3 * (uint64_t)BB_DAY_MS);
     }
 }
 

@@ -1,6 +1,6 @@
-/* Promises 2, 3 and 5 through the real service on in-memory twins: what is stored is the same whatever
- * order readings, corrections and master data come in, however they are cut into frames and files,
- * however often they are told, and whatever fails on the way. */
+/* Promises 2, 3 and 5 through the real service on in-memory twins: what is stored is the same
+ * whatever order readings, corrections and master data come in, however they are cut into frames
+ * and files, however often they are told, and whatever fails on the way. */
 #include <criterion/criterion.h>
 
 #include <pthread.h>
@@ -33,14 +33,16 @@ static void in_order(struct world *w, uint32_t partitions, struct bb_buffer *out
     sim_plant_close(&s);
 }
 
-static void expect_same(struct sim_plant *s, const struct world *w, const struct bb_buffer *expected,
-                        const char *test, uint64_t seed) {
+static void expect_same(struct sim_plant *s, const struct world *w,
+                        const struct bb_buffer *expected, const char *test, uint64_t seed) {
     struct bb_buffer found;
 
     fingerprint(s, w, &found);
     const char *difference = sim_difference(&found, expected);
-    cr_assert_null(difference, "stored is%s\n  seed %llu; again: BUSBAR_SEED=%llu build/tests/sim "
-                   "--filter 'shuffle/%s'", difference, SEED_ARG(seed), test);
+    cr_assert_null(difference,
+                   "stored is%s\n  seed %llu; again: BUSBAR_SEED=%llu build/tests/sim "
+                   "--filter 'shuffle/%s'",
+                   difference, SEED_ARG(seed), test);
     bb_buffer_release(&found);
 }
 
@@ -77,8 +79,8 @@ static void run_shuffled(uint64_t seed, bool with_masters, const char *test) {
         for (size_t at = 0; at < w.count;) {
             at += append_some(&w, s.log, w.items + at, w.count - at);
             if (bb_random_below(&w.r, 2))
-                cr_assert_eq(bb_worker_drain(worker, bb_random_below(&w.r, 2), NULL, &error), 0, "%s",
-                             error.text);
+                cr_assert_eq(bb_worker_drain(worker, bb_random_below(&w.r, 2), NULL, &error), 0,
+                             "%s", error.text);
             if (bb_random_below(&w.r, 4) == 0)
                 cr_assert_eq(bb_deliver_registry(&s.plant, NULL, &error), 0, "%s", error.text);
             if (bb_random_below(&w.r, 4) == 0) { /* killed, and another one comes */

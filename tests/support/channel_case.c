@@ -73,23 +73,16 @@ static void put(struct maker *m, struct telling *t) {
 static void vary(struct maker *m, struct telling *t) {
     switch (below(m, 12)) {
     case 0:
-    case 1: /* the same again */
-        break;
+    case 1: /* the same again */ break;
     case 2: /* the same number with another digit */
         t->mantissa *= 10;
         t->attribute.exponent--;
         break;
     case 3:
     case 4:
-    case 5: /* another number */
-        t->mantissa += (int64_t)below(m, 9) - 4;
-        break;
-    case 6:
-        t->attribute.quality.state = BB_STATE_ESTIMATED;
-        break;
-    case 7:
-        t->attribute.quality.marks |= BB_MARK_FINAL;
-        break;
+    case 5: /* another number */ t->mantissa += (int64_t)below(m, 9) - 4; break;
+    case 6: t->attribute.quality.state = BB_STATE_ESTIMATED; break;
+    case 7: t->attribute.quality.marks |= BB_MARK_FINAL; break;
     case 8:
         t->attribute.quality.state = chance(m, 50) ? BB_STATE_EDITED : BB_STATE_SUBSTITUTED;
         memcpy(t->attribute.quality.source, "S14", 3);
@@ -99,9 +92,7 @@ static void vary(struct maker *m, struct telling *t) {
         t->attribute.quality.marks |= chance(m, 50) ? BB_MARK_FINAL : 0;
         t->mantissa = 0;
         break;
-    case 10:
-        t->attribute.unit = chance(m, 70) ? BB_UNIT_WH : BB_UNIT_M3;
-        break;
+    case 10: t->attribute.unit = chance(m, 70) ? BB_UNIT_WH : BB_UNIT_M3; break;
     default:
         if (t->attribute.length_s > 2)
             t->attribute.length_s = chance(m, 50) ? t->attribute.length_s / 3 * 2
@@ -129,11 +120,10 @@ static uint8_t some_unit(struct maker *m) {
 }
 
 static void tell(struct maker *m, int64_t end_ms, uint32_t length_s) {
-    struct telling t = {.end_ms = end_ms,
-                        .mantissa = some_value(m),
-                        .attribute = {.length_s = length_s,
-                                      .unit = some_unit(m),
-                                      .exponent = (int8_t)m->exponent}};
+    struct telling t = {
+        .end_ms = end_ms,
+        .mantissa = some_value(m),
+        .attribute = {.length_s = length_s, .unit = some_unit(m), .exponent = (int8_t)m->exponent}};
 
     if (chance(m, 6)) {
         t.attribute.quality.state = BB_STATE_MISSING;
@@ -201,11 +191,10 @@ static void make_sparse(struct maker *m) {
         int64_t hole_ms = (int64_t)below(m, chance(m, 50) ? 3 : 20) * BB_DAY_MS +
                           (int64_t)below(m, 96) * step_ms;
         for (int64_t at = t; at < t + hole_ms; at += BB_DAY_MS) {
-            struct telling missing = {
-                .end_ms = at,
-                .attribute = {.quality = {.state = BB_STATE_MISSING},
-                              .length_s = m->c->channel.interval_s,
-                              .unit = BB_UNIT_KWH}};
+            struct telling missing = {.end_ms = at,
+                                      .attribute = {.quality = {.state = BB_STATE_MISSING},
+                                                    .length_s = m->c->channel.interval_s,
+                                                    .unit = BB_UNIT_KWH}};
             if (chance(m, 40))
                 put(m, &missing);
         }
@@ -224,7 +213,8 @@ static void make_channel(struct maker *m) {
                                                                     : BB_KIND_INTERVAL,
                                    .derived_unit = BB_UNIT_KWH,
                                    .one_way = chance(m, 50)};
-    if (m->kind == CASE_REGULAR || m->kind == CASE_SPARSE || (m->kind == CASE_GAUGE && chance(m, 50)))
+    if (m->kind == CASE_REGULAR || m->kind == CASE_SPARSE ||
+        (m->kind == CASE_GAUGE && chance(m, 50)))
         channel->interval_s = steps[below(m, 3)];
     bb_pipeline_defaults(&m->c->pipeline);
     if (chance(m, 15))
@@ -258,17 +248,10 @@ void channel_case_make(struct channel_case *c, enum case_kind kind, uint64_t see
         received_ms -= (int64_t)below(&m, 12) * BB_HOUR_MS + BB_HOUR_MS;
     }
     switch (kind) {
-    case CASE_REGULAR:
-        make_regular(&m);
-        break;
-    case CASE_IRREGULAR:
-        make_irregular(&m);
-        break;
-    case CASE_SPARSE:
-        make_sparse(&m);
-        break;
-    default:
-        make_instants(&m);
+    case CASE_REGULAR: make_regular(&m); break;
+    case CASE_IRREGULAR: make_irregular(&m); break;
+    case CASE_SPARSE: make_sparse(&m); break;
+    default: make_instants(&m);
     }
 }
 

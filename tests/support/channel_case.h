@@ -1,8 +1,8 @@
 /* Random small channels and what they were told, for suites that must not depend on order.
  *
  * A case is a channel (kind, zone, day start, pipeline) and a list of tellings: gaps, repeats,
- * contradictions, corrections with a version time, other texts of one number, other units, rows that
- * are missing. Everything comes from the seed.
+ * contradictions, corrections with a version time, other texts of one number, other units, rows
+ * that are missing. Everything comes from the seed.
  */
 #ifndef BB_TESTS_SUPPORT_CHANNEL_CASE_H
 #define BB_TESTS_SUPPORT_CHANNEL_CASE_H

@@ -52,8 +52,8 @@ static struct naive_number to_unit(struct naive_number n, int from, int to) {
     for (int k = 0; n.exponent - k >= finest - 6; k++)
         if (n.mantissa * up * power(k) % down == 0)
             return (struct naive_number){n.mantissa * up * power(k) / down, n.exponent - k};
-    return (struct naive_number){
-        naive_divide(n.mantissa * up * power(n.exponent - finest), down), finest};
+    return (struct naive_number){naive_divide(n.mantissa * up * power(n.exponent - finest), down),
+                                 finest};
 }
 
 static int compare(int64_t a, int64_t b) {
@@ -92,9 +92,9 @@ static void join(struct naive_version *v, const struct telling *t) {
 static int rank(const struct naive_version *v) {
     const struct bb_quality *q = &v->attribute.quality;
 
-    return q->state == BB_STATE_EDITED       ? 3
-           : q->marks & BB_MARK_FINAL        ? 2
-           : q->state == BB_STATE_MEASURED   ? 1
+    return q->state == BB_STATE_EDITED        ? 3
+           : q->marks & BB_MARK_FINAL         ? 2
+           : q->state == BB_STATE_MEASURED    ? 1
            : q->state == BB_STATE_SUBSTITUTED ? 1
                                               : 0;
 }
@@ -139,14 +139,14 @@ static void find_versions(const struct telling *tellings, size_t count, struct n
             join(&l->versions[k], t);
             continue;
         }
-        l->versions[l->version_count++] =
-            (struct naive_version){.end_ms = t->end_ms,
-                                   .value = {t->mantissa, t->attribute.exponent},
-                                   .attribute = t->attribute,
-                                   .recorded_ms = t->received_ms,
-                                   .received_ms = t->received_ms,
-                                   .issued_ms = t->issued_ms,
-                                   .line = t->line};
+        l->versions[l->version_count++] = (struct naive_version){
+            .end_ms = t->end_ms,
+            .value = {t->mantissa, t->attribute.exponent},
+            .attribute = t->attribute,
+            .recorded_ms = t->received_ms,
+            .received_ms = t->received_ms,
+            .issued_ms = t->issued_ms,
+            .line = t->line};
     }
     qsort(l->versions, l->version_count, sizeof *l->versions, by_claim);
     find_winners(l);
@@ -159,8 +159,8 @@ struct judged { /* a winner on its way into the lane vee */
     struct naive_row row;
 };
 
-static void say(struct naive_lanes *l, struct judged *j, enum bb_check check, bool hard, int64_t from,
-                int64_t to, int64_t a, int64_t b, int exponent) {
+static void say(struct naive_lanes *l, struct judged *j, enum bb_check check, bool hard,
+                int64_t from, int64_t to, int64_t a, int64_t b, int exponent) {
     l->findings[l->finding_count++] = (struct bb_finding){.at_ms = j->row.end_ms,
                                                           .from_ms = from,
                                                           .to_ms = to,
@@ -215,8 +215,7 @@ static void judge(const struct channel_case *c, struct naive_lanes *l, struct ju
         say_here(l, j, BB_CHECK_DUPLICATE, false, v->rivals, 0, 0);
     if (pipeline->check[BB_CHECK_UNIT].on && !j->row.has_value && !missing)
         say_here(l, j, BB_CHECK_UNIT, true, v->attribute.unit, c->channel.derived_unit, 0);
-    if (pipeline->check[BB_CHECK_TIME].on &&
-        ahead_ms > pipeline->check[BB_CHECK_TIME].parameter[0])
+    if (pipeline->check[BB_CHECK_TIME].on && ahead_ms > pipeline->check[BB_CHECK_TIME].parameter[0])
         say_here(l, j, BB_CHECK_TIME, false, ahead_ms, 0, 0);
 }
 
@@ -292,7 +291,8 @@ static int finding_order(const void *a, const void *b) {
 }
 
 /* Every winner judged, and its rows in the lane vee so far. */
-static size_t judge_all(const struct channel_case *c, struct naive_lanes *l, struct judged *judged) {
+static size_t judge_all(const struct channel_case *c, struct naive_lanes *l,
+                        struct judged *judged) {
     const struct judged *before = NULL;
     size_t count = 0;
 

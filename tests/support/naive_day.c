@@ -36,7 +36,8 @@ static void note(struct sum *s, const struct naive_row *row, int64_t length_ms) 
 }
 
 /* What of `amount` has come by the moment t, when it comes evenly over (from, to]. */
-static struct naive_number come_by(struct naive_number amount, int64_t from, int64_t to, int64_t t) {
+static struct naive_number come_by(struct naive_number amount, int64_t from, int64_t to,
+                                   int64_t t) {
     int exponent = naive_derived_exponent(amount.exponent);
     bb_wide whole = naive_at(amount, exponent);
 
@@ -186,8 +187,8 @@ void naive_find_days(const struct channel_case *c, struct naive_lanes *l) {
         return;
     l->day = calloc((size_t)((last - first) / (12 * (int64_t)BB_HOUR_MS) + 4) * 3, sizeof *l->day);
     for (int64_t t = first; t < last + BB_DAY_MS;) {
-        struct bb_period_bounds day =
-            bb_calendar_period(&c->channel.calendar, BB_PERIOD_DAY, t + 1);
+        struct bb_period_bounds day = bb_calendar_period(&c->channel.calendar, BB_PERIOD_DAY,
+                                                         t + 1);
         if (c->channel.kind == BB_KIND_INTERVAL)
             intervals_of_day(l, day);
         else if (c->channel.kind == BB_KIND_REGISTER)

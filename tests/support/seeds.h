@@ -2,8 +2,8 @@
  *
  *   BUSBAR_SOAK=1   the long run          BUSBAR_SEED=17   this seed alone
  *
- * A failure message ends in SEED_LINE: the seed and the command that runs it again. Suites that fail
- * on a seed never fail on it by chance: everything random comes from it.
+ * A failure message ends in SEED_LINE: the seed and the command that runs it again. Everything
+ * random of a suite comes from the seed, so that it fails again.
  */
 #ifndef BB_TESTS_SUPPORT_SEEDS_H
 #define BB_TESTS_SUPPORT_SEEDS_H

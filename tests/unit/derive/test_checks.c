@@ -61,9 +61,9 @@ static void make_missing(struct bench *b, struct bb_point *p) {
 
 /* Judge points [first, count) with one check. */
 static void judge(struct bench *b, enum bb_check check, size_t first) {
-    struct bb_check_context context = {&b->channel, b->pipeline.check[check].parameter, &b->window,
-                                       first,       b->window.count,
-                                       &b->findings};
+    struct bb_check_context context = {&b->channel,     b->pipeline.check[check].parameter,
+                                       &b->window,      first,
+                                       b->window.count, &b->findings};
     bb_checks[check].run(&context);
 }
 

@@ -30,9 +30,9 @@ Test(convert, known_values) {
     expect(-1234, -1, BB_UNIT_L, BB_UNIT_M3, -1234, -4, false);
     expect(36, 0, BB_UNIT_MJ, BB_UNIT_KWH, 10, 0, false);
     expect(9, 0, BB_UNIT_MJ, BB_UNIT_KWH, 25, -1, false);
-    expect(1, 0, BB_UNIT_MJ, BB_UNIT_KWH, 278, -3, true);    /* 0.2777… */
+    expect(1, 0, BB_UNIT_MJ, BB_UNIT_KWH, 278, -3, true); /* 0.2777… */
     expect(1, -3, BB_UNIT_MJ, BB_UNIT_KWH, 278, -6, true);
-    expect(1, -9, BB_UNIT_MJ, BB_UNIT_KWH, 0, -9, true);     /* not finer than 10^-9 */
+    expect(1, -9, BB_UNIT_MJ, BB_UNIT_KWH, 0, -9, true); /* not finer than 10^-9 */
     expect(0, -3, BB_UNIT_MJ, BB_UNIT_KWH, 0, -3, false);
     expect(1, 0, BB_UNIT_BAR, BB_UNIT_KPA, 100, 0, false);
 }
@@ -43,13 +43,14 @@ Test(convert, rounding_is_half_to_even) {
 
     /* 1 J = 1/3 600 000 kWh; at 10^-9: 277.777…; 0.0018 J at 10^-9 is 0.5 */
     cr_assert(bb_convert((struct bb_decimal){18, -4}, BB_UNIT_J, BB_UNIT_KWH, &out, &rounded));
-    cr_assert(!rounded && out.mantissa == 5 && out.exponent == -10, "exact as long as digits allow");
+    cr_assert(!rounded && out.mantissa == 5 && out.exponent == -10,
+              "exact as long as digits allow");
     cr_assert(bb_convert((struct bb_decimal){1, -9}, BB_UNIT_MJ, BB_UNIT_KWH, &out, &rounded));
     cr_assert(rounded && out.mantissa == 0);
 }
 
-/* JSON numbers come with 17 digits and more behind the point; an exact thousandth of them may be finer
- * than decimals go. */
+/* JSON numbers come with 17 digits and more behind the point; an exact thousandth of them may be
+ * finer than decimals go. */
 Test(convert, fine_values_are_rounded_and_not_lost) {
     expect(30000000000000004, -17, BB_UNIT_WH, BB_UNIT_KWH, 30000000000000004, -20, false);
     expect(123456789012345678, BB_DECIMAL_MIN_EXPONENT, BB_UNIT_L, BB_UNIT_M3, 123456789012346,
@@ -65,7 +66,8 @@ Test(convert, what_cannot_be_said_is_refused) {
     cr_assert_not(bb_convert((struct bb_decimal){20, 0}, BB_UNIT_CELSIUS, BB_UNIT_FAHRENHEIT, &out,
                              &rounded));
     cr_assert_not(bb_convert((struct bb_decimal){999999999999999999, 18}, BB_UNIT_MWH, BB_UNIT_WH,
-                             &out, &rounded), "more than 18 digits");
+                             &out, &rounded),
+                  "more than 18 digits");
 }
 
 static bb_wide power(int n) {
@@ -85,12 +87,13 @@ Test(convert, every_pair_is_exact_or_nearest) {
         bool rounded;
 
         bb_random_seed(&r, seed);
-        int from = (int)bb_random_below(&r, BB_UNIT_COUNT), to = (int)bb_random_below(&r, BB_UNIT_COUNT);
+        int from = (int)bb_random_below(&r, BB_UNIT_COUNT),
+            to = (int)bb_random_below(&r, BB_UNIT_COUNT);
         struct bb_decimal in = {(int64_t)bb_random_below(&r, 2000000) - 1000000,
-                                (int8_t)-(int)bb_random_below(&r, 7)};
+                                (int8_t) - (int)bb_random_below(&r, 7)};
         bool same = bb_unit_ratio(from, to, &up, &down);
-        cr_assert_eq(bb_convert(in, from, to, &out, &rounded), same, "%s to %s"
-                     SEED_LINE("unit_derive", "convert/*"), bb_unit_symbol(from),
+        cr_assert_eq(bb_convert(in, from, to, &out, &rounded), same,
+                     "%s to %s" SEED_LINE("unit_derive", "convert/*"), bb_unit_symbol(from),
                      bb_unit_symbol(to), SEED_ARG(seed));
         if (!same || up > INT64_C(10000000000) || down > INT64_C(10000000000))
             continue; /* the products below must fit */
@@ -100,7 +103,8 @@ Test(convert, every_pair_is_exact_or_nearest) {
         bb_wide got = (bb_wide)out.mantissa * down * power(out.exponent - finest);
         bb_wide error = exact > got ? exact - got : got - exact;
         cr_assert(rounded ? 2 * error <= (bb_wide)down * power(out.exponent - finest) : error == 0,
-                  "%" PRId64 "e%d %s is not %" PRId64 "e%d %s" SEED_LINE("unit_derive", "convert/*"),
+                  "%" PRId64 "e%d %s is not %" PRId64
+                  "e%d %s" SEED_LINE("unit_derive", "convert/*"),
                   in.mantissa, in.exponent, bb_unit_symbol(from), out.mantissa, out.exponent,
                   bb_unit_symbol(to), SEED_ARG(seed));
         cr_assert(!rounded || out.exponent == bb_derived_exponent(in.exponent));

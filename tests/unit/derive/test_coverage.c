@@ -26,10 +26,10 @@ static void expect_days(const struct bb_coverage *c, const bool *days, uint64_t 
         bool has = day >= FIRST && day < FIRST + DAYS && days[day - FIRST];
         cr_assert_eq(bb_coverage_has(c, day), has, "day %d" SEED_LINE("unit_derive", "coverage/*"),
                      day, SEED_ARG(seed));
-        cr_assert_eq(bb_coverage_before(c, day), naive_before(days, day), "before %d"
-                     SEED_LINE("unit_derive", "coverage/*"), day, SEED_ARG(seed));
-        cr_assert_eq(bb_coverage_after(c, day), naive_after(days, day), "after %d"
-                     SEED_LINE("unit_derive", "coverage/*"), day, SEED_ARG(seed));
+        cr_assert_eq(bb_coverage_before(c, day), naive_before(days, day),
+                     "before %d" SEED_LINE("unit_derive", "coverage/*"), day, SEED_ARG(seed));
+        cr_assert_eq(bb_coverage_after(c, day), naive_after(days, day),
+                     "after %d" SEED_LINE("unit_derive", "coverage/*"), day, SEED_ARG(seed));
     }
     for (uint32_t i = 1; i < c->count; i++)
         cr_assert_gt(c->runs[i].first, c->runs[i - 1].last + 1, "runs touch");
@@ -83,8 +83,9 @@ Test(coverage, days_in_any_order) {
 
 Test(coverage, what_is_damaged_is_refused) {
     static const uint8_t hostile_count[] = {0, 0xff, 0xff, 0xff, 0xff, 0x0f, 0};
-    static const uint8_t touching[] = {0, 2, 10, 1, 2, 0};  /* 5..6, then 7 */
-    static const uint8_t too_far[] = {0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0};
+    static const uint8_t touching[] = {0, 2, 10, 1, 2, 0}; /* 5..6, then 7 */
+    static const uint8_t too_far[] = {0,    1,    0xff, 0xff, 0xff, 0xff, 0xff,
+                                      0xff, 0xff, 0xff, 0xff, 1,    0};
     static const struct bb_span all[] = {{(const char *)hostile_count, sizeof hostile_count},
                                          {(const char *)touching, sizeof touching},
                                          {(const char *)too_far, sizeof too_far}};

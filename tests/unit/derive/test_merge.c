@@ -44,14 +44,16 @@ struct says {
     int64_t line;
     uint8_t state;
     uint16_t marks;
-    uint8_t unit; /* 0: kWh */
+    uint8_t unit;   /* 0: kWh */
     int64_t end_ms; /* 0: noon */
 };
 
 /* Value, exponent, received, issued, line; then what else is set. */
 #define SAYS(m, e, received, issued, line_, ...)                                                   \
-    {.mantissa = (m), .exponent = (e), .received_ms = (received), .issued_ms = (issued),           \
-     .line = (line_), __VA_ARGS__}
+    {                                                                                              \
+        .mantissa = (m), .exponent = (e), .received_ms = (received), .issued_ms = (issued),        \
+        .line = (line_), __VA_ARGS__                                                               \
+    }
 
 static struct bb_told told_of(struct day *d, const struct says *s) {
     struct bb_attribute a = {.quality = {.state = s->state, .marks = s->marks},
@@ -111,50 +113,66 @@ struct winner_case {
     const char *what;
     struct says told[4];
     size_t count;
-    int64_t wins;      /* its mantissa */
+    int64_t wins; /* its mantissa */
     int64_t rivals;
     size_t versions;
 };
 
 #define FINAL BB_MARK_FINAL
 
+/* What it shows, the winner's mantissa, its rivals, all versions, and what was told. */
+#define CASE(what_, wins_, rivals_, versions_, ...)                                                \
+    {.what = (what_), .told = {__VA_ARGS__},                                                       \
+     .count = sizeof((const struct says[]){__VA_ARGS__}) / sizeof(struct says),                    \
+     .wins = (wins_), .rivals = (rivals_), .versions = (versions_)}
+
+/* clang-format off */
 static const struct winner_case winner_cases[] = {
-    {"the later arrival", {SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1)}, 2, 2, 1, 2},
-    {"the later line of one delivery", {SAYS(1, 0, 10, 0, 7), SAYS(2, 0, 10, 0, 8)}, 2, 2, 1, 2},
-    {"the sender's newer version, though it came first",
-     {SAYS(1, 0, 10, 900, 1), SAYS(2, 0, 20, 800, 1)}, 2, 1, 0, 2},
-    {"a version time against none: that of arrival counts",
-     {SAYS(1, 0, 1000, 0, 1), SAYS(2, 0, 2000, 500, 1)}, 2, 1, 1, 2},
-    {"equal version times: the later arrival", {SAYS(1, 0, 10, 5, 1), SAYS(2, 0, 20, 5, 1)}, 2, 2, 1, 2},
-    {"measured over estimated, though older",
-     {SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1, .state = BB_STATE_ESTIMATED)}, 2, 1, 0, 2},
-    {"measured over missing", {SAYS(1, 0, 10, 0, 1), SAYS(0, 0, 20, 0, 1, .state = BB_STATE_MISSING)}, 2, 1, 0, 2},
-    {"estimated and missing are of one rank",
-     {SAYS(1, 0, 10, 0, 1, .state = BB_STATE_ESTIMATED), SAYS(0, 0, 20, 0, 1, .state = BB_STATE_MISSING)}, 2, 0, 1, 2},
-    {"substituted is as good as measured",
-     {SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1, .state = BB_STATE_SUBSTITUTED)}, 2, 2, 1, 2},
-    {"final over measured, though the sender says it is older",
-     {SAYS(1, 0, 10, 5, 1, .marks = FINAL), SAYS(2, 0, 20, 900, 1)}, 2, 1, 0, 2},
-    {"final, whatever its state", {SAYS(1, 0, 10, 0, 1, .state = BB_STATE_ESTIMATED, .marks = FINAL), SAYS(2, 0, 20, 0, 1)},
-     2, 1, 0, 2},
-    {"edited over final",
-     {SAYS(1, 0, 10, 5, 1, .state = BB_STATE_EDITED), SAYS(2, 0, 20, 900, 1, .marks = FINAL)}, 2, 1, 0, 2},
-    {"A, B, A: A, told again later", {SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1), SAYS(1, 0, 30, 0, 1)}, 3, 1,
-     1, 2},
-    {"A, B, A, B", {SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1), SAYS(1, 0, 30, 0, 1), SAYS(2, 0, 40, 0, 1)}, 4, 2,
-     1, 2},
-    {"A, B, then A again with an older version time",
-     {SAYS(1, 0, 10, 100, 1), SAYS(2, 0, 20, 200, 1), SAYS(1, 0, 30, 150, 1)}, 3, 2, 0, 2},
-    {"equal values join", {SAYS(5, 0, 10, 0, 1), SAYS(5, 0, 20, 0, 1)}, 2, 5, 0, 1},
-    {"1.50 is 1.5, and the text with more digits stays",
-     {SAYS(15, -1, 20, 0, 1), SAYS(150, -2, 10, 0, 1)}, 2, 150, 0, 1},
-    {"a difference in quality alone is a change",
-     {SAYS(5, 0, 10, 0, 1, .state = BB_STATE_ESTIMATED), SAYS(5, 0, 20, 0, 1)}, 2, 5, 0, 2},
-    {"1 kWh is not 1 Wh", {SAYS(1, 0, 10, 0, 1), SAYS(1, 0, 20, 0, 1, .unit = BB_UNIT_WH)}, 2, 1, 1, 2},
-    {"three values, none said to be newer",
-     {SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1), SAYS(3, 0, 30, 0, 1)}, 3, 3, 2, 3},
-    {"two values in one line: not by chance", {SAYS(7, 0, 10, 0, 1), SAYS(3, 0, 10, 0, 1)}, 2, 7, 1, 2},
+    CASE("the later arrival", 2, 1, 2,
+         SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1)),
+    CASE("the later line of one delivery", 2, 1, 2,
+         SAYS(1, 0, 10, 0, 7), SAYS(2, 0, 10, 0, 8)),
+    CASE("the sender's newer version, though it came first", 1, 0, 2,
+         SAYS(1, 0, 10, 900, 1), SAYS(2, 0, 20, 800, 1)),
+    CASE("a version time against none: that of arrival counts", 1, 1, 2,
+         SAYS(1, 0, 1000, 0, 1), SAYS(2, 0, 2000, 500, 1)),
+    CASE("equal version times: the later arrival", 2, 1, 2,
+         SAYS(1, 0, 10, 5, 1), SAYS(2, 0, 20, 5, 1)),
+    CASE("measured over estimated, though older", 1, 0, 2,
+         SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1, .state = BB_STATE_ESTIMATED)),
+    CASE("measured over missing", 1, 0, 2,
+         SAYS(1, 0, 10, 0, 1), SAYS(0, 0, 20, 0, 1, .state = BB_STATE_MISSING)),
+    CASE("estimated and missing are of one rank", 0, 1, 2,
+         SAYS(1, 0, 10, 0, 1, .state = BB_STATE_ESTIMATED),
+         SAYS(0, 0, 20, 0, 1, .state = BB_STATE_MISSING)),
+    CASE("substituted is as good as measured", 2, 1, 2,
+         SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1, .state = BB_STATE_SUBSTITUTED)),
+    CASE("final over measured, though the sender says it is older", 1, 0, 2,
+         SAYS(1, 0, 10, 5, 1, .marks = FINAL), SAYS(2, 0, 20, 900, 1)),
+    CASE("final, whatever its state", 1, 0, 2,
+         SAYS(1, 0, 10, 0, 1, .state = BB_STATE_ESTIMATED, .marks = FINAL), SAYS(2, 0, 20, 0, 1)),
+    CASE("edited over final", 1, 0, 2,
+         SAYS(1, 0, 10, 5, 1, .state = BB_STATE_EDITED), SAYS(2, 0, 20, 900, 1, .marks = FINAL)),
+    CASE("A, B, A: A, told again later", 1, 1, 2,
+         SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1), SAYS(1, 0, 30, 0, 1)),
+    CASE("A, B, A, B", 2, 1, 2,
+         SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1), SAYS(1, 0, 30, 0, 1), SAYS(2, 0, 40, 0, 1)),
+    CASE("A, B, then A again with an older version time", 2, 0, 2,
+         SAYS(1, 0, 10, 100, 1), SAYS(2, 0, 20, 200, 1), SAYS(1, 0, 30, 150, 1)),
+    CASE("equal values join", 5, 0, 1,
+         SAYS(5, 0, 10, 0, 1), SAYS(5, 0, 20, 0, 1)),
+    CASE("1.50 is 1.5, and the text with more digits stays", 150, 0, 1,
+         SAYS(15, -1, 20, 0, 1), SAYS(150, -2, 10, 0, 1)),
+    CASE("a difference in quality alone is a change", 5, 0, 2,
+         SAYS(5, 0, 10, 0, 1, .state = BB_STATE_ESTIMATED), SAYS(5, 0, 20, 0, 1)),
+    CASE("1 kWh is not 1 Wh", 1, 1, 2,
+         SAYS(1, 0, 10, 0, 1), SAYS(1, 0, 20, 0, 1, .unit = BB_UNIT_WH)),
+    CASE("three values, none said to be newer", 3, 2, 3,
+         SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1), SAYS(3, 0, 30, 0, 1)),
+    CASE("two values in one line: not by chance", 7, 1, 2,
+         SAYS(7, 0, 10, 0, 1), SAYS(3, 0, 10, 0, 1)),
 };
+/* clang-format on */
 
 /* Every order and every way of cutting it into batches. */
 static void for_every_order(const struct says *told, size_t count,
@@ -224,8 +242,8 @@ static void expect_keys(const struct day *d, const void *context, const char *or
 }
 
 Test(merge, a_version_keeps_its_first_arrival_and_its_greatest_claim) {
-    static const struct says told[] = {
-        SAYS(5, 0, 10, 700, 2), SAYS(5, 0, 20, 600, 9), SAYS(50, -1, 30, 700, 4), SAYS(5, 0, 30, 700, 3)};
+    static const struct says told[] = {SAYS(5, 0, 10, 700, 2), SAYS(5, 0, 20, 600, 9),
+                                       SAYS(50, -1, 30, 700, 4), SAYS(5, 0, 30, 700, 3)};
 
     for_every_order(told, 4, expect_keys, NULL);
 }
@@ -283,7 +301,8 @@ Test(merge, two_values_for_a_new_time_keep_the_history_of_other_times) {
     struct day d;
     const int64_t other = noon + 900000;
     struct says first[] = {SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1)};
-    struct says second[] = {SAYS(3, 0, 30, 0, 1, .end_ms = other), SAYS(4, 0, 30, 0, 2, .end_ms = other)};
+    struct says second[] = {SAYS(3, 0, 30, 0, 1, .end_ms = other),
+                            SAYS(4, 0, 30, 0, 2, .end_ms = other)};
 
     day_init(&d);
     merge(&d, first, 2);
@@ -324,7 +343,8 @@ Test(merge, the_changed_stretch_holds_old_and_new_winners) {
     a.length_s = 7200;
     longer.attribute = bb_attribute_set_index(&d.attributes, &a);
     cr_assert_eq(bb_merge_run(&d.raw, &d.history, &longer, 1, d.attributes.items, &d.arena, &d.last,
-                              &d.error), 0);
+                              &d.error),
+                 0);
     cr_assert_eq(d.last.changed_from, noon - 7200000);
     cr_assert_eq(d.last.changed_to, noon);
     d.raw = d.last.raw;
@@ -393,19 +413,19 @@ Test(merge, as_of_is_what_a_merge_of_that_time_would_say) {
                     then[known++] = told[i];
             day_init(&past);
             merge(&past, then, known);
-            cr_assert_eq(bb_merge_as_of(&all.raw, &all.history, moment, &all.arena, &block,
-                                        &all.error), 0);
-            cr_assert_eq(block.count, past.raw.count, "as of %" PRId64 ": %u times, not %u"
-                         SEED_LINE("unit_derive", "merge/*"), moment, block.count, past.raw.count,
-                         SEED_ARG(seed));
+            cr_assert_eq(
+                bb_merge_as_of(&all.raw, &all.history, moment, &all.arena, &block, &all.error), 0);
+            cr_assert_eq(block.count, past.raw.count,
+                         "as of %" PRId64 ": %u times, not %u" SEED_LINE("unit_derive", "merge/*"),
+                         moment, block.count, past.raw.count, SEED_ARG(seed));
             for (uint32_t i = 0; i < block.count; i++)
                 cr_assert(block.end_ms[i] == past.raw.end_ms[i] &&
                               block.mantissa[i] == past.raw.mantissa[i] &&
                               block.recorded_ms[i] == past.raw.recorded_ms[i] &&
                               block.rivals[i] == past.raw.rivals[i],
-                          "as of %" PRId64 ": value %" PRId64 ", not %" PRId64
-                          SEED_LINE("unit_derive", "merge/*"), moment, block.mantissa[i],
-                          past.raw.mantissa[i], SEED_ARG(seed));
+                          "as of %" PRId64 ": value %" PRId64
+                          ", not %" PRId64 SEED_LINE("unit_derive", "merge/*"),
+                          moment, block.mantissa[i], past.raw.mantissa[i], SEED_ARG(seed));
             day_release(&past);
         }
         day_release(&all);

@@ -96,7 +96,8 @@ static const struct {
     {"Europe/Amsterdam", 0, 2025, 3, 30, 23 * 60},
     {"Europe/Amsterdam", 0, 2025, 10, 26, 25 * 60},
     {"Europe/Amsterdam", 0, 2025, 6, 1, 24 * 60},
-    {"Europe/Amsterdam", 6 * 3600, 2025, 3, 30, 24 * 60}, /* the change lies in the gas day before */
+    {"Europe/Amsterdam", 6 * 3600, 2025, 3, 30,
+     24 * 60}, /* the change lies in the gas day before */
     {"Europe/Amsterdam", 6 * 3600, 2025, 3, 29, 23 * 60},
     {"Europe/Amsterdam", 6 * 3600, 2025, 10, 25, 25 * 60},
     {"Australia/Lord_Howe", 0, 2025, 4, 6, 24 * 60 + 30},
@@ -115,9 +116,9 @@ Test(periodise, quarter_hours_of_days_of_every_length) {
              t += 15 * BB_MINUTE_MS)
             put(b, t, t + 15 * BB_MINUTE_MS, 5, -1);
         cr_assert_eq(day_at(b, noon, &day), 1);
-        cr_assert_eq(day.end_ms - day.start_ms, days[n].minutes * BB_MINUTE_MS, "%s %d-%d-%d: %" PRId64
-                     " minutes", days[n].zone, days[n].year, days[n].month, days[n].day,
-                     (day.end_ms - day.start_ms) / BB_MINUTE_MS);
+        cr_assert_eq(day.end_ms - day.start_ms, days[n].minutes * BB_MINUTE_MS,
+                     "%s %d-%d-%d: %" PRId64 " minutes", days[n].zone, days[n].year, days[n].month,
+                     days[n].day, (day.end_ms - day.start_ms) / BB_MINUTE_MS);
         expect_value(b, 0, days[n].minutes / 15 * 5, -1, BB_STATE_MEASURED);
         bench_free(b);
     }
@@ -125,7 +126,7 @@ Test(periodise, quarter_hours_of_days_of_every_length) {
 
 /* ---- splitting */
 
-/* Intervals of any length one behind the other: whatever is cut, all days together are the whole. */
+/* Intervals of any length one behind the other: whatever is cut, all days are the whole. */
 static void expect_sum_of_days(struct bench *b, bb_wide total, int exponent, uint64_t seed) {
     int64_t first = b->points[0].start_ms, last = b->points[b->vee.count - 1].end_ms;
     struct bb_period_bounds day;
@@ -138,9 +139,9 @@ static void expect_sum_of_days(struct bench *b, bb_wide total, int exponent, uin
         sum += bb_decimal_widen(b->rows[0].value.mantissa, b->rows[0].value.exponent, -9);
     }
     cr_assert(sum == bb_decimal_widen((int64_t)total, exponent, -9),
-              "days sum to %" PRId64 "e-9, the whole is %" PRId64 "e%d"
-              SEED_LINE("unit_derive", "periodise/*"), (int64_t)sum, (int64_t)total, exponent,
-              SEED_ARG(seed));
+              "days sum to %" PRId64 "e-9, the whole is %" PRId64
+              "e%d" SEED_LINE("unit_derive", "periodise/*"),
+              (int64_t)sum, (int64_t)total, exponent, SEED_ARG(seed));
 }
 
 static const char *const zones[] = {"Europe/Amsterdam", "Australia/Lord_Howe", "Asia/Kolkata",
@@ -292,9 +293,8 @@ Test(periodise, extreme_values_end_in_a_row_or_none) {
         }
         day_at(b, midnight + 1, &day);
         for (size_t i = 0; i < b->out.count; i++)
-            cr_assert(!b->rows[i].usable ||
-                      (b->rows[i].value.exponent >= BB_DECIMAL_MIN_EXPONENT &&
-                       b->rows[i].value.exponent <= BB_DECIMAL_MAX_EXPONENT));
+            cr_assert(!b->rows[i].usable || (b->rows[i].value.exponent >= BB_DECIMAL_MIN_EXPONENT &&
+                                             b->rows[i].value.exponent <= BB_DECIMAL_MAX_EXPONENT));
         bench_free(b);
     }
 }

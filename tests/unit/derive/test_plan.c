@@ -1,6 +1,6 @@
-/* The promise "order does not matter", for one channel at a time: readings cut into batches, shuffled
- * and told twice end in the same bytes as told once in order, and both say what the naive reference
- * works out from all of them at once. */
+/* The promise "order does not matter", for one channel at a time: readings cut into batches,
+ * shuffled and told twice end in the same bytes as told once in order, and both say what the naive
+ * reference works out from all of them at once. */
 #include <criterion/criterion.h>
 
 #include <inttypes.h>
@@ -17,8 +17,7 @@ struct subject { /* what a failure is about */
     const struct channel_case *c;
 };
 
-#define ABOUT "%s channel, %s"                                                                     \
-    SEED_LINE("unit_derive", "plan/*")
+#define ABOUT         "%s channel, %s" SEED_LINE("unit_derive", "plan/*")
 #define ABOUT_ARGS(s) case_kind_names[(s)->kind], (s)->c->zone_name, SEED_ARG((s)->seed)
 
 /* ---- equal stores */
@@ -58,8 +57,8 @@ static void describe_difference(const struct lane_entry *a, const struct lane_en
         describe_row(&x, row, of_x, sizeof of_x);
         describe_row(&y, row, of_y, sizeof of_y);
     } while (strcmp(of_x, of_y) == 0 && ++row < x.count);
-    snprintf(text, size, "row %u of %u and %u, %u and %u findings:\n    %s\n    %s\n ", row, x.count,
-             y.count, x.finding_count, y.finding_count, of_x, of_y);
+    snprintf(text, size, "row %u of %u and %u, %u and %u findings:\n    %s\n    %s\n ", row,
+             x.count, y.count, x.finding_count, y.finding_count, of_x, of_y);
     bb_arena_release(&arena);
 }
 
@@ -69,13 +68,13 @@ static void expect_equal_stores(const struct lane_store *a, const struct lane_st
 
     for (size_t i = 0; i < a->count || i < b->count; i++) {
         bool both = i < a->count && i < b->count;
-        cr_assert(both && a->entries[i].key.lane == b->entries[i].key.lane &&
-                      a->entries[i].key.span == b->entries[i].key.span,
-                  "%s: %zu blocks, not %zu; block %zu is lane %d span %d, not lane %d span %d: " ABOUT,
-                  what, a->count, b->count, i, i < a->count ? a->entries[i].key.lane : -1,
-                  i < a->count ? a->entries[i].key.span : -1,
-                  i < b->count ? b->entries[i].key.lane : -1,
-                  i < b->count ? b->entries[i].key.span : -1, ABOUT_ARGS(s));
+        cr_assert(
+            both && a->entries[i].key.lane == b->entries[i].key.lane &&
+                a->entries[i].key.span == b->entries[i].key.span,
+            "%s: %zu blocks, not %zu; block %zu is lane %d span %d, not lane %d span %d: " ABOUT,
+            what, a->count, b->count, i, i < a->count ? a->entries[i].key.lane : -1,
+            i < a->count ? a->entries[i].key.span : -1, i < b->count ? b->entries[i].key.lane : -1,
+            i < b->count ? b->entries[i].key.span : -1, ABOUT_ARGS(s));
         if (bb_span_equal((struct bb_span){a->entries[i].packed, a->entries[i].size},
                           (struct bb_span){b->entries[i].packed, b->entries[i].size}))
             continue;
@@ -98,7 +97,8 @@ static void expect_exceptions(const struct lane_store *store, const struct subje
         const struct lane_entry *e = &store->entries[i];
         struct bb_block block;
         struct bb_error error;
-        cr_assert_eq(bb_block_unpack((struct bb_span){e->packed, e->size}, &arena, &block, &error), 0);
+        cr_assert_eq(bb_block_unpack((struct bb_span){e->packed, e->size}, &arena, &block, &error),
+                     0);
         for (uint32_t k = 0; k < block.finding_count; k++) {
             const struct bb_finding *f = &block.findings[k];
             bool open = false;
@@ -127,7 +127,8 @@ static size_t lane_rows(const struct lane_store *store, uint8_t lane, struct bb_
         struct bb_error error;
         if (e->key.lane == lane)
             cr_assert_eq(bb_block_unpack((struct bb_span){e->packed, e->size}, arena,
-                                         &(*blocks)[count++], &error), 0);
+                                         &(*blocks)[count++], &error),
+                         0);
     }
     return count;
 }
@@ -153,16 +154,16 @@ static void expect_versions(const struct lane_store *store, const struct naive_l
         for (uint32_t row = 0; row < blocks[i].count; row++) {
             while (at < naive->version_count && naive->versions[at].wins != winners)
                 at++;
-            cr_assert(at < naive->version_count && same_version(&blocks[i], row, &naive->versions[at]),
+            cr_assert(at < naive->version_count &&
+                          same_version(&blocks[i], row, &naive->versions[at]),
                       "%s at %" PRId64 " is not the reference's: " ABOUT,
                       winners ? "raw" : "history", blocks[i].end_ms[row], ABOUT_ARGS(s));
             at++;
         }
     }
     for (; at < naive->version_count; at++)
-        cr_assert_neq(naive->versions[at].wins, winners,
-                      "%s has nothing for %" PRId64 ": " ABOUT, winners ? "raw" : "history",
-                      naive->versions[at].end_ms, ABOUT_ARGS(s));
+        cr_assert_neq(naive->versions[at].wins, winners, "%s has nothing for %" PRId64 ": " ABOUT,
+                      winners ? "raw" : "history", naive->versions[at].end_ms, ABOUT_ARGS(s));
     bb_arena_release(&arena);
 }
 
@@ -211,7 +212,8 @@ static void expect_vee(const struct lane_store *store, const struct naive_lanes 
     for (size_t i = 0; i < raw_count; i++)
         cr_assert(bb_window_add_raw(&rows, store->channel, &raw[i], INT64_MIN, INT64_MAX));
     cr_assert_eq(bb_vee_restore(store->channel, &rows, INT64_MIN / 2, INT64_MAX / 2, lists, count,
-                                &arena, &vee, &error), 0);
+                                &arena, &vee, &error),
+                 0);
     for (size_t i = 0; i < vee.count && i < naive->vee_count; i++)
         expect_row(&naive->vee[i], vee.points[i].start_ms, vee.points[i].end_ms,
                    vee.points[i].usable, vee.points[i].value, &vee.points[i].attribute->quality,

@@ -68,7 +68,8 @@ static void measured(struct bench *b, int start_minute, int64_t mantissa, int ex
 static void judge(struct bench *b) {
     b->vee.count = b->findings.count = 0;
     cr_assert_eq(bb_vee_judge(&b->channel, &b->raw, 0, b->raw.count, &b->arena, &b->vee,
-                              &b->findings, &b->error), 0);
+                              &b->findings, &b->error),
+                 0);
 }
 
 static const struct bb_point *row_to(const struct bench *b, int end_minute) {
@@ -315,7 +316,7 @@ Test(vee, suspects_are_marked_and_keep_what_the_source_said) {
     bench_free(b);
 }
 
-/* A value with too many digits for the derived unit is no value; it bounds no gap, from either side. */
+/* A value with too many digits for the derived unit is no value; no gap begins or ends at it. */
 Test(vee, a_value_that_does_not_fit_is_missing) {
     struct bench *b = bench_new();
 
@@ -362,7 +363,8 @@ Test(vee, raw_and_overlay_give_back_what_was_judged) {
     struct bb_block block = overlay_of(b, &set);
     const struct bb_block *overlay = &block;
     cr_assert_eq(bb_vee_restore(&b->channel, &b->raw, base, INT64_MAX / 2, &overlay, 1, &b->arena,
-                                &restored, &b->error), 0);
+                                &restored, &b->error),
+                 0);
     cr_assert_eq(restored.count, b->vee.count);
     for (size_t i = 0; i < restored.count; i++) {
         const struct bb_point *x = &restored.points[i], *y = &b->vee.points[i];
@@ -382,7 +384,8 @@ Test(vee, without_room_it_says_so) {
     measured(b, 0, 4, 0);
     measured(b, 60, 4, 0);
     b->vee.capacity = 4;
-    cr_assert_eq(bb_vee_judge(&b->channel, &b->raw, 0, 2, &b->arena, &b->vee, &b->findings,
-                              &b->error), -BB_E_NO_MEMORY);
+    cr_assert_eq(
+        bb_vee_judge(&b->channel, &b->raw, 0, 2, &b->arena, &b->vee, &b->findings, &b->error),
+        -BB_E_NO_MEMORY);
     bench_free(b);
 }

@@ -1,4 +1,4 @@
-/* Blocks: what is packed comes back in every column, every flipped bit is found, spans tile time. */
+/* Blocks: what is packed comes back in every column, flipped bits are found, spans tile time. */
 #include <criterion/criterion.h>
 
 #include <inttypes.h>
@@ -78,8 +78,8 @@ static struct bb_block some_block(struct fixture *f, struct bb_random *r, size_t
     int64_t day = 20000 * (int64_t)BB_DAY_MS, value = 0;
 
     cr_assert(bb_block_init(&block, (uint8_t)bb_random_below(r, BB_LANE_COUNT), count, &f->made));
-    block.attributes.items =
-        bb_arena_take_array(&f->made, attributes, sizeof block.attributes.items[0]);
+    block.attributes.items = bb_arena_take_array(&f->made, attributes,
+                                                 sizeof block.attributes.items[0]);
     block.attributes.count = attributes;
     block.attributes.borrowed = true;
     for (uint32_t i = 0; i < attributes; i++)
@@ -89,8 +89,9 @@ static struct bb_block some_block(struct fixture *f, struct bb_random *r, size_t
         value += (int64_t)bb_random_below(r, 50) - 10;
         block.end_ms[i] = wild ? some_number(r) : day + (int64_t)(i + 1) * 900000;
         block.mantissa[i] = wild ? some_number(r) : value;
-        block.attribute[i] =
-            wild || bb_random_below(r, 20) == 0 ? (int64_t)bb_random_below(r, attributes) : 0;
+        block.attribute[i] = wild || bb_random_below(r, 20) == 0
+                                 ? (int64_t)bb_random_below(r, attributes)
+                                 : 0;
         block.recorded_ms[i] = wild ? some_number(r) : day + BB_DAY_MS;
         block.received_ms[i] = wild ? some_number(r) : day + BB_DAY_MS;
         block.issued_ms[i] = wild ? some_number(r) : block.received_ms[i];
@@ -104,9 +105,9 @@ static struct bb_block some_block(struct fixture *f, struct bb_random *r, size_t
 static void expect_column(const int64_t *a, const int64_t *b, size_t count, const char *name,
                           uint64_t seed) {
     for (size_t i = 0; i < count; i++)
-        cr_assert_eq(a[i], b[i], "%s[%zu] of %zu: %" PRId64 ", not %" PRId64
-                     SEED_LINE("unit_model", "block/*"), name, i, count, a[i], b[i],
-                     SEED_ARG(seed));
+        cr_assert_eq(a[i], b[i],
+                     "%s[%zu] of %zu: %" PRId64 ", not %" PRId64 SEED_LINE("unit_model", "block/*"),
+                     name, i, count, a[i], b[i], SEED_ARG(seed));
 }
 
 static void expect_equal(const struct bb_block *a, const struct bb_block *b, uint64_t seed) {
@@ -127,8 +128,8 @@ static void expect_equal(const struct bb_block *a, const struct bb_block *b, uin
     for (uint32_t i = 0; i < a->finding_count; i++) {
         const struct bb_finding *x = &a->findings[i], *y = &b->findings[i];
         cr_assert(x->at_ms == y->at_ms && x->from_ms == y->from_ms && x->to_ms == y->to_ms &&
-                      x->a == y->a && x->b == y->b && x->check == y->check &&
-                      x->hard == y->hard && x->exponent == y->exponent,
+                      x->a == y->a && x->b == y->b && x->check == y->check && x->hard == y->hard &&
+                      x->exponent == y->exponent,
                   "finding %u differs" SEED_LINE("unit_model", "block/*"), i, SEED_ARG(seed));
     }
 }
@@ -267,10 +268,12 @@ Test(block, damage_with_a_fitting_checksum_is_refused_or_harmless) {
                     cr_assert_lt((uint64_t)back.attribute[i], back.attributes.count);
                 for (uint32_t i = 0; i < back.attributes.count; i++) {
                     const struct bb_attribute *a = &back.attributes.items[i];
-                    cr_assert(a->unit < BB_UNIT_COUNT && a->exponent >= BB_DECIMAL_MIN_EXPONENT &&
-                                  a->exponent <= BB_DECIMAL_MAX_EXPONENT && a->quality.state < BB_STATE_COUNT && a->statistic <= 2,
-                              "an attribute out of range was read"
-                              SEED_LINE("unit_model", "block/*"), SEED_ARG(seed));
+                    cr_assert(
+                        a->unit < BB_UNIT_COUNT && a->exponent >= BB_DECIMAL_MIN_EXPONENT &&
+                            a->exponent <= BB_DECIMAL_MAX_EXPONENT &&
+                            a->quality.state < BB_STATE_COUNT && a->statistic <= 2,
+                        "an attribute out of range was read" SEED_LINE("unit_model", "block/*"),
+                        SEED_ARG(seed));
                 }
             }
             f.out.data[bit / 8] ^= (char)(1 << bit % 8);
@@ -351,8 +354,9 @@ Test(block, spans_tile_time_and_end_belongs_to_what_ends) {
         for (int lane = 0; lane < BB_LANE_COUNT; lane++) {
             int32_t span = bb_lane_span_of((enum bb_lane)lane, t);
             bb_lane_span_bounds((enum bb_lane)lane, span, &start, &end);
-            cr_assert(start < t && t <= end, "lane %d: %" PRId64 " is not in (%" PRId64 ", %" PRId64 "]",
-                      lane, t, start, end);
+            cr_assert(start < t && t <= end,
+                      "lane %d: %" PRId64 " is not in (%" PRId64 ", %" PRId64 "]", lane, t, start,
+                      end);
             bb_lane_span_bounds((enum bb_lane)lane, span + 1, &next_start, &next_end);
             cr_assert_eq(next_start, end);
         }

@@ -40,7 +40,8 @@ static struct bb_span some_name(struct fixture *f, struct bb_random *r, bool may
         memset(text, 'a' + (int)bb_random_below(r, 3), BB_NAME_MAX);
         return bb_arena_copy(&f->made, (struct bb_span){text, 1 + bb_random_below(r, BB_NAME_MAX)});
     }
-    size_t size = (size_t)snprintf(text, sizeof text, "87168590%05u", (unsigned)bb_random_below(r, 300));
+    size_t size = (size_t)snprintf(text, sizeof text, "87168590%05u",
+                                   (unsigned)bb_random_below(r, 300));
     return bb_arena_copy(&f->made, (struct bb_span){text, size});
 }
 
@@ -58,7 +59,8 @@ static void some_series(struct fixture *f, struct bb_random *r, struct bb_series
 
 static struct bb_frame some_frame(struct fixture *f, struct bb_random *r, uint32_t count) {
     struct bb_frame frame = {.tenant = BB_SPAN("demo"),
-                             .source = bb_random_below(r, 5) ? BB_SPAN("a.zip/day.csv") : BB_SPAN(""),
+                             .source = bb_random_below(r, 5) ? BB_SPAN("a.zip/day.csv")
+                                                             : BB_SPAN(""),
                              .received_ms = 1760000000000 + (int64_t)bb_random_below(r, 1000000),
                              .count = count,
                              .series_count = 1 + (uint32_t)bb_random_below(r, 20),
@@ -67,12 +69,13 @@ static struct bb_frame some_frame(struct fixture *f, struct bb_random *r, uint32
     frame.series = bb_arena_take_array(&f->made, frame.series_count, sizeof frame.series[0]);
     for (uint32_t i = 0; i < frame.series_count; i++)
         some_series(f, r, &frame.series[i]);
-    frame.attributes =
-        bb_arena_take_array(&f->made, frame.attribute_count, sizeof frame.attributes[0]);
+    frame.attributes = bb_arena_take_array(&f->made, frame.attribute_count,
+                                           sizeof frame.attributes[0]);
     for (uint32_t i = 0; i < frame.attribute_count; i++)
-        frame.attributes[i] = (struct bb_attribute){.length_s = 900 * i,
-                                                    .unit = (uint8_t)bb_random_below(r, BB_UNIT_COUNT),
-                                                    .exponent = (int8_t)-(int)i};
+        frame.attributes[i] = (struct bb_attribute){
+            .length_s = 900 * i,
+            .unit = (uint8_t)bb_random_below(r, BB_UNIT_COUNT),
+            .exponent = (int8_t) - (int)i};
     int64_t **columns[] = {&frame.series_index, &frame.attribute, &frame.end_ms,
                            &frame.mantissa,     &frame.line,      &frame.issued_ms};
     for (int c = 0; c < 6; c++)
@@ -105,8 +108,8 @@ static void expect_equal(const struct bb_frame *a, const struct bb_frame *b, uin
                   "series %u differs" SEED_LINE("unit_model", "frame/*"), i, SEED_ARG(seed));
     }
     cr_assert_eq(a->attribute_count, b->attribute_count);
-    cr_assert(memcmp(a->attributes, b->attributes,
-                     a->attribute_count * sizeof a->attributes[0]) == 0);
+    cr_assert(memcmp(a->attributes, b->attributes, a->attribute_count * sizeof a->attributes[0]) ==
+              0);
     for (uint32_t i = 0; i < a->count; i++) {
         int64_t issued = b->issued_ms ? b->issued_ms[i] : b->received_ms;
         cr_assert(a->series_index[i] == b->series_index[i] && a->attribute[i] == b->attribute[i] &&

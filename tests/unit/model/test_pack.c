@@ -14,18 +14,18 @@ enum shape {
     CONSTANT,
     LINEAR,
     RUNS,
-    DRIFT,        /* small differences */
-    NOISE,        /* of any width from 1 to 64 bits */
-    EXTREMES,     /* INT64_MIN, INT64_MAX, -1, 0, 1 */
-    HOLED_LINE,   /* a line with jumps: runs of equal differences */
+    DRIFT,      /* small differences */
+    NOISE,      /* of any width from 1 to 64 bits */
+    EXTREMES,   /* INT64_MIN, INT64_MAX, -1, 0, 1 */
+    HOLED_LINE, /* a line with jumps: runs of equal differences */
     ALMOST_CONSTANT,
     WRAPPING_LINE, /* a stride that leaves int64 */
     SHAPES
 };
 
 static const char *const shape_names[SHAPES] = {
-    "constant", "linear", "runs", "drift", "noise", "extremes", "holed line", "almost constant",
-    "wrapping line",
+    "constant",   "linear",          "runs",          "drift", "noise", "extremes",
+    "holed line", "almost constant", "wrapping line",
 };
 
 static int64_t wrapping_add(int64_t a, int64_t b) {
@@ -36,35 +36,21 @@ static void fill(enum shape shape, int64_t *v, size_t count, struct bb_random *r
     static const int64_t ends[] = {INT64_MIN, INT64_MAX, INT64_MIN + 1, -1, 0, 1};
     unsigned width = 1 + (unsigned)bb_random_below(r, 64);
     int64_t at = (int64_t)bb_random_next(r) >> bb_random_below(r, 64);
-    int64_t stride = (int64_t)bb_random_next(r) >> (shape == WRAPPING_LINE ? 1 : 20 + bb_random_below(r, 44));
+    int64_t stride = (int64_t)bb_random_next(r) >>
+                     (shape == WRAPPING_LINE ? 1 : 20 + bb_random_below(r, 44));
 
     for (size_t i = 0; i < count; i++) {
         uint64_t dice = bb_random_next(r);
         switch (shape) {
-        case CONSTANT:
-            v[i] = at;
-            break;
+        case CONSTANT: v[i] = at; break;
         case LINEAR:
-        case WRAPPING_LINE:
-            v[i] = wrapping_add(at, (int64_t)((uint64_t)stride * i));
-            break;
-        case RUNS:
-            v[i] = at = dice % 17 == 0 ? (int64_t)(dice >> (64 - width)) : at;
-            break;
-        case DRIFT:
-            v[i] = at = wrapping_add(at, (int64_t)(dice % 7) - 3);
-            break;
-        case NOISE:
-            v[i] = wrapping_add(at, (int64_t)(dice >> (64 - width)));
-            break;
-        case EXTREMES:
-            v[i] = ends[dice % 6];
-            break;
-        case HOLED_LINE:
-            v[i] = at = wrapping_add(at, dice % 23 == 0 ? 7 * 900000 : 900000);
-            break;
-        default:
-            v[i] = at + (dice % 997 == 0);
+        case WRAPPING_LINE: v[i] = wrapping_add(at, (int64_t)((uint64_t)stride * i)); break;
+        case RUNS: v[i] = at = dice % 17 == 0 ? (int64_t)(dice >> (64 - width)) : at; break;
+        case DRIFT: v[i] = at = wrapping_add(at, (int64_t)(dice % 7) - 3); break;
+        case NOISE: v[i] = wrapping_add(at, (int64_t)(dice >> (64 - width))); break;
+        case EXTREMES: v[i] = ends[dice % 6]; break;
+        case HOLED_LINE: v[i] = at = wrapping_add(at, dice % 23 == 0 ? 7 * 900000 : 900000); break;
+        default: v[i] = at + (dice % 997 == 0);
         }
     }
 }
@@ -118,15 +104,17 @@ static void expect_round_trip(struct fixture *f, size_t count, const char *what,
     bb_buffer_clear(&f->out);
     bb_buffer_append(&f->out, before, sizeof before);
     size_t size = pack(f, count);
-    cr_assert(unpack(f, sizeof before, size, count, &left), "%s of %zu values does not come back"
-              SEED_LINE("unit_model", "pack/*"), what, count, SEED_ARG(seed));
-    cr_assert_eq(left, 0, "%s of %zu values: %zu bytes are left over"
-                 SEED_LINE("unit_model", "pack/*"), what, count, left, SEED_ARG(seed));
+    cr_assert(unpack(f, sizeof before, size, count, &left),
+              "%s of %zu values does not come back" SEED_LINE("unit_model", "pack/*"), what, count,
+              SEED_ARG(seed));
+    cr_assert_eq(left, 0,
+                 "%s of %zu values: %zu bytes are left over" SEED_LINE("unit_model", "pack/*"),
+                 what, count, left, SEED_ARG(seed));
     for (size_t i = 0; i < count; i++)
         cr_assert_eq(f->back[i], f->values[i],
-                     "%s, value %zu of %zu: %" PRId64 ", not %" PRId64
-                     SEED_LINE("unit_model", "pack/*"), what, i, count, f->back[i], f->values[i],
-                     SEED_ARG(seed));
+                     "%s, value %zu of %zu: %" PRId64
+                     ", not %" PRId64 SEED_LINE("unit_model", "pack/*"),
+                     what, i, count, f->back[i], f->values[i], SEED_ARG(seed));
     cr_assert_leq(size, 32 + 9 * count, "%s of %zu values takes %zu bytes", what, count, size);
 }
 
@@ -222,15 +210,15 @@ Test(pack, every_cut_is_refused) {
             size_t size = pack(&f, count);
             for (size_t cut = 0; cut < size; cut++)
                 cr_assert_not(unpack(&f, 0, cut, count, &left),
-                              "%s of %zu values cut to %zu of %zu bytes was taken"
-                              SEED_LINE("unit_model", "pack/*"), shape_names[shape], count, cut,
-                              size, SEED_ARG(seed));
+                              "%s of %zu values cut to %zu of %zu bytes was taken" SEED_LINE(
+                                  "unit_model", "pack/*"),
+                              shape_names[shape], count, cut, size, SEED_ARG(seed));
         }
     }
     fixture_release(&f);
 }
 
-/* A column has no checksum of its own: damage may give other values, but never more, and no crash. */
+/* A column has no checksum of its own: damage may give other values, never more, and no crash. */
 Test(pack, damage_never_leaves_the_column) {
     struct seeds seeds = seeds_of_run(20, 500);
     static struct fixture f;
@@ -249,9 +237,10 @@ Test(pack, damage_never_leaves_the_column) {
                 f.out.data[bit / 8] ^= (char)(1 << bit % 8);
                 f.back[count] = 0x5a5a;
                 (void)!unpack(&f, 0, size, count, &left);
-                cr_assert_eq(f.back[count], 0x5a5a, "%s: a value behind the last was written"
-                             SEED_LINE("unit_model", "pack/*"), shape_names[shape],
-                             SEED_ARG(seed));
+                cr_assert_eq(
+                    f.back[count], 0x5a5a,
+                    "%s: a value behind the last was written" SEED_LINE("unit_model", "pack/*"),
+                    shape_names[shape], SEED_ARG(seed));
                 f.out.data[bit / 8] ^= (char)(1 << bit % 8);
             }
         }
@@ -260,8 +249,9 @@ Test(pack, damage_never_leaves_the_column) {
 }
 
 Test(pack, forms_that_would_recurse_or_do_not_exist_are_refused) {
-    static const uint8_t nested[] = {3, 0, 3, 0, 0, 0};     /* DELTA of DELTA */
-    static const uint8_t deep[] = {4, 2, 0, 2, 4, 2, 0, 2, 4, 2, 0, 2, 0, 0}; /* RUNS of RUNS of RUNS */
+    static const uint8_t nested[] = {3, 0, 3, 0, 0, 0}; /* DELTA of DELTA */
+    static const uint8_t deep[] = {4, 2, 0, 2, 4, 2, 0,
+                                   2, 4, 2, 0, 2, 0, 0}; /* RUNS of RUNS of RUNS */
     static const uint8_t unknown[] = {5, 0, 0, 0};
     static const uint8_t wide[] = {2, 0, 65, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     static const uint8_t no_runs[] = {4, 0, 0, 0};
