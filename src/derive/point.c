@@ -14,6 +14,8 @@ bool bb_attribute_usable(const struct bb_channel *channel, const struct bb_attri
 bool bb_window_add_raw(struct bb_window *window, const struct bb_channel *channel,
                        const struct bb_block *raw, int64_t from_ms, int64_t to_ms) {
     int64_t last = -1; /* neighbours share their attribute: judge it once */
+    int64_t length_ms = 0;
+    const struct bb_attribute *a = NULL;
     bool usable = false;
     uint32_t i = 0;
 
@@ -21,22 +23,30 @@ bool bb_window_add_raw(struct bb_window *window, const struct bb_channel *channe
         return false;
     while (i < raw->count && raw->end_ms[i] <= from_ms)
         i++;
-    for (; i < raw->count && raw->end_ms[i] <= to_ms; i++) {
-        const struct bb_attribute *a = &raw->attributes.items[raw->attribute[i]];
-        if (raw->attribute[i] != last)
+    struct bb_point *p = window->points + window->count;
+    for (; i < raw->count && raw->end_ms[i] <= to_ms; i++, p++) {
+        if (raw->attribute[i] != last) {
+            last = raw->attribute[i];
+            a = &raw->attributes.items[last];
             usable = bb_attribute_usable(channel, a);
-        last = raw->attribute[i];
-        struct bb_point p = {
-            .end_ms = raw->end_ms[i],
-            .start_ms = raw->end_ms[i] - (int64_t)a->length_s * BB_SECOND_MS,
-            .value = {raw->mantissa[i], a->exponent},
-            .attribute = a,
-            .recorded_ms = raw->recorded_ms[i],
-            .rivals = (uint32_t)raw->rivals[i],
-            .usable = usable,
-        };
-        bb_window_put(window, &p);
+            length_ms = (int64_t)a->length_s * BB_SECOND_MS;
+            if (length_ms > window->longest_ms)
+                window->longest_ms = length_ms;
+        }
+        /* Field by field, in place: a whole point that was just put together byte by byte would
+         * have to leave the store buffer before it can be copied. */
+        p->start_ms = raw->end_ms[i] - length_ms;
+        p->end_ms = raw->end_ms[i];
+        p->value.mantissa = raw->mantissa[i];
+        p->value.exponent = a->exponent;
+        p->attribute = a;
+        p->recorded_ms = raw->recorded_ms[i];
+        p->rivals = (uint32_t)raw->rivals[i];
+        p->checks = 0;
+        p->usable = usable;
+        p->overlay = false;
     }
+    window->count = (size_t)(p - window->points);
     return true;
 }
 

@@ -97,10 +97,15 @@ static bool point_of_odd(const struct bb_channel *channel, const struct bb_point
     return true;
 }
 
-/* A raw point as the vee lane shows it; nearly all are clean and stay as they are. */
+/* Nearly all raw points are clean: they stay as they are. */
+static inline bool is_clean(const struct bb_channel *channel, const struct bb_point *raw) {
+    return raw->checks == 0 && raw->usable && raw->attribute->unit == channel->derived_unit;
+}
+
+/* A raw point as the vee lane shows it. */
 static inline bool point_of_raw(const struct bb_channel *channel, const struct bb_point *raw,
                                 struct bb_arena *arena, struct bb_point *out) {
-    if (raw->checks != 0 || !raw->usable || raw->attribute->unit != channel->derived_unit)
+    if (!is_clean(channel, raw))
         return point_of_odd(channel, raw, arena, out);
     *out = *raw;
     return true;
@@ -168,6 +173,30 @@ static void drop_covered_missing(struct bb_window *out, size_t from, size_t gap_
         qsort(&p[from], out->count - from, sizeof *p, by_end);
 }
 
+/* How many points from `first` on are clean and, where gaps matter, follow each other without one. */
+static size_t clean_stretch(const struct bb_channel *channel, bool gaps,
+                            const struct bb_window *raw, size_t first, size_t last,
+                            int64_t end_ms) {
+    size_t i = first;
+
+    for (; i < last && is_clean(channel, &raw->points[i]); i++) {
+        if (gaps && raw->points[i].start_ms > end_ms)
+            break;
+        end_ms = raw->points[i].end_ms;
+    }
+    return i - first;
+}
+
+static bool put_stretch(const struct bb_window *raw, size_t first, size_t count,
+                        struct bb_window *out) {
+    if (out->capacity - out->count < count)
+        return false;
+    memcpy(&out->points[out->count], &raw->points[first], count * sizeof out->points[0]);
+    out->count += count;
+    out->longest_ms = raw->longest_ms > out->longest_ms ? raw->longest_ms : out->longest_ms;
+    return true;
+}
+
 int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t first,
                  size_t last, struct bb_arena *arena, struct bb_window *out,
                  struct bb_finding_list *findings, struct bb_error *error) {
@@ -184,6 +213,14 @@ int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t
     size_t since_usable = out->count; /* where the missing rows since `before` begin */
     for (size_t i = first; room && i < last; i++) {
         struct bb_point p;
+        size_t clean = before ? clean_stretch(channel, gaps, raw, i, last, before->end_ms) : 0;
+        if (clean > 0) {
+            room = put_stretch(raw, i, clean, out);
+            since_usable = out->count;
+            before = &out->points[out->count - 1];
+            i += clean - 1;
+            continue;
+        }
         room = point_of_raw(channel, &raw->points[i], arena, &p);
         /* A reading that did not fit the derived unit ends no gap and begins none. */
         if (room && gaps && p.usable && before && before->usable && p.start_ms > before->end_ms) {

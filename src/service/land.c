@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SERIES_LIMIT_BYTES = 1 << 30, HASH_READ_BYTES = 1 << 20, WATCH_EVERY_BATCHES = 4 };
+enum { SERIES_LIMIT_BYTES = 1 << 30, HASH_READ_BYTES = 256 << 10, WATCH_EVERY_BATCHES = 4 };
 
 /* Is this error about the input, so that the plant itself is well? */
 static bool about_input(const struct bb_error *error) {

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 
 enum {
-    READINGS_HELD = 1 << 20, /* in the frames of all partitions */
-    FRAME_READINGS_MIN = 1 << 14,
+    READINGS_HELD = 1 << 20, /* at most, in the frames of all partitions */
+    FRAME_READINGS_MIN = 1 << 14, /* a frame that fits the cache */
+    READINGS_PER_SERIES = 8,      /* but one in which a name is worth its bytes may be larger */
     FRAME_LIMIT_BYTES = 64 << 20,
     SYNC_BYTES = 8 << 20, /* hand this much to the log's sync thread at a time */
     SCRATCH_CHUNK_BYTES = 1 << 20,
@@ -244,6 +245,12 @@ static bool add_reading(struct bb_router *r, const struct bb_batch *batch, uint3
     return true;
 }
 
+static bool is_full(const struct bb_router *r, const struct bb_router_part *part) {
+    return part->count >= FRAME_READINGS_MIN &&
+           (part->count >= r->frame_readings ||
+            part->count >= READINGS_PER_SERIES * (uint64_t)part->series_count);
+}
+
 int bb_router_add(struct bb_router *r, const struct bb_batch *batch, struct bb_error *error) {
     enum { AHEAD = 16 }; /* routes are looked up in memory order of nothing: fetch them early */
 
@@ -257,7 +264,7 @@ int bb_router_add(struct bb_router *r, const struct bb_batch *batch, struct bb_e
         uint32_t p = r->routes[batch->series[i]].partition;
         if (!add_reading(r, batch, i, &r->parts[p]))
             return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a frame");
-        if (r->parts[p].count == r->frame_readings) {
+        if (is_full(r, &r->parts[p])) {
             int result = cut_frame(r, p, error);
             if (result)
                 return result;

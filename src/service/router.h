@@ -1,6 +1,6 @@
 /* The router: splits decoded batches by partition and appends them to the log as frames.
  *
- * Frames are cut by the number of readings alone, so that decoding the same file again cuts the same
+ * Frames are cut by the numbers of readings and series alone, so that decoding the same file again cuts the same
  * frames: an interrupted file goes on behind the frames that are already durable.
  */
 #ifndef BB_SERVICE_ROUTER_H
@@ -20,7 +20,7 @@ struct bb_router {
     struct bb_router_part *parts;
     struct bb_route *routes; /* per series of the table */
     uint32_t route_count, route_capacity;
-    uint32_t frame_readings; /* a frame is cut when it has so many */
+    uint32_t frame_readings; /* the most that a frame has */
     uint64_t *durable_frames; /* per partition: frames of the file that are in the log already */
     uint64_t unsynced_bytes;
     uint64_t readings;
