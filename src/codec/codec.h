@@ -16,7 +16,7 @@
 
 enum {
     BB_LINE_MAX_BYTES = 16 << 20,
-    BB_INPUT_WINDOW_BYTES = 1 << 20,
+    BB_INPUT_WINDOW_BYTES = 256 << 10,
     BB_SNIFF_BYTES = 64 << 10,
     BB_FUTURE_LIMIT_H = 48
 };

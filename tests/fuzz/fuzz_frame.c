@@ -6,7 +6,7 @@
 enum { ARENA_LIMIT_BYTES = 64 << 20 };
 
 static void expect_sound(const struct bb_frame *f) {
-    BB_ASSERT(f->count <= BB_BATCH_CAPACITY && f->tenant.size > 0);
+    BB_ASSERT(f->count <= BB_FRAME_READINGS_MAX && f->tenant.size > 0);
     for (uint32_t i = 0; i < f->series_count; i++) {
         const struct bb_series *s = &f->series[i];
         BB_ASSERT(s->usage_point.size > 0 && s->usage_point.size <= BB_NAME_MAX);
@@ -14,9 +14,12 @@ static void expect_sound(const struct bb_frame *f) {
         BB_ASSERT(s->unit < BB_UNIT_COUNT && s->kind < BB_KIND_COUNT);
         BB_ASSERT(s->commodity < BB_COMMODITY_COUNT);
     }
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < f->series_count; i++)
+        rows += (uint64_t)f->series_rows[i];
+    BB_ASSERT(rows == f->count);
     for (uint32_t i = 0; i < f->count; i++)
-        BB_ASSERT((uint64_t)f->series_index[i] < f->series_count &&
-                  (uint64_t)f->attribute[i] < f->attribute_count);
+        BB_ASSERT((uint64_t)f->attribute[i] < f->attribute_count);
 }
 
 static void expect_same(const struct bb_frame *a, const struct bb_frame *b) {
@@ -29,9 +32,9 @@ static void expect_same(const struct bb_frame *a, const struct bb_frame *b) {
         BB_ASSERT(bb_span_equal(a->series[i].usage_point, b->series[i].usage_point) &&
                   bb_span_equal(a->series[i].channel, b->series[i].channel) &&
                   bb_span_equal(a->series[i].zone, b->series[i].zone) &&
-                  a->series[i].hash == b->series[i].hash);
-    BB_ASSERT(bytes == 0 || (memcmp(a->series_index, b->series_index, bytes) == 0 &&
-                             memcmp(a->attribute, b->attribute, bytes) == 0 &&
+                  a->series[i].hash == b->series[i].hash &&
+                  a->series_rows[i] == b->series_rows[i]);
+    BB_ASSERT(bytes == 0 || (memcmp(a->attribute, b->attribute, bytes) == 0 &&
                              memcmp(a->end_ms, b->end_ms, bytes) == 0 &&
                              memcmp(a->mantissa, b->mantissa, bytes) == 0 &&
                              memcmp(a->line, b->line, bytes) == 0 &&

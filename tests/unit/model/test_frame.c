@@ -62,7 +62,6 @@ static struct bb_frame some_frame(struct fixture *f, struct bb_random *r, uint32
                              .source = bb_random_below(r, 5) ? BB_SPAN("a.zip/day.csv")
                                                              : BB_SPAN(""),
                              .received_ms = 1760000000000 + (int64_t)bb_random_below(r, 1000000),
-                             .count = count,
                              .series_count = 1 + (uint32_t)bb_random_below(r, 20),
                              .attribute_count = 1 + (uint32_t)bb_random_below(r, 12)};
 
@@ -76,18 +75,16 @@ static struct bb_frame some_frame(struct fixture *f, struct bb_random *r, uint32
             .length_s = 900 * i,
             .unit = (uint8_t)bb_random_below(r, BB_UNIT_COUNT),
             .exponent = (int8_t) - (int)i};
-    int64_t **columns[] = {&frame.series_index, &frame.attribute, &frame.end_ms,
-                           &frame.mantissa,     &frame.line,      &frame.issued_ms};
-    for (int c = 0; c < 6; c++)
-        *columns[c] = bb_arena_take_array(&f->made, count + 1, sizeof(int64_t));
-    for (uint32_t i = 0; i < count; i++) {
-        frame.series_index[i] = (int64_t)bb_random_below(r, frame.series_count);
-        frame.attribute[i] = (int64_t)bb_random_below(r, frame.attribute_count);
-        frame.end_ms[i] = (int64_t)bb_random_next(r) >> bb_random_below(r, 64);
-        frame.mantissa[i] = (int64_t)bb_random_next(r) >> bb_random_below(r, 64);
-        frame.line[i] = i + 2;
-        frame.issued_ms[i] = bb_random_below(r, 3) ? frame.received_ms : (int64_t)bb_random_next(r);
-    }
+    struct bb_frame_row *rows = bb_arena_take_array(&f->made, count, sizeof rows[0]);
+    for (uint32_t i = 0; i < count; i++)
+        rows[i] = (struct bb_frame_row){
+            .end_ms = (int64_t)bb_random_next(r) >> bb_random_below(r, 64),
+            .mantissa = (int64_t)bb_random_next(r) >> bb_random_below(r, 64),
+            .line = i + 2,
+            .issued_ms = bb_random_below(r, 3) ? frame.received_ms : (int64_t)bb_random_next(r),
+            .series = (uint32_t)bb_random_below(r, frame.series_count),
+            .attribute = (uint32_t)bb_random_below(r, frame.attribute_count)};
+    cr_assert(bb_frame_set_rows(&frame, rows, count, &f->made));
     if (bb_random_below(r, 2))
         frame.issued_ms = NULL;
     return frame;
@@ -107,12 +104,14 @@ static void expect_equal(const struct bb_frame *a, const struct bb_frame *b, uin
                       x->hash == y->hash,
                   "series %u differs" SEED_LINE("unit_model", "frame/*"), i, SEED_ARG(seed));
     }
+    for (uint32_t i = 0; i < a->series_count; i++)
+        cr_assert_eq(a->series_rows[i], b->series_rows[i]);
     cr_assert_eq(a->attribute_count, b->attribute_count);
     cr_assert(memcmp(a->attributes, b->attributes, a->attribute_count * sizeof a->attributes[0]) ==
               0);
     for (uint32_t i = 0; i < a->count; i++) {
         int64_t issued = b->issued_ms ? b->issued_ms[i] : b->received_ms;
-        cr_assert(a->series_index[i] == b->series_index[i] && a->attribute[i] == b->attribute[i] &&
+        cr_assert(a->attribute[i] == b->attribute[i] &&
                       a->end_ms[i] == b->end_ms[i] && a->mantissa[i] == b->mantissa[i] &&
                       a->line[i] == b->line[i] && a->issued_ms[i] == issued,
                   "reading %u differs" SEED_LINE("unit_model", "frame/*"), i, SEED_ARG(seed));
@@ -190,9 +189,12 @@ static void expect_usable(const struct bb_frame *frame) {
         cr_assert(frame->attributes[i].unit < BB_UNIT_COUNT &&
                   frame->attributes[i].exponent >= BB_DECIMAL_MIN_EXPONENT &&
                   frame->attributes[i].exponent <= BB_DECIMAL_MAX_EXPONENT);
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < frame->series_count; i++)
+        rows += (uint64_t)frame->series_rows[i];
+    cr_assert_eq(rows, frame->count);
     for (uint32_t i = 0; i < frame->count; i++)
-        cr_assert((uint64_t)frame->series_index[i] < frame->series_count &&
-                  (uint64_t)frame->attribute[i] < frame->attribute_count);
+        cr_assert_lt((uint64_t)frame->attribute[i], frame->attribute_count);
 }
 
 /* The log's record has the checksum; a frame that lies must still be harmless. */
@@ -253,8 +255,43 @@ Test(frame, what_tables_cannot_hold_is_refused) {
     good.attributes[0].unit = BB_UNIT_COUNT;
     cr_assert_eq(decode_changed(&f, &good), -BB_E_LOG_CORRUPT, "a unit");
     good.attributes[0].unit = 0;
-    good.series_index[0] = good.series_count;
-    cr_assert_eq(decode_changed(&f, &good), -BB_E_LOG_CORRUPT, "a series that is not there");
+    good.series_rows[0]++;
+    cr_assert_eq(decode_changed(&f, &good), -BB_E_LOG_CORRUPT, "a reading too few");
+    good.series_rows[0] -= 2;
+    cr_assert_eq(decode_changed(&f, &good), -BB_E_LOG_CORRUPT, "a reading without a series");
+    fixture_release(&f);
+}
+
+Test(frame, rows_are_put_together_by_series_in_their_order) {
+    static const struct {
+        uint32_t series;
+        int64_t line;
+    } given[] = {{2, 1}, {0, 2}, {2, 3}, {0, 4}, {2, 5}, {3, 6}};
+    static const int64_t rows_of[] = {2, 0, 3, 1}, lines[] = {2, 4, 1, 3, 5, 6};
+    struct bb_frame_row rows[6];
+    struct fixture f;
+
+    fixture_init(&f);
+    for (int i = 0; i < 6; i++)
+        rows[i] = (struct bb_frame_row){.end_ms = 100 * given[i].line,
+                                        .mantissa = 10 * given[i].line,
+                                        .line = given[i].line,
+                                        .issued_ms = given[i].line + 5,
+                                        .series = given[i].series,
+                                        .attribute = given[i].series + 1};
+    struct bb_frame frame = {.series_count = 4};
+    cr_assert(bb_frame_set_rows(&frame, rows, 6, &f.made));
+    cr_assert_eq(frame.count, 6);
+    cr_assert_arr_eq(frame.series_rows, rows_of, sizeof rows_of);
+    cr_assert_arr_eq(frame.line, lines, sizeof lines);
+    for (int i = 0, series = 0, left = 2; i < 6; i++, left--) {
+        while (left == 0)
+            left = (int)rows_of[++series];
+        cr_assert_eq(frame.end_ms[i], 100 * lines[i]);
+        cr_assert_eq(frame.mantissa[i], 10 * lines[i]);
+        cr_assert_eq(frame.issued_ms[i], lines[i] + 5);
+        cr_assert_eq(frame.attribute[i], series + 1);
+    }
     fixture_release(&f);
 }
 
@@ -272,6 +309,6 @@ Test(frame, like_names_are_written_once) {
     frame.series_count = 2;
     frame.series[1] = first;
     alike = encode(&f, &frame).size;
-    cr_assert_leq(alike - one, 24, "%zu bytes for a series like the one before", alike - one);
+    cr_assert_leq(alike - one, 5, "%zu bytes for a series like the one before", alike - one);
     fixture_release(&f);
 }

@@ -116,9 +116,9 @@ static void count_partition(struct bb_log *log, uint32_t partition, struct found
             found->value_sum += (uint64_t)f.mantissa[i];
             found->issued += f.issued_ms[i] == 77 + f.mantissa[i];
             cr_assert(f.issued_ms[i] == f.received_ms || f.mantissa[i] % 3 == 0);
-            cr_assert_eq(bb_usage_point_hash(f.series[f.series_index[i]].usage_point) % PARTITIONS,
-                         partition);
         }
+        for (uint32_t i = 0; i < f.series_count; i++)
+            cr_assert_eq(bb_usage_point_hash(f.series[i].usage_point) % PARTITIONS, partition);
     }
     bb_feed_close(&feed);
     bb_arena_release(&arena);
