@@ -261,13 +261,32 @@ static int commit_body(struct bb_lmdb_write *write, void *context) {
     return bb_lmdb_meta_put(env, write->txn, &meta);
 }
 
+/* LMDB keeps the pages of its largest commit for the next one; of one larger than this they are given
+ * back, or every partition of a drained plant would sit on its own. */
+enum { RENEW_BYTES = 8 << 20 };
+
+static size_t content_bytes(const struct bb_commit *commit) {
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < commit->block_count; i++)
+        bytes += commit->blocks[i].packed.size;
+    for (size_t i = 0; i < commit->name_count; i++)
+        bytes += commit->names[i].value.size;
+    for (size_t i = 0; i < commit->outbox_count; i++)
+        bytes += commit->outbox[i].size;
+    return bytes;
+}
+
 int bb_lmdb_commit(struct bb_lmdb_env *env, int takeover_ms, const struct bb_commit *commit,
                    struct bb_error *error) {
     int result = bb_store_commit_check(commit, error);
 
     if (result != 0)
         return result;
-    return bb_lmdb_write(env, takeover_ms, commit_body, (void *)commit, error);
+    result = bb_lmdb_write(env, takeover_ms, commit_body, (void *)commit, error);
+    if (result == BB_COMMIT_DONE && content_bytes(commit) >= RENEW_BYTES)
+        bb_lmdb_env_renew(env);
+    return result;
 }
 
 /* ---- trim */

@@ -390,6 +390,36 @@ static int folder_look(const char *folder, struct stat *of_folder, struct stat *
     return of_data->st_size == 0 ? BB_ABSENT : 0;
 }
 
+/* ---- renewing */
+
+/* The tables of an environment that was just opened and that nobody else sees yet. */
+static int tables_renew(struct bb_lmdb_env *env) {
+    struct bb_lmdb_tables tables = {.meta = 0};
+    MDB_txn *txn;
+    int result = mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, &txn);
+
+    if (result != 0)
+        return result;
+    result = tables_open(txn, 0, &tables);
+    int kept = mdb_txn_commit(txn); /* writes nothing, but an abort would close the handles */
+    if (result == 0)
+        result = kept;
+    env->tables = tables;
+    return result == 0 && !tables_complete(&tables) ? MDB_CORRUPTED : result;
+}
+
+void bb_lmdb_env_renew(struct bb_lmdb_env *env) {
+    static const struct bb_lmdb_open as_it_is = {.map_bytes = 0};
+
+    pthread_mutex_lock(&env->mutex);
+    if (!env->mapping && env->inside == 0 && !env->broken && env->complete) {
+        mdb_env_close(env->mdb);
+        env->mdb = NULL;
+        env->broken = environment_open(env, &as_it_is, false) != 0 || tables_renew(env) != 0;
+    }
+    pthread_mutex_unlock(&env->mutex);
+}
+
 /* ---- making */
 
 static void folder_remove(const char *folder) {

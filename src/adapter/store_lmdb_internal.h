@@ -129,6 +129,9 @@ int bb_lmdb_partition(struct bb_store *store, uint32_t partition, struct bb_lmdb
 int bb_lmdb_env_acquire(const char *folder, const struct bb_lmdb_open *open,
                         struct bb_lmdb_env **out, struct bb_error *error) BB_MUST_USE;
 void bb_lmdb_env_release(struct bb_lmdb_env *env);
+/* Close and open again, unless someone is inside: LMDB keeps the memory of its largest commit until
+ * then. When it cannot be opened again the environment is broken. */
+void bb_lmdb_env_renew(struct bb_lmdb_env *env);
 
 /* A result of LMDB other than 0 as an error; `doing` completes "could not ... FOLDER". */
 #define BB_LMDB_FAIL(error, env, result, doing)                                                    \

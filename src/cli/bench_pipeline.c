@@ -31,12 +31,17 @@ struct sample {
     double text_bytes;
 };
 
+/* Anonymous memory of the process, at most. */
+struct memory {
+    uint64_t land_bytes, derive_bytes;
+};
+
 struct figures {
     double readings_per_second, live_readings_per_second;
     double land_share; /* of the time: parsing and the log */
     double text_bytes_per_second;
     double store_bytes_per_reading, log_bytes_per_reading;
-    uint64_t rss_anon_bytes;
+    struct memory rss;
     uint64_t readings;
 };
 
@@ -118,15 +123,16 @@ static int preload(struct bench *b, const struct order *o, struct bb_plant *plan
 
 /* One run: the next days, as a file. */
 static int run_once(struct bench *b, const struct order *o, struct bb_plant *plant, int32_t day,
-                    bool live, uint64_t *rss, struct sample *out, struct bb_error *error) {
+                    bool live, struct memory *rss, struct sample *out, struct bb_error *error) {
     char path[sizeof b->directory + 32];
     struct bench_load load = {o->meters, day, o->days, o->by_meter};
-    struct bb_progress_watch watch = {watch_memory, rss};
+    struct bb_progress_watch landing = {watch_memory, &rss->land_bytes};
+    struct bb_progress_watch deriving = {watch_memory, &rss->derive_bytes};
     struct bb_land_options options = {.tenant = BB_SPAN("default"),
                                       .zone = BB_SPAN(""),
                                       .interval_s = 900,
                                       .clock = bb_clock_system(),
-                                      .watch = &watch};
+                                      .watch = &landing};
     struct bb_land_report *report = calloc(1, sizeof *report);
     uint64_t bytes = 0;
 
@@ -140,7 +146,7 @@ static int run_once(struct bench *b, const struct order *o, struct bb_plant *pla
         result = BB_FAIL(error, report->errors[0].code, "%s", report->errors[0].text);
     out->land_seconds = bench_seconds_since(begin);
     if (!result)
-        result = drain(plant, live, &watch, error);
+        result = drain(plant, live, &deriving, error);
     out->seconds = bench_seconds_since(begin);
     out->derive_seconds = out->seconds - out->land_seconds;
     out->text_bytes = (double)bytes;
@@ -170,7 +176,7 @@ static int run_order(struct bench *b, const struct order *o, struct figures *f,
     bench_say(b, "%s", o->title);
     result = preload(b, o, &plant, error);
     for (size_t i = 0; !result && i < runs; i++, day += (int32_t)o->days) {
-        result = run_once(b, o, &plant, day, false, &f->rss_anon_bytes, &sample, error);
+        result = run_once(b, o, &plant, day, false, &f->rss, &sample, error);
         rates[i] = readings / sample.seconds;
         shares[i] = sample.land_seconds / sample.seconds;
         bytes[i] = sample.text_bytes / sample.seconds;
@@ -183,7 +189,7 @@ static int run_order(struct bench *b, const struct order *o, struct figures *f,
         double total = readings * (double)runs + (double)o->meters * o->preload_days * 96;
         f->store_bytes_per_reading = (double)store_bytes(&plant) / total;
         f->log_bytes_per_reading = (double)log_bytes(&plant) / total;
-        result = run_once(b, o, &plant, day, true, &f->rss_anon_bytes, &sample, error);
+        result = run_once(b, o, &plant, day, true, &f->rss, &sample, error);
         f->live_readings_per_second = readings / sample.seconds;
         f->readings = (uint64_t)readings;
         f->readings_per_second = bench_median(rates, runs);
@@ -196,7 +202,7 @@ static int run_order(struct bench *b, const struct order *o, struct figures *f,
 
 static void tell(struct bench *b, const struct order *o, const struct figures *f,
                  const struct bench_baseline *base) {
-    char rate[BB_HUMAN_MAX], live[BB_HUMAN_MAX], rss[BB_HUMAN_MAX];
+    char rate[BB_HUMAN_MAX], live[BB_HUMAN_MAX], land[BB_HUMAN_MAX], derive[BB_HUMAN_MAX];
     double ratio = f->text_bytes_per_second / base->memcpy_bytes_per_second;
 
     if (!b->json) {
@@ -206,9 +212,11 @@ static void tell(struct bench *b, const struct order *o, const struct figures *f
                   bb_human_short(f->readings_per_second, rate), ratio, f->land_share * 100);
         bench_say(b, "  live (visible within the freshness limit): %s readings/s",
                   bb_human_short(f->live_readings_per_second, live));
-        bench_say(b, "  store %.2f bytes per reading, log %.2f; RssAnon at most %s",
+        bench_say(b, "  store %.2f bytes per reading, log %.2f; RssAnon at most %s reading, "
+                  "%s deriving",
                   f->store_bytes_per_reading, f->log_bytes_per_reading,
-                  bb_human_bytes(f->rss_anon_bytes, rss));
+                  bb_human_bytes(f->rss.land_bytes, land),
+                  bb_human_bytes(f->rss.derive_bytes, derive));
         return;
     }
     bb_json_key(b->json, o->name);
@@ -219,7 +227,8 @@ static void tell(struct bench *b, const struct order *o, const struct figures *f
     bb_json_put_double(b->json, "land_share", f->land_share);
     bb_json_put_double(b->json, "store_bytes_per_reading", f->store_bytes_per_reading);
     bb_json_put_double(b->json, "log_bytes_per_reading", f->log_bytes_per_reading);
-    bb_json_put_u64(b->json, "rss_anon_bytes", f->rss_anon_bytes);
+    bb_json_put_u64(b->json, "rss_anon_land_bytes", f->rss.land_bytes);
+    bb_json_put_u64(b->json, "rss_anon_derive_bytes", f->rss.derive_bytes);
     bb_json_put_u64(b->json, "readings_per_run", f->readings);
     bb_json_put_u64(b->json, "meters", o->meters);
     bb_json_put_u64(b->json, "preload_days", o->preload_days);
