@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -191,6 +192,83 @@ Test(store_lmdb, waits_for_views_before_it_grows) {
     cr_expect_null(failure);
     cr_expect_eq(count_blocks(held.store), 2010);
     held.store->ops->close(held.store);
+}
+
+/* ---- the memory of a large commit ------------------------------------------------------------- */
+
+static long anonymous_kib(void) {
+    FILE *f = fopen("/proc/self/status", "re");
+    char line[256];
+    long kib = -1;
+
+    while (f && fgets(line, sizeof line, f) && sscanf(line, "RssAnon: %ld", &kib) != 1)
+        continue;
+    if (f)
+        fclose(f);
+    return kib;
+}
+
+Test(store_lmdb, gives_back_the_memory_of_a_large_commit) {
+    enum { BLOCKS = 24000, BLOCK_BYTES = 700, ALLOWED_KIB = 6 << 10 };
+    static char bytes[BLOCK_BYTES];
+    struct bb_store *store = open_store();
+    struct bb_claim claim = claim_of(store);
+    struct bb_block_change *blocks = calloc(BLOCKS, sizeof *blocks);
+    struct bb_error error;
+
+    for (uint32_t i = 0; i < BLOCKS; i++)
+        blocks[i] = (struct bb_block_change){.key = {.channel = i, .span = 1},
+                                             .packed = {bytes, sizeof bytes}};
+    struct bb_commit commit = {.epoch = claim.epoch,
+                               .from = claim.position,
+                               .to = {.offset = claim.position.offset + 1},
+                               .blocks = blocks,
+                               .block_count = BLOCKS};
+    long before = anonymous_kib();
+    cr_assert_eq(store->ops->commit(store, 0, &commit, &error), BB_COMMIT_DONE, "%s", error.text);
+    long after = anonymous_kib();
+    cr_expect_lt(after - before, ALLOWED_KIB, "%ld KiB stayed behind", after - before);
+    free(blocks);
+    store->ops->close(store);
+}
+
+struct looking {
+    struct bb_store *store;
+    atomic_bool stop;
+    uint32_t looks;
+};
+
+/* Views begin and end while the writer opens its environment anew. */
+static void *look(void *context) {
+    struct looking *looking = context;
+    uint32_t seen = 0, now;
+
+    for (; !atomic_load(&looking->stop); seen = now, looking->looks++) {
+        now = count_blocks(looking->store);
+        if (now < seen)
+            return "what was there is gone";
+    }
+    return NULL;
+}
+
+Test(store_lmdb, is_read_while_memory_is_given_back) {
+    enum { COMMITS = 8, BLOCKS = 2500 };
+    struct looking looking = {.store = open_store()};
+    struct bb_claim claim = claim_of(looking.store);
+    struct bb_error error;
+    pthread_t thread;
+    void *failure;
+
+    cr_assert_eq(pthread_create(&thread, NULL, look, &looking), 0);
+    for (int i = 0; i < COMMITS; i++)
+        cr_assert_eq(commit_large(looking.store, &claim, i + 1, BLOCKS, &error), BB_COMMIT_DONE,
+                     "%s", error.text);
+    atomic_store(&looking.stop, true);
+    cr_assert_eq(pthread_join(thread, &failure), 0);
+    cr_expect_null(failure, "%s", (const char *)failure);
+    cr_expect_gt(looking.looks, 0);
+    cr_expect_eq(count_blocks(looking.store), COMMITS * BLOCKS);
+    looking.store->ops->close(looking.store);
 }
 
 /* Reads with a map that the parent has outgrown meanwhile; then writes with it. */
