@@ -14,9 +14,9 @@
  *   DIR/p0000/00000000000000000000.seg   records; the name is the offset of the first byte
  */
 struct bb_log_embedded_options {
-    uint32_t partitions;      /* used at creation; default 8 */
-    uint64_t segment_bytes;   /* default 256 MiB */
-    bool append;              /* take the lock; without it: readers only */
+    uint32_t partitions;    /* used at creation; default 8 */
+    uint64_t segment_bytes; /* default 256 MiB */
+    bool append;            /* take the lock; without it: readers only */
     /* Told once per cut at open: which file, how many bytes of unacknowledged tail. May be NULL. */
     void (*report_cut)(void *context, const char *file, uint64_t bytes);
     void *report_context;
@@ -29,9 +29,9 @@ int bb_log_memory_open(uint32_t partitions, struct bb_log **out, struct bb_error
 /* ---- store: one LMDB environment per partition, DIR/p0000/. */
 enum bb_key_order { BB_KEY_SPAN_FIRST = 0, BB_KEY_CHANNEL_FIRST = 1 };
 struct bb_store_lmdb_options {
-    uint32_t partitions;  /* used at creation; default 8 */
-    bool read_only;       /* queries: never creates, never claims */
-    int takeover_ms;      /* a stopped holder of the write lock is ended after this; default 5000 */
+    uint32_t partitions; /* used at creation; default 8 */
+    bool read_only;      /* queries: never creates, never claims */
+    int takeover_ms;     /* a stopped holder of the write lock is ended after this; default 5000 */
     enum bb_key_order key_order; /* other than the default only for the comparison in bench */
 };
 int bb_store_lmdb_open(const char *directory, const struct bb_store_lmdb_options *options,
@@ -46,11 +46,11 @@ int bb_registry_memory_open(struct bb_registry **out, struct bb_error *error) BB
 
 /* ---- decorators: the same port, but the N-th call of a chosen kind fails. They own nothing. */
 struct bb_fault_plan {
-    uint64_t fail_at;           /* 1-based index among counted calls; 0: never */
-    uint64_t calls;             /* counted so far (all ops that may fail) */
-    enum bb_error_code code;    /* what the failed call reports */
-    bool before;                /* fail without doing; else do, then report failure */
-    bool sticky;                /* every later call fails too */
+    uint64_t fail_at;        /* 1-based index among counted calls; 0: never */
+    uint64_t calls;          /* counted so far (all ops that may fail) */
+    enum bb_error_code code; /* what the failed call reports */
+    bool before;             /* fail without doing; else do, then report failure */
+    bool sticky;             /* every later call fails too */
 };
 struct bb_log *bb_log_fault_wrap(struct bb_log *inner, struct bb_fault_plan *plan);
 struct bb_store *bb_store_fault_wrap(struct bb_store *inner, struct bb_fault_plan *plan);

@@ -15,7 +15,9 @@ struct bb_clock bb_clock_system(void);
 /* A clock that stands at *now_ms until its owner moves it. */
 struct bb_clock bb_clock_manual(int64_t *now_ms);
 
-static inline int64_t bb_clock_now_ms(struct bb_clock clock) { return clock.now_ms(clock.context); }
+static inline int64_t bb_clock_now_ms(struct bb_clock clock) {
+    return clock.now_ms(clock.context);
+}
 
 /* For measuring durations only. */
 int64_t bb_monotonic_ns(void);

@@ -39,7 +39,9 @@ __attribute__((target("sse4.2"))) static uint32_t crc_by_instruction(uint32_t cr
         crc = _mm_crc32_u8(crc, *p++);
     return crc;
 }
-static int has_instruction(void) { return __builtin_cpu_supports("sse4.2"); }
+static int has_instruction(void) {
+    return __builtin_cpu_supports("sse4.2");
+}
 #elif defined(__aarch64__)
 #include <arm_acle.h>
 #include <sys/auxv.h>
@@ -59,10 +61,14 @@ __attribute__((target("+crc"))) static uint32_t crc_by_instruction(uint32_t crc,
         crc = __crc32cb(crc, *p++);
     return crc;
 }
-static int has_instruction(void) { return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0; }
+static int has_instruction(void) {
+    return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
+}
 #else
 #define crc_by_instruction crc_by_table
-static int has_instruction(void) { return 0; }
+static int has_instruction(void) {
+    return 0;
+}
 #endif
 
 static uint32_t (*crc_best)(uint32_t, const uint8_t *, size_t);
@@ -76,8 +82,7 @@ __attribute__((constructor)) static void choose(void) {
     }
     for (uint32_t i = 0; i < 256; i++)
         for (int slice = 1; slice < 8; slice++)
-            table[slice][i] =
-                (table[slice - 1][i] >> 8) ^ table[0][table[slice - 1][i] & 0xff];
+            table[slice][i] = (table[slice - 1][i] >> 8) ^ table[0][table[slice - 1][i] & 0xff];
 #if defined(__x86_64__)
     __builtin_cpu_init();
 #endif

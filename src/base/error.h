@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BB_MUST_USE __attribute__((warn_unused_result))
+#define BB_MUST_USE                   __attribute__((warn_unused_result))
 #define BB_PRINTF(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
 
 enum bb_error_code {
@@ -26,9 +26,9 @@ enum bb_error_code {
 
 struct bb_error {
     enum bb_error_code code;
-    bool retriable;      /* the same call may succeed later (a lock, a full disk) */
-    uint64_t line;       /* 1-based line of the input, 0 when there is none */
-    uint64_t byte;       /* byte offset in the input; counts when line is 0 and has_byte */
+    bool retriable; /* the same call may succeed later (a lock, a full disk) */
+    uint64_t line;  /* 1-based line of the input, 0 when there is none */
+    uint64_t byte;  /* byte offset in the input; counts when line is 0 and has_byte */
     bool has_byte;
     char source[160];    /* the input's name: a file, a member of an archive; may be empty */
     char text[600];      /* what happened and what is allowed, one sentence, no line end */

@@ -11,7 +11,9 @@
 #include <xxhash.h>
 #pragma GCC diagnostic pop
 
-static inline uint64_t bb_hash(struct bb_span s) { return XXH3_64bits(s.data, s.size); }
+static inline uint64_t bb_hash(struct bb_span s) {
+    return XXH3_64bits(s.data, s.size);
+}
 
 static inline uint64_t bb_hash_seeded(struct bb_span s, uint64_t seed) {
     return XXH3_64bits_withSeed(s.data, s.size, seed);

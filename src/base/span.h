@@ -46,7 +46,9 @@ static inline bool bb_span_ends_with(struct bb_span s, struct bb_span suffix) {
            memcmp(s.data + s.size - suffix.size, suffix.data, suffix.size) == 0;
 }
 
-static inline bool bb_char_is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+static inline bool bb_char_is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\r';
+}
 
 /* Without blanks (space, tab, CR) at both ends. */
 static inline struct bb_span bb_span_trim(struct bb_span s) {
@@ -59,7 +61,9 @@ static inline struct bb_span bb_span_trim(struct bb_span s) {
     return s;
 }
 
-static inline char bb_char_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
+static inline char bb_char_lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
 
 /* Equal when ASCII case does not matter. */
 static inline bool bb_span_equal_nocase(struct bb_span a, struct bb_span b) {

@@ -11,8 +11,12 @@
 
 enum { BB_VARINT_MAX = 10 };
 
-static inline uint64_t bb_zigzag(int64_t v) { return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63); }
-static inline int64_t bb_unzigzag(uint64_t v) { return (int64_t)(v >> 1) ^ -(int64_t)(v & 1); }
+static inline uint64_t bb_zigzag(int64_t v) {
+    return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+}
+static inline int64_t bb_unzigzag(uint64_t v) {
+    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+}
 
 static inline uint8_t *bb_varint_put(uint8_t *at, uint64_t v) {
     while (v >= 0x80) {
@@ -38,7 +42,9 @@ static inline struct bb_cursor bb_cursor_over(struct bb_span s) {
     return (struct bb_cursor){at, s.size ? at + s.size : at, false}; /* NULL + 0 is undefined */
 }
 
-static inline size_t bb_cursor_left(const struct bb_cursor *c) { return (size_t)(c->end - c->at); }
+static inline size_t bb_cursor_left(const struct bb_cursor *c) {
+    return (size_t)(c->end - c->at);
+}
 
 static inline uint64_t bb_cursor_varint(struct bb_cursor *c) {
     uint64_t v = 0;

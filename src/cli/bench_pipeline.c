@@ -212,7 +212,8 @@ static void tell(struct bench *b, const struct order *o, const struct figures *f
                   bb_human_short(f->readings_per_second, rate), ratio, f->land_share * 100);
         bench_say(b, "  live (visible within the freshness limit): %s readings/s",
                   bb_human_short(f->live_readings_per_second, live));
-        bench_say(b, "  store %.2f bytes per reading, log %.2f; RssAnon at most %s reading, "
+        bench_say(b,
+                  "  store %.2f bytes per reading, log %.2f; RssAnon at most %s reading, "
                   "%s deriving",
                   f->store_bytes_per_reading, f->log_bytes_per_reading,
                   bb_human_bytes(f->rss.land_bytes, land),

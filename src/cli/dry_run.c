@@ -101,13 +101,13 @@ static struct bb_frame_row *rows_of(struct bb_dry_run *run, const struct bb_batc
 
     for (uint32_t i = 0; rows && i < count; i++) {
         bool issued = batch->has_issued && batch->issued_ms[i] != BB_TIME_NONE;
-        rows[i] = (struct bb_frame_row){
-            .end_ms = batch->end_ms[i],
-            .mantissa = batch->mantissa[i],
-            .line = batch->line[i],
-            .issued_ms = issued ? batch->issued_ms[i] : run->received_ms,
-            .series = batch->series[i],
-            .attribute = batch->attribute[i]};
+        rows[i] = (struct bb_frame_row){.end_ms = batch->end_ms[i],
+                                        .mantissa = batch->mantissa[i],
+                                        .line = batch->line[i],
+                                        .issued_ms = issued ? batch->issued_ms[i]
+                                                            : run->received_ms,
+                                        .series = batch->series[i],
+                                        .attribute = batch->attribute[i]};
     }
     return rows;
 }

@@ -32,13 +32,13 @@ struct bb_input {
 struct bb_map; /* map.h */
 
 struct bb_decode_options {
-    const struct bb_map *map;     /* NULL: the format's own conventions */
-    const char *source;           /* for error messages and `{file: ...}` of maps */
-    const struct bb_zone *zone;   /* of times without offset; NULL: such times are refused */
-    int kind;                     /* enum bb_kind given by the caller, BB_KIND_UNKNOWN: none */
-    uint32_t interval_s;          /* given by the caller, 0: none */
-    int64_t received_ms;          /* bounds what lies too far ahead */
-    struct bb_zone_set *zones;    /* where maps and columns find other zones */
+    const struct bb_map *map;   /* NULL: the format's own conventions */
+    const char *source;         /* for error messages and `{file: ...}` of maps */
+    const struct bb_zone *zone; /* of times without offset; NULL: such times are refused */
+    int kind;                   /* enum bb_kind given by the caller, BB_KIND_UNKNOWN: none */
+    uint32_t interval_s;        /* given by the caller, 0: none */
+    int64_t received_ms;        /* bounds what lies too far ahead */
+    struct bb_zone_set *zones;  /* where maps and columns find other zones */
     /* Asked once per new series whose kind (or interval) the source leaves open, with names set;
      * may fill kind, interval_s, commodity, unit, zone. May be NULL. */
     void (*resolve)(void *context, struct bb_series *series);
@@ -89,8 +89,8 @@ int bb_series_complete(const struct bb_decode_options *options, struct bb_series
                        struct bb_error *error) BB_MUST_USE;
 /* Checks shared by all: name (BB_E_NAME) and time range (BB_E_TIME_RANGE). */
 int bb_name_check(struct bb_span name, const char *what, struct bb_error *error) BB_MUST_USE;
-int bb_time_check(const struct bb_decode_options *options, int64_t end_ms,
-                  struct bb_error *error) BB_MUST_USE;
+int bb_time_check(const struct bb_decode_options *options, int64_t end_ms, struct bb_error *error)
+    BB_MUST_USE;
 
 /* Lines of a stream, with a window that holds one line of up to BB_LINE_MAX_BYTES. */
 struct bb_line_reader {
@@ -109,7 +109,7 @@ enum bb_line_outcome { BB_LINE_READ = 0, BB_LINE_END = 1 };
 /* The next line without its "\n" or "\r\n"; the span lives until the next call. A byte order mark
  * is dropped. Lines are valid for reading up to 32 bytes past their end (the window is padded).
  * -BB_E_LINE_TOO_LONG ends the file. */
-int bb_line_reader_next(struct bb_line_reader *reader, struct bb_span *line,
-                        struct bb_error *error) BB_MUST_USE;
+int bb_line_reader_next(struct bb_line_reader *reader, struct bb_span *line, struct bb_error *error)
+    BB_MUST_USE;
 
 #endif

@@ -7,9 +7,11 @@ enum {
 };
 
 const struct bb_check_row bb_checks[BB_CHECK_COUNT] = {
-    [BB_CHECK_GAP] = {"gap", INTERVALS, false, 0, "a: missing intervals, b: length in ms", bb_check_gap},
+    [BB_CHECK_GAP] = {"gap", INTERVALS, false, 0, "a: missing intervals, b: length in ms",
+                      bb_check_gap},
     [BB_CHECK_OVERLAP] = {"overlap", INTERVALS, true, 0, "a: overlap in ms", bb_check_overlap},
-    [BB_CHECK_DUPLICATE] = {"duplicate", ALL_KINDS, false, 0, "a: rival values", bb_check_duplicate},
+    [BB_CHECK_DUPLICATE] = {"duplicate", ALL_KINDS, false, 0, "a: rival values",
+                            bb_check_duplicate},
     [BB_CHECK_INTERVAL_SIZE] = {"interval_size", INTERVALS, false, 0,
                                 "a: length in s, b: nominal length in s", bb_check_interval_size},
     [BB_CHECK_UNIT] = {"unit", ALL_KINDS, false, 0, "a: unit as sent, b: unit of the channel",
@@ -20,15 +22,19 @@ const struct bb_check_row bb_checks[BB_CHECK_COUNT] = {
 
 const struct bb_step_row bb_check_steps[BB_CHECK_COUNT] = {
     [BB_CHECK_GAP] = {"gap", "intervals missing between two readings", {{0}}},
-    [BB_CHECK_OVERLAP] = {"overlap", "an interval that begins before the one before has ended",
+    [BB_CHECK_OVERLAP] = {"overlap",
+                          "an interval that begins before the one before has ended",
                           {{0}}},
-    [BB_CHECK_DUPLICATE] = {"duplicate", "different values for one time, none said to be newer",
+    [BB_CHECK_DUPLICATE] = {"duplicate",
+                            "different values for one time, none said to be newer",
                             {{0}}},
-    [BB_CHECK_INTERVAL_SIZE] = {"interval_size", "an interval of another length than the channel's",
+    [BB_CHECK_INTERVAL_SIZE] = {"interval_size",
+                                "an interval of another length than the channel's",
                                 {{0}}},
     [BB_CHECK_UNIT] = {"unit", "a unit that cannot be converted to the channel's", {{0}}},
     [BB_CHECK_NEGATIVE] = {"negative", "a value below zero on a one-way channel", {{0}}},
-    [BB_CHECK_TIME] = {"time", "a reading from the future",
+    [BB_CHECK_TIME] = {"time",
+                       "a reading from the future",
                        {{"ahead", "tolerated advance over the moment of arrival",
                          BB_PARAMETER_DURATION, 5 * BB_MINUTE_MS, 0, 48 * (int64_t)BB_HOUR_MS},
                         {0}}},

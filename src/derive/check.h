@@ -28,9 +28,9 @@ struct bb_check_context {
 
 struct bb_check_row {
     const char *name;
-    uint32_t kinds;      /* bit per enum bb_kind it applies to */
-    bool suspect;        /* a value it speaks about is marked suspect */
-    int64_t back_ms;     /* how far it looks back beyond the point before; 0: not at all */
+    uint32_t kinds;       /* bit per enum bb_kind it applies to */
+    bool suspect;         /* a value it speaks about is marked suspect */
+    int64_t back_ms;      /* how far it looks back beyond the point before; 0: not at all */
     const char *evidence; /* what a and b of its findings mean */
     void (*run)(const struct bb_check_context *context);
 };

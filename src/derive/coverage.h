@@ -29,8 +29,8 @@ bool bb_coverage_has(const struct bb_coverage *coverage, int32_t day);
 int32_t bb_coverage_before(const struct bb_coverage *coverage, int32_t day);
 int32_t bb_coverage_after(const struct bb_coverage *coverage, int32_t day);
 /* Add a day. False when memory is out; *added says whether it was new. */
-bool bb_coverage_add(struct bb_coverage *coverage, int32_t day, struct bb_arena *arena,
-                     bool *added) BB_MUST_USE;
+bool bb_coverage_add(struct bb_coverage *coverage, int32_t day, struct bb_arena *arena, bool *added)
+    BB_MUST_USE;
 
 void bb_coverage_pack(const struct bb_coverage *coverage, struct bb_buffer *out);
 int bb_coverage_unpack(struct bb_span packed, struct bb_arena *arena, struct bb_coverage *out,

@@ -19,7 +19,9 @@ struct versions {
     struct bb_arena *arena;
 };
 
-static int order(int64_t a, int64_t b) { return (a > b) - (a < b); }
+static int order(int64_t a, int64_t b) {
+    return (a > b) - (a < b);
+}
 
 static int key_order(const struct version *a, const struct version *b) {
     int by_rank = bb_quality_rank(&a->attribute.quality) - bb_quality_rank(&b->attribute.quality);
@@ -142,14 +144,16 @@ static bool put_row(struct bb_block *block, int64_t end_ms, const struct version
 }
 
 static bool is_rival(const struct version *winner, const struct version *other) {
-    bool winner_says_newer =
-        winner->issued_ms != winner->received_ms && winner->issued_ms > other->issued_ms;
+    bool winner_says_newer = winner->issued_ms != winner->received_ms &&
+                             winner->issued_ms > other->issued_ms;
 
     return !winner_says_newer && bb_quality_rank(&winner->attribute.quality) ==
                                      bb_quality_rank(&other->attribute.quality);
 }
 
-static int by_content(const void *a, const void *b) { return content_order(a, b); }
+static int by_content(const void *a, const void *b) {
+    return content_order(a, b);
+}
 
 /* A merge in progress: three sorted inputs walked together. */
 struct walk {
@@ -191,10 +195,10 @@ static bool settle(struct walk *w, int64_t end_ms, const struct version *old_win
     if (old_winner && !w->history) /* nothing new was told, and the others were not looked at */
         rivals = old_rivals;
     /* Everything that the derived lanes look at; the check "time" looks at `recorded`. */
-    bool changed = touched && (!old_winner || !same_content(winner, old_winner) ||
-                               winner->attribute.exponent != old_winner->attribute.exponent ||
-                               winner->recorded_ms != old_winner->recorded_ms ||
-                               rivals != old_rivals);
+    bool changed = touched &&
+                   (!old_winner || !same_content(winner, old_winner) ||
+                    winner->attribute.exponent != old_winner->attribute.exponent ||
+                    winner->recorded_ms != old_winner->recorded_ms || rivals != old_rivals);
     if (changed) {
         note_changed_winner(w->out, end_ms, winner->attribute.length_s);
         if (old_winner)
@@ -279,8 +283,7 @@ static bool add_time(struct walk *w, int64_t t) {
     uint32_t i = raw->count++;
 
     if (!w->has_last_told || told->attribute != w->last_told) {
-        w->last_index =
-            bb_attribute_set_index(&raw->attributes, &w->attributes[told->attribute]);
+        w->last_index = bb_attribute_set_index(&raw->attributes, &w->attributes[told->attribute]);
         w->last_told = told->attribute;
         w->has_last_told = true;
         if (w->last_index == UINT32_MAX)
@@ -377,8 +380,9 @@ int bb_merge_as_of(const struct bb_block *raw, const struct bb_block *history, i
     struct bb_merge merge = {0};
     struct walk w = {.set = {.arena = arena}, .out = &merge};
     size_t rows = (raw ? raw->count : 0) + (history ? history->count : 0), history_at = 0;
-    bool found, changed, good = bb_block_init(&merge.raw, BB_LANE_RAW, rows, arena) &&
-                                bb_block_init(&merge.history, BB_LANE_HISTORY, rows, arena);
+    bool found, changed,
+        good = bb_block_init(&merge.raw, BB_LANE_RAW, rows, arena) &&
+               bb_block_init(&merge.history, BB_LANE_HISTORY, rows, arena);
 
     for (size_t i = 0; good && raw && i < raw->count; i++) {
         struct version v = version_of_row(raw, i);

@@ -40,8 +40,9 @@ struct bb_merge {
     struct bb_block raw, history; /* results, in the arena */
     bool raw_written;             /* raw differs from what was stored, be it by keys only */
     bool history_written;
-    bool content_changed;             /* the winners differ: derived lanes must follow */
-    int64_t changed_from, changed_to; /* (from, to] holds every changed winner; an instant is 1 ms */
+    bool content_changed; /* the winners differ: derived lanes must follow */
+    int64_t changed_from,
+        changed_to; /* (from, to] holds every changed winner; an instant is 1 ms */
     struct bb_merge_counts counts;
 };
 

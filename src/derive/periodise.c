@@ -46,8 +46,12 @@ static bb_wide accrued(struct total *total, bb_wide amount, int exponent, int64_
     return bb_wide_divide_round(amount * (t - start_ms), end_ms - start_ms);
 }
 
-static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t later(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
 
 /* Bring the sum back to the exponent of the values as sent, when nothing is lost by it. */
 static bool settle_value(struct total *t, struct bb_decimal *out) {
@@ -66,12 +70,12 @@ static int put_row(const struct bb_channel *channel, struct bb_period_bounds per
 
     if (!a || out->count == out->capacity)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for period values");
-    *a = (struct bb_attribute){.quality = *quality,
-                               .length_s = (uint32_t)((period.end_ms - period.start_ms) /
-                                                      BB_SECOND_MS),
-                               .unit = channel->derived_unit,
-                               .exponent = value ? value->exponent : (int8_t)0,
-                               .statistic = (uint8_t)statistic};
+    *a = (struct bb_attribute){
+        .quality = *quality,
+        .length_s = (uint32_t)((period.end_ms - period.start_ms) / BB_SECOND_MS),
+        .unit = channel->derived_unit,
+        .exponent = value ? value->exponent : (int8_t)0,
+        .statistic = (uint8_t)statistic};
     struct bb_point row = {
         .start_ms = period.start_ms,
         .end_ms = period.end_ms,
@@ -120,8 +124,8 @@ static void note_state(struct total *t, const struct bb_point *p, int64_t length
 
     t->covered_ms += length_ms;
     t->estimated_ms += q->state == BB_STATE_ESTIMATED ? length_ms : 0;
-    t->substituted_ms +=
-        q->state == BB_STATE_SUBSTITUTED || q->state == BB_STATE_EDITED ? length_ms : 0;
+    t->substituted_ms += q->state == BB_STATE_SUBSTITUTED || q->state == BB_STATE_EDITED ? length_ms
+                                                                                         : 0;
     t->marks |= q->marks & (BB_MARK_SUSPECT | BB_MARK_AMBIGUOUS_TIME);
 }
 
@@ -210,9 +214,8 @@ static bb_wide advance(struct total *t, const struct bb_point *a, const struct b
 }
 
 /* Add what accrued over (from, to] between readings a and b, and judge how it is known. */
-static void add_stretch(struct total *t, const struct bb_channel *channel,
-                        const struct bb_point *a, const struct bb_point *b, int64_t from,
-                        int64_t to) {
+static void add_stretch(struct total *t, const struct bb_channel *channel, const struct bb_point *a,
+                        const struct bb_point *b, int64_t from, int64_t to) {
     const int64_t limit_ms =
         channel->pipeline->estimate[BB_METHOD_LINEAR].parameter[0]; /* trusted interpolation */
     int exponent;
@@ -306,8 +309,7 @@ static int periodise_gauges(const struct bb_channel *channel, const struct bb_wi
     struct bb_quality quality = quality_of(&t, length_ms);
     if (!settle_value(&t, &mean))
         return put_total(channel, period, &t, arena, out, error);
-    int result =
-        put_row(channel, period, &quality, BB_STATISTIC_VALUE, &mean, arena, out, error);
+    int result = put_row(channel, period, &quality, BB_STATISTIC_VALUE, &mean, arena, out, error);
     if (!result)
         result = put_row(channel, period, &quality, BB_STATISTIC_MIN, &min, arena, out, error);
     if (!result)
@@ -319,13 +321,9 @@ int bb_periodise(const struct bb_channel *channel, const struct bb_window *vee,
                  struct bb_period_bounds period, struct bb_arena *arena, struct bb_window *out,
                  struct bb_error *error) {
     switch (channel->kind) {
-    case BB_KIND_INTERVAL:
-        return periodise_intervals(channel, vee, period, arena, out, error);
-    case BB_KIND_REGISTER:
-        return periodise_registers(channel, vee, period, arena, out, error);
-    case BB_KIND_GAUGE:
-        return periodise_gauges(channel, vee, period, arena, out, error);
-    default:
-        return 0; /* events have no period values */
+    case BB_KIND_INTERVAL: return periodise_intervals(channel, vee, period, arena, out, error);
+    case BB_KIND_REGISTER: return periodise_registers(channel, vee, period, arena, out, error);
+    case BB_KIND_GAUGE: return periodise_gauges(channel, vee, period, arena, out, error);
+    default: return 0; /* events have no period values */
     }
 }

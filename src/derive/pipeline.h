@@ -13,8 +13,8 @@
 enum bb_parameter_unit { BB_PARAMETER_DURATION, BB_PARAMETER_NUMBER };
 
 struct bb_parameter_row {
-    const char *name;   /* NULL ends a list */
-    const char *what;   /* for people */
+    const char *name; /* NULL ends a list */
+    const char *what; /* for people */
     enum bb_parameter_unit unit;
     int64_t initial, min, max; /* durations in milliseconds */
 };

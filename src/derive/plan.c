@@ -144,8 +144,8 @@ int bb_plan_write_block(struct bb_plan *plan, struct bb_plan_slot *slot,
             return no_memory(error);
         plan->writes = writes;
     }
-    plan->writes[plan->write_count++] =
-        (struct bb_plan_write){slot->key, offset, plan->out->size - offset};
+    plan->writes[plan->write_count++] = (struct bb_plan_write){slot->key, offset,
+                                                               plan->out->size - offset};
     return 0;
 }
 
@@ -173,9 +173,8 @@ static int merge_day(struct bb_plan *plan, struct bb_plan_slot *slot, size_t fir
         if (!history)
             return 0; /* asked for; or out of memory, which the caller sees */
     }
-    int result = bb_merge_run(slot->present ? &slot->block : NULL,
-                              history ? &history->block : NULL, &in->told[first], count,
-                              in->attributes, plan->arena, &merge, error);
+    int result = bb_merge_run(slot->present ? &slot->block : NULL, history ? &history->block : NULL,
+                              &in->told[first], count, in->attributes, plan->arena, &merge, error);
     if (result < 0)
         return result;
     if (result == BB_MERGE_NEED_HISTORY) {
@@ -336,10 +335,8 @@ static bool find_periods(struct bb_plan *plan) {
 
     if (channel->kind == BB_KIND_INTERVAL && !judged_begin(plan, &begin))
         return false;
-    plan->period_from =
-        bb_calendar_period(&channel->calendar, BB_PERIOD_DAY, begin + 1).start_ms;
-    plan->period_to =
-        bb_calendar_period(&channel->calendar, BB_PERIOD_DAY, plan->judge_to).end_ms;
+    plan->period_from = bb_calendar_period(&channel->calendar, BB_PERIOD_DAY, begin + 1).start_ms;
+    plan->period_to = bb_calendar_period(&channel->calendar, BB_PERIOD_DAY, plan->judge_to).end_ms;
     int64_t before = plan->period_from + 1, after = plan->period_to;
     bool whole = true;
     if (channel->kind == BB_KIND_REGISTER) {

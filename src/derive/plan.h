@@ -62,8 +62,8 @@ struct bb_plan {
     int64_t changed_from, changed_to; /* of readings */
     int64_t judge_from, judge_to;
     int64_t period_from, period_to;
-    int32_t first_day, last_day;      /* raw days that must be known */
-    int64_t window_from, window_to;   /* (from, to]: the readings that matter */
+    int32_t first_day, last_day;    /* raw days that must be known */
+    int64_t window_from, window_to; /* (from, to]: the readings that matter */
 
     /* Results. */
     struct bb_plan_write *writes;

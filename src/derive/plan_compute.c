@@ -40,11 +40,13 @@ static bool gather_raw(struct work *w) {
     const struct bb_plan_slot *slot;
     size_t rows = 0;
 
-    for (size_t at = 0; (slot = next_slot(plan, BB_LANE_RAW, plan->first_day, plan->last_day, &at));)
+    for (size_t at = 0;
+         (slot = next_slot(plan, BB_LANE_RAW, plan->first_day, plan->last_day, &at));)
         rows += slot->block.count;
     if (!window_init(&w->raw, rows, plan->arena))
         return false;
-    for (size_t at = 0; (slot = next_slot(plan, BB_LANE_RAW, plan->first_day, plan->last_day, &at));)
+    for (size_t at = 0;
+         (slot = next_slot(plan, BB_LANE_RAW, plan->first_day, plan->last_day, &at));)
         bb_window_add_raw(&w->raw, plan->input.channel, &slot->block, plan->window_from,
                           plan->window_to);
     return true;
@@ -76,8 +78,7 @@ static int build_vee(struct work *w, struct bb_error *error) {
     int64_t from = channel->kind == BB_KIND_REGISTER ? INT64_MIN / 2 : plan->period_from;
     int64_t to = INT64_MAX / 2;
 
-    if (!w->overlays ||
-        !window_init(&w->vee, w->raw.count + overlay_rows + gap_rows, plan->arena))
+    if (!w->overlays || !window_init(&w->vee, w->raw.count + overlay_rows + gap_rows, plan->arena))
         return no_memory(error);
     int result = 0;
     if (from < plan->judge_from)
@@ -87,8 +88,8 @@ static int build_vee(struct work *w, struct bb_error *error) {
         result = bb_vee_judge(channel, &w->raw, first, last, plan->arena, &w->vee, &w->findings,
                               error);
     if (!result)
-        result = bb_vee_restore(channel, &w->raw, plan->judge_to, to, w->overlays,
-                                w->overlay_count, plan->arena, &w->vee, error);
+        result = bb_vee_restore(channel, &w->raw, plan->judge_to, to, w->overlays, w->overlay_count,
+                                plan->arena, &w->vee, error);
     return result;
 }
 
@@ -109,8 +110,8 @@ static void put_row(struct bb_block *block, const struct bb_block *from, uint32_
 
     block->end_ms[i] = from->end_ms[row];
     block->mantissa[i] = from->mantissa[row];
-    block->attribute[i] = bb_attribute_set_index(
-        &block->attributes, &from->attributes.items[from->attribute[row]]);
+    block->attribute[i] = bb_attribute_set_index(&block->attributes,
+                                                 &from->attributes.items[from->attribute[row]]);
     block->recorded_ms[i] = block->received_ms[i] = block->issued_ms[i] = 0;
     block->origin[i] = block->rivals[i] = 0;
 }
@@ -145,8 +146,7 @@ static int finding_order(const void *a, const void *b) {
     return (x->check > y->check) - (x->check < y->check);
 }
 
-static bool keep_findings(struct work *w, const struct bb_plan_slot *slot,
-                          struct bb_block *block) {
+static bool keep_findings(struct work *w, const struct bb_plan_slot *slot, struct bb_block *block) {
     int64_t start, end;
     const struct bb_block *old = &slot->block;
     struct bb_finding *list = bb_arena_take(

@@ -6,12 +6,12 @@
 
 struct bb_plan_slot {
     struct bb_plan_key key;
-    bool known;               /* supplied, or known to be absent */
+    bool known; /* supplied, or known to be absent */
     bool present;
-    bool merged;              /* raw: readings were merged into `block` */
-    bool need_history;        /* raw: merging waits for the history block */
-    struct bb_span packed;    /* as stored */
-    struct bb_block block;    /* as stored, or as merged */
+    bool merged;           /* raw: readings were merged into `block` */
+    bool need_history;     /* raw: merging waits for the history block */
+    struct bb_span packed; /* as stored */
+    struct bb_block block; /* as stored, or as merged */
 };
 
 /* The slot of a block, made when it is new; NULL when memory is out (plan->failed_memory). */
@@ -28,6 +28,8 @@ int bb_plan_write_block(struct bb_plan *plan, struct bb_plan_slot *slot,
 /* Judge, periodise, write: every needed block is known. */
 int bb_plan_compute(struct bb_plan *plan, struct bb_error *error) BB_MUST_USE;
 
-static inline int32_t bb_utc_day_of(int64_t t) { return bb_lane_span_of(BB_LANE_RAW, t); }
+static inline int32_t bb_utc_day_of(int64_t t) {
+    return bb_lane_span_of(BB_LANE_RAW, t);
+}
 
 #endif

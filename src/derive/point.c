@@ -63,8 +63,7 @@ size_t bb_window_after(const struct bb_window *window, int64_t t) {
     return low;
 }
 
-bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *out,
-                bool *rounded) {
+bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *out, bool *rounded) {
     int64_t numerator, denominator;
 
     *rounded = false;

@@ -22,14 +22,14 @@ struct bb_channel {
 };
 
 struct bb_point {
-    int64_t start_ms, end_ms; /* equal for instants */
-    struct bb_decimal value;  /* raw points: as sent; vee points: in the derived unit */
+    int64_t start_ms, end_ms;             /* equal for instants */
+    struct bb_decimal value;              /* raw points: as sent; vee points: in the derived unit */
     const struct bb_attribute *attribute; /* as sent, or as validation made it */
     int64_t recorded_ms;
     uint32_t rivals;
-    uint32_t checks;  /* vee points: bits of enum bb_check that spoke */
-    bool usable;      /* has a value of the right dimension */
-    bool overlay;     /* vee points: differs from raw, so the vee block holds it */
+    uint32_t checks; /* vee points: bits of enum bb_check that spoke */
+    bool usable;     /* has a value of the right dimension */
+    bool overlay;    /* vee points: differs from raw, so the vee block holds it */
 };
 
 struct bb_window {

@@ -117,7 +117,7 @@ static bool put_gap(const struct bb_channel *channel, const struct slots *s,
                     struct bb_arena *arena, struct bb_window *out, bool *filled) {
     struct bb_decimal *values = bb_arena_take(arena, s->count * sizeof *values);
     struct bb_attribute *a = bb_arena_take(arena, sizeof *a);
-    struct bb_gap gap = {channel,    before->value, after->value,
+    struct bb_gap gap = {channel,    before->value,   after->value,
                          s->from_ms, after->start_ms, s->count};
 
     if (!values || !a)
@@ -197,9 +197,9 @@ static bool put_stretch(const struct bb_window *raw, size_t first, size_t count,
     return true;
 }
 
-int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t first,
-                 size_t last, struct bb_arena *arena, struct bb_window *out,
-                 struct bb_finding_list *findings, struct bb_error *error) {
+int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t first, size_t last,
+                 struct bb_arena *arena, struct bb_window *out, struct bb_finding_list *findings,
+                 struct bb_error *error) {
     struct bb_point outside, *before = NULL; /* the point with a reading before the one at hand */
     const struct bb_point *previous = bb_previous_usable(raw, first);
     bool room = out->capacity - out->count >= last - first, filled = false;
@@ -259,9 +259,8 @@ static struct bb_point point_of_overlay(const struct bb_block *block, uint32_t r
 }
 
 /* Raw points up to `limit_ms` that no overlay row replaces. */
-static bool put_raw_until(const struct bb_channel *channel, const struct bb_window *raw,
-                          size_t *at, int64_t limit_ms, struct bb_arena *arena,
-                          struct bb_window *out) {
+static bool put_raw_until(const struct bb_channel *channel, const struct bb_window *raw, size_t *at,
+                          int64_t limit_ms, struct bb_arena *arena, struct bb_window *out) {
     struct bb_point p;
 
     for (; *at < raw->count && raw->points[*at].end_ms <= limit_ms; (*at)++) {

@@ -11,9 +11,9 @@
 
 /* Judge raw points [first, last): run the channel's checks, fill gaps, append vee points to `out`
  * and findings to `findings`. `out` must have room for the points and for bb_vee_gap_rows more. */
-int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t first,
-                 size_t last, struct bb_arena *arena, struct bb_window *out,
-                 struct bb_finding_list *findings, struct bb_error *error) BB_MUST_USE;
+int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t first, size_t last,
+                 struct bb_arena *arena, struct bb_window *out, struct bb_finding_list *findings,
+                 struct bb_error *error) BB_MUST_USE;
 
 /* How many rows of their own the gaps of [first, last) may get. */
 size_t bb_vee_gap_rows(const struct bb_channel *channel, const struct bb_window *raw, size_t first,

@@ -8,7 +8,9 @@
 
 enum { SEARCHED_IN_LINE = 8 };
 
-void bb_attribute_set_init(struct bb_attribute_set *set) { *set = (struct bb_attribute_set){0}; }
+void bb_attribute_set_init(struct bb_attribute_set *set) {
+    *set = (struct bb_attribute_set){0};
+}
 
 void bb_attribute_set_release(struct bb_attribute_set *set) {
     if (!set)

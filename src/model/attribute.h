@@ -15,11 +15,11 @@ enum bb_statistic { BB_STATISTIC_VALUE = 0, BB_STATISTIC_MIN, BB_STATISTIC_MAX }
 
 struct bb_attribute {
     struct bb_quality quality;
-    uint32_t length_s;  /* of the interval that ends at the value's time; 0: an instant */
-    uint8_t unit;       /* enum bb_unit, as sent */
-    int8_t exponent;    /* power of ten of the mantissa, as sent */
-    uint8_t statistic;  /* enum bb_statistic */
-    uint8_t reserved;   /* 0 */
+    uint32_t length_s; /* of the interval that ends at the value's time; 0: an instant */
+    uint8_t unit;      /* enum bb_unit, as sent */
+    int8_t exponent;   /* power of ten of the mantissa, as sent */
+    uint8_t statistic; /* enum bb_statistic */
+    uint8_t reserved;  /* 0 */
 };
 _Static_assert(sizeof(struct bb_attribute) == 36, "compared and hashed as bytes: no padding");
 

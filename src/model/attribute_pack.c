@@ -11,7 +11,9 @@ bool bb_put_varint(struct bb_buffer *out, uint64_t v) {
     return true;
 }
 
-bool bb_put_zigzag(struct bb_buffer *out, int64_t v) { return bb_put_varint(out, bb_zigzag(v)); }
+bool bb_put_zigzag(struct bb_buffer *out, int64_t v) {
+    return bb_put_varint(out, bb_zigzag(v));
+}
 
 bool bb_put_text(struct bb_buffer *out, struct bb_span text) {
     bb_put_varint(out, text.size);
@@ -23,8 +25,8 @@ bool bb_attributes_pack(const struct bb_attribute *items, uint32_t count, struct
     bb_put_varint(out, count);
     for (uint32_t i = 0; i < count; i++) {
         const struct bb_attribute *a = &items[i];
-        struct bb_span source = {a->quality.source, strnlen(a->quality.source,
-                                                            BB_QUALITY_SOURCE_MAX)};
+        struct bb_span source = {a->quality.source,
+                                 strnlen(a->quality.source, BB_QUALITY_SOURCE_MAX)};
         bb_buffer_append_byte(out, a->quality.state);
         bb_buffer_append_byte(out, a->quality.method);
         bb_put_varint(out, a->quality.marks);

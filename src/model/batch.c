@@ -7,7 +7,9 @@
 
 enum { FIRST_SERIES = 64, SERIES_ARENA_CHUNK = 256 << 10 };
 
-uint64_t bb_usage_point_hash(struct bb_span usage_point) { return bb_hash(usage_point); }
+uint64_t bb_usage_point_hash(struct bb_span usage_point) {
+    return bb_hash(usage_point);
+}
 
 uint64_t bb_series_hash(struct bb_span usage_point, struct bb_span channel) {
     return bb_hash_seeded(channel, bb_hash(usage_point));
@@ -101,8 +103,7 @@ uint32_t bb_series_table_add(struct bb_series_table *table, const struct bb_seri
     struct bb_series copy = *series;
 
     copy.hash = bb_series_hash(series->usage_point, series->channel);
-    if (table->count == table->capacity &&
-        (table->capacity > UINT32_MAX / 8 || !grow(table)))
+    if (table->count == table->capacity && (table->capacity > UINT32_MAX / 8 || !grow(table)))
         return UINT32_MAX;
     uint32_t mask = table->slot_count - 1, at = (uint32_t)copy.hash & mask;
     for (; table->slots[at] != 0; at = (at + 1) & mask)
@@ -126,8 +127,8 @@ int bb_batch_init(struct bb_batch *batch, uint32_t capacity, struct bb_error *er
     batch->mantissa = malloc(capacity * sizeof batch->mantissa[0]);
     batch->line = malloc(capacity * sizeof batch->line[0]);
     batch->issued_ms = malloc(capacity * sizeof batch->issued_ms[0]);
-    if (!batch->series || !batch->attribute || !batch->end_ms || !batch->mantissa ||
-        !batch->line || !batch->issued_ms) {
+    if (!batch->series || !batch->attribute || !batch->end_ms || !batch->mantissa || !batch->line ||
+        !batch->issued_ms) {
         bb_batch_release(batch);
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a batch of %u readings", capacity);
     }

@@ -31,7 +31,7 @@ struct bb_series {
     uint32_t interval_s; /* the nominal interval; 0: none */
     uint8_t kind;        /* enum bb_kind, never unknown in a batch that is handed on */
     uint8_t commodity;
-    uint8_t unit;        /* the unit the source states for it */
+    uint8_t unit; /* the unit the source states for it */
 };
 
 /* The hash of a channel's name within its tenant; its usage point alone picks the partition. */

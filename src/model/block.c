@@ -21,7 +21,9 @@ int bb_lane_find(struct bb_span name) {
     return -1;
 }
 
-static int64_t floor_divide(int64_t a, int64_t b) { return a / b - (a % b < 0); }
+static int64_t floor_divide(int64_t a, int64_t b) {
+    return a / b - (a % b < 0);
+}
 
 /* Periods are (start, end]: the moment of midnight belongs to the day that it ends. */
 int32_t bb_lane_span_of(enum bb_lane lane, int64_t t) {
@@ -32,12 +34,9 @@ int32_t bb_lane_span_of(enum bb_lane lane, int64_t t) {
     struct bb_civil civil;
     bb_civil_from_days(day, &civil);
     switch (bb_lanes[lane].span) {
-    case BB_SPAN_UTC_MONTH:
-        return (civil.year - 1970) * 12 + civil.month - 1;
-    case BB_SPAN_UTC_YEAR:
-        return civil.year;
-    default:
-        return (int32_t)floor_divide(civil.year, 10);
+    case BB_SPAN_UTC_MONTH: return (civil.year - 1970) * 12 + civil.month - 1;
+    case BB_SPAN_UTC_YEAR: return civil.year;
+    default: return (int32_t)floor_divide(civil.year, 10);
     }
 }
 
@@ -45,8 +44,7 @@ void bb_lane_span_bounds(enum bb_lane lane, int32_t span, int64_t *start_ms, int
     int64_t first = span, next = (int64_t)span + 1; /* days since 1970 */
 
     switch (bb_lanes[lane].span) {
-    case BB_SPAN_UTC_DAY:
-        break;
+    case BB_SPAN_UTC_DAY: break;
     case BB_SPAN_UTC_MONTH:
         first = bb_days_from_civil(1970 + (int)floor_divide(span, 12),
                                    1 + (int)(span - floor_divide(span, 12) * 12), 1);
@@ -167,8 +165,9 @@ static bool unpack_findings(struct bb_cursor *in, struct bb_arena *arena, struct
 
 static bool unpack_columns(struct bb_cursor *in, struct bb_arena *arena, struct bb_block *block) {
     size_t n = block->count;
-    int64_t *columns[] = {block->end_ms,      block->mantissa,  block->attribute, block->recorded_ms,
-                          block->received_ms, block->issued_ms, block->origin,    block->rivals};
+    int64_t *columns[] = {block->end_ms,      block->mantissa,    block->attribute,
+                          block->recorded_ms, block->received_ms, block->issued_ms,
+                          block->origin,      block->rivals};
 
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
         if (!bb_unpack_i64(in, n, columns[i], arena))
@@ -186,8 +185,7 @@ int bb_block_unpack(struct bb_span packed, struct bb_arena *arena, struct bb_blo
     uint32_t crc;
 
     if (packed.size < CRC_BYTES + 2)
-        return BB_FAIL(error, BB_E_BLOCK_CORRUPT, "a block of %zu bytes is too short",
-                       packed.size);
+        return BB_FAIL(error, BB_E_BLOCK_CORRUPT, "a block of %zu bytes is too short", packed.size);
     memcpy(&crc, packed.data + packed.size - CRC_BYTES, CRC_BYTES);
     packed.size -= CRC_BYTES;
     if (crc != bb_crc32c(0, packed.data, packed.size))

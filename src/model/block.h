@@ -35,9 +35,9 @@ enum bb_lane {
 enum bb_span_unit { BB_SPAN_UTC_DAY = 0, BB_SPAN_UTC_MONTH, BB_SPAN_UTC_YEAR, BB_SPAN_UTC_DECADE };
 
 struct bb_lane_row {
-    const char *name;          /* as in --lane; history has none of its own there */
-    enum bb_span_unit span;    /* what one block covers */
-    bool derived;              /* can be made again from raw */
+    const char *name;       /* as in --lane; history has none of its own there */
+    enum bb_span_unit span; /* what one block covers */
+    bool derived;           /* can be made again from raw */
 };
 extern const struct bb_lane_row bb_lanes[BB_LANE_COUNT];
 int bb_lane_find(struct bb_span name); /* -1 unknown */
@@ -70,7 +70,7 @@ struct bb_block {
     int64_t *received_ms; /* of the greatest key with which it was told */
     int64_t *issued_ms;   /* the sender's version time of that key */
     int64_t *origin;      /* line within what was received then */
-    int64_t *rivals;      /* how many other values were told with the same claim (see derive/merge.h) */
+    int64_t *rivals; /* how many other values were told with the same claim (see derive/merge.h) */
     struct bb_finding *findings;
     uint32_t finding_count;
 };

@@ -26,8 +26,8 @@ struct bb_decimal {
 
 enum bb_decimal_outcome {
     BB_DECIMAL_OK = 0,
-    BB_DECIMAL_SYNTAX,     /* not a number: empty, letters, two points, NaN, inf, hex */
-    BB_DECIMAL_TOO_LONG,   /* more than 18 significant digits */
+    BB_DECIMAL_SYNTAX,      /* not a number: empty, letters, two points, NaN, inf, hex */
+    BB_DECIMAL_TOO_LONG,    /* more than 18 significant digits */
     BB_DECIMAL_OUT_OF_RANGE /* exponent beyond -24..18 */
 };
 

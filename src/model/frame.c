@@ -72,8 +72,8 @@ static bool unpack_text_after(struct bb_cursor *in, struct bb_span before, struc
 }
 
 static unsigned differing(const struct bb_series *s, const struct bb_series *before) {
-    bool kinds =
-        s->kind == before->kind && s->commodity == before->commodity && s->unit == before->unit;
+    bool kinds = s->kind == before->kind && s->commodity == before->commodity &&
+                 s->unit == before->unit;
 
     return (bb_span_equal(s->channel, before->channel) ? 0 : DIFFERS_CHANNEL) |
            (bb_span_equal(s->zone, before->zone) ? 0 : DIFFERS_ZONE) |
@@ -144,8 +144,8 @@ static bool take_columns(struct bb_frame *frame, uint32_t count, struct bb_arena
                                   &frame->issued_ms};
 
     frame->count = count;
-    frame->series_rows =
-        bb_arena_take_array(arena, frame->series_count, sizeof *frame->series_rows);
+    frame->series_rows = bb_arena_take_array(arena, frame->series_count,
+                                             sizeof *frame->series_rows);
     for (size_t i = 0; columns && i < COLUMNS; i++)
         *targets[i] = columns + i * count;
     return columns && frame->series_rows;

@@ -41,9 +41,9 @@ struct bb_master_channel {
     struct bb_span alias; /* may be empty */
     uint8_t kind;         /* enum bb_kind */
     uint8_t commodity;
-    int16_t unit;         /* enum bb_unit of the derived lanes; -1: not said */
-    uint32_t interval_s;  /* 0: not said */
-    int8_t one_way;       /* 1, 0, or -1: not said */
+    int16_t unit;        /* enum bb_unit of the derived lanes; -1: not said */
+    uint32_t interval_s; /* 0: not said */
+    int8_t one_way;      /* 1, 0, or -1: not said */
 };
 
 struct bb_master_tag {
@@ -90,8 +90,8 @@ struct bb_span bb_master_tenant_name(const struct bb_master *master);
 struct bb_span bb_master_name(const struct bb_master *master);
 
 /* -BB_E_REGISTRY_INVALID when a text is longer than allowed or a number out of its range. */
-int bb_master_encode(const struct bb_master *master, struct bb_buffer *out,
-                     struct bb_error *error) BB_MUST_USE;
+int bb_master_encode(const struct bb_master *master, struct bb_buffer *out, struct bb_error *error)
+    BB_MUST_USE;
 /* Texts borrow from `bytes`, lists live in the arena. Unknown tags are passed over. Any bytes end in
  * an entry with a name, all of whose numbers are in range, or in an error. */
 int bb_master_decode(struct bb_span bytes, struct bb_arena *arena, struct bb_master *out,

@@ -44,7 +44,7 @@ int bb_outbox_decode(struct bb_span bytes, struct bb_outbox_record *out, struct 
 }
 
 void bb_channel_record_encode(const struct bb_channel_record *r, struct bb_buffer *out) {
-    uint8_t head[] = {CHANNEL_VERSION,       r->kind,      r->commodity,     r->unit,
+    uint8_t head[] = {CHANNEL_VERSION,     r->kind,      r->commodity,     r->unit,
                       (uint8_t)r->one_way, r->told_kind, r->told_commodity};
 
     bb_buffer_append(out, head, sizeof head);

@@ -38,15 +38,15 @@ int bb_outbox_decode(struct bb_span bytes, struct bb_outbox_record *out, struct 
 
 /* What `body` of BB_OUTBOX_CHANNEL and the store's channel record both hold. */
 struct bb_channel_record {
-    uint32_t number;         /* in the partition's store */
+    uint32_t number; /* in the partition's store */
     uint8_t kind, commodity;
-    uint8_t unit;            /* of the readings as first told */
-    int16_t derived_unit;    /* of derived lanes; -1 while unknown */
+    uint8_t unit;         /* of the readings as first told */
+    int16_t derived_unit; /* of derived lanes; -1 while unknown */
     uint32_t interval_s;
-    int8_t one_way;          /* 1, 0 */
+    int8_t one_way; /* 1, 0 */
     int32_t day_start_s;
-    struct bb_span zone;     /* resolved: never empty */
-    struct bb_span obis;     /* may be empty */
+    struct bb_span zone; /* resolved: never empty */
+    struct bb_span obis; /* may be empty */
     /* The reading that described the channel: the least (received, line) ever told. */
     int64_t first_received_ms, first_line;
     /* The same description as the source gave it, before master data. */

@@ -21,7 +21,9 @@ static unsigned width_of(uint64_t range) {
     return range ? 64 - (unsigned)__builtin_clzll(range) : 0;
 }
 
-static int64_t difference(int64_t a, int64_t b) { return (int64_t)((uint64_t)a - (uint64_t)b); }
+static int64_t difference(int64_t a, int64_t b) {
+    return (int64_t)((uint64_t)a - (uint64_t)b);
+}
 
 /* Columns are measured for every block and frame: let the compiler use wider registers where the
  * processor has them. */
@@ -68,13 +70,17 @@ WIDE static struct shape measure(const int64_t *v, size_t count) {
 }
 
 /* Bits, roughly, with the headers of each form. */
-static size_t frame_cost(uint64_t range, size_t count) { return width_of(range) * count + 64; }
+static size_t frame_cost(uint64_t range, size_t count) {
+    return width_of(range) * count + 64;
+}
 
 static size_t runs_cost(uint64_t range, size_t runs, size_t count) {
     return runs * (width_of(range) + width_of(count / runs) + 2) + 160;
 }
 
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
 
 static enum form choose(const struct shape *s, size_t count, int depth) {
     uint64_t range = (uint64_t)s->max - (uint64_t)s->min;
@@ -269,8 +275,7 @@ static bool unpack_column(struct bb_cursor *in, size_t count, int64_t *values, i
             values[i] = (int64_t)(v + stride * i);
         return !in->failed;
     }
-    case FORM_FRAME:
-        return get_frame(in, count, values);
+    case FORM_FRAME: return get_frame(in, count, values);
     case FORM_DELTA:
         if (depth != 0)
             return false;
@@ -280,14 +285,11 @@ static bool unpack_column(struct bb_cursor *in, size_t count, int64_t *values, i
         for (size_t i = 1; i < count; i++)
             values[i] = (int64_t)((uint64_t)values[i] + (uint64_t)values[i - 1]);
         return true;
-    case FORM_RUNS:
-        return depth < DEPTH_MAX && get_runs(in, count, values, depth, scratch);
-    default:
-        return false;
+    case FORM_RUNS: return depth < DEPTH_MAX && get_runs(in, count, values, depth, scratch);
+    default: return false;
     }
 }
 
-bool bb_unpack_i64(struct bb_cursor *in, size_t count, int64_t *values,
-                   struct bb_arena *scratch) {
+bool bb_unpack_i64(struct bb_cursor *in, size_t count, int64_t *values, struct bb_arena *scratch) {
     return unpack_column(in, count, values, 0, scratch);
 }

@@ -22,26 +22,33 @@ enum bb_quality_state {
 };
 
 enum bb_quality_mark { /* bits */
-    BB_MARK_FINAL = 1 << 0,
-    BB_MARK_SUSPECT = 1 << 1,
-    BB_MARK_ROLLOVER = 1 << 2,
-    BB_MARK_EXCHANGE = 1 << 3,
-    BB_MARK_RESET = 1 << 4,
-    BB_MARK_REVERSE = 1 << 5,
-    BB_MARK_DIP = 1 << 6,
-    BB_MARK_DUPLICATE = 1 << 7,
-    BB_MARK_LATE = 1 << 8,
-    BB_MARK_AMBIGUOUS_TIME = 1 << 9,
-    BB_MARK_ROUNDED = 1 << 10,
-    BB_MARK_UNIT_ASSUMED = 1 << 11, /* the source gave no unit, or one without meaning */
-    BB_MARK_ESTIMATED = 1 << 12,    /* a partial period that also holds estimated parts */
-    BB_MARK_COUNT = 13
+                       BB_MARK_FINAL = 1 << 0,
+                       BB_MARK_SUSPECT = 1 << 1,
+                       BB_MARK_ROLLOVER = 1 << 2,
+                       BB_MARK_EXCHANGE = 1 << 3,
+                       BB_MARK_RESET = 1 << 4,
+                       BB_MARK_REVERSE = 1 << 5,
+                       BB_MARK_DIP = 1 << 6,
+                       BB_MARK_DUPLICATE = 1 << 7,
+                       BB_MARK_LATE = 1 << 8,
+                       BB_MARK_AMBIGUOUS_TIME = 1 << 9,
+                       BB_MARK_ROUNDED = 1 << 10,
+                       BB_MARK_UNIT_ASSUMED =
+                           1 << 11, /* the source gave no unit, or one without meaning */
+                       BB_MARK_ESTIMATED =
+                           1 << 12, /* a partial period that also holds estimated parts */
+                       BB_MARK_COUNT = 13
 };
 
 /* Bits of `checks`; the names are those of the config (derive/check.h has the functions). */
 enum bb_check {
-    BB_CHECK_GAP = 0, BB_CHECK_OVERLAP, BB_CHECK_DUPLICATE, BB_CHECK_INTERVAL_SIZE, BB_CHECK_UNIT,
-    BB_CHECK_NEGATIVE, BB_CHECK_TIME,
+    BB_CHECK_GAP = 0,
+    BB_CHECK_OVERLAP,
+    BB_CHECK_DUPLICATE,
+    BB_CHECK_INTERVAL_SIZE,
+    BB_CHECK_UNIT,
+    BB_CHECK_NEGATIVE,
+    BB_CHECK_TIME,
     BB_CHECK_COUNT
 };
 

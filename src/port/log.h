@@ -39,8 +39,8 @@ enum bb_record_kind {
 
 struct bb_log_record {
     uint8_t kind;
-    uint32_t readings;    /* that this record makes visible; counts for the backlog */
-    uint64_t file_id;     /* 0: none */
+    uint32_t readings; /* that this record makes visible; counts for the backlog */
+    uint64_t file_id;  /* 0: none */
     int64_t received_ms;
     struct bb_span body;  /* on reading: borrowed until the reader's next call */
     uint64_t offset;      /* set by the log */
@@ -55,8 +55,8 @@ struct bb_log_end {
 
 struct bb_log_backlog {
     struct bb_log_end end;
-    uint64_t lag_readings;  /* visible and not yet processed */
-    int64_t oldest_ms;      /* received time of the oldest unprocessed record; 0: none */
+    uint64_t lag_readings; /* visible and not yet processed */
+    int64_t oldest_ms;     /* received time of the oldest unprocessed record; 0: none */
 };
 
 struct bb_log;

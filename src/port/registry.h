@@ -54,9 +54,9 @@ struct bb_registry_ops {
     int (*project)(struct bb_registry *registry, uint32_t partition, uint64_t from,
                    const struct bb_outbox_record *records, size_t count, struct bb_error *error);
     /* Current master entry; texts live in the arena. BB_FOUND (0) or BB_ABSENT (1). */
-    int (*usage_point_get)(struct bb_registry *registry, struct bb_span tenant,
-                           struct bb_span name, struct bb_arena *arena,
-                           struct bb_master_usage_point *out, struct bb_error *error);
+    int (*usage_point_get)(struct bb_registry *registry, struct bb_span tenant, struct bb_span name,
+                           struct bb_arena *arena, struct bb_master_usage_point *out,
+                           struct bb_error *error);
     int (*tenant_get)(struct bb_registry *registry, struct bb_span name, struct bb_arena *arena,
                       struct bb_master_tenant *out, struct bb_error *error);
     int (*calendar_get)(struct bb_registry *registry, struct bb_span tenant, struct bb_span name,
@@ -71,8 +71,8 @@ struct bb_registry_ops {
                             struct bb_error *error);
     /* Channels of a tenant, of one usage point when it is not empty. */
     int (*channel_list)(struct bb_registry *registry, struct bb_span tenant,
-                        struct bb_span usage_point, bb_registry_channel_visit *visit,
-                        void *context, struct bb_error *error);
+                        struct bb_span usage_point, bb_registry_channel_visit *visit, void *context,
+                        struct bb_error *error);
     int (*exception_list)(struct bb_registry *registry, struct bb_span tenant, bool open_only,
                           bb_registry_exception_visit *visit, void *context,
                           struct bb_error *error);

@@ -48,14 +48,14 @@ static inline int bb_block_key_compare(const struct bb_block_key *a, const struc
 
 /* Small named values beside the blocks. Stored ids: append only. */
 enum bb_name_kind {
-    BB_NAME_CHANNEL = 0,  /* tenant 0 usage point 0 channel -> service/channel_record.h */
-    BB_NAME_CHANNEL_ID,   /* channel number, 4 bytes big-endian -> the name of kind CHANNEL */
-    BB_NAME_COVERAGE,     /* channel number, 4 bytes big-endian -> UTC days that hold raw values */
-    BB_NAME_USAGE_POINT,  /* tenant 0 usage point -> master data (model/master.h) */
-    BB_NAME_TENANT,       /* tenant -> master data */
-    BB_NAME_CALENDAR,     /* tenant 0 calendar -> master data */
-    BB_NAME_SOURCE,       /* received_ms, 8 bytes big-endian -> source name of what came then */
-    BB_NAME_META,         /* counters and the like */
+    BB_NAME_CHANNEL = 0, /* tenant 0 usage point 0 channel -> service/channel_record.h */
+    BB_NAME_CHANNEL_ID,  /* channel number, 4 bytes big-endian -> the name of kind CHANNEL */
+    BB_NAME_COVERAGE,    /* channel number, 4 bytes big-endian -> UTC days that hold raw values */
+    BB_NAME_USAGE_POINT, /* tenant 0 usage point -> master data (model/master.h) */
+    BB_NAME_TENANT,      /* tenant -> master data */
+    BB_NAME_CALENDAR,    /* tenant 0 calendar -> master data */
+    BB_NAME_SOURCE,      /* received_ms, 8 bytes big-endian -> source name of what came then */
+    BB_NAME_META,        /* counters and the like */
     BB_NAME_KIND_COUNT
 };
 enum { BB_NAME_KEY_MAX = 480 }; /* bytes */

@@ -112,8 +112,8 @@ void bb_channel_table_prefetch(const struct bb_channel_table *t, struct bb_span 
     if (t->index_size == 0)
         return;
     if (at + ENTRY_AHEAD < count)
-        __builtin_prefetch(&t->index[(uint32_t)bb_hash_seeded(
-                                         tenant, series[at + ENTRY_AHEAD].hash) & mask]);
+        __builtin_prefetch(
+            &t->index[(uint32_t)bb_hash_seeded(tenant, series[at + ENTRY_AHEAD].hash) & mask]);
     if (at + SLOT_AHEAD < count) {
         uint64_t entry =
             t->index[(uint32_t)bb_hash_seeded(tenant, series[at + SLOT_AHEAD].hash) & mask];
@@ -164,13 +164,12 @@ static int load(struct bb_channel_table *t, struct bb_store_view *view,
     result = bb_channel_record_decode(value, &slot->record, error);
     if (!result && !keep_record(t, &slot->record))
         result = no_memory(error);
-    return result ? result
-                  : bb_channel_from_record(t->plant, &slot->record, &slot->channel, error);
+    return result ? result : bb_channel_from_record(t->plant, &slot->record, &slot->channel, error);
 }
 
 int bb_channel_table_find(struct bb_channel_table *t, struct bb_store_view *view,
-                          struct bb_span tenant, const struct bb_series *series,
-                          uint32_t *slot_out, struct bb_error *error) {
+                          struct bb_span tenant, const struct bb_series *series, uint32_t *slot_out,
+                          struct bb_error *error) {
     char key[BB_NAME_KEY_MAX];
     uint64_t hash = bb_hash_seeded(tenant, series->hash);
 
@@ -241,8 +240,7 @@ static uint32_t master_place(const struct bb_master_list *list, enum bb_master_k
 
     for (; list->index[at] != 0; at = (at + 1) & mask) {
         const struct bb_master *m = &list->items[list->index[at] - 1].master;
-        if (m->kind == kind &&
-            bb_span_equal((struct bb_span){other, bb_master_key(m, other)}, key))
+        if (m->kind == kind && bb_span_equal((struct bb_span){other, bb_master_key(m, other)}, key))
             break;
     }
     return at;
@@ -304,7 +302,9 @@ static const struct bb_master_channel *master_channel(const struct bb_master_usa
     return NULL;
 }
 
-static struct bb_span first_of(struct bb_span a, struct bb_span b) { return a.size ? a : b; }
+static struct bb_span first_of(struct bb_span a, struct bb_span b) {
+    return a.size ? a : b;
+}
 
 /* One-way when master data says so, else when the OBIS code or the commodity leaves no doubt. */
 static int8_t one_way(const struct bb_channel_record *r, const struct bb_master_channel *c) {
@@ -361,7 +361,7 @@ static void apply_facts(struct bb_channel_record *r, const struct facts *f) {
     enum bb_unit canonical = bb_unit_canonical(bb_unit_dimension(r->unit));
 
     r->kind = c && c->kind ? c->kind : r->told_kind;
-    r->commodity = c && c->commodity            ? c->commodity
+    r->commodity = c && c->commodity ? c->commodity
                    : f->has_usage_point && f->usage_point.usage_point.commodity
                        ? f->usage_point.usage_point.commodity
                        : r->told_commodity;
@@ -373,7 +373,7 @@ static void apply_facts(struct bb_channel_record *r, const struct facts *f) {
     r->zone = first_of(r->zone, f->has_calendar ? f->calendar.calendar.zone : none);
     r->zone = first_of(r->zone, f->has_tenant ? f->tenant.tenant.zone : none);
     r->zone = first_of(r->zone, BB_SPAN("UTC"));
-    r->day_start_s = f->has_calendar                       ? f->calendar.calendar.day_start_s
+    r->day_start_s = f->has_calendar                    ? f->calendar.calendar.day_start_s
                      : r->commodity == BB_COMMODITY_GAS ? GAS_DAY_START_S
                                                         : 0;
 }
@@ -408,8 +408,7 @@ int bb_channel_table_resolve(struct bb_channel_table *t, struct bb_store_view *v
         }
     }
     bb_arena_release(&scratch);
-    return result ? result
-                  : bb_channel_from_record(t->plant, &slot->record, &slot->channel, error);
+    return result ? result : bb_channel_from_record(t->plant, &slot->record, &slot->channel, error);
 }
 
 int bb_channel_from_record(struct bb_plant *plant, const struct bb_channel_record *record,

@@ -41,8 +41,8 @@ size_t bb_channel_table_bytes(const struct bb_channel_table *table);
 
 /* The slot of a series' channel; from the store, or new. Returns the slot's number. */
 int bb_channel_table_find(struct bb_channel_table *table, struct bb_store_view *view,
-                          struct bb_span tenant, const struct bb_series *series,
-                          uint32_t *slot, struct bb_error *error) BB_MUST_USE;
+                          struct bb_span tenant, const struct bb_series *series, uint32_t *slot,
+                          struct bb_error *error) BB_MUST_USE;
 
 /* Lookups of series[at] and those behind it follow: fetch what they will read, one step at a time. A
  * plant's channels do not fit the caches, and the order of readings has nothing to do with that of
@@ -52,16 +52,16 @@ void bb_channel_table_prefetch(const struct bb_channel_table *table, struct bb_s
 
 /* The source tells what the channel is, at (received, line): the least one ever told describes it.
  */
-int bb_channel_table_tell(struct bb_channel_table *table, struct bb_store_view *view,
-                          uint32_t slot, const struct bb_series *series, int64_t received_ms,
-                          int64_t line, struct bb_error *error) BB_MUST_USE;
+int bb_channel_table_tell(struct bb_channel_table *table, struct bb_store_view *view, uint32_t slot,
+                          const struct bb_series *series, int64_t received_ms, int64_t line,
+                          struct bb_error *error) BB_MUST_USE;
 
 /* Master entries between two commits. Of several with one name the one received last counts, in
  * whatever order they come; of two received at once, the one with the greater bytes. */
 enum { BB_MASTER_VALUE_PREFIX = 8 };
 struct bb_master_version {
     int64_t received_ms;
-    struct bb_span value;  /* as a partition's store keeps it: received_ms big-endian, then packed */
+    struct bb_span value; /* as a partition's store keeps it: received_ms big-endian, then packed */
     struct bb_span packed; /* bb_master_encode */
     struct bb_master master;
 };

@@ -21,8 +21,8 @@ struct carry {
 static int flush(struct carry *c) {
     if (c->count == 0)
         return 0;
-    int result = c->registry->ops->project(c->registry, c->partition, c->from, c->records,
-                                           c->count, c->error);
+    int result = c->registry->ops->project(c->registry, c->partition, c->from, c->records, c->count,
+                                           c->error);
     c->moved = result > 0;
     if (result == 0)
         c->from += c->count;
@@ -41,12 +41,12 @@ static int take(void *context, uint64_t sequence, struct bb_span record) {
     if (result)
         return result;
     if (sequence != c->from + c->count + 1)
-        return BB_FAIL(c->error, BB_E_REGISTRY_IO,
-                       "the registry stands at record %llu of partition %u, but the store keeps them "
-                       "from %llu on: it is older than the store; restore the registry.db that "
-                       "belongs to it",
-                       (unsigned long long)(c->from + c->count), c->partition,
-                       (unsigned long long)sequence);
+        return BB_FAIL(
+            c->error, BB_E_REGISTRY_IO,
+            "the registry stands at record %llu of partition %u, but the store keeps them "
+            "from %llu on: it is older than the store; restore the registry.db that "
+            "belongs to it",
+            (unsigned long long)(c->from + c->count), c->partition, (unsigned long long)sequence);
     c->count++;
     return c->count == BATCH_RECORDS ? flush(c) : 0;
 }

@@ -130,14 +130,13 @@ static int collect_outputs(struct channel_work *w, const struct bb_plan *plan,
 
     for (size_t i = 0; i < plan->write_count; i++) {
         const struct bb_plan_write *write = &plan->writes[i];
-        if (!room((void **)&d->outputs, d->output_count, &d->output_capacity,
-                  sizeof d->outputs[0]))
+        if (!room((void **)&d->outputs, d->output_count, &d->output_capacity, sizeof d->outputs[0]))
             return no_memory(error);
-        d->outputs[d->output_count] =
-            (struct bb_output){{w->slot->record.number, write->key.span, write->key.lane},
-                               (uint32_t)d->output_count,
-                               write->offset,
-                               write->size};
+        d->outputs[d->output_count] = (struct bb_output){
+            {w->slot->record.number, write->key.span, write->key.lane},
+            (uint32_t)d->output_count,
+            write->offset,
+            write->size};
         d->output_count++;
     }
     return 0;
@@ -236,7 +235,9 @@ static void sort_told(struct bb_told *told, size_t count) {
     }
 }
 
-static int32_t day_of(int64_t t) { return bb_lane_span_of(BB_LANE_RAW, t); }
+static int32_t day_of(int64_t t) {
+    return bb_lane_span_of(BB_LANE_RAW, t);
+}
 
 /* How many of told[0..count) one plan takes: days without a long hole, and not too many. */
 static size_t plan_length(const struct bb_told *told, size_t count) {
@@ -293,14 +294,13 @@ static int forget_periods(struct channel_work *w, struct bb_error *error) {
             return result;
         if (packed.size == 0)
             continue;
-        if (!room((void **)&d->outputs, d->output_count, &d->output_capacity,
-                  sizeof d->outputs[0]))
+        if (!room((void **)&d->outputs, d->output_count, &d->output_capacity, sizeof d->outputs[0]))
             return no_memory(error);
-        d->outputs[d->output_count] =
-            (struct bb_output){{w->slot->record.number, year, BB_LANE_DAY},
-                               (uint32_t)d->output_count,
-                               d->packed.size,
-                               0};
+        d->outputs[d->output_count] = (struct bb_output){
+            {w->slot->record.number, year, BB_LANE_DAY},
+            (uint32_t)d->output_count,
+            d->packed.size,
+            0};
         d->output_count++;
     }
     return 0;
@@ -413,17 +413,16 @@ static int touch_channel(void *context, struct bb_span name, struct bb_span valu
 
     (void)value;
     const char *first = memchr(name.data, '\0', name.size);
-    const char *second = first ? memchr(first + 1, '\0', (size_t)(name.data + name.size - first - 1))
-                               : NULL;
+    const char *second = first
+                             ? memchr(first + 1, '\0', (size_t)(name.data + name.size - first - 1))
+                             : NULL;
     if (!second)
         return 0;
     struct bb_span tenant = {name.data, (size_t)(first - name.data)};
     series.usage_point = (struct bb_span){first + 1, (size_t)(second - first - 1)};
-    series.channel =
-        (struct bb_span){second + 1, (size_t)(name.data + name.size - second - 1)};
+    series.channel = (struct bb_span){second + 1, (size_t)(name.data + name.size - second - 1)};
     series.hash = bb_series_hash(series.usage_point, series.channel);
-    t->result =
-        bb_channel_table_find(t->channels, t->view, tenant, &series, &slot, t->error);
+    t->result = bb_channel_table_find(t->channels, t->view, tenant, &series, &slot, t->error);
     if (!t->result)
         t->result = bb_channel_table_resolve(t->channels, t->view, slot, t->masters, t->error);
     return t->result;
@@ -518,8 +517,8 @@ static int list_blocks(struct bb_derivation *d, struct bb_commit *out, struct bb
         const struct bb_output *o = &d->outputs[i];
         if (count > 0 && bb_block_key_compare(&d->changes[count - 1].key, &o->key) == 0)
             count--;
-        d->changes[count++] =
-            (struct bb_block_change){o->key, {d->packed.data + o->offset, o->size}};
+        d->changes[count++] = (struct bb_block_change){o->key,
+                                                       {d->packed.data + o->offset, o->size}};
     }
     out->blocks = d->changes;
     out->block_count = count;

@@ -12,14 +12,14 @@
 
 struct bb_output { /* a block to write */
     struct bb_block_key key;
-    uint32_t order; /* a later one of the same key wins */
+    uint32_t order;      /* a later one of the same key wins */
     size_t offset, size; /* in `packed`; size 0: delete */
 };
 
 struct bb_derivation {
     struct bb_store *store;
-    struct bb_arena plan;   /* of the channel at hand */
-    struct bb_arena arena;  /* until the commit */
+    struct bb_arena plan;    /* of the channel at hand */
+    struct bb_arena arena;   /* until the commit */
     struct bb_buffer packed; /* of all blocks */
     struct bb_output *outputs;
     size_t output_count, output_capacity;

@@ -13,8 +13,7 @@ void bb_file_commit_encode(const struct bb_file_commit *commit, struct bb_buffer
     bb_put_varint(out, commit->readings);
 }
 
-int bb_file_commit_decode(struct bb_span body, struct bb_file_commit *out,
-                          struct bb_error *error) {
+int bb_file_commit_decode(struct bb_span body, struct bb_file_commit *out, struct bb_error *error) {
     struct bb_cursor in = bb_cursor_over(body);
     uint8_t version = bb_cursor_byte(&in);
 

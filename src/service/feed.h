@@ -15,7 +15,7 @@
 #include "port/log.h"
 #include "port/store.h"
 
-struct bb_file_commit { /* body of BB_RECORD_FILE_COMMIT */
+struct bb_file_commit {    /* body of BB_RECORD_FILE_COMMIT */
     uint64_t first_offset; /* where the file's frames may begin in this partition */
     uint64_t frames;
     uint64_t readings;
@@ -27,8 +27,8 @@ int bb_file_commit_decode(struct bb_span body, struct bb_file_commit *out, struc
 struct bb_feed {
     struct bb_log *log;
     struct bb_log_reader *outer, *inner;
-    struct bb_position position;   /* behind what was handed on last */
-    struct bb_log_record commit;   /* the file commit being worked through, when inner != 0 */
+    struct bb_position position; /* behind what was handed on last */
+    struct bb_log_record commit; /* the file commit being worked through, when inner != 0 */
     bool commit_known;
 };
 

@@ -87,8 +87,7 @@ static int find_slot(struct bb_channel_table *channels, struct bb_store_view *vi
 
 /* A run for each of the frame's series that has readings. */
 static int take_runs(struct bb_gather *g, struct bb_channel_table *channels,
-                     struct bb_store_view *view, const struct bb_frame *f,
-                     struct bb_error *error) {
+                     struct bb_store_view *view, const struct bb_frame *f, struct bb_error *error) {
     size_t first = 0;
 
     if (!reserve((void **)&g->runs, &g->run_capacity, g->run_count + f->series_count,

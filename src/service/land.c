@@ -224,8 +224,7 @@ static void resolve(void *context, struct bb_series *series) {
     struct bb_store *store = r->plant->store;
     struct bb_store_view *view;
     struct bb_error ignored;
-    uint32_t partition =
-        (uint32_t)(bb_usage_point_hash(series->usage_point) % store->partitions);
+    uint32_t partition = (uint32_t)(bb_usage_point_hash(series->usage_point) % store->partitions);
 
     if (store->ops->view_begin(store, partition, &view, &ignored) != 0)
         return;
@@ -312,8 +311,7 @@ static int take_reject(void *context, const struct bb_error *reason, struct bb_e
     return 0;
 }
 
-static int land_members(struct landing *l, struct bb_series_table *table,
-                        struct bb_error *error) {
+static int land_members(struct landing *l, struct bb_series_table *table, struct bb_error *error) {
     const struct bb_decode_sink sink = {take_batch, take_reject, l};
     const struct bb_format_row *format;
     struct bb_input stream;
@@ -465,8 +463,8 @@ int bb_land_decode(struct bb_plant *plant, const char *path, const struct bb_lan
     for (;;) {
         result = bb_container_next(container, &stream, &name, error);
         if (!result)
-            result = decode_stream(plant, stream, name, options,
-                                   bb_clock_now_ms(options->clock), sink, table, format, error);
+            result = decode_stream(plant, stream, name, options, bb_clock_now_ms(options->clock),
+                                   sink, table, format, error);
         if (result < 0)
             bb_error_locate(error, name, 0);
         if (result)

@@ -33,9 +33,8 @@ static int append(struct bb_ledger *ledger, const struct bb_ledger_file *file, u
                                    .file_id = file->file_id,
                                    .received_ms = file->received_ms,
                                    .body = bb_buffer_span(&body)};
-    int result = body.overflow
-                     ? BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a ledger entry")
-                     : log->ops->append(log, log->partitions, &record, error);
+    int result = body.overflow ? BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a ledger entry")
+                               : log->ops->append(log, log->partitions, &record, error);
     bb_buffer_release(&body);
     return result;
 }
@@ -156,13 +155,12 @@ static int mark(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb
         bb_buffer_clear(&body);
         bb_file_commit_encode(
             &(struct bb_file_commit){part->first_offset, part->frames, part->readings}, &body);
-        struct bb_log_record record = {.kind = BB_RECORD_FILE_COMMIT,
-                                       .readings = (uint32_t)(part->readings > UINT32_MAX
-                                                                  ? UINT32_MAX
-                                                                  : part->readings),
-                                       .file_id = file->file_id,
-                                       .received_ms = file->received_ms,
-                                       .body = bb_buffer_span(&body)};
+        struct bb_log_record record = {
+            .kind = BB_RECORD_FILE_COMMIT,
+            .readings = (uint32_t)(part->readings > UINT32_MAX ? UINT32_MAX : part->readings),
+            .file_id = file->file_id,
+            .received_ms = file->received_ms,
+            .body = bb_buffer_span(&body)};
         result = log->ops->append(log, p, &record, error);
     }
     bb_buffer_release(&body);
@@ -197,8 +195,7 @@ void bb_ledger_close(struct bb_ledger *ledger) {
     *ledger = (struct bb_ledger){0};
 }
 
-struct bb_ledger_file *bb_ledger_find(const struct bb_ledger *ledger,
-                                      struct bb_content_hash hash) {
+struct bb_ledger_file *bb_ledger_find(const struct bb_ledger *ledger, struct bb_content_hash hash) {
     for (size_t i = ledger->count; i-- > 0;) {
         struct bb_ledger_file *file = ledger->files[i];
         if (file->state != BB_FILE_ABANDONED && file->hash.low == hash.low &&
@@ -215,8 +212,7 @@ int bb_ledger_begin(struct bb_ledger *ledger, struct bb_content_hash hash, struc
     if (!file)
         return -BB_E_NO_MEMORY;
     file->hash = hash;
-    file->received_ms =
-        now_ms > ledger->last_received_ms ? now_ms : ledger->last_received_ms + 1;
+    file->received_ms = now_ms > ledger->last_received_ms ? now_ms : ledger->last_received_ms + 1;
     ledger->last_received_ms = file->received_ms;
     file->file_id = bb_hash_mix(hash.low ^ (uint64_t)file->received_ms) | 1;
     file->name = bb_arena_copy(&ledger->arena, name);

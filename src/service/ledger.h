@@ -54,9 +54,9 @@ int bb_ledger_begin(struct bb_ledger *ledger, struct bb_content_hash hash, struc
                     int64_t now_ms, struct bb_ledger_file **out, struct bb_error *error)
     BB_MUST_USE;
 /* Frames are durable: decide, mark every partition, done. */
-int bb_ledger_decide(struct bb_ledger *ledger, struct bb_ledger_file *file,
-                     struct bb_error *error) BB_MUST_USE;
-int bb_ledger_abandon(struct bb_ledger *ledger, struct bb_ledger_file *file,
-                      struct bb_error *error) BB_MUST_USE;
+int bb_ledger_decide(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb_error *error)
+    BB_MUST_USE;
+int bb_ledger_abandon(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb_error *error)
+    BB_MUST_USE;
 
 #endif

@@ -27,7 +27,8 @@ struct bb_plant {
     struct bb_store *store;
     struct bb_registry *registry;
     struct bb_zone_set *zones;
-    struct bb_ledger ledger; /* BB_PLANT_APPEND: of files; what a crash left half marked is completed */
+    struct bb_ledger
+        ledger;         /* BB_PLANT_APPEND: of files; what a crash left half marked is completed */
     uint64_t cut_bytes; /* unacknowledged tail that opening the log removed */
 };
 

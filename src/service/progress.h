@@ -9,9 +9,9 @@ enum bb_progress_phase { BB_PHASE_READ = 0, BB_PHASE_DERIVE, BB_PHASE_PROJECT };
 
 struct bb_progress {
     enum bb_progress_phase phase;
-    const char *subject;     /* the file being read */
-    uint64_t done, total;    /* bytes while reading, readings while deriving; total 0: unknown */
-    uint64_t readings;       /* handled in this phase so far */
+    const char *subject;  /* the file being read */
+    uint64_t done, total; /* bytes while reading, readings while deriving; total 0: unknown */
+    uint64_t readings;    /* handled in this phase so far */
     uint64_t rejected;
 };
 

@@ -123,7 +123,8 @@ static int mark_asked(struct bb_plant *plant, const struct bb_query *q, struct l
         return BB_FAIL(error, BB_E_CHANNEL_AMBIGUOUS,
                        "several channels of %.*s are called %.*s: %s", BB_SPAN_ARGS(q->usage_point),
                        BB_SPAN_ARGS(q->channel), names);
-    return BB_FAIL(error, BB_E_CHANNEL_UNKNOWN, "usage point %.*s has no channel \"%.*s\"; it has %s",
+    return BB_FAIL(error, BB_E_CHANNEL_UNKNOWN,
+                   "usage point %.*s has no channel \"%.*s\"; it has %s",
                    BB_SPAN_ARGS(q->usage_point), BB_SPAN_ARGS(q->channel), names);
 }
 

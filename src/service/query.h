@@ -10,12 +10,12 @@
 
 struct bb_query {
     struct bb_span tenant, usage_point;
-    struct bb_span channel;  /* a name, an OBIS code, an alias; empty: all */
-    int64_t from_ms, to_ms;  /* rows with from < end <= to (instants: from <= end < to);
+    struct bb_span channel; /* a name, an OBIS code, an alias; empty: all */
+    int64_t from_ms, to_ms; /* rows with from < end <= to (instants: from <= end < to);
                                 BB_TIME_NONE: open */
     enum bb_lane lane;
-    int64_t as_of_ms;        /* BB_TIME_NONE: current */
-    uint64_t limit;          /* rows; 0: no limit */
+    int64_t as_of_ms; /* BB_TIME_NONE: current */
+    uint64_t limit;   /* rows; 0: no limit */
 };
 
 struct bb_query_row {
@@ -27,9 +27,9 @@ struct bb_query_row {
     struct bb_decimal value;  /* raw: as sent; else in `unit`, exact */
     int unit;
     const struct bb_quality *quality;
-    bool has_range;           /* gauges in period lanes: min and max */
+    bool has_range; /* gauges in period lanes: min and max */
     struct bb_decimal min, max;
-    int64_t recorded_ms;      /* raw: when first told; else BB_TIME_NONE */
+    int64_t recorded_ms;        /* raw: when first told; else BB_TIME_NONE */
     const struct bb_zone *zone; /* the channel's */
 };
 

@@ -109,8 +109,8 @@ static int tell_periods(struct bb_query_channel *c, const struct bb_block *block
 /* ---- blocks */
 
 /* An absent block is empty. */
-static int get_block(struct bb_query_channel *c, uint8_t lane, int32_t span,
-                     struct bb_block *block, struct bb_error *error) {
+static int get_block(struct bb_query_channel *c, uint8_t lane, int32_t span, struct bb_block *block,
+                     struct bb_error *error) {
     struct bb_block_key key = {c->record.number, span, lane};
     struct bb_span packed;
 

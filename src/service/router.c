@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 enum {
-    READINGS_HELD = 1 << 20, /* at most, in the frames of all partitions */
+    READINGS_HELD = 1 << 20,      /* at most, in the frames of all partitions */
     FRAME_READINGS_MIN = 1 << 14, /* a frame that fits the cache */
     READINGS_PER_SERIES = 8,      /* but one in which a name is worth its bytes may be larger */
     FRAME_LIMIT_BYTES = 64 << 20,
@@ -47,8 +47,8 @@ static int count_durable(struct bb_router *r, uint32_t p, struct bb_error *error
         if (result != BB_LOG_RECORD)
             break;
         offset = record.next_offset;
-        r->durable_frames[p] +=
-            record.kind == BB_RECORD_FILE_FRAME && record.file_id == r->file->file_id;
+        r->durable_frames[p] += record.kind == BB_RECORD_FILE_FRAME &&
+                                record.file_id == r->file->file_id;
     }
     r->log->ops->reader_close(reader);
     return result < 0 ? result : 0;
@@ -67,9 +67,10 @@ int bb_router_init(struct bb_router *r, struct bb_log *log, struct bb_ledger_fil
                             .file = file,
                             .tenant = tenant,
                             .table = table,
-                            .frame_readings = share < FRAME_READINGS_MIN      ? FRAME_READINGS_MIN
-                                              : share > BB_FRAME_READINGS_MAX ? BB_FRAME_READINGS_MAX
-                                                                              : share};
+                            .frame_readings = share < FRAME_READINGS_MIN ? FRAME_READINGS_MIN
+                                              : share > BB_FRAME_READINGS_MAX
+                                                  ? BB_FRAME_READINGS_MAX
+                                                  : share};
     bb_arena_init(&r->scratch, SCRATCH_CHUNK_BYTES, FRAME_LIMIT_BYTES);
     bb_buffer_init(&r->body, FRAME_LIMIT_BYTES);
     bb_buffer_init(&r->source_name, SOURCE_LIMIT_BYTES);
@@ -219,8 +220,8 @@ static bool add_series(struct bb_router *r, struct bb_router_part *part, uint32_
 static bool add_attribute(struct bb_router_part *part, const struct bb_batch *batch,
                           uint32_t attribute) {
     part->batch_attribute = attribute;
-    part->attribute =
-        bb_attribute_set_index(&part->attributes, &batch->attributes.items[attribute]);
+    part->attribute = bb_attribute_set_index(&part->attributes,
+                                             &batch->attributes.items[attribute]);
     return part->attribute != UINT32_MAX;
 }
 
@@ -235,13 +236,13 @@ static bool add_reading(struct bb_router *r, const struct bb_batch *batch, uint3
         return false;
     bool issued = batch->has_issued && batch->issued_ms[i] != BB_TIME_NONE;
     part->has_issued |= issued;
-    part->rows[part->count++] =
-        (struct bb_frame_row){.end_ms = batch->end_ms[i],
-                              .mantissa = batch->mantissa[i],
-                              .line = batch->line[i],
-                              .issued_ms = issued ? batch->issued_ms[i] : r->file->received_ms,
-                              .series = route->index,
-                              .attribute = part->attribute};
+    part->rows[part->count++] = (struct bb_frame_row){.end_ms = batch->end_ms[i],
+                                                      .mantissa = batch->mantissa[i],
+                                                      .line = batch->line[i],
+                                                      .issued_ms = issued ? batch->issued_ms[i]
+                                                                          : r->file->received_ms,
+                                                      .series = route->index,
+                                                      .attribute = part->attribute};
     return true;
 }
 

@@ -20,7 +20,7 @@ struct bb_router {
     struct bb_router_part *parts;
     struct bb_route *routes; /* per series of the table */
     uint32_t route_count, route_capacity;
-    uint32_t frame_readings; /* the most that a frame has */
+    uint32_t frame_readings;  /* the most that a frame has */
     uint64_t *durable_frames; /* per partition: frames of the file that are in the log already */
     uint64_t unsynced_bytes;
     uint64_t readings;
@@ -34,10 +34,10 @@ int bb_router_init(struct bb_router *router, struct bb_log *log, struct bb_ledge
                    struct bb_error *error) BB_MUST_USE;
 void bb_router_release(struct bb_router *router);
 /* The member of the file that readings come from, for people (copied); starts new frames. */
-int bb_router_source(struct bb_router *router, struct bb_span source,
-                     struct bb_error *error) BB_MUST_USE;
-int bb_router_add(struct bb_router *router, const struct bb_batch *batch,
-                  struct bb_error *error) BB_MUST_USE;
+int bb_router_source(struct bb_router *router, struct bb_span source, struct bb_error *error)
+    BB_MUST_USE;
+int bb_router_add(struct bb_router *router, const struct bb_batch *batch, struct bb_error *error)
+    BB_MUST_USE;
 /* Append what is left in the frames. */
 int bb_router_flush(struct bb_router *router, struct bb_error *error) BB_MUST_USE;
 

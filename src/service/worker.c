@@ -18,7 +18,7 @@
 #include <time.h>
 
 enum {
-    TABLE_KEPT_BYTES = 32 << 20, /* per partition, between drains */
+    TABLE_KEPT_BYTES = 32 << 20,    /* per partition, between drains */
     STANDBY_MS = 60 * BB_SECOND_MS, /* a partition that stands still so long is claimed again */
     STANDBY_SLEEP_MS = 20,
     WATCH_EVERY_MS = 100,
@@ -45,7 +45,9 @@ struct bb_worker {
     int64_t last_watch_ms;
 };
 
-static int64_t now_ms(void) { return bb_monotonic_ns() / 1000000; }
+static int64_t now_ms(void) {
+    return bb_monotonic_ns() / 1000000;
+}
 
 static void sleep_ms(long ms) {
     struct timespec t = {ms / 1000, ms % 1000 * 1000000};
@@ -85,7 +87,9 @@ void bb_worker_close(struct bb_worker *w) {
     free(w);
 }
 
-const struct bb_worker_counts *bb_worker_counts(const struct bb_worker *w) { return &w->counts; }
+const struct bb_worker_counts *bb_worker_counts(const struct bb_worker *w) {
+    return &w->counts;
+}
 
 /* ---- claiming */
 
@@ -116,8 +120,7 @@ static int claim(struct bb_worker *w, uint32_t i, struct bb_error *error) {
     struct partition *p = &w->partitions[i];
 
     drop(p);
-    int result =
-        plant->store->ops->claim(plant->store, i, plant->log->identity, &p->claim, error);
+    int result = plant->store->ops->claim(plant->store, i, plant->log->identity, &p->claim, error);
     if (!result)
         result = bb_feed_open(&p->feed, plant->log, i, p->claim.position, error);
     if (result)

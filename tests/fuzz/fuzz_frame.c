@@ -32,8 +32,7 @@ static void expect_same(const struct bb_frame *a, const struct bb_frame *b) {
         BB_ASSERT(bb_span_equal(a->series[i].usage_point, b->series[i].usage_point) &&
                   bb_span_equal(a->series[i].channel, b->series[i].channel) &&
                   bb_span_equal(a->series[i].zone, b->series[i].zone) &&
-                  a->series[i].hash == b->series[i].hash &&
-                  a->series_rows[i] == b->series_rows[i]);
+                  a->series[i].hash == b->series[i].hash && a->series_rows[i] == b->series_rows[i]);
     BB_ASSERT(bytes == 0 || (memcmp(a->attribute, b->attribute, bytes) == 0 &&
                              memcmp(a->end_ms, b->end_ms, bytes) == 0 &&
                              memcmp(a->mantissa, b->mantissa, bytes) == 0 &&

@@ -222,13 +222,13 @@ static void encode(const struct world *w, const struct world_item *items, uint32
             index_of[channel] = f.series_count;
             series[f.series_count++] = w->channels[channel].series[items[i].delivery];
         }
-        rows[i] = (struct bb_frame_row){.end_ms = t->end_ms,
-                                        .mantissa = t->mantissa + value,
-                                        .line = t->line,
-                                        .issued_ms = t->issued_ms,
-                                        .series = index_of[channel],
-                                        .attribute =
-                                            bb_attribute_set_index(&attributes, &t->attribute)};
+        rows[i] = (struct bb_frame_row){
+            .end_ms = t->end_ms,
+            .mantissa = t->mantissa + value,
+            .line = t->line,
+            .issued_ms = t->issued_ms,
+            .series = index_of[channel],
+            .attribute = bb_attribute_set_index(&attributes, &t->attribute)};
     }
     f.attributes = attributes.items;
     f.attribute_count = attributes.count;

@@ -122,9 +122,11 @@ struct winner_case {
 
 /* What it shows, the winner's mantissa, its rivals, all versions, and what was told. */
 #define CASE(what_, wins_, rivals_, versions_, ...)                                                \
-    {.what = (what_), .told = {__VA_ARGS__},                                                       \
-     .count = sizeof((const struct says[]){__VA_ARGS__}) / sizeof(struct says),                    \
-     .wins = (wins_), .rivals = (rivals_), .versions = (versions_)}
+    {                                                                                              \
+        .what = (what_), .told = {__VA_ARGS__},                                                    \
+        .count = sizeof((const struct says[]){__VA_ARGS__}) / sizeof(struct says),                 \
+        .wins = (wins_), .rivals = (rivals_), .versions = (versions_)                              \
+    }
 
 /* clang-format off */
 static const struct winner_case winner_cases[] = {

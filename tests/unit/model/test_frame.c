@@ -111,9 +111,9 @@ static void expect_equal(const struct bb_frame *a, const struct bb_frame *b, uin
               0);
     for (uint32_t i = 0; i < a->count; i++) {
         int64_t issued = b->issued_ms ? b->issued_ms[i] : b->received_ms;
-        cr_assert(a->attribute[i] == b->attribute[i] &&
-                      a->end_ms[i] == b->end_ms[i] && a->mantissa[i] == b->mantissa[i] &&
-                      a->line[i] == b->line[i] && a->issued_ms[i] == issued,
+        cr_assert(a->attribute[i] == b->attribute[i] && a->end_ms[i] == b->end_ms[i] &&
+                      a->mantissa[i] == b->mantissa[i] && a->line[i] == b->line[i] &&
+                      a->issued_ms[i] == issued,
                   "reading %u differs" SEED_LINE("unit_model", "frame/*"), i, SEED_ARG(seed));
     }
 }
