@@ -9,8 +9,10 @@
 
 enum { LEDGER_VERSION = 1, LEDGER_LIMIT_BYTES = 1 << 30, RECORD_LIMIT_BYTES = 1 << 20 };
 
-static void encode(const struct bb_ledger_file *file, uint32_t partitions, struct bb_buffer *out) {
+static void encode(const struct bb_ledger_file *file, uint32_t partitions, struct bb_span maker,
+                   struct bb_buffer *out) {
     bb_buffer_append_byte(out, LEDGER_VERSION);
+    bb_put_text(out, maker);
     bb_buffer_append(out, &file->hash, sizeof file->hash);
     bb_put_text(out, file->name);
     bb_put_varint(out, file->readings);
@@ -28,7 +30,7 @@ static int append(struct bb_ledger *ledger, const struct bb_ledger_file *file, u
     struct bb_buffer body;
 
     bb_buffer_init(&body, RECORD_LIMIT_BYTES);
-    encode(file, log->partitions, &body);
+    encode(file, log->partitions, ledger->maker, &body);
     struct bb_log_record record = {.kind = kind,
                                    .file_id = file->file_id,
                                    .received_ms = file->received_ms,
@@ -70,6 +72,7 @@ static int decode(struct bb_ledger *ledger, const struct bb_log_record *record,
                   struct bb_ledger_file *file, struct bb_error *error) {
     struct bb_cursor in = bb_cursor_over(record->body);
     uint8_t version = bb_cursor_byte(&in);
+    struct bb_span maker = bb_cursor_text(&in);
     struct bb_span hash = bb_cursor_bytes(&in, sizeof file->hash);
     struct bb_span name = bb_cursor_text(&in);
 
@@ -87,6 +90,10 @@ static int decode(struct bb_ledger *ledger, const struct bb_log_record *record,
         file->name = bb_arena_copy(&ledger->arena, name);
     if (in.failed || file->name.data == NULL)
         return BB_FAIL(error, BB_E_LOG_CORRUPT, "an entry of the ledger of files is damaged");
+    /* Another version may read the same bytes otherwise, or cut them elsewhere: what it began cannot
+     * be gone on with. */
+    if (file->state == BB_FILE_BEGUN && !bb_span_equal(maker, ledger->maker))
+        file->state = BB_FILE_ABANDONED;
     file->file_id = record->file_id;
     file->received_ms = record->received_ms;
     if (file->received_ms > ledger->last_received_ms)
@@ -175,8 +182,9 @@ static int mark(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb
     return result;
 }
 
-int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error) {
-    *ledger = (struct bb_ledger){.log = log};
+int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_span maker,
+                   struct bb_error *error) {
+    *ledger = (struct bb_ledger){.log = log, .maker = maker};
     bb_arena_init(&ledger->arena, 64 << 10, LEDGER_LIMIT_BYTES);
     int result = read_all(ledger, error);
     for (size_t i = 0; !result && i < ledger->count; i++)

@@ -34,6 +34,7 @@ struct bb_ledger_file {
 
 struct bb_ledger {
     struct bb_log *log;
+    struct bb_span maker;
     struct bb_arena arena;
     struct bb_ledger_file **files; /* in the order of their beginning */
     size_t count, capacity;
@@ -41,9 +42,10 @@ struct bb_ledger {
 };
 
 /* Read the control partition; complete what was decided and is not done. The log is open for
- * appending. */
-int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error)
-    BB_MUST_USE;
+ * appending. `maker` (borrowed) names this version of busbar: files that another one began and did not
+ * decide are abandoned. */
+int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_span maker,
+                   struct bb_error *error) BB_MUST_USE;
 void bb_ledger_close(struct bb_ledger *ledger);
 
 /* The latest entry of this content that is begun, decided or done; NULL when there is none. */

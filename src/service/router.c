@@ -82,7 +82,11 @@ int bb_router_init(struct bb_router *r, struct bb_log *log, struct bb_ledger_fil
         r->parts[p].frame = p + 1;
         room = r->parts[p].rows != NULL;
     }
-    int result = room ? 0 : BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the frames of a file");
+    if (!room) {
+        bb_router_release(r);
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the frames of a file");
+    }
+    int result = 0;
     for (uint32_t p = 0; !result && p < log->partitions; p++) {
         file->parts[p].frames = file->parts[p].readings = 0;
         result = count_durable(r, p, error);

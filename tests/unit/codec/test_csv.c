@@ -49,8 +49,8 @@ Test(csv, columns_are_found_by_any_of_their_names) {
         "Unit;VALUE;end;obis;EAN\nkWh;1.50;2026-03-01T00:15:00Z;1.8.0;A\n",
         "Usage Point\tchannel\tTimestamp\tvalue\tunit\nA\t1.8.0\t2026-03-01 00:15Z\t1.50\tkWh",
         "\xEF\xBB\xBFnmi,channel,timestamp,value,unit\r\nA,1.8.0,2026-03-01T00:15:00Z,1.50,kWh\r\n",
-        "other,\"mpan\",\"channel\",timestamp,value,unit\n"
-        "\"x,\"\"y\",\"A\",1.8.0,\"2026-03-01T00:15:00Z\" ,1.50,kWh\n",
+        ("other,\"mpan\",\"channel\",timestamp,value,unit\n"
+         "\"x,\"\"y\",\"A\",1.8.0,\"2026-03-01T00:15:00Z\" ,1.50,kWh\n"),
         "usage_point , channel, timestamp ,value, unit\n A,1.8.0 , 2026-03-01T00:15:00Z, 1.50 ,kWh\n",
         "usage_point,device,channel,timestamp,value,unit\nA,D,1.8.0,2026-03-01T00:15:00Z,1.50,kWh",
         "usage_point;channel;timestamp;value;unit\nA;1.8.0;2026-03-01T00:15:00Z;1,50;kWh\n",
@@ -430,11 +430,11 @@ static char *random_rows(uint64_t seed, bool tail, size_t *size) {
     static const char *const times[] = {"2026-03-0%uT%02u:15:00Z", "2026-03-0%uT%02u:15:00Z",
                                         "2026-02-2%u %02u:00:00Z", "2026-03-0%uT%02u:15:00+01:00",
                                         "2026-03-0%uT%02u:15Z",    "2026-03-3%uT%02u:15:00Z"};
-    enum { ROWS = 400 };
-    char *text = malloc(ROWS * 120 + 100);
+    enum { ROWS = 400, ROW_BYTES = 120, CAPACITY = (ROWS + 1) * ROW_BYTES };
+    char *text = malloc(CAPACITY);
     struct bb_random random;
-    size_t used = (size_t)sprintf(text, "meter,channel,time,value,unit%s\n",
-                                  tail ? ",commodity" : "");
+    size_t used = (size_t)snprintf(text, CAPACITY, "meter,channel,time,value,unit%s\n",
+                                   tail ? ",commodity" : "");
 
     bb_random_seed(&random, seed);
     for (int i = 0; i < ROWS; i++) {
@@ -442,11 +442,11 @@ static char *random_rows(uint64_t seed, bool tail, size_t *size) {
         bool odd = bb_random_below(&random, 8) == 0;
         snprintf(time, sizeof time, times[odd ? bb_random_below(&random, 6) : 0],
                  (unsigned)bb_random_below(&random, 10), (unsigned)bb_random_below(&random, 24));
-        used += (size_t)sprintf(text + used, "M%u,%s,%s,%s,%s%s\n",
-                                (unsigned)bb_random_below(&random, 5),
-                                bb_random_below(&random, 2) ? "1.8.0" : "1.29.0", time,
-                                values[bb_random_below(&random, odd ? 11 : 3)],
-                                units[bb_random_below(&random, odd ? 7 : 3)], tail ? "," : "");
+        used += (size_t)snprintf(text + used, CAPACITY - used, "M%u,%s,%s,%s,%s%s\n",
+                                 (unsigned)bb_random_below(&random, 5),
+                                 bb_random_below(&random, 2) ? "1.8.0" : "1.29.0", time,
+                                 values[bb_random_below(&random, odd ? 11 : 3)],
+                                 units[bb_random_below(&random, odd ? 7 : 3)], tail ? "," : "");
     }
     *size = used;
     return text;
@@ -472,16 +472,16 @@ Test(csv, the_short_way_says_what_the_long_way_says) {
 }
 
 Test(csv, shuffled_readings_of_many_meters_find_their_series) {
-    enum { METERS = 20000, ROWS = 60000 };
-    char *text = malloc(ROWS * 60 + 100), line[64];
+    enum { METERS = 20000, ROWS = 60000, ROW_BYTES = 60, CAPACITY = (ROWS + 1) * ROW_BYTES };
+    char *text = malloc(CAPACITY), line[64];
     struct bb_random random;
-    size_t used = (size_t)sprintf(text, HEADER);
+    size_t used = (size_t)snprintf(text, CAPACITY, HEADER);
 
     bb_random_seed(&random, 7);
     for (unsigned i = 0; i < ROWS; i++)
-        used += (size_t)sprintf(text + used, "M%u,1.8.0,2026-03-01T%02u:00:00Z,%u,kWh\n",
-                                i < METERS ? i : (unsigned)bb_random_below(&random, METERS),
-                                i / METERS, i);
+        used += (size_t)snprintf(
+            text + used, CAPACITY - used, "M%u,1.8.0,2026-03-01T%02u:00:00Z,%u,kWh\n",
+            i < METERS ? i : (unsigned)bb_random_below(&random, METERS), i / METERS, i);
     text_decode(&dump, &how, (struct bb_span){text, used});
     ASSERT_REFUSED("");
     cr_assert_eq(dump.table.count, METERS);

@@ -53,8 +53,8 @@ Test(map, columns_are_renamed_and_the_file_described) {
 Test(map, a_file_without_header_has_named_or_numbered_columns) {
     static const char *const maps[] = {
         "names: [meter, channel, time, value]\nkind: gauge\nunit: W\n",
-        "header: false\nkind: gauge\nunit: W\nusage_point: {column: 1}\n"
-        "columns: {channel: 2, value: \"4\"}\ntimestamp: {column: 3}\n",
+        ("header: false\nkind: gauge\nunit: W\nusage_point: {column: 1}\n"
+         "columns: {channel: 2, value: \"4\"}\ntimestamp: {column: 3}\n"),
         "header: true\nnames: [meter, channel, time, value]\nkind: gauge\nunit: W\n",
     };
     static const char *const texts[] = {"A,p,2026-03-01T00:00:00Z,5\n",

@@ -224,8 +224,8 @@ static char *random_lines(uint64_t seed, bool padded) {
     };
     static const char *const values[] = {"0.123",         "12",  "-1.5", "null",
                                          "123456789.123", "1e2", "0",    "1000000"};
-    enum { LINES = 300 };
-    char *text = malloc(LINES * 200), *at = text, time[40], blanks[24] = "";
+    enum { LINES = 300, LINE_BYTES = 200 };
+    char *text = malloc(LINES * LINE_BYTES), *at = text, time[40], blanks[24] = "";
     struct bb_random random;
 
     bb_random_seed(&random, seed);
@@ -235,8 +235,8 @@ static char *random_lines(uint64_t seed, bool padded) {
                  (unsigned)bb_random_below(&random, 33), (unsigned)bb_random_below(&random, 24));
         if (padded)
             snprintf(blanks, sizeof blanks, "%*s", 1 + i % 20, "");
-        at += sprintf(at, forms[form], (unsigned)bb_random_below(&random, 1000), time,
-                      values[bb_random_below(&random, 8)], blanks);
+        at += snprintf(at, LINE_BYTES, forms[form], (unsigned)bb_random_below(&random, 1000), time,
+                       values[bb_random_below(&random, 8)], blanks);
     }
     return text;
 }

@@ -47,7 +47,7 @@ static int land(struct bb_log *log, const struct bb_batch *batch, struct bb_erro
     struct bb_ledger ledger;
     struct bb_router router = {0};
     char member[32]; /* what names a member is used again for the next one */
-    int result = bb_ledger_open(&ledger, log, error);
+    int result = bb_ledger_open(&ledger, log, BB_SPAN("1"), error);
 
     if (result)
         return result;
@@ -203,19 +203,42 @@ Test(ledger, received_times_only_grow) {
     struct bb_error error;
 
     cr_assert_eq(bb_log_memory_open(PARTITIONS, &log, &error), 0);
-    cr_assert_eq(bb_ledger_open(&ledger, log, &error), 0);
+    cr_assert_eq(bb_ledger_open(&ledger, log, BB_SPAN("1"), &error), 0);
     cr_assert_eq(bb_ledger_begin(&ledger, some_hash, BB_SPAN("a"), 5000, &a, &error), 0);
     cr_assert_eq(bb_ledger_begin(&ledger, some_hash, BB_SPAN("b"), 5000, &b, &error), 0);
     cr_assert_lt(a->received_ms, b->received_ms);
     cr_assert_neq(a->file_id, b->file_id);
     cr_assert_eq(log->ops->sync(log, &error), 0);
     bb_ledger_close(&ledger);
-    cr_assert_eq(bb_ledger_open(&ledger, log, &error), 0);
+    cr_assert_eq(bb_ledger_open(&ledger, log, BB_SPAN("1"), &error), 0);
     cr_assert_eq(ledger.count, 2);
     cr_assert_eq(bb_ledger_begin(&ledger, some_hash, BB_SPAN("c"), 17, &c, &error), 0);
     cr_assert_gt(c->received_ms, 5001, "though the clock went back");
     cr_assert_eq(bb_ledger_abandon(&ledger, c, &error), 0);
     cr_assert_eq(bb_ledger_find(&ledger, some_hash), ledger.files[1]);
+    bb_ledger_close(&ledger);
+    log->ops->close(log);
+}
+
+Test(ledger, what_another_version_began_is_begun_anew) {
+    struct bb_ledger ledger;
+    struct bb_ledger_file *begun, *decided;
+    struct bb_content_hash other = {7, 8};
+    struct bb_log *log;
+    struct bb_error error;
+
+    cr_assert_eq(bb_log_memory_open(PARTITIONS, &log, &error), 0);
+    cr_assert_eq(bb_ledger_open(&ledger, log, BB_SPAN("1"), &error), 0);
+    cr_assert_eq(bb_ledger_begin(&ledger, some_hash, BB_SPAN("a"), 1, &begun, &error), 0);
+    cr_assert_eq(bb_ledger_begin(&ledger, other, BB_SPAN("b"), 1, &decided, &error), 0);
+    cr_assert_eq(bb_ledger_decide(&ledger, decided, &error), 0);
+    bb_ledger_close(&ledger);
+    cr_assert_eq(bb_ledger_open(&ledger, log, BB_SPAN("1"), &error), 0);
+    cr_expect_not_null(bb_ledger_find(&ledger, some_hash));
+    bb_ledger_close(&ledger);
+    cr_assert_eq(bb_ledger_open(&ledger, log, BB_SPAN("2"), &error), 0);
+    cr_expect_null(bb_ledger_find(&ledger, some_hash));
+    cr_expect_not_null(bb_ledger_find(&ledger, other), "what counts, counts");
     bb_ledger_close(&ledger);
     log->ops->close(log);
 }
@@ -233,7 +256,7 @@ Test(ledger, an_unfit_tenant_is_refused_before_anything_is_written) {
     memset(name, 'a', sizeof name);
     fill_batch(&table, &batch);
     cr_assert_eq(bb_log_memory_open(PARTITIONS, &log, &error), 0);
-    cr_assert_eq(bb_ledger_open(&ledger, log, &error), 0);
+    cr_assert_eq(bb_ledger_open(&ledger, log, BB_SPAN("1"), &error), 0);
     cr_assert_eq(bb_ledger_begin(&ledger, some_hash, BB_SPAN("a"), 5000, &file, &error), 0);
     cr_assert_eq(bb_router_init(&router, log, file, BB_SPAN(""), &table, &error), -BB_E_NAME);
     cr_assert_eq(bb_router_init(&router, log, file, (struct bb_span){name, 65}, &table, &error),
