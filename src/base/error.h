@@ -37,7 +37,12 @@ struct bb_error {
 };
 
 /* Fill *error and return -code. Use: return BB_FAIL(error, BB_E_X, "...", ...); */
+#ifdef __clang_analyzer__ /* does not see into error.c: let it know that an error is never 0 */
+#define BB_FAIL(error, code, ...)                                                                  \
+    (bb_error_set((error), (code), __FILE__, __LINE__, __VA_ARGS__), -(int)(code))
+#else
 #define BB_FAIL(error, code, ...) bb_error_set((error), (code), __FILE__, __LINE__, __VA_ARGS__)
+#endif
 
 /* The same for a failed system call: appends the text of `errno_value`. ENOSPC, EDQUOT and EACCES
  * choose their own codes (BB_E_DISK_FULL, BB_E_NO_PERMISSION), so that a person is told the cause. */

@@ -25,7 +25,7 @@ static bool make_block(uint32_t channel, int32_t day, uint32_t rows, struct bb_a
         return false;
     block.attributes = (struct bb_attribute_set){.items = &a, .count = 1, .borrowed = true};
     for (uint32_t i = 0; i < rows; i++) {
-        block.end_ms[i] = day * (int64_t)BB_DAY_MS + (i + 1) * 900000;
+        block.end_ms[i] = day * (int64_t)BB_DAY_MS + (int64_t)(i + 1) * 900000;
         block.mantissa[i] = bench_load_value(channel, (int64_t)day * QUARTERS + i);
         block.attribute[i] = 0;
         block.recorded_ms[i] = block.received_ms[i] = block.issued_ms[i] = 1767225600000 + day;

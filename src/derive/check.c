@@ -36,7 +36,8 @@ const struct bb_step_row bb_check_steps[BB_CHECK_COUNT] = {
     [BB_CHECK_TIME] = {"time",
                        "a reading from the future",
                        {{"ahead", "tolerated advance over the moment of arrival",
-                         BB_PARAMETER_DURATION, 5 * BB_MINUTE_MS, 0, 48 * (int64_t)BB_HOUR_MS},
+                         BB_PARAMETER_DURATION, 5 * (int64_t)BB_MINUTE_MS, 0,
+                         48 * (int64_t)BB_HOUR_MS},
                         {0}}},
 };
 

@@ -9,8 +9,8 @@ const size_t bb_estimator_count = sizeof bb_estimators / sizeof bb_estimators[0]
 const struct bb_step_row bb_estimate_steps[BB_METHOD_COUNT] = {
     [BB_METHOD_LINEAR] = {"linear",
                           "a straight line between the ends of a short gap",
-                          {{"limit", "longest gap to fill", BB_PARAMETER_DURATION, 2 * BB_HOUR_MS,
-                            0, BB_LOOK_AHEAD_DAYS *(int64_t)BB_DAY_MS},
+                          {{"limit", "longest gap to fill", BB_PARAMETER_DURATION,
+                            2 * (int64_t)BB_HOUR_MS, 0, BB_LOOK_AHEAD_DAYS *(int64_t)BB_DAY_MS},
                            {0}}},
 };
 

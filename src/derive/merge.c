@@ -351,7 +351,7 @@ int bb_merge_run(const struct bb_block *raw, const struct bb_block *history,
     memset(out, 0, sizeof *out);
     out->changed_from = INT64_MAX;
     out->changed_to = INT64_MIN;
-    if (raw_rows > BB_BLOCK_MAX_COUNT || history_rows + raw_rows > 2 * BB_BLOCK_MAX_COUNT)
+    if (raw_rows > BB_BLOCK_MAX_COUNT || history_rows + raw_rows > (size_t)2 * BB_BLOCK_MAX_COUNT)
         return BB_FAIL(error, BB_E_NO_MEMORY, "a day of %zu readings of one channel is too many",
                        raw_rows);
     if (!bb_block_init(&out->raw, BB_LANE_RAW, raw_rows, arena) ||

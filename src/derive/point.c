@@ -15,7 +15,7 @@ bool bb_window_add_raw(struct bb_window *window, const struct bb_channel *channe
                        const struct bb_block *raw, int64_t from_ms, int64_t to_ms) {
     int64_t last = -1; /* neighbours share their attribute: judge it once */
     int64_t length_ms = 0;
-    const struct bb_attribute *a = NULL;
+    const struct bb_attribute *a = raw->attributes.items;
     bool usable = false;
     uint32_t i = 0;
 

@@ -199,7 +199,7 @@ struct bb_told *bb_gather_rows(const struct bb_gather *g, const struct bb_gather
     for (size_t i = 0; rows && i < run_count; i++) {
         if (i + RUNS_AHEAD < run_count) {
             const char *ahead = (const char *)&g->rows[runs[i + RUNS_AHEAD].first];
-            for (int line = 0; line < 4; line++)
+            for (size_t line = 0; line < 4; line++)
                 __builtin_prefetch(ahead + line * CACHE_LINE_BYTES);
         }
         memcpy(at, g->rows + runs[i].first, runs[i].count * sizeof *at);

@@ -80,6 +80,7 @@ static int decode(struct bb_ledger *ledger, const struct bb_log_record *record,
     uint64_t partitions = bb_cursor_varint(&in);
     if (in.failed || version != LEDGER_VERSION || partitions != ledger->log->partitions)
         return BB_FAIL(error, BB_E_LOG_CORRUPT, "an entry of the ledger of files is damaged");
+    BB_ASSERT(hash.data);
     memcpy(&file->hash, hash.data, sizeof file->hash);
     for (uint64_t p = 0; p < partitions; p++) {
         file->parts[p].first_offset = bb_cursor_varint(&in);
