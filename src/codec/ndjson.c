@@ -124,7 +124,8 @@ static int read_element(struct decoder *d, struct bb_error *error) {
     if (*begin == '{') {
         if (read_object(d))
             return put_rows(d, error);
-    } else if (bb_json_scan_value(json, &value) && (json->at < d->end || d->last)) {
+    } else if (bb_json_scan_value(json, &value) &&
+               (*begin == '[' || json->at < d->end || d->last)) { /* a number may go on */
         end = json->at;
         json->at = begin;
         (void)bb_json_scan_fail(json, "an object such as {\"usage_point\": ...} is expected");

@@ -185,6 +185,7 @@ Test(ndjson, any_pieces_give_the_same) {
     static const char *const texts[] = {
         LINE "\n\n" LINE "\n{\"bad\n" LINE "\r\nbad\n" LINE,
         "[" LINE "," LINE ",\n{\"value\":1,},7," LINE " , " LINE "\n]\n",
+        "[[88888888888],\"text\"," LINE "]", /* pieces of 7: the first ends with a stretch */
     };
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
