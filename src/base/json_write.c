@@ -57,11 +57,12 @@ void bb_json_array_end(struct bb_json *json) {
 }
 
 /* Bytes of the well-formed UTF-8 sequence at the beginning of `s`; 0 when there is none. */
-static size_t utf8_sequence(struct bb_span s) {
+static size_t utf8_sequence(struct bb_span s, uint32_t *out) {
     const unsigned char *at = (const unsigned char *)s.data;
     size_t size;
     uint32_t point, least;
 
+    *out = at[0];
     if (at[0] < 0x80)
         return 1;
     if (at[0] >= 0xc2 && at[0] < 0xe0) {
@@ -80,20 +81,24 @@ static size_t utf8_sequence(struct bb_span s) {
             return 0;
         point = point << 6 | (at[i] & 0x3fU);
     }
+    *out = point;
     bool surrogate = point >= 0xd800 && point < 0xe000;
     return point >= least && point <= 0x10ffff && !surrogate ? size : 0;
 }
 
-static bool needs_escape(unsigned char c) {
-    return c < 0x20 || c == '"' || c == '\\' || c == 0x7f;
+/* Controls, and what is no character: JSON would take some of them as they are, but terminals do not,
+ * nor does YAML, whose texts are written here, too. */
+static bool needs_escape(uint32_t c) {
+    return c < 0x20 || c == '"' || c == '\\' || (c >= 0x7f && c < 0xa0) || c == 0xfffe ||
+           c == 0xffff;
 }
 
-static void append_escape(struct bb_buffer *out, unsigned char c) {
+static void append_escape(struct bb_buffer *out, uint32_t c) {
     static const char letters[0x20] = {
         ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
 
     if (c == '"' || c == '\\')
-        bb_buffer_format(out, "\\%c", c);
+        bb_buffer_format(out, "\\%c", (int)c);
     else if (c < 0x20 && letters[c])
         bb_buffer_format(out, "\\%c", letters[c]);
     else
@@ -105,8 +110,8 @@ void bb_json_append_text(struct bb_buffer *out, struct bb_span text) {
     size_t plain = 0; /* bytes before text that can be copied as they are */
 
     while (plain < text.size) {
-        unsigned char c = (unsigned char)text.data[plain];
-        size_t size = utf8_sequence((struct bb_span){text.data + plain, text.size - plain});
+        uint32_t c;
+        size_t size = utf8_sequence((struct bb_span){text.data + plain, text.size - plain}, &c);
         if (size > 0 && !needs_escape(c)) {
             plain += size;
             continue;
@@ -116,8 +121,9 @@ void bb_json_append_text(struct bb_buffer *out, struct bb_span text) {
             append_escape(out, c);
         else
             bb_buffer_append(out, replacement, sizeof replacement - 1);
-        text.data += plain + 1;
-        text.size -= plain + 1;
+        size_t passed = plain + (size > 0 ? size : 1);
+        text.data += passed;
+        text.size -= passed;
         plain = 0;
     }
     bb_buffer_append(out, text.data, plain);

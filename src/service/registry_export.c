@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "base/json_write.h"
 #include "service/registry_field_internal.h"
 
 enum { ENTRY_MAX_BYTES = 64 << 20 };
@@ -25,7 +26,7 @@ static bool needs_no_quotes(struct bb_span text) {
         return false;
     for (size_t i = 1; i < text.size; i++)
         if (!is_letter(text.data[i]) && !(text.data[i] >= '0' && text.data[i] <= '9') &&
-            !strchr("_-./", text.data[i]))
+            !memchr("_-./", text.data[i], 4))
             return false;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (bb_span_equal_nocase(text, bb_span_of(words[i])))
@@ -39,16 +40,7 @@ static void put_text(struct bb_span text, struct bb_buffer *out) {
         return;
     }
     bb_buffer_append_byte(out, '"');
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t c = (uint8_t)text.data[i];
-        if (c < 0x20 || c == 0x7f) { /* names hold none, but what is stored may be older */
-            bb_buffer_format(out, "\\x%02X", c);
-            continue;
-        }
-        if (c == '"' || c == '\\')
-            bb_buffer_append_byte(out, '\\');
-        bb_buffer_append_byte(out, c);
-    }
+    bb_json_append_text(out, text); /* what JSON quotes, YAML reads */
     bb_buffer_append_byte(out, '"');
 }
 

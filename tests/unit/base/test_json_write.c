@@ -68,6 +68,8 @@ Test(json_write, escapes_what_json_cannot_hold) {
     expect_text(BB_SPAN("\b\f\n\r\t"), "\\b\\f\\n\\r\\t");
     expect_text(BB_SPAN("\x01\x1f\x7f"), "\\u0001\\u001f\\u007f");
     expect_text((struct bb_span){"a\0b", 3}, "a\\u0000b");
+    expect_text(BB_SPAN("a\xc2\x80z\xc2\x9f\xc2\xa0"), "a\\u0080z\\u009f\xc2\xa0");
+    expect_text(BB_SPAN("\xef\xbf\xbd\xef\xbf\xbe\xef\xbf\xbf!"), "\xef\xbf\xbd\\ufffe\\uffff!");
     expect_text(BB_SPAN(""), "");
 }
 
