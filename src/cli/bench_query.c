@@ -69,7 +69,8 @@ static double copy_us(void) {
 }
 
 int bench_query(struct bench *b, struct bb_error *error) {
-    static const enum bb_lane lanes[] = {BB_LANE_RAW, BB_LANE_VEE, BB_LANE_DAY};
+    static const enum bb_lane lanes[] = {BB_LANE_RAW, BB_LANE_VEE, BB_LANE_HOUR, BB_LANE_DAY,
+                                         BB_LANE_MONTH};
     double *us = malloc(QUERIES * sizeof *us);
     struct bench_baseline base;
     struct bb_plant plant;
@@ -93,7 +94,7 @@ int bench_query(struct bench *b, struct bb_error *error) {
             break;
         double median = bench_median(us, QUERIES), p99 = us[QUERIES * 99 / 100];
         const char *name = bb_lanes[lanes[i]].name;
-        bench_say(b, "  %-4s one channel-month: median %.0f us, p99 %.0f us, %.0f x the copy", name,
+        bench_say(b, "  %-5s one channel-month: median %.0f us, p99 %.0f us, %.0f x the copy", name,
                   median, p99, median / copy);
         if (b->json) {
             bb_json_key(b->json, name);

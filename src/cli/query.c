@@ -190,7 +190,7 @@ static int run_query(struct bb_command *command, struct bb_plant *plant, struct 
         r = bb_zone_set_get(plant->zones, bb_span_of(given->zone), &zone, error);
     if (r < 0)
         return r;
-    bool with_range = seen_of(&asked)->has_gauge && query.lane >= BB_LANE_DAY;
+    bool with_range = seen_of(&asked)->has_gauge && bb_lane_has_periods((int)query.lane);
     bb_query_writer_begin(&writer, command->out,
                           command->globals.json ? BB_QUERY_JSON
                                                 : (enum bb_query_format)given->format,

@@ -78,7 +78,8 @@ struct bb_plan_slot *bb_plan_slot_at(struct bb_plan *plan, uint8_t lane, int32_t
 static bool known_absent(const struct bb_plan *plan, struct bb_plan_key key) {
     if (key.lane == BB_LANE_RAW || key.lane == BB_LANE_HISTORY)
         return !bb_coverage_has(plan->input.coverage, key.span);
-    return key.lane == BB_LANE_DAY && plan->input.discard_periods;
+    return bb_lane_has_periods(key.lane) &&
+           (plan->input.discard_periods || !bb_lanes[key.lane].stored);
 }
 
 struct bb_plan_slot *bb_plan_want(struct bb_plan *plan, uint8_t lane, int32_t span) {
@@ -327,6 +328,14 @@ static bool judged_begin(struct bb_plan *plan, int64_t *begin_ms) {
     return true;
 }
 
+/* The period that holds t; of one shorter than a day, the day. */
+static struct bb_period_bounds period_of(const struct bb_plan *plan, enum bb_period unit,
+                                         int64_t t) {
+    const struct bb_calendar *calendar = &plan->input.channel->calendar;
+
+    return bb_calendar_period(calendar, unit < BB_PERIOD_DAY ? BB_PERIOD_DAY : unit, t);
+}
+
 /* periods: the local days that overlap what is judged; and the raw days they need: from the reading
  * that judging looks back at, for registers from the one before the first period; to the register
  * behind the last period, for intervals to where the last one may end that begins in it. */
@@ -336,8 +345,10 @@ static bool find_periods(struct bb_plan *plan) {
 
     if (channel->kind == BB_KIND_INTERVAL && !judged_begin(plan, &begin))
         return false;
-    plan->period_from = bb_calendar_period(&channel->calendar, BB_PERIOD_DAY, begin + 1).start_ms;
-    plan->period_to = bb_calendar_period(&channel->calendar, BB_PERIOD_DAY, plan->judge_to).end_ms;
+    const enum bb_period unit = plan->input.also ? (enum bb_period)bb_lanes[plan->input.also].period
+                                                 : BB_PERIOD_DAY;
+    plan->period_from = period_of(plan, unit, begin + 1).start_ms;
+    plan->period_to = period_of(plan, unit, plan->judge_to).end_ms;
     int64_t before = plan->period_from + 1, after = plan->period_to;
     bool whole = true;
     if (channel->kind == BB_KIND_REGISTER) {
@@ -351,6 +362,14 @@ static bool find_periods(struct bb_plan *plan) {
     plan->first_day = bb_utc_day_of(plan->window_from + 1);
     plan->last_day = bb_utc_day_of(plan->window_to);
     return whole;
+}
+
+/* The blocks of a lane that hold rows ending in (from, to]. */
+static void want_spans(struct bb_plan *plan, enum bb_lane lane, int64_t from_ms, int64_t to_ms) {
+    int32_t last = bb_lane_span_of(lane, to_ms);
+
+    for (int32_t span = bb_lane_span_of(lane, from_ms + 1); span <= last; span++)
+        bb_plan_want(plan, (uint8_t)lane, span);
 }
 
 /* Ask for everything that the computation will read. */
@@ -379,9 +398,9 @@ static void want_all(struct bb_plan *plan) {
             day = next - 1;
         }
     }
-    for (int32_t year = bb_lane_span_of(BB_LANE_DAY, plan->period_from + 1);
-         year <= bb_lane_span_of(BB_LANE_DAY, plan->period_to); year++)
-        bb_plan_want(plan, BB_LANE_DAY, year);
+    want_spans(plan, BB_LANE_DAY, plan->period_from, plan->period_to);
+    if (plan->input.also)
+        want_spans(plan, (enum bb_lane)plan->input.also, plan->period_from, plan->period_to);
 }
 
 static void find_reach(struct bb_plan *plan) {

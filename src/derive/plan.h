@@ -30,6 +30,7 @@ struct bb_plan_input {
      * data. force_from >= force_to: no. */
     int64_t force_from, force_to;
     bool discard_periods; /* forget stored period values of the channel: the calendar changed */
+    uint8_t also;         /* a period lane that is not stored, to be made, too; 0: none */
 };
 
 struct bb_plan_key {

@@ -8,7 +8,7 @@
 
 struct work {
     struct bb_plan *plan;
-    struct bb_window raw, vee, rows; /* rows: of the lane day */
+    struct bb_window raw, vee, rows; /* rows: of the period lane at hand */
     struct bb_finding_list findings;
     const struct bb_block **overlays;
     size_t overlay_count;
@@ -214,33 +214,47 @@ static int write_overlays(struct work *w, struct bb_error *error) {
     return result;
 }
 
-/* ---- writing the period lanes */
+/* ---- the period lanes */
 
-static int build_days(struct work *w, struct bb_error *error) {
+static size_t periods_at_most(enum bb_period period, int64_t from_ms, int64_t to_ms) {
+    static const int64_t shortest_ms[] = {[BB_PERIOD_HOUR] = BB_HOUR_MS,
+                                          [BB_PERIOD_DAY] = 22 * (int64_t)BB_HOUR_MS,
+                                          [BB_PERIOD_MONTH] = 27 * (int64_t)BB_DAY_MS};
+    size_t days = (size_t)((to_ms - from_ms) / shortest_ms[BB_PERIOD_DAY]) + 2;
+
+    /* The last hour of a day may be a shorter one. */
+    return (size_t)((to_ms - from_ms) / shortest_ms[period]) + 2 +
+           (period == BB_PERIOD_HOUR ? days : 0);
+}
+
+/* The rows of a lane's periods. */
+static int build_periods(struct work *w, enum bb_lane lane, struct bb_error *error) {
     struct bb_plan *plan = w->plan;
-    const struct bb_calendar *calendar = &plan->input.channel->calendar;
-    size_t days = (size_t)((plan->period_to - plan->period_from) / (22 * (int64_t)BB_HOUR_MS)) + 2;
+    const struct bb_channel *channel = plan->input.channel;
+    enum bb_period period = (enum bb_period)bb_lanes[lane].period;
+    size_t count = periods_at_most(period, plan->period_from, plan->period_to);
     int result = 0;
 
-    if (!window_init(&w->rows, days * BB_PERIOD_ROWS_MAX, plan->arena))
+    if (!window_init(&w->rows, count * BB_PERIOD_ROWS_MAX, plan->arena))
         return no_memory(error);
     for (int64_t t = plan->period_from; !result && t < plan->period_to;) {
-        struct bb_period_bounds day = bb_calendar_period(calendar, BB_PERIOD_DAY, t + 1);
-        result = bb_periodise(plan->input.channel, &w->vee, day, plan->arena, &w->rows, error);
-        t = day.end_ms;
+        struct bb_period_bounds bounds = bb_calendar_period(&channel->calendar, period, t + 1);
+        result = bb_periodise(channel, &w->vee, bounds, plan->arena, &w->rows, error);
+        t = bounds.end_ms;
     }
     return result;
 }
 
-static int write_year(struct work *w, struct bb_plan_slot *slot, struct bb_error *error) {
+/* The block as it was, with the rows that were built in the place of those of the periods. */
+static int write_span(struct work *w, struct bb_plan_slot *slot, struct bb_error *error) {
     const struct bb_block *old = &slot->block;
     struct bb_block block;
     int64_t start, end;
     uint32_t row = 0;
 
-    bb_lane_span_bounds(BB_LANE_DAY, slot->key.span, &start, &end);
+    bb_lane_span_bounds(slot->key.lane, slot->key.span, &start, &end);
     size_t first = bb_window_after(&w->rows, start), last = bb_window_after(&w->rows, end);
-    if (!bb_block_init(&block, BB_LANE_DAY, old->count + (last - first), w->plan->arena))
+    if (!bb_block_init(&block, slot->key.lane, old->count + (last - first), w->plan->arena))
         return no_memory(error);
     for (; row < old->count && old->end_ms[row] <= w->plan->period_from; row++)
         put_row(&block, old, row);
@@ -254,12 +268,12 @@ static int write_year(struct work *w, struct bb_plan_slot *slot, struct bb_error
     return result;
 }
 
-static int write_days(struct work *w, struct bb_error *error) {
-    int result = 0;
+static int make_periods(struct work *w, enum bb_lane lane, struct bb_error *error) {
+    int result = build_periods(w, lane, error);
 
     for (size_t at = 0; !result && at < w->plan->slot_count; at++)
-        if (w->plan->slots[at]->key.lane == BB_LANE_DAY)
-            result = write_year(w, w->plan->slots[at], error);
+        if (w->plan->slots[at]->key.lane == lane)
+            result = write_span(w, w->plan->slots[at], error);
     return result;
 }
 
@@ -272,8 +286,8 @@ int bb_plan_compute(struct bb_plan *plan, struct bb_error *error) {
     if (!result)
         result = write_overlays(&w, error);
     if (!result)
-        result = build_days(&w, error);
-    if (!result)
-        result = write_days(&w, error);
+        result = make_periods(&w, BB_LANE_DAY, error);
+    if (!result && plan->input.also)
+        result = make_periods(&w, (enum bb_lane)plan->input.also, error);
     return result;
 }

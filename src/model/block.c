@@ -8,10 +8,12 @@
 enum { BLOCK_VERSION = 1, CRC_BYTES = 4, FINDING_PACKED_MIN = 8 };
 
 const struct bb_lane_row bb_lanes[BB_LANE_COUNT] = {
-    [BB_LANE_RAW] = {"raw", BB_SPAN_UTC_DAY, false},
-    [BB_LANE_HISTORY] = {"history", BB_SPAN_UTC_DAY, false},
-    [BB_LANE_VEE] = {"vee", BB_SPAN_UTC_DAY, true},
-    [BB_LANE_DAY] = {"day", BB_SPAN_UTC_YEAR, true},
+    [BB_LANE_RAW] = {"raw", BB_SPAN_UTC_DAY, false, true, -1},
+    [BB_LANE_HISTORY] = {"history", BB_SPAN_UTC_DAY, false, true, -1},
+    [BB_LANE_VEE] = {"vee", BB_SPAN_UTC_DAY, true, true, -1},
+    [BB_LANE_DAY] = {"day", BB_SPAN_UTC_YEAR, true, true, BB_PERIOD_DAY},
+    [BB_LANE_HOUR] = {"hour", BB_SPAN_UTC_MONTH, true, false, BB_PERIOD_HOUR},
+    [BB_LANE_MONTH] = {"month", BB_SPAN_UTC_DECADE, true, false, BB_PERIOD_MONTH},
 };
 
 int bb_lane_find(struct bb_span name) {

@@ -21,6 +21,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "model/attribute.h"
+#include "model/calendar.h"
 #include "model/timestamp.h"
 
 /* Stored ids: append only. model/lane.c has their table. */
@@ -29,6 +30,8 @@ enum bb_lane {
     BB_LANE_HISTORY, /* every other distinct value that was told, of the same span as raw */
     BB_LANE_VEE,     /* what validation and estimation say, as an overlay on raw */
     BB_LANE_DAY,     /* values of local days */
+    BB_LANE_HOUR,    /* of hours and of months: made when asked for, never stored */
+    BB_LANE_MONTH,
     BB_LANE_COUNT
 };
 
@@ -38,8 +41,13 @@ struct bb_lane_row {
     const char *name;       /* as in --lane; history has none of its own there */
     enum bb_span_unit span; /* what one block covers */
     bool derived;           /* can be made again from raw */
+    bool stored;
+    int8_t period; /* of a period lane: enum bb_period; -1: no periods */
 };
 extern const struct bb_lane_row bb_lanes[BB_LANE_COUNT];
+static inline bool bb_lane_has_periods(int lane) {
+    return bb_lanes[lane].period >= 0;
+}
 int bb_lane_find(struct bb_span name); /* -1 unknown */
 
 /* The number of the span that holds time t (start < t <= end), and a span's bounds.

@@ -215,17 +215,19 @@ static int read_vee(struct bb_query_channel *c, struct bb_error *error) {
 }
 
 static int read_periods(struct bb_query_channel *c, struct bb_error *error) {
+    enum { PERIOD_DAYS = 2 };
     const struct bb_query *q = c->query;
     int result = 0;
 
     if (c->coverage.count == 0)
         return 0;
-    /* A local day may end in the UTC year after (or before) that of its readings, and a long interval
-     * may begin in the year before. */
+    /* A local period may end in the span after (or before) that of its readings, and a long interval
+     * may begin in the one before. */
     int32_t first = bb_lane_span_of(q->lane, c->coverage.runs[0].first * (int64_t)BB_DAY_MS -
                                                  c->coverage.longest_s * (int64_t)BB_SECOND_MS);
     int32_t last = bb_lane_span_of(
-        q->lane, (c->coverage.runs[c->coverage.count - 1].last + 2) * (int64_t)BB_DAY_MS + 1);
+        q->lane,
+        (c->coverage.runs[c->coverage.count - 1].last + PERIOD_DAYS) * (int64_t)BB_DAY_MS + 1);
     if (q->from_ms != BB_TIME_NONE && bb_lane_span_of(q->lane, q->from_ms) > first)
         first = bb_lane_span_of(q->lane, q->from_ms);
     if (q->to_ms != BB_TIME_NONE && bb_lane_span_of(q->lane, q->to_ms) < last)
@@ -239,10 +241,10 @@ static int read_periods(struct bb_query_channel *c, struct bb_error *error) {
     return result;
 }
 
-/* ---- derived lanes as of a past moment */
+/* ---- lanes that are made when asked for */
 
-static int supply_as_of(struct bb_query_channel *c, struct bb_plan *plan, struct bb_plan_key key,
-                        struct bb_error *error) {
+static int supply_raw(struct bb_query_channel *c, struct bb_plan *plan, struct bb_plan_key key,
+                      struct bb_error *error) {
     struct bb_span packed = {NULL, 0};
     struct bb_block block;
     struct bb_buffer b;
@@ -296,20 +298,21 @@ static int tell_made(struct bb_query_channel *c, const struct bb_plan *plan,
 /* The covered days to derive again. A period may begin before, and end after, the day of its
  * readings; and an interval that reaches into it may end as much later as the longest is long. */
 static void derived_bounds(const struct bb_query_channel *c, int32_t *first, int32_t *last) {
-    enum { PERIOD_DAYS = 2 };
     const struct bb_coverage *coverage = &c->coverage;
+    int period_days = c->query->lane == BB_LANE_MONTH ? 33 : 2;
 
     day_bounds(c, first, last);
     if (coverage->count == 0 || c->query->lane == BB_LANE_VEE)
         return;
     int32_t longest_days = (int32_t)(coverage->longest_s / (BB_DAY_MS / BB_SECOND_MS)) + 1;
     int32_t earliest = coverage->runs[0].first, latest = coverage->runs[coverage->count - 1].last;
-    *first = *first - PERIOD_DAYS > earliest ? *first - PERIOD_DAYS : earliest;
-    *last += PERIOD_DAYS + longest_days;
+    *first = *first - period_days > earliest ? *first - period_days : earliest;
+    *last += period_days + longest_days;
     *last = *last < latest ? *last : latest;
 }
 
-static int read_as_of(struct bb_query_channel *c, struct bb_error *error) {
+/* A lane that is not stored, or a derived one as of a past moment. */
+static int read_made(struct bb_query_channel *c, struct bb_error *error) {
     int32_t first, last;
     struct bb_buffer out;
     struct bb_plan plan;
@@ -317,17 +320,19 @@ static int read_as_of(struct bb_query_channel *c, struct bb_error *error) {
     derived_bounds(c, &first, &last);
     if (first > last)
         return 0;
-    struct bb_plan_input input = {.channel = &c->channel,
-                                  .coverage = &c->coverage,
-                                  .force_from = first * (int64_t)BB_DAY_MS,
-                                  .force_to = (last + 1) * (int64_t)BB_DAY_MS,
-                                  .discard_periods = true};
+    struct bb_plan_input input = {
+        .channel = &c->channel,
+        .coverage = &c->coverage,
+        .force_from = first * (int64_t)BB_DAY_MS,
+        .force_to = (last + 1) * (int64_t)BB_DAY_MS,
+        .discard_periods = true,
+        .also = bb_lanes[c->query->lane].stored ? 0 : (uint8_t)c->query->lane};
     bb_buffer_init(&out, BB_BLOCK_MAX_BYTES);
     bb_plan_begin(&plan, &input, c->arena, &out);
     int result;
     while ((result = bb_plan_run(&plan, error)) == BB_PLAN_NEED) {
         for (size_t i = 0; i < plan.need_count && result >= 0; i++)
-            result = supply_as_of(c, &plan, plan.needs[i], error);
+            result = supply_raw(c, &plan, plan.needs[i], error);
         if (result < 0)
             break;
     }
@@ -340,7 +345,7 @@ static int read_as_of(struct bb_query_channel *c, struct bb_error *error) {
 int bb_query_lane(struct bb_query_channel *c, struct bb_error *error) {
     if (c->query->lane == BB_LANE_RAW)
         return read_raw(c, error);
-    if (c->query->as_of_ms != BB_TIME_NONE)
-        return read_as_of(c, error);
+    if (c->query->as_of_ms != BB_TIME_NONE || !bb_lanes[c->query->lane].stored)
+        return read_made(c, error);
     return c->query->lane == BB_LANE_VEE ? read_vee(c, error) : read_periods(c, error);
 }

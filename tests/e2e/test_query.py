@@ -1,6 +1,8 @@
 """query, list and registry: formats, zones, bounds, lanes, and the way of master data out and in."""
 
 import csv
+import datetime
+import decimal
 import io
 import json
 import subprocess
@@ -229,6 +231,32 @@ def test_what_a_change_touches_is_recomputed(plant):
     rows = plant.query("A", "--lane", "day")
     assert [(row["start"], row["value"]) for row in rows] == [("2026-02-28T23:00:00Z", "90")]
     assert len(plant.query("A")) == 90, "raw is as sent"
+
+
+def test_hours_days_and_months_are_one_sum(plant):
+    """Two weeks around the clock change of spring, and into April: 23 hours on the 29th, two months."""
+    begin = datetime.datetime(2026, 3, 24, 23, tzinfo=datetime.timezone.utc)
+    lines = ["usage_point,channel,timestamp,value,unit"]
+    for n in range(14 * 96 - 4):
+        end = begin + datetime.timedelta(minutes=15 * (n + 1))
+        lines.append(f"A,1-1:1.29.0,{end:%Y-%m-%dT%H:%M:%SZ},0.{n % 997:03},kWh")
+    plant.run("registry", "apply", "-", stdin="usage_points: [{name: A, zone: Europe/Amsterdam}]", expect=0)
+    plant.run("ingest", "--interval", "15m", plant.file("a.csv", "\n".join(lines) + "\n"), expect=0)
+    total = sum(decimal.Decimal(row["value"]) for row in plant.query("A"))
+    rows = {lane: plant.query("A", "--lane", lane, "--zone", "Europe/Amsterdam") for lane in ("hour", "day", "month")}
+    for lane in rows:
+        assert sum(decimal.Decimal(row["value"]) for row in rows[lane]) == total, lane
+    assert len(rows["day"]) == 14
+    assert len(rows["hour"]) == 14 * 24 - 1
+    assert sum(row["start"].startswith("2026-03-29") for row in rows["hour"]) == 23
+    assert [(row["start"], row["end"], row["quality"]) for row in rows["month"]] == [
+        ("2026-03-01T00:00:00+01:00", "2026-04-01T00:00:00+02:00", "partial"),
+        ("2026-04-01T00:00:00+02:00", "2026-05-01T00:00:00+02:00", "partial"),
+    ]
+    april = [row for row in rows["day"] if row["start"] >= "2026-04-01"]
+    assert sum(decimal.Decimal(row["value"]) for row in april) == decimal.Decimal(rows["month"][1]["value"])
+    part = plant.query("A", "--lane", "hour", "--from", "2026-03-29T00:00:00Z", "--to", "2026-03-29T02:00:00Z")
+    assert [row["start"] for row in part] == ["2026-03-29T00:00:00Z", "2026-03-29T01:00:00Z"]
 
 
 @pytest.mark.parametrize("text, code", [

@@ -198,11 +198,11 @@ static int dump_row(void *context, const struct bb_query_row *row) {
 }
 
 static int dump_usage_point(void *context, const struct bb_registry_usage_point *up) {
-    static const enum bb_lane lanes[] = {BB_LANE_RAW, BB_LANE_VEE, BB_LANE_DAY};
+    static const enum bb_lane lanes[] = {BB_LANE_RAW, BB_LANE_VEE, BB_LANE_DAY, BB_LANE_MONTH};
     struct dump *d = context;
     struct bb_error error = {0};
 
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         struct bb_query query = {.tenant = up->tenant,
                                  .usage_point = up->name,
                                  .from_ms = BB_TIME_NONE,

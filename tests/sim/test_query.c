@@ -184,7 +184,11 @@ static void run_reference(uint64_t seed) {
         ask(&s, c, BB_LANE_VEE, BB_TIME_NONE, BB_TIME_NONE, BB_TIME_NONE, &rows);
         expect_derived(&rows, naive.vee, naive.vee_count, "vee", seed);
         ask(&s, c, BB_LANE_DAY, BB_TIME_NONE, BB_TIME_NONE, BB_TIME_NONE, &rows);
-        expect_derived(&rows, naive.day, naive.day_count, "day", seed);
+        expect_derived(&rows, naive.day.items, naive.day.count, "day", seed);
+        ask(&s, c, BB_LANE_MONTH, BB_TIME_NONE, BB_TIME_NONE, BB_TIME_NONE, &rows);
+        expect_derived(&rows, naive.month.items, naive.month.count, "month", seed);
+        ask(&s, c, BB_LANE_HOUR, BB_TIME_NONE, BB_TIME_NONE, BB_TIME_NONE, &rows);
+        expect_derived(&rows, naive.hour.items, naive.hour.count, "hour", seed);
         naive_release(&naive);
     }
     free(tellings);
@@ -247,7 +251,8 @@ static int64_t some_moment(struct world *w, const struct rows *rows) {
 }
 
 static void run_ranges(uint64_t seed) {
-    static const enum bb_lane lanes[] = {BB_LANE_RAW, BB_LANE_VEE, BB_LANE_DAY};
+    static const enum bb_lane lanes[] = {BB_LANE_RAW, BB_LANE_VEE, BB_LANE_DAY, BB_LANE_MONTH,
+                                         BB_LANE_HOUR};
     struct world w;
     struct sim_plant s;
     struct rows whole = {0}, part = {0};
@@ -256,7 +261,7 @@ static void run_ranges(uint64_t seed) {
     fill(&s, &w);
     for (uint32_t channel = 0; channel < w.channel_count; channel++) {
         const struct world_channel *c = &w.channels[channel];
-        for (int k = 0; k < 3 && has_items(&w, channel); k++) {
+        for (int k = 0; k < 5 && has_items(&w, channel); k++) {
             int64_t now = w.received_ms[WORLD_DELIVERIES - 1], early = w.received_ms[1];
             ask(&s, c, lanes[k], BB_TIME_NONE, BB_TIME_NONE, BB_TIME_NONE, &whole);
             ask(&s, c, lanes[k], now, BB_TIME_NONE, BB_TIME_NONE, &part);

@@ -1,4 +1,4 @@
-/* The naive reference: see naive.h. Versions and the lane vee; naive_day.c has the days. */
+/* The naive reference: see naive.h. Versions and the lane vee; naive_period.c has the periods. */
 #include "support/naive_internal.h"
 
 #include <stdlib.h>
@@ -340,13 +340,15 @@ void naive_derive(const struct channel_case *c, const struct telling *tellings, 
     memset(out, 0, sizeof *out);
     find_versions(tellings, count, out);
     find_vee(c, out);
-    naive_find_days(c, out);
+    naive_find_periods(c, out);
 }
 
 void naive_release(struct naive_lanes *l) {
     free(l->versions);
     free(l->vee);
-    free(l->day);
+    free(l->day.items);
+    free(l->month.items);
+    free(l->hour.items);
     free(l->findings);
     memset(l, 0, sizeof *l);
 }

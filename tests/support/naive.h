@@ -21,7 +21,7 @@ struct naive_version { /* one value a time was told */
     uint32_t rivals; /* of a winner */
 };
 
-struct naive_row { /* of vee or day */
+struct naive_row { /* of vee or of a period */
     int64_t start_ms, end_ms;
     bool has_value;
     struct naive_number value;
@@ -31,11 +31,17 @@ struct naive_row { /* of vee or day */
     bool made_by_us; /* an estimate of ours, or a row of a gap */
 };
 
+struct naive_rows {
+    struct naive_row *items;
+    size_t count;
+};
+
 struct naive_lanes {
     struct naive_version *versions; /* by end; the winner of a time is the last of it */
     size_t version_count;
-    struct naive_row *vee, *day;
-    size_t vee_count, day_count;
+    struct naive_row *vee;
+    size_t vee_count;
+    struct naive_rows day, month, hour;
     struct bb_finding *findings; /* by end of their reading, then check */
     size_t finding_count;
 };

@@ -8,7 +8,7 @@ bb_wide naive_at(struct naive_number n, int exponent);
 bb_wide naive_divide(bb_wide numerator, bb_wide denominator);
 int naive_derived_exponent(int source);
 
-/* The days, from versions and vee. */
-void naive_find_days(const struct channel_case *c, struct naive_lanes *l);
+/* Days, months and hours, from versions and vee. */
+void naive_find_periods(const struct channel_case *c, struct naive_lanes *l);
 
 #endif

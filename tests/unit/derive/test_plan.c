@@ -248,27 +248,28 @@ static void expect_findings(const struct lane_store *store, const struct naive_l
     bb_arena_release(&arena);
 }
 
-static void expect_days(const struct lane_store *store, const struct naive_lanes *naive,
-                        const struct subject *s) {
+static void expect_periods(const struct lane_store *store, enum bb_lane lane,
+                           const struct naive_rows *naive, const struct subject *s) {
     struct bb_arena arena;
     struct bb_block *blocks;
+    const char *name = bb_lanes[lane].name;
     size_t at = 0;
 
     bb_arena_init(&arena, 1 << 20, 1 << 28);
-    size_t count = lane_rows(store, BB_LANE_DAY, &arena, &blocks);
+    size_t count = lane_rows(store, lane, &arena, &blocks);
     for (size_t i = 0; i < count; i++) {
         const struct bb_block *b = &blocks[i];
         for (uint32_t row = 0; row < b->count; row++, at++) {
             const struct bb_attribute *a = &b->attributes.items[b->attribute[row]];
-            cr_assert_lt(at, naive->day_count, "day: a row too many, to %" PRId64 ": " ABOUT,
+            cr_assert_lt(at, naive->count, "%s: a row too many, to %" PRId64 ": " ABOUT, name,
                          b->end_ms[row], ABOUT_ARGS(s));
-            cr_assert_eq(a->statistic, naive->day[at].statistic);
-            expect_row(&naive->day[at], b->end_ms[row] - a->length_s * (int64_t)1000,
+            cr_assert_eq(a->statistic, naive->items[at].statistic);
+            expect_row(&naive->items[at], b->end_ms[row] - a->length_s * (int64_t)1000,
                        b->end_ms[row], a->quality.state != BB_STATE_MISSING,
-                       (struct bb_decimal){b->mantissa[row], a->exponent}, &a->quality, "day", s);
+                       (struct bb_decimal){b->mantissa[row], a->exponent}, &a->quality, name, s);
         }
     }
-    cr_assert_eq(at, naive->day_count, "day: %zu rows, not %zu: " ABOUT, at, naive->day_count,
+    cr_assert_eq(at, naive->count, "%s: %zu rows, not %zu: " ABOUT, name, at, naive->count,
                  ABOUT_ARGS(s));
     bb_arena_release(&arena);
 }
@@ -281,7 +282,7 @@ static void expect_reference(const struct lane_store *store, const struct subjec
     expect_versions(store, &naive, false, s);
     expect_vee(store, &naive, s);
     expect_findings(store, &naive, s);
-    expect_days(store, &naive, s);
+    expect_periods(store, BB_LANE_DAY, &naive.day, s);
     naive_release(&naive);
 }
 

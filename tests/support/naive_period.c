@@ -1,4 +1,4 @@
-/* The naive reference's days: for every local day, all rows are looked at. */
+/* The naive reference's periods: for every hour, day and month, all rows are looked at. */
 #include "support/naive_internal.h"
 
 #include <stdlib.h>
@@ -56,9 +56,9 @@ static void add_between(struct sum *s, struct naive_number amount, int64_t from,
     add(s, (struct naive_number){until.mantissa - before.mantissa, until.exponent});
 }
 
-static struct naive_row row_of(const struct sum *s, struct bb_period_bounds day) {
-    struct naive_row row = {.start_ms = day.start_ms,
-                            .end_ms = day.end_ms,
+static struct naive_row row_of(const struct sum *s, struct bb_period_bounds period) {
+    struct naive_row row = {.start_ms = period.start_ms,
+                            .end_ms = period.end_ms,
                             .has_value = s->values > 0,
                             .value = s->total,
                             .checks = s->checks,
@@ -66,7 +66,7 @@ static struct naive_row row_of(const struct sum *s, struct bb_period_bounds day)
 
     if (s->values == 0)
         row.state = BB_STATE_MISSING;
-    else if (s->covered_ms < day.end_ms - day.start_ms)
+    else if (s->covered_ms < period.end_ms - period.start_ms)
         row.state = BB_STATE_PARTIAL;
     else if (s->estimated_ms > 0)
         row.state = BB_STATE_ESTIMATED;
@@ -77,32 +77,34 @@ static struct naive_row row_of(const struct sum *s, struct bb_period_bounds day)
     return row;
 }
 
-static void put(struct naive_lanes *l, const struct naive_row *row, const struct sum *s) {
+static void put(struct naive_rows *out, const struct naive_row *row, const struct sum *s) {
     if (s->values + s->missing > 0)
-        l->day[l->day_count++] = *row;
+        out->items[out->count++] = *row;
 }
 
-static void intervals_of_day(struct naive_lanes *l, struct bb_period_bounds day) {
+static void intervals_of(const struct naive_lanes *l, struct bb_period_bounds period,
+                         struct naive_rows *out) {
     struct sum s = {.total = {0, 0}};
 
     for (size_t i = 0; i < l->vee_count; i++) {
         const struct naive_row *row = &l->vee[i];
-        if (row->end_ms <= day.start_ms || row->start_ms >= day.end_ms)
+        if (row->end_ms <= period.start_ms || row->start_ms >= period.end_ms)
             continue;
         s.checks |= row->checks;
         s.missing += !row->has_value;
         if (!row->has_value)
             continue;
-        int64_t begin = later(row->start_ms, day.start_ms), end = earlier(row->end_ms, day.end_ms);
+        int64_t begin = later(row->start_ms, period.start_ms),
+                end = earlier(row->end_ms, period.end_ms);
         note(&s, row, end - begin);
         add_between(&s, row->value, row->start_ms, row->end_ms, begin, end);
     }
-    struct naive_row row = row_of(&s, day);
-    put(l, &row, &s);
+    struct naive_row row = row_of(&s, period);
+    put(out, &row, &s);
 }
 
-static void registers_of_day(const struct channel_case *c, struct naive_lanes *l,
-                             struct bb_period_bounds day) {
+static void registers_of(const struct channel_case *c, const struct naive_lanes *l,
+                         struct bb_period_bounds period, struct naive_rows *out) {
     int64_t limit_ms = c->pipeline.estimate[BB_METHOD_LINEAR].parameter[0];
     const struct naive_row *a = NULL;
     struct sum s = {.total = {0, 0}};
@@ -111,8 +113,8 @@ static void registers_of_day(const struct channel_case *c, struct naive_lanes *l
         const struct naive_row *b = &l->vee[i];
         if (!b->has_value)
             continue;
-        int64_t begin = a ? later(a->end_ms, day.start_ms) : 0;
-        int64_t end = earlier(b->end_ms, day.end_ms);
+        int64_t begin = a ? later(a->end_ms, period.start_ms) : 0;
+        int64_t end = earlier(b->end_ms, period.end_ms);
         if (a && end > begin) {
             int finest = a->value.exponent < b->value.exponent ? a->value.exponent
                                                                : b->value.exponent;
@@ -130,8 +132,8 @@ static void registers_of_day(const struct channel_case *c, struct naive_lanes *l
         }
         a = b;
     }
-    struct naive_row row = row_of(&s, day);
-    put(l, &row, &s);
+    struct naive_row row = row_of(&s, period);
+    put(out, &row, &s);
 }
 
 static bool less(struct naive_number a, struct naive_number b) {
@@ -139,16 +141,16 @@ static bool less(struct naive_number a, struct naive_number b) {
     return naive_at(a, finest) < naive_at(b, finest);
 }
 
-static void gauges_of_day(const struct channel_case *c, struct naive_lanes *l,
-                          struct bb_period_bounds day) {
+static void gauges_of(const struct channel_case *c, const struct naive_lanes *l,
+                      struct bb_period_bounds period, struct naive_rows *out) {
     struct sum s = {.total = {0, BB_DECIMAL_MAX_EXPONENT}};
     struct naive_number min = {0, 0}, max = {0, 0};
     int64_t each_ms = c->channel.interval_s ? c->channel.interval_s * (int64_t)1000
-                                            : day.end_ms - day.start_ms;
+                                            : period.end_ms - period.start_ms;
 
     for (size_t i = 0; i < l->vee_count; i++) {
         const struct naive_row *row = &l->vee[i];
-        if (row->end_ms <= day.start_ms || row->end_ms > day.end_ms)
+        if (row->end_ms <= period.start_ms || row->end_ms > period.end_ms)
             continue;
         s.checks |= row->checks;
         s.missing += !row->has_value;
@@ -159,24 +161,25 @@ static void gauges_of_day(const struct channel_case *c, struct naive_lanes *l,
         note(&s, row, each_ms);
         add(&s, row->value);
     }
-    struct naive_row row = row_of(&s, day);
+    struct naive_row row = row_of(&s, period);
     if (s.values > 0) {
         int exponent = naive_derived_exponent(s.total.exponent);
         row.value = (struct naive_number){
             naive_divide(naive_at(s.total, exponent), (bb_wide)s.values), exponent};
     }
-    put(l, &row, &s);
+    put(out, &row, &s);
     row.value = min;
     row.statistic = BB_STATISTIC_MIN;
     if (s.values > 0)
-        put(l, &row, &s);
+        put(out, &row, &s);
     row.value = max;
     row.statistic = BB_STATISTIC_MAX;
     if (s.values > 0)
-        put(l, &row, &s);
+        put(out, &row, &s);
 }
 
-void naive_find_days(const struct channel_case *c, struct naive_lanes *l) {
+static void find(const struct channel_case *c, const struct naive_lanes *l, enum bb_period unit,
+                 struct naive_rows *out) {
     int64_t first = INT64_MAX, last = INT64_MIN;
 
     for (size_t i = 0; i < l->vee_count; i++) {
@@ -185,16 +188,22 @@ void naive_find_days(const struct channel_case *c, struct naive_lanes *l) {
     }
     if (l->vee_count == 0)
         return;
-    l->day = calloc((size_t)((last - first) / (12 * (int64_t)BB_HOUR_MS) + 4) * 3, sizeof *l->day);
+    first = bb_calendar_period(&c->channel.calendar, BB_PERIOD_DAY, first + 1).start_ms;
+    out->items = calloc((size_t)((last - first) / (BB_HOUR_MS / 2) + 100) * 3, sizeof *out->items);
     for (int64_t t = first; t < last + BB_DAY_MS;) {
-        struct bb_period_bounds day = bb_calendar_period(&c->channel.calendar, BB_PERIOD_DAY,
-                                                         t + 1);
+        struct bb_period_bounds period = bb_calendar_period(&c->channel.calendar, unit, t + 1);
         if (c->channel.kind == BB_KIND_INTERVAL)
-            intervals_of_day(l, day);
+            intervals_of(l, period, out);
         else if (c->channel.kind == BB_KIND_REGISTER)
-            registers_of_day(c, l, day);
+            registers_of(c, l, period, out);
         else
-            gauges_of_day(c, l, day);
-        t = day.end_ms;
+            gauges_of(c, l, period, out);
+        t = period.end_ms;
     }
+}
+
+void naive_find_periods(const struct channel_case *c, struct naive_lanes *l) {
+    find(c, l, BB_PERIOD_DAY, &l->day);
+    find(c, l, BB_PERIOD_MONTH, &l->month);
+    find(c, l, BB_PERIOD_HOUR, &l->hour);
 }
