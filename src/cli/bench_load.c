@@ -150,7 +150,7 @@ static int append_file(const struct bench_load *load, struct bb_plant *plant,
     for (uint32_t m = 0; m < load->meters; m++)
         if (add_series(table, m) == UINT32_MAX)
             return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for %u meters", load->meters);
-    int result = bb_ledger_begin(ledger, hash, BB_SPAN("preload"),
+    int result = bb_ledger_begin(ledger, BB_SPAN("preload"), (struct bb_file_look){0},
                                  bb_clock_now_ms(bb_clock_system()), &file, error);
     if (!result)
         result = bb_batch_init(&batch, BB_BATCH_CAPACITY, error);
@@ -163,7 +163,7 @@ static int append_file(const struct bench_load *load, struct bb_plant *plant,
         bb_router_release(&router);
     }
     bb_batch_release(&batch);
-    return result ? result : bb_ledger_decide(ledger, file, error);
+    return result ? result : bb_ledger_decide(ledger, file, hash, error);
 }
 
 int bench_load_append(const struct bench_load *load, struct bb_plant *plant,

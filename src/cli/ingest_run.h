@@ -2,8 +2,8 @@
  *
  *   arguments ─► files ─► land each (read, append, decide) ─► worker drains ─► registry follows
  *
- * When it comes back everything it took can be queried. Killed anywhere, a second run goes on where
- * the first one stood: a landed file is passed over, what is not derived is derived.
+ * When it comes back everything it took can be queried. Killed anywhere, a second run finishes
+ * it: a landed file is passed over, another is read again, what is not derived is derived.
  */
 #ifndef BB_CLI_INGEST_RUN_H
 #define BB_CLI_INGEST_RUN_H

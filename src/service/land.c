@@ -57,12 +57,18 @@ static uint64_t reading_hash(const struct bb_land_options *o) {
     return hash;
 }
 
-/* The standard input passes through here, so that its content is known at its end. */
+/* The input passes through here, so that its content is known at its end. */
 struct hashed_input {
     int fd;
     XXH3_state_t *state;
+    uint64_t seed; /* the way of reading */
     bool ended;
 };
+
+static void hash_begin(struct hashed_input *in) {
+    in->ended = false;
+    XXH3_128bits_reset_withSeed(in->state, in->seed);
+}
 
 static struct bb_content_hash digest(const XXH3_state_t *state) {
     XXH128_hash_t h = XXH3_128bits_digest(state);
@@ -98,27 +104,58 @@ static int hash_rest(struct hashed_input *in, struct bb_error *error) {
     return result;
 }
 
-static int open_for_hash(const char *path, struct hashed_input *in, struct bb_error *error) {
+static int look_at(struct hashed_input *in, struct bb_file_look *look, struct bb_error *error) {
+    enum { HEAD_BYTES = 64 << 10 };
     struct stat status;
 
+    if (fstat(in->fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return BB_FAIL(error, BB_E_INPUT_UNREADABLE, "this is not a regular file");
+    char *head = malloc(HEAD_BYTES);
+    ssize_t size = head ? pread(in->fd, head, HEAD_BYTES, 0) : 0;
+    int result = !head ? BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read the input")
+                 : size < 0
+                     ? BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "cannot read the input")
+                     : 0;
+    if (!result)
+        *look = (struct bb_file_look){
+            (uint64_t)status.st_size,
+            bb_hash_seeded((struct bb_span){head, (size_t)size}, in->seed)};
+    free(head);
+    return result;
+}
+
+/* A regular file, or "-": the standard input, which nobody can look at. */
+static int open_input(const char *path, struct hashed_input *in, struct bb_file_look *look,
+                      struct bb_error *error) {
+    *look = (struct bb_file_look){0};
+    in->fd = STDIN_FILENO;
+    if (strcmp(path, "-") == 0)
+        return 0;
     in->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (in->fd < 0)
         return BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "cannot open %s", path);
-    if (fstat(in->fd, &status) < 0 || !S_ISREG(status.st_mode)) {
+    int result = look_at(in, look, error);
+    if (result)
         close(in->fd);
-        return BB_FAIL(error, BB_E_INPUT_UNREADABLE, "%s is not a regular file", path);
-    }
-    return 0;
+    return result;
 }
 
-static int hash_file(const char *path, XXH3_state_t *state, struct bb_error *error) {
-    struct hashed_input in = {.state = state};
-    int result = open_for_hash(path, &in, error);
+static void close_input(struct hashed_input *in) {
+    if (in->fd != STDIN_FILENO)
+        close(in->fd);
+}
 
-    if (result)
-        return result;
-    result = hash_rest(&in, error);
-    close(in.fd);
+/* Was this file taken before? Only one that looks like another has to be read to tell. */
+static int is_known(const struct bb_ledger *ledger, struct hashed_input *in,
+                    struct bb_file_look look, bool *known, struct bb_error *error) {
+    *known = false;
+    if (look.bytes == 0 || !bb_ledger_has_look(ledger, look))
+        return 0;
+    hash_begin(in);
+    int result = hash_rest(in, error);
+    *known = !result && bb_ledger_find(ledger, digest(in->state)) != NULL;
+    if (!result && lseek(in->fd, 0, SEEK_SET) != 0)
+        result = BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "cannot read the input again");
     return result;
 }
 
@@ -344,21 +381,20 @@ static int refuse(struct bb_ledger *ledger, struct bb_ledger_file *file,
     return result ? result : BB_LAND_REFUSED;
 }
 
-/* Everything was read: decide. `hash` is the content's, known by now for the standard input too. */
+/* Everything was read: decide. */
 static int finish(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_file *file,
-                  struct bb_content_hash hash, struct bb_error *error) {
-    const struct bb_ledger_file *before = bb_ledger_find(ledger, hash);
+                  const struct hashed_input *in, struct bb_error *error) {
+    struct bb_content_hash hash = digest(in->state);
 
     l->report->rejected += l->rejected;
     if (l->rejected > 0 && !l->options->partial)
         return refuse(ledger, file, l->report, NULL, error);
-    if (before && before != file && before->state != BB_FILE_BEGUN && !l->options->again) {
+    if (!l->options->again && bb_ledger_find(ledger, hash)) {
         l->report->files_skipped++;
         return bb_ledger_abandon(ledger, file, error);
     }
-    file->hash = hash;
     file->readings = l->router.readings;
-    int result = bb_ledger_decide(ledger, file, error);
+    int result = bb_ledger_decide(ledger, file, hash, error);
     if (result)
         return result;
     l->report->files++;
@@ -368,22 +404,21 @@ static int finish(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_
 }
 
 static int land_opened(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_file *file,
-                       struct hashed_input *stdin_hash, struct bb_error *error) {
+                       struct hashed_input *in, struct bb_error *error) {
     struct bb_series_table table;
 
     bb_series_table_init(&table, SERIES_LIMIT_BYTES);
     int result = bb_router_init(&l->router, l->plant->log, file, l->options->tenant, &table, error);
     if (!result) {
         result = land_members(l, &table, error);
-        if (!result && stdin_hash)
-            result = hash_rest(stdin_hash, error);
+        if (!result)
+            result = hash_rest(in, error);
         if (result < 0 && (about_input(error) || error->code == BB_E_NO_PERMISSION)) {
             struct bb_error reason = *error;
             l->report->rejected += l->rejected;
             result = refuse(ledger, file, l->report, &reason, error);
         } else if (!result) {
-            result = finish(l, ledger, file, stdin_hash ? digest(stdin_hash->state) : file->hash,
-                            error);
+            result = finish(l, ledger, file, in, error);
         }
         bb_router_release(&l->router);
     }
@@ -391,59 +426,55 @@ static int land_opened(struct landing *l, struct bb_ledger *ledger, struct bb_le
     return result;
 }
 
-/* Open what holds the readings; a failure to is the input's, and refuses just this file. */
-static int open_input(const char *path, struct hashed_input *in, struct bb_container **out,
-                      struct bb_content_hash *hash, struct bb_error *error) {
-    if (strcmp(path, "-") == 0) {
-        in->fd = STDIN_FILENO;
-        return bb_container_open_input((struct bb_input){read_hashed, in}, 0, "stdin", out, error);
-    }
-    int result = hash_file(path, in->state, error);
-    if (result)
-        return result;
-    *hash = digest(in->state);
-    return bb_container_open(path, out, error);
+/* The failure is the input's, and refuses just this file. */
+static int refuse_input(const char *path, struct bb_land_report *report, struct bb_error *error) {
+    bb_error_locate(error, path, 0);
+    note_error(report, error);
+    report->rejected++;
+    return BB_LAND_REFUSED;
 }
 
-static int land_file(struct bb_plant *plant, struct bb_ledger *ledger, const char *path,
-                     const struct bb_land_options *o, struct hashed_input *in,
-                     struct bb_land_report *report, struct bb_error *error) {
+static int land_input(struct bb_plant *plant, const char *path, const struct bb_land_options *o,
+                      struct hashed_input *in, struct bb_file_look look,
+                      struct bb_land_report *report, struct bb_error *error) {
     struct landing l = {.plant = plant, .options = o, .report = report};
-    bool from_stdin = strcmp(path, "-") == 0;
-    struct bb_content_hash hash = {0};
-    struct bb_ledger_file *file = NULL;
+    struct bb_ledger *ledger = &plant->ledger;
+    struct bb_ledger_file *file;
+    bool known = false;
 
-    int result = open_input(path, in, &l.container, &hash, error);
-    if (result) {
-        bb_error_locate(error, path, 0);
-        note_error(report, error);
-        report->rejected++;
-        return BB_LAND_REFUSED;
-    }
-    if (!from_stdin && !o->again)
-        file = bb_ledger_find(ledger, hash);
-    if (file && file->state != BB_FILE_BEGUN) {
+    if (!o->again && is_known(ledger, in, look, &known, error))
+        return refuse_input(path, report, error);
+    if (known) {
         report->files_skipped++;
-        bb_container_close(l.container);
         return BB_LAND_DONE;
     }
-    if (!file)
-        result = bb_ledger_begin(ledger, hash, bb_span_of(path), bb_clock_now_ms(o->clock), &file,
+    hash_begin(in);
+    const char *name = in->fd == STDIN_FILENO ? "stdin" : path;
+    if (bb_container_open_input((struct bb_input){read_hashed, in}, look.bytes, name, &l.container,
+                                error))
+        return refuse_input(path, report, error);
+    int result = bb_ledger_begin(ledger, bb_span_of(path), look, bb_clock_now_ms(o->clock), &file,
                                  error);
     if (!result)
-        result = land_opened(&l, ledger, file, from_stdin ? in : NULL, error);
+        result = land_opened(&l, ledger, file, in, error);
     bb_container_close(l.container);
     return result;
 }
 
 int bb_land_file(struct bb_plant *plant, const char *path, const struct bb_land_options *options,
                  struct bb_land_report *report, struct bb_error *error) {
-    struct hashed_input in = {.state = XXH3_createState()};
+    struct hashed_input in = {.state = XXH3_createState(), .seed = reading_hash(options)};
+    struct bb_file_look look;
 
     if (!in.state)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to hash a file");
-    XXH3_128bits_reset_withSeed(in.state, reading_hash(options));
-    int result = land_file(plant, &plant->ledger, path, options, &in, report, error);
+    int result = open_input(path, &in, &look, error);
+    if (result) {
+        result = refuse_input(path, report, error);
+    } else {
+        result = land_input(plant, path, options, &in, look, report, error);
+        close_input(&in);
+    }
     XXH3_freeState(in.state);
     return result;
 }

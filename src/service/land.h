@@ -4,7 +4,8 @@
  * all of it was read (and, unless `partial`, nothing was wrong) its commit is decided in the log's
  * control partition and marked in every data partition; only then do its readings count. A file
  * that fails leaves nothing that counts. A file that was landed before (same content, same way of
- * reading it) is passed over; one that was interrupted goes on behind its last durable frame.
+ * reading it) is passed over; one that was interrupted is read again, whole: what it left in the log
+ * never counts.
  */
 #ifndef BB_SERVICE_LAND_H
 #define BB_SERVICE_LAND_H

@@ -9,12 +9,11 @@
 
 enum { LEDGER_VERSION = 1, LEDGER_LIMIT_BYTES = 1 << 30, RECORD_LIMIT_BYTES = 1 << 20 };
 
-static void encode(const struct bb_ledger_file *file, uint32_t partitions, struct bb_span maker,
-                   struct bb_buffer *out) {
+static void encode(const struct bb_ledger_file *file, uint32_t partitions, struct bb_buffer *out) {
     bb_buffer_append_byte(out, LEDGER_VERSION);
-    bb_put_text(out, maker);
     bb_buffer_append(out, &file->hash, sizeof file->hash);
     bb_put_text(out, file->name);
+    bb_buffer_append(out, &file->look, sizeof file->look);
     bb_put_varint(out, file->readings);
     bb_put_varint(out, partitions);
     for (uint32_t p = 0; p < partitions; p++) {
@@ -30,7 +29,7 @@ static int append(struct bb_ledger *ledger, const struct bb_ledger_file *file, u
     struct bb_buffer body;
 
     bb_buffer_init(&body, RECORD_LIMIT_BYTES);
-    encode(file, log->partitions, ledger->maker, &body);
+    encode(file, log->partitions, &body);
     struct bb_log_record record = {.kind = kind,
                                    .file_id = file->file_id,
                                    .received_ms = file->received_ms,
@@ -72,16 +71,17 @@ static int decode(struct bb_ledger *ledger, const struct bb_log_record *record,
                   struct bb_ledger_file *file, struct bb_error *error) {
     struct bb_cursor in = bb_cursor_over(record->body);
     uint8_t version = bb_cursor_byte(&in);
-    struct bb_span maker = bb_cursor_text(&in);
     struct bb_span hash = bb_cursor_bytes(&in, sizeof file->hash);
     struct bb_span name = bb_cursor_text(&in);
+    struct bb_span look = bb_cursor_bytes(&in, sizeof file->look);
 
     file->readings = bb_cursor_varint(&in);
     uint64_t partitions = bb_cursor_varint(&in);
     if (in.failed || version != LEDGER_VERSION || partitions != ledger->log->partitions)
         return BB_FAIL(error, BB_E_LOG_CORRUPT, "an entry of the ledger of files is damaged");
-    BB_ASSERT(hash.data);
+    BB_ASSERT(hash.data && look.data);
     memcpy(&file->hash, hash.data, sizeof file->hash);
+    memcpy(&file->look, look.data, sizeof file->look);
     for (uint64_t p = 0; p < partitions; p++) {
         file->parts[p].first_offset = bb_cursor_varint(&in);
         file->parts[p].frames = bb_cursor_varint(&in);
@@ -91,10 +91,6 @@ static int decode(struct bb_ledger *ledger, const struct bb_log_record *record,
         file->name = bb_arena_copy(&ledger->arena, name);
     if (in.failed || file->name.data == NULL)
         return BB_FAIL(error, BB_E_LOG_CORRUPT, "an entry of the ledger of files is damaged");
-    /* Another version may read the same bytes otherwise, or cut them elsewhere: what it began cannot
-     * be gone on with. */
-    if (file->state == BB_FILE_BEGUN && !bb_span_equal(maker, ledger->maker))
-        file->state = BB_FILE_ABANDONED;
     file->file_id = record->file_id;
     file->received_ms = record->received_ms;
     if (file->received_ms > ledger->last_received_ms)
@@ -183,9 +179,8 @@ static int mark(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb
     return result;
 }
 
-int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_span maker,
-                   struct bb_error *error) {
-    *ledger = (struct bb_ledger){.log = log, .maker = maker};
+int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error) {
+    *ledger = (struct bb_ledger){.log = log};
     bb_arena_init(&ledger->arena, 64 << 10, LEDGER_LIMIT_BYTES);
     int result = read_all(ledger, error);
     for (size_t i = 0; !result && i < ledger->count; i++)
@@ -204,26 +199,37 @@ void bb_ledger_close(struct bb_ledger *ledger) {
     *ledger = (struct bb_ledger){0};
 }
 
+static bool counts(const struct bb_ledger_file *file) {
+    return file->state == BB_FILE_DECIDED || file->state == BB_FILE_DONE;
+}
+
 struct bb_ledger_file *bb_ledger_find(const struct bb_ledger *ledger, struct bb_content_hash hash) {
     for (size_t i = ledger->count; i-- > 0;) {
         struct bb_ledger_file *file = ledger->files[i];
-        if (file->state != BB_FILE_ABANDONED && file->hash.low == hash.low &&
-            file->hash.high == hash.high)
+        if (counts(file) && file->hash.low == hash.low && file->hash.high == hash.high)
             return file;
     }
     return NULL;
 }
 
-int bb_ledger_begin(struct bb_ledger *ledger, struct bb_content_hash hash, struct bb_span name,
+bool bb_ledger_has_look(const struct bb_ledger *ledger, struct bb_file_look look) {
+    for (size_t i = 0; i < ledger->count; i++)
+        if (counts(ledger->files[i]) && ledger->files[i]->look.bytes == look.bytes &&
+            ledger->files[i]->look.head == look.head)
+            return true;
+    return false;
+}
+
+int bb_ledger_begin(struct bb_ledger *ledger, struct bb_span name, struct bb_file_look look,
                     int64_t now_ms, struct bb_ledger_file **out, struct bb_error *error) {
     struct bb_ledger_file *file = add(ledger, error);
 
     if (!file)
         return -BB_E_NO_MEMORY;
-    file->hash = hash;
+    file->look = look;
     file->received_ms = now_ms > ledger->last_received_ms ? now_ms : ledger->last_received_ms + 1;
     ledger->last_received_ms = file->received_ms;
-    file->file_id = bb_hash_mix(hash.low ^ (uint64_t)file->received_ms) | 1;
+    file->file_id = bb_hash_mix(ledger->log->identity ^ (uint64_t)file->received_ms) | 1;
     file->name = bb_arena_copy(&ledger->arena, name);
     file->state = BB_FILE_BEGUN;
     if (!file->name.data)
@@ -240,9 +246,11 @@ int bb_ledger_begin(struct bb_ledger *ledger, struct bb_content_hash hash, struc
 }
 
 int bb_ledger_decide(struct bb_ledger *ledger, struct bb_ledger_file *file,
-                     struct bb_error *error) {
+                     struct bb_content_hash hash, struct bb_error *error) {
     struct bb_log *log = ledger->log;
     int result = log->ops->sync(log, error);
+
+    file->hash = hash;
 
     if (!result)
         result = append(ledger, file, BB_RECORD_FILE_DECIDED, error);

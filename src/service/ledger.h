@@ -7,8 +7,9 @@
  * follows; whoever opens the log for appending completes a decided file that is not done, so that a
  * crash between two marks cannot leave half a file visible for good.
  *
- * A file is known by the hash of its bytes and of the way of reading it. All of the ledger is held
- * in memory by the appender: some 200 bytes a file.
+ * A file is known by the hash of its bytes and of the way of reading it. One that was begun and not
+ * decided when its appender ended never counts: it is begun anew, from its first byte. All of the
+ * ledger is held in memory by the appender: some 200 bytes a file.
  */
 #ifndef BB_SERVICE_LEDGER_H
 #define BB_SERVICE_LEDGER_H
@@ -22,8 +23,15 @@ struct bb_ledger_part { /* of a file, per data partition */
 
 enum bb_file_state { BB_FILE_BEGUN, BB_FILE_DECIDED, BB_FILE_DONE, BB_FILE_ABANDONED };
 
+/* What tells most files apart without reading them; all zero: not known (the standard input). */
+struct bb_file_look {
+    uint64_t bytes;
+    uint64_t head; /* hash of the first bytes and of the way of reading */
+};
+
 struct bb_ledger_file {
-    struct bb_content_hash hash;
+    struct bb_content_hash hash; /* hash and readings are known when it is decided */
+    struct bb_file_look look;
     uint64_t file_id;
     int64_t received_ms;
     struct bb_span name;
@@ -34,7 +42,6 @@ struct bb_ledger_file {
 
 struct bb_ledger {
     struct bb_log *log;
-    struct bb_span maker;
     struct bb_arena arena;
     struct bb_ledger_file **files; /* in the order of their beginning */
     size_t count, capacity;
@@ -42,22 +49,24 @@ struct bb_ledger {
 };
 
 /* Read the control partition; complete what was decided and is not done. The log is open for
- * appending. `maker` (borrowed) names this version of busbar: files that another one began and did not
- * decide are abandoned. */
-int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_span maker,
-                   struct bb_error *error) BB_MUST_USE;
+ * appending. */
+int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error)
+    BB_MUST_USE;
 void bb_ledger_close(struct bb_ledger *ledger);
 
-/* The latest entry of this content that is begun, decided or done; NULL when there is none. */
+/* The latest file of this content that counts; NULL when there is none. */
 struct bb_ledger_file *bb_ledger_find(const struct bb_ledger *ledger, struct bb_content_hash hash);
+/* Does a file that looks like this count? If not, there is none of the same content, unless it came
+ * by the standard input. */
+bool bb_ledger_has_look(const struct bb_ledger *ledger, struct bb_file_look look);
 
 /* Begin a file: its received time is later than that of every file before it. */
-int bb_ledger_begin(struct bb_ledger *ledger, struct bb_content_hash hash, struct bb_span name,
+int bb_ledger_begin(struct bb_ledger *ledger, struct bb_span name, struct bb_file_look look,
                     int64_t now_ms, struct bb_ledger_file **out, struct bb_error *error)
     BB_MUST_USE;
-/* Frames are durable: decide, mark every partition, done. */
-int bb_ledger_decide(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb_error *error)
-    BB_MUST_USE;
+/* Everything was read and appended: make it durable, decide, mark every partition, done. */
+int bb_ledger_decide(struct bb_ledger *ledger, struct bb_ledger_file *file,
+                     struct bb_content_hash hash, struct bb_error *error) BB_MUST_USE;
 int bb_ledger_abandon(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb_error *error)
     BB_MUST_USE;
 

@@ -92,7 +92,7 @@ static int open_parts(struct bb_plant *plant, enum bb_plant_mode mode, struct bb
     snprintf(path, sizeof path, "%s/registry.db", plant->directory);
     result = bb_registry_sqlite_open(path, read_only, &plant->registry, error);
     if (!result && mode == BB_PLANT_APPEND)
-        result = bb_ledger_open(&plant->ledger, plant->log, BB_SPAN(BB_VERSION), error);
+        result = bb_ledger_open(&plant->ledger, plant->log, error);
     return result;
 }
 

@@ -31,28 +31,7 @@ struct bb_router_part {
     struct bb_series *series;
     uint32_t series_count, series_capacity;
     uint64_t frame; /* number of the frame being filled, over all partitions: never repeats */
-    uint64_t cut;   /* frames cut so far */
 };
-
-/* Frames of the file that an interrupted run left in a partition. */
-static int count_durable(struct bb_router *r, uint32_t p, struct bb_error *error) {
-    struct bb_log_reader *reader;
-    struct bb_log_record record;
-    int result = r->log->ops->reader_open(r->log, p, &reader, error);
-
-    if (result)
-        return result;
-    for (uint64_t offset = r->file->parts[p].first_offset; result == 0;) {
-        result = r->log->ops->read(reader, offset, &record, error);
-        if (result != BB_LOG_RECORD)
-            break;
-        offset = record.next_offset;
-        r->durable_frames[p] += record.kind == BB_RECORD_FILE_FRAME &&
-                                record.file_id == r->file->file_id;
-    }
-    r->log->ops->reader_close(reader);
-    return result < 0 ? result : 0;
-}
 
 int bb_router_init(struct bb_router *r, struct bb_log *log, struct bb_ledger_file *file,
                    struct bb_span tenant, const struct bb_series_table *table,
@@ -75,8 +54,7 @@ int bb_router_init(struct bb_router *r, struct bb_log *log, struct bb_ledger_fil
     bb_buffer_init(&r->body, FRAME_LIMIT_BYTES);
     bb_buffer_init(&r->source_name, SOURCE_LIMIT_BYTES);
     r->parts = calloc(log->partitions, sizeof r->parts[0]);
-    r->durable_frames = calloc(log->partitions, sizeof r->durable_frames[0]);
-    bool room = r->parts && r->durable_frames;
+    bool room = r->parts != NULL;
     for (uint32_t p = 0; room && p < log->partitions; p++) {
         r->parts[p].rows = malloc(r->frame_readings * sizeof r->parts[p].rows[0]);
         r->parts[p].frame = p + 1;
@@ -86,14 +64,9 @@ int bb_router_init(struct bb_router *r, struct bb_log *log, struct bb_ledger_fil
         bb_router_release(r);
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the frames of a file");
     }
-    int result = 0;
-    for (uint32_t p = 0; !result && p < log->partitions; p++) {
+    for (uint32_t p = 0; p < log->partitions; p++)
         file->parts[p].frames = file->parts[p].readings = 0;
-        result = count_durable(r, p, error);
-    }
-    if (result)
-        bb_router_release(r);
-    return result;
+    return 0;
 }
 
 void bb_router_release(struct bb_router *r) {
@@ -105,7 +78,6 @@ void bb_router_release(struct bb_router *r) {
         bb_attribute_set_release(&r->parts[p].attributes);
     }
     free(r->parts);
-    free(r->durable_frames);
     free(r->routes);
     bb_arena_release(&r->scratch);
     bb_buffer_release(&r->body);
@@ -147,15 +119,11 @@ static int append_frame(struct bb_router *r, uint32_t p, struct bb_error *error)
 
 static int cut_frame(struct bb_router *r, uint32_t p, struct bb_error *error) {
     struct bb_router_part *part = &r->parts[p];
-    int result = 0;
-
     if (part->count == 0)
         return 0;
-    if (part->cut >= r->durable_frames[p])
-        result = append_frame(r, p, error);
+    int result = append_frame(r, p, error);
     r->file->parts[p].frames++;
     r->file->parts[p].readings += part->count;
-    part->cut++;
     part->count = 0;
     part->series_count = 0;
     part->has_issued = false;

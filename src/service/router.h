@@ -1,7 +1,4 @@
 /* The router: splits decoded batches by partition and appends them to the log as frames.
- *
- * Frames are cut by the numbers of readings and series alone, so that decoding the same file again cuts the same
- * frames: an interrupted file goes on behind the frames that are already durable.
  */
 #ifndef BB_SERVICE_ROUTER_H
 #define BB_SERVICE_ROUTER_H
@@ -20,15 +17,13 @@ struct bb_router {
     struct bb_router_part *parts;
     struct bb_route *routes; /* per series of the table */
     uint32_t route_count, route_capacity;
-    uint32_t frame_readings;  /* the most that a frame has */
-    uint64_t *durable_frames; /* per partition: frames of the file that are in the log already */
+    uint32_t frame_readings; /* the most that a frame has */
     uint64_t unsynced_bytes;
     uint64_t readings;
     struct bb_arena scratch;
     struct bb_buffer body;
 };
 
-/* Counts the frames of `file` that the log already holds. */
 int bb_router_init(struct bb_router *router, struct bb_log *log, struct bb_ledger_file *file,
                    struct bb_span tenant, const struct bb_series_table *table,
                    struct bb_error *error) BB_MUST_USE;
