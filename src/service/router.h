@@ -1,5 +1,4 @@
-/* The router: splits decoded batches by partition and appends them to the log as frames.
- */
+/* The router: splits decoded batches by partition and appends them to the log as frames. */
 #ifndef BB_SERVICE_ROUTER_H
 #define BB_SERVICE_ROUTER_H
 
