@@ -21,12 +21,13 @@ static bool is_letter(char c) {
 static bool needs_no_quotes(struct bb_span text) {
     static const char *const words[] = {"true", "false", "yes", "no",  "on",
                                         "off",  "y",     "n",   "null"};
+    static const char joins[] = {'_', '-', '.', '/'};
 
     if (text.size == 0 || !is_letter(text.data[0]))
         return false;
     for (size_t i = 1; i < text.size; i++)
         if (!is_letter(text.data[i]) && !(text.data[i] >= '0' && text.data[i] <= '9') &&
-            !memchr("_-./", text.data[i], 4))
+            !memchr(joins, text.data[i], sizeof joins))
             return false;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (bb_span_equal_nocase(text, bb_span_of(words[i])))
