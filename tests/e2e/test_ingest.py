@@ -98,6 +98,28 @@ def test_a_second_run_repeats_nothing(plant):
     assert len(plant.query("A")) == 90
 
 
+def test_files_that_look_alike_are_told_apart_by_their_content(plant):
+    """Same size, same first bytes: more of them than anybody looks at before reading all."""
+    filler = "\n" * (100 << 10)
+    files = [plant.file(f"{value}.csv", f"{DAY}{filler}A,1-1:1.29.0,2026-03-02T00:15:00Z,{value},kWh,interval,15m\n")
+             for value in ("1.5", "2.5")]
+    for path in files:
+        report = plant.ingest(path)
+        assert (report["files"], report["files_skipped"], report["readings"]) == (1, 0, 91), report
+    assert plant.query("A")[-1]["value"] == "2.5"
+    for path in files:
+        assert plant.ingest(path)["files_skipped"] == 1
+
+
+def test_what_came_by_the_standard_input_is_known_as_a_file(plant):
+    plant.ingest("-", stdin=DAY)
+    path = plant.file("a.csv", DAY)
+    report = plant.ingest(path)
+    assert (report["files"], report["files_skipped"], report["readings"]) == (0, 1, 0), report
+    assert len(plant.query("A")) == 90 and plant.query("A")[0]["value"] == DAY.splitlines()[1].split(",")[3]
+    assert plant.ingest("-", stdin=DAY + "\n")["files_skipped"] == 0, "another content"
+
+
 def test_again_gives_duplicates_only(plant):
     path = plant.file("a.csv", DAY)
     plant.ingest(path)
