@@ -173,17 +173,13 @@ static void drop_covered_missing(struct bb_window *out, size_t from, size_t gap_
         qsort(&p[from], out->count - from, sizeof *p, by_end);
 }
 
-/* How many points from `first` on are clean and, where gaps matter, follow each other without one. */
-static size_t clean_stretch(const struct bb_channel *channel, bool gaps,
-                            const struct bb_window *raw, size_t first, size_t last,
-                            int64_t end_ms) {
+/* How many points from `first` on are clean. None of them ends a gap: its check would have spoken. */
+static size_t clean_stretch(const struct bb_channel *channel, const struct bb_window *raw,
+                            size_t first, size_t last) {
     size_t i = first;
 
-    for (; i < last && is_clean(channel, &raw->points[i]); i++) {
-        if (gaps && raw->points[i].start_ms > end_ms)
-            break;
-        end_ms = raw->points[i].end_ms;
-    }
+    while (i < last && is_clean(channel, &raw->points[i]))
+        i++;
     return i - first;
 }
 
@@ -213,7 +209,7 @@ int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t
     size_t since_usable = out->count; /* where the missing rows since `before` begin */
     for (size_t i = first; room && i < last; i++) {
         struct bb_point p;
-        size_t clean = before ? clean_stretch(channel, gaps, raw, i, last, before->end_ms) : 0;
+        size_t clean = clean_stretch(channel, raw, i, last);
         if (clean > 0) {
             room = put_stretch(raw, i, clean, out);
             since_usable = out->count;
