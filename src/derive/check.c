@@ -7,17 +7,16 @@ enum {
 };
 
 const struct bb_check_row bb_checks[BB_CHECK_COUNT] = {
-    [BB_CHECK_GAP] = {"gap", INTERVALS, false, 0, "a: missing intervals, b: length in ms",
+    [BB_CHECK_GAP] = {"gap", INTERVALS, false, "a: missing intervals, b: length in ms",
                       bb_check_gap},
-    [BB_CHECK_OVERLAP] = {"overlap", INTERVALS, true, 0, "a: overlap in ms", bb_check_overlap},
-    [BB_CHECK_DUPLICATE] = {"duplicate", ALL_KINDS, false, 0, "a: rival values",
-                            bb_check_duplicate},
-    [BB_CHECK_INTERVAL_SIZE] = {"interval_size", INTERVALS, false, 0,
+    [BB_CHECK_OVERLAP] = {"overlap", INTERVALS, true, "a: overlap in ms", bb_check_overlap},
+    [BB_CHECK_DUPLICATE] = {"duplicate", ALL_KINDS, false, "a: rival values", bb_check_duplicate},
+    [BB_CHECK_INTERVAL_SIZE] = {"interval_size", INTERVALS, false,
                                 "a: length in s, b: nominal length in s", bb_check_interval_size},
-    [BB_CHECK_UNIT] = {"unit", ALL_KINDS, false, 0, "a: unit as sent, b: unit of the channel",
+    [BB_CHECK_UNIT] = {"unit", ALL_KINDS, false, "a: unit as sent, b: unit of the channel",
                        bb_check_unit},
-    [BB_CHECK_NEGATIVE] = {"negative", INTERVALS, true, 0, "a: the value", bb_check_negative},
-    [BB_CHECK_TIME] = {"time", ALL_KINDS, false, 0, "a: ms ahead of its arrival", bb_check_time},
+    [BB_CHECK_NEGATIVE] = {"negative", INTERVALS, true, "a: the value", bb_check_negative},
+    [BB_CHECK_TIME] = {"time", ALL_KINDS, false, "a: ms ahead of its arrival", bb_check_time},
 };
 
 const struct bb_step_row bb_check_steps[BB_CHECK_COUNT] = {
@@ -44,7 +43,7 @@ const struct bb_step_row bb_check_steps[BB_CHECK_COUNT] = {
 void bb_pipeline_defaults(struct bb_pipeline *pipeline) {
     memset(pipeline, 0, sizeof *pipeline);
     for (int i = 0; i < BB_CHECK_COUNT; i++) {
-        pipeline->check[i].on = true;
+        pipeline->check[i].on = bb_check_steps[i].name && !bb_check_steps[i].off;
         for (int k = 0; bb_check_steps[i].parameters[k].name; k++)
             pipeline->check[i].parameter[k] = bb_check_steps[i].parameters[k].initial;
     }

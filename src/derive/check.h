@@ -1,14 +1,21 @@
 /* Checks: each is one file with one row in the table bb_checks (check.c).
  *
- * A check looks at raw points in order. It may look back at the point before (and, as declared, no
- * further) and speaks about a point by setting its bit in `checks` and, when there is something to
- * show, by a finding. Checks never change values.
+ * A check looks at raw points in order. It may look back at the point before, at trailing statistics
+ * of closed days, and as far to both sides as its reach declares; it speaks about a point by setting
+ * its bit in `checks` and, when there is something to show, by a finding. What it says about a point
+ * is a function of what lies within its reach alone. Checks never change values.
+ *
+ * Runs (stuck, zero, leak, prolonged): a point is spoken about when it belongs to a run of at least the
+ * least length L. Findings: one at the point where the run reaches L (from: where it begins; to: that
+ * point), hard; and one, not hard, at the last point of the run in each UTC day (from: the later of the
+ * run's beginning and the day's; to: that point), so that no finding depends on more than L before it and
+ * a run of months opens one exception.
  */
 #ifndef BB_DERIVE_CHECK_H
 #define BB_DERIVE_CHECK_H
 
 #include "base/arena.h"
-#include "derive/point.h"
+#include "derive/stat.h"
 
 struct bb_finding_list {
     struct bb_finding *items;
@@ -24,15 +31,24 @@ struct bb_check_context {
     struct bb_window *window;
     size_t first, last; /* judge points [first, last) */
     struct bb_finding_list *findings;
+    const int64_t *level;       /* of every point of the window that is usable (point.h) */
+    const struct bb_stat *stat; /* of the days before; never NULL, may be empty */
+};
+
+/* How far around a point a check looks, besides at the usable point before it. */
+struct bb_reach {
+    uint32_t back_values, ahead_values; /* usable points before and behind it */
+    int64_t back_ms, ahead_ms;          /* usable points whose end lies within so much of its end */
+    bool stat;                          /* at trailing statistics */
 };
 
 struct bb_check_row {
     const char *name;
     uint32_t kinds;       /* bit per enum bb_kind it applies to */
     bool suspect;         /* a value it speaks about is marked suspect */
-    int64_t back_ms;      /* how far it looks back beyond the point before; 0: not at all */
     const char *evidence; /* what a and b of its findings mean */
     void (*run)(const struct bb_check_context *context);
+    void (*reach)(const int64_t *parameter, struct bb_reach *reach); /* NULL: no further */
 };
 extern const struct bb_check_row bb_checks[BB_CHECK_COUNT];
 

@@ -14,11 +14,15 @@ const struct bb_step_row bb_estimate_steps[BB_METHOD_COUNT] = {
                            {0}}},
 };
 
-enum bb_method bb_estimate(const struct bb_gap *gap, struct bb_decimal *values) {
+enum bb_method bb_estimate(const struct bb_gap *gap, struct bb_arena *scratch,
+                           struct bb_estimate *out) {
     for (size_t i = 0; i < bb_estimator_count; i++) {
         const struct bb_step *step = &gap->channel->pipeline->estimate[bb_estimators[i].method];
-        if (step->on && bb_estimators[i].fill(gap, step->parameter, values))
-            return bb_estimators[i].method;
+        if (!step->on)
+            continue;
+        enum bb_method method = bb_estimators[i].fill(gap, step->parameter, scratch, out);
+        if (method != BB_METHOD_NONE)
+            return method;
     }
     return BB_METHOD_NONE;
 }

@@ -19,7 +19,7 @@ struct bb_parameter_row {
     int64_t initial, min, max; /* durations in milliseconds */
 };
 
-enum { BB_PARAMETERS_MAX = 4 };
+enum { BB_PARAMETERS_MAX = 6 };
 
 struct bb_step { /* a check or an estimator in a pipeline */
     bool on;
@@ -36,11 +36,12 @@ struct bb_step_row {
     const char *name;
     const char *what;
     struct bb_parameter_row parameters[BB_PARAMETERS_MAX + 1];
+    bool off; /* unless the config turns it on */
 };
 extern const struct bb_step_row bb_check_steps[BB_CHECK_COUNT];
 extern const struct bb_step_row bb_estimate_steps[BB_METHOD_COUNT];
 
-/* Everything on, with its initial parameters. */
+/* Everything on that is by default (step rows), with its initial parameters. */
 void bb_pipeline_defaults(struct bb_pipeline *pipeline);
 
 #endif

@@ -7,8 +7,8 @@ bool bb_attribute_usable(const struct bb_channel *channel, const struct bb_attri
     int64_t numerator, denominator;
 
     return a->quality.state != BB_STATE_MISSING &&
-           (a->unit == channel->derived_unit ||
-            bb_unit_ratio(a->unit, channel->derived_unit, &numerator, &denominator));
+           (a->unit == channel->metered_unit ||
+            bb_unit_ratio(a->unit, channel->metered_unit, &numerator, &denominator));
 }
 
 bool bb_window_add_raw(struct bb_window *window, const struct bb_channel *channel,
@@ -92,4 +92,48 @@ bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *ou
         if (__builtin_mul_overflow(product, (bb_wide)10, &product))
             return false;
     return bb_wide_to_decimal(bb_wide_divide_round(product, denominator), finest, finest, out);
+}
+
+const struct bb_installation *bb_installation_at(const struct bb_channel *channel, int64_t t) {
+    for (uint32_t i = channel->installation_count; i-- > 0;) {
+        const struct bb_installation *at = &channel->installations[i];
+        if (t >= at->from_ms)
+            return at->to_ms == BB_TIME_NONE || t < at->to_ms ? at : NULL;
+    }
+    return NULL;
+}
+
+bool bb_channel_has_factor(const struct bb_channel *channel) {
+    const struct bb_decimal one = {1, 0};
+
+    if (channel->kind != BB_KIND_INTERVAL)
+        return false;
+    for (uint32_t i = 0; i < channel->installation_count; i++)
+        if (!bb_decimal_equal(channel->installations[i].factor, one))
+            return true;
+    return false;
+}
+
+bool bb_point_value(const struct bb_channel *channel, const struct bb_point *raw,
+                    struct bb_decimal *out, bool *rounded) {
+    return bb_convert(raw->value, raw->attribute->unit, channel->metered_unit, out, rounded);
+}
+
+int64_t bb_point_level(const struct bb_channel *channel, const struct bb_point *raw) {
+    const bb_wide most = INT64_MAX;
+    int64_t numerator, denominator;
+    bb_wide wide = raw->value.mantissa;
+
+    if (!bb_unit_ratio(raw->attribute->unit, channel->metered_unit, &numerator, &denominator))
+        return 0;
+    wide *= numerator;
+    for (int e = raw->value.exponent; e > BB_LEVEL_EXPONENT; e--) {
+        if (wide > most * denominator || wide < -most * denominator)
+            return wide < 0 ? -INT64_MAX : INT64_MAX;
+        wide *= 10;
+    }
+    wide /= denominator;
+    for (int e = raw->value.exponent; e < BB_LEVEL_EXPONENT; e++)
+        wide /= 10;
+    return wide > most ? INT64_MAX : wide < -most ? -INT64_MAX : (int64_t)wide;
 }

@@ -11,15 +11,39 @@
 #include "model/calendar.h"
 #include "model/decimal.h"
 
+/* What was installed at the usage point over [from, to), as far as it concerns one channel. */
+struct bb_installation {
+    int64_t from_ms, to_ms;        /* BB_TIME_NONE in to: still there */
+    struct bb_decimal factor;      /* what one counted unit is worth: the multiplier (CT x VT x
+                                        constant); gas as energy: x calorific value x state number */
+    uint8_t dials;                 /* digits of the register before the point; 0: unknown */
+    bool has_opening, has_closing; /* readings at from and to, as the device shows them, in the */
+    struct bb_decimal opening, closing; /* channel's metered unit */
+};
+
 /* What derive knows of a channel; borrowed for the length of a call. */
 struct bb_channel {
     uint8_t kind;
-    uint8_t derived_unit; /* enum bb_unit */
+    uint8_t derived_unit; /* enum bb_unit: of amounts (intervals, periods) */
+    uint8_t
+        metered_unit; /* of readings as the device shows them; another one than derived_unit only
+                             where gas is metered as volume and derived as energy */
+    uint8_t commodity;
     bool one_way;
     uint32_t interval_s; /* nominal; 0: none */
     struct bb_calendar calendar;
+    const int32_t *holidays; /* days since 1970, ascending */
+    uint32_t holiday_count;
+    const struct bb_installation *installations; /* ascending, not overlapping */
+    uint32_t installation_count;
+    int64_t capacity; /* the connection's, as a level (below) an hour of derived_unit; 0: unknown */
     const struct bb_pipeline *pipeline;
 };
+
+/* The installation at a moment; NULL when master data knows of none then. */
+const struct bb_installation *bb_installation_at(const struct bb_channel *channel, int64_t t);
+/* Do interval values need more than their unit converted? */
+bool bb_channel_has_factor(const struct bb_channel *channel);
 
 struct bb_point {
     int64_t start_ms, end_ms;             /* equal for instants */
@@ -65,6 +89,17 @@ static inline int bb_derived_exponent(int source) {
     int finer = source - 3 > -9 ? source - 3 : -9;
     return finer < source ? finer : source;
 }
+
+/* Levels: values as one number that can be compared whatever they were sent as, for checks and
+ * statistics: units of 10^-9 of derived_unit (intervals, with the factor of their installation) or
+ * metered_unit (registers, gauges), rounded towards zero, saturated. */
+enum { BB_LEVEL_EXPONENT = -9 };
+int64_t bb_point_level(const struct bb_channel *channel, const struct bb_point *raw);
+
+/* The value that a raw point has in the lane vee: of an interval the amount (its factor applied) in
+ * derived_unit, of others the reading in metered_unit. As bb_convert. */
+bool bb_point_value(const struct bb_channel *channel, const struct bb_point *raw,
+                    struct bb_decimal *out, bool *rounded) BB_MUST_USE;
 
 /* A value in another unit of the same dimension: exact where its digits allow, else rounded half to
  * even at bb_derived_exponent (then *rounded is set). False across dimensions or when it does not

@@ -45,10 +45,18 @@ size_t bb_vee_gap_rows(const struct bb_channel *channel, const struct bb_window 
 
 static void run_checks(const struct bb_channel *channel, struct bb_window *raw, size_t first,
                        size_t last, struct bb_finding_list *findings) {
+    static const struct bb_stat none = {NULL, 0};
+
     for (int check = 0; check < BB_CHECK_COUNT; check++) {
         const struct bb_step *step = &channel->pipeline->check[check];
-        struct bb_check_context context = {channel, step->parameter, raw, first, last, findings};
-        if (step->on && (bb_checks[check].kinds & (1u << channel->kind)))
+        struct bb_check_context context = {.channel = channel,
+                                           .parameter = step->parameter,
+                                           .window = raw,
+                                           .first = first,
+                                           .last = last,
+                                           .findings = findings,
+                                           .stat = &none};
+        if (step->on && bb_checks[check].run && (bb_checks[check].kinds & (1u << channel->kind)))
             bb_checks[check].run(&context);
     }
 }
@@ -68,6 +76,11 @@ static bool any_suspect(uint32_t checks) {
     return false;
 }
 
+/* The unit of the lane vee: amounts in the derived one, readings in that of the meter. */
+static uint8_t vee_unit(const struct bb_channel *channel) {
+    return channel->kind == BB_KIND_INTERVAL ? channel->derived_unit : channel->metered_unit;
+}
+
 /* A raw point that a check spoke about, that needs another unit, or that has no value. */
 static bool point_of_odd(const struct bb_channel *channel, const struct bb_point *raw,
                          struct bb_arena *arena, struct bb_point *out) {
@@ -75,8 +88,7 @@ static bool point_of_odd(const struct bb_channel *channel, const struct bb_point
 
     *out = *raw;
     if (out->usable)
-        out->usable = bb_convert(raw->value, raw->attribute->unit, channel->derived_unit,
-                                 &out->value, &rounded);
+        out->usable = bb_point_value(channel, raw, &out->value, &rounded);
     bool lost = !out->usable && raw->attribute->quality.state != BB_STATE_MISSING;
     out->overlay = raw->checks != 0 || lost;
     if (!out->overlay)
@@ -91,7 +103,7 @@ static bool point_of_odd(const struct bb_channel *channel, const struct bb_point
         a->quality.state = BB_STATE_MISSING;
         out->value = (struct bb_decimal){0, 0};
     }
-    a->unit = channel->derived_unit;
+    a->unit = vee_unit(channel);
     a->exponent = out->value.exponent;
     out->attribute = a;
     return true;
@@ -99,7 +111,8 @@ static bool point_of_odd(const struct bb_channel *channel, const struct bb_point
 
 /* Nearly all raw points are clean: they stay as they are. */
 static inline bool is_clean(const struct bb_channel *channel, const struct bb_point *raw) {
-    return raw->checks == 0 && raw->usable && raw->attribute->unit == channel->derived_unit;
+    return raw->checks == 0 && raw->usable && raw->attribute->unit == vee_unit(channel) &&
+           !(channel->installation_count > 0 && bb_channel_has_factor(channel));
 }
 
 /* A raw point as the vee lane shows it. */
@@ -115,21 +128,29 @@ static inline bool point_of_raw(const struct bb_channel *channel, const struct b
 static bool put_gap(const struct bb_channel *channel, const struct slots *s,
                     const struct bb_point *before, const struct bb_point *after,
                     struct bb_arena *arena, struct bb_window *out, bool *filled) {
-    struct bb_decimal *values = bb_arena_take(arena, s->count * sizeof *values);
+    struct bb_estimate estimate = {bb_arena_take(arena, s->count * sizeof *estimate.value),
+                                   bb_arena_take(arena, s->count * sizeof *estimate.band)};
     struct bb_attribute *a = bb_arena_take(arena, sizeof *a);
-    struct bb_gap gap = {channel,    before->value,   after->value,
-                         s->from_ms, after->start_ms, s->count};
+    int source = before->value.exponent < after->value.exponent ? before->value.exponent
+                                                                : after->value.exponent;
+    struct bb_gap gap = {.channel = channel,
+                         .before = before->value,
+                         .after = after->value,
+                         .from_ms = s->from_ms,
+                         .to_ms = after->start_ms,
+                         .intervals = s->count,
+                         .exponent = bb_derived_exponent(source)};
 
-    if (!values || !a)
+    if (!estimate.value || !estimate.band || !a)
         return false;
-    enum bb_method method = bb_estimate(&gap, values);
+    enum bb_method method = bb_estimate(&gap, arena, &estimate);
     *filled = method != BB_METHOD_NONE;
     *a = (struct bb_attribute){.quality = {.state = *filled ? BB_STATE_ESTIMATED : BB_STATE_MISSING,
                                            .method = (uint8_t)method,
                                            .checks = 1u << BB_CHECK_GAP},
                                .length_s = (uint32_t)(s->step_ms / BB_SECOND_MS),
                                .unit = channel->derived_unit,
-                               .exponent = *filled ? values[0].exponent : 0};
+                               .exponent = *filled ? estimate.value[0].exponent : 0};
     for (size_t i = 0; i < s->count; i++) {
         struct bb_point p = {.start_ms = s->from_ms + (int64_t)i * s->step_ms,
                              .end_ms = s->from_ms + (int64_t)(i + 1) * s->step_ms,
@@ -138,7 +159,7 @@ static bool put_gap(const struct bb_channel *channel, const struct slots *s,
                              .usable = *filled,
                              .overlay = true};
         if (*filled)
-            p.value = values[i];
+            p.value = estimate.value[i];
         if (!bb_window_put(out, &p))
             return false;
     }

@@ -16,7 +16,7 @@ NAMES(state_names, BB_STATE_COUNT);
 static const char *const mark_names[] = {
     /* by bit */
     "final", "suspect",        "rollover", "exchange",     "reset",     "reverse", "dip", "duplicate",
-    "late",  "ambiguous_time", "rounded",  "unit_assumed", "estimated",
+    "late",  "ambiguous_time", "rounded",  "unit_assumed", "estimated", "foreign", "accepted", "withdrawn",
 };
 NAMES(mark_names, BB_MARK_COUNT);
 
@@ -28,6 +28,19 @@ static const char *const check_names[] = {
     [BB_CHECK_UNIT] = "unit",
     [BB_CHECK_NEGATIVE] = "negative",
     [BB_CHECK_TIME] = "time",
+    [BB_CHECK_HIGH] = "high",
+    [BB_CHECK_LOW] = "low",
+    [BB_CHECK_ZERO] = "zero",
+    [BB_CHECK_SPIKE] = "spike",
+    [BB_CHECK_STUCK] = "stuck",
+    [BB_CHECK_SUM] = "sum",
+    [BB_CHECK_OUTLIER] = "outlier",
+    [BB_CHECK_JUMP] = "jump",
+    [BB_CHECK_REGISTER] = "register",
+    [BB_CHECK_LEAK] = "leak",
+    [BB_CHECK_INACTIVE] = "inactive",
+    [BB_CHECK_PROLONGED] = "prolonged",
+    [BB_CHECK_LATE] = "late",
 };
 NAMES(check_names, BB_CHECK_COUNT);
 
@@ -35,6 +48,12 @@ static const char *const method_names[] = {
     [BB_METHOD_NONE] = "none",
     [BB_METHOD_LINEAR] = "linear",
     [BB_METHOD_INTERPOLATED] = "interpolated",
+    [BB_METHOD_LIKE_DAY] = "like_day",
+    [BB_METHOD_AVERAGE_LIKE_DAY] = "average_like_day",
+    [BB_METHOD_PROFILE] = "profile",
+    [BB_METHOD_FLAT] = "flat",
+    [BB_METHOD_LIKE_DAY_SCALED] = "like_day_scaled",
+    [BB_METHOD_AVERAGE_LIKE_DAY_SCALED] = "average_like_day_scaled",
 };
 NAMES(method_names, BB_METHOD_COUNT);
 /* clang-format on */
@@ -67,7 +86,8 @@ int bb_check_find(struct bb_span name) {
 }
 
 int bb_quality_rank(const struct bb_quality *quality) {
-    if (quality->state == BB_STATE_EDITED)
+    if (quality->state == BB_STATE_EDITED ||
+        quality->marks & (BB_MARK_ACCEPTED | BB_MARK_WITHDRAWN))
         return 3;
     if (quality->marks & BB_MARK_FINAL)
         return 2;

@@ -37,7 +37,11 @@ enum bb_quality_mark { /* bits */
                            1 << 11, /* the source gave no unit, or one without meaning */
                        BB_MARK_ESTIMATED =
                            1 << 12, /* a partial period that also holds estimated parts */
-                       BB_MARK_COUNT = 13
+                       BB_MARK_FOREIGN = 1 << 13,  /* another meter's reading: kept, not used */
+                       BB_MARK_ACCEPTED = 1 << 14, /* a person says that it is right as it is */
+                       BB_MARK_WITHDRAWN =
+                           1 << 15, /* a person takes edits back: see derive/merge.h */
+                       BB_MARK_COUNT = 16
 };
 
 /* Bits of `checks`; the names are those of the config (derive/check.h has the functions). */
@@ -49,10 +53,35 @@ enum bb_check {
     BB_CHECK_UNIT,
     BB_CHECK_NEGATIVE,
     BB_CHECK_TIME,
+    BB_CHECK_HIGH,
+    BB_CHECK_LOW,
+    BB_CHECK_ZERO,
+    BB_CHECK_SPIKE,
+    BB_CHECK_STUCK,
+    BB_CHECK_SUM,
+    BB_CHECK_OUTLIER,
+    BB_CHECK_JUMP,
+    BB_CHECK_REGISTER,
+    BB_CHECK_LEAK,
+    BB_CHECK_INACTIVE,
+    BB_CHECK_PROLONGED,
+    BB_CHECK_LATE,
     BB_CHECK_COUNT
 };
 
-enum bb_method { BB_METHOD_NONE = 0, BB_METHOD_LINEAR, BB_METHOD_INTERPOLATED, BB_METHOD_COUNT };
+/* How a value was made. Stored ids: append only. */
+enum bb_method {
+    BB_METHOD_NONE = 0,
+    BB_METHOD_LINEAR,
+    BB_METHOD_INTERPOLATED,     /* a register, at a period's boundary */
+    BB_METHOD_LIKE_DAY,         /* one day of the same kind */
+    BB_METHOD_AVERAGE_LIKE_DAY, /* the mean of several */
+    BB_METHOD_PROFILE,          /* a profile, scaled to the register difference */
+    BB_METHOD_FLAT,             /* the register difference, spread evenly */
+    BB_METHOD_LIKE_DAY_SCALED,  /* ... scaled to the register difference */
+    BB_METHOD_AVERAGE_LIKE_DAY_SCALED,
+    BB_METHOD_COUNT
+};
 
 enum { BB_QUALITY_SOURCE_MAX = 20 };
 
@@ -65,8 +94,8 @@ struct bb_quality {
 };
 _Static_assert(sizeof(struct bb_quality) == 28, "compared and hashed as bytes: no padding");
 
-/* The rank by which one of two readings for one time wins: edited 3, final 2, measured or
- * substituted 1, the source's own estimate and missing 0. */
+/* The rank by which one of two readings for one time wins: told by a person (edited, accepted,
+ * withdrawn) 3, final 2, measured or substituted 1, the source's own estimate and missing 0. */
 int bb_quality_rank(const struct bb_quality *quality);
 
 /* "measured", "substituted|final", "estimated|method:linear|check:gap": the states, marks, checks

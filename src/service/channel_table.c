@@ -415,6 +415,8 @@ int bb_channel_from_record(struct bb_plant *plant, const struct bb_channel_recor
                            struct bb_channel *out, struct bb_error *error) {
     *out = (struct bb_channel){.kind = record->kind,
                                .derived_unit = (uint8_t)record->derived_unit,
+                               .metered_unit = (uint8_t)record->derived_unit,
+                               .commodity = record->commodity,
                                .one_way = record->one_way > 0,
                                .interval_s = record->interval_s,
                                .pipeline = &plant->config.pipelines[record->commodity]};

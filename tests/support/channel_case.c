@@ -212,6 +212,7 @@ static void make_channel(struct maker *m) {
                                            : m->kind == CASE_GAUGE  ? BB_KIND_GAUGE
                                                                     : BB_KIND_INTERVAL,
                                    .derived_unit = BB_UNIT_KWH,
+                                   .metered_unit = BB_UNIT_KWH,
                                    .one_way = chance(m, 50)};
     if (m->kind == CASE_REGULAR || m->kind == CASE_SPARSE ||
         (m->kind == CASE_GAUGE && chance(m, 50)))

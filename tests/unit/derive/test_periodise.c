@@ -30,6 +30,7 @@ static struct bench *bench_new(enum bb_kind kind, const char *zone, int32_t day_
     cr_assert_eq(bb_zone_load(NULL, bb_span_of(zone), &b->zone, &b->error), 0, "%s", zone);
     b->channel = (struct bb_channel){.kind = (uint8_t)kind,
                                      .derived_unit = BB_UNIT_KWH,
+                                     .metered_unit = BB_UNIT_KWH,
                                      .calendar = {b->zone, day_start_s},
                                      .pipeline = &b->pipeline};
     b->vee = (struct bb_window){.points = b->points, .capacity = POINTS_MAX};

@@ -30,6 +30,7 @@ static struct bench *bench_new(void) {
     bb_pipeline_defaults(&b->pipeline);
     b->channel = (struct bb_channel){.kind = BB_KIND_INTERVAL,
                                      .derived_unit = BB_UNIT_KWH,
+                                     .metered_unit = BB_UNIT_KWH,
                                      .interval_s = 900,
                                      .pipeline = &b->pipeline};
     b->raw = (struct bb_window){.points = b->points, .capacity = POINTS_MAX};
