@@ -39,6 +39,13 @@ struct bb_span bb_channel_slot_channel(const struct bb_channel_slot *slot) {
     return (struct bb_span){slot->key.data + at, slot->key.size - at};
 }
 
+void bb_channel_slot_committed(struct bb_channel_slot *slot) {
+    slot->is_new = slot->changed = slot->derive_again = false;
+    slot->force_from = slot->force_to = 0;
+    slot->output_from = slot->output_to = 0;
+    slot->coverage = (struct bb_span){NULL, 0};
+}
+
 size_t bb_channel_key(struct bb_span tenant, struct bb_span usage_point, struct bb_span channel,
                       char key[BB_NAME_KEY_MAX]) {
     const struct bb_span parts[] = {tenant, usage_point, channel};

@@ -23,6 +23,10 @@ struct bb_channel_slot {
     bool is_new;       /* not in the store yet */
     bool changed;      /* its record must be written */
     bool derive_again; /* what it is has changed: all its derived lanes must follow */
+    /* Of the commit at hand (service/derivation.c). */
+    int64_t force_from, force_to;  /* (from, to]: registers beside it have changed there */
+    size_t output_from, output_to; /* what was made of it, in the derivation's outputs */
+    struct bb_span coverage;       /* as it became, packed; empty: as stored */
 };
 
 struct bb_channel_table {
@@ -33,6 +37,7 @@ struct bb_channel_table {
     uint32_t index_size;
     struct bb_arena arena;
     uint32_t next_number;
+    bool has_registers; /* the partition has channels that may stand beside others (companions.h) */
 };
 
 void bb_channel_table_init(struct bb_channel_table *table, struct bb_plant *plant);
@@ -85,6 +90,9 @@ int bb_channel_table_resolve(struct bb_channel_table *table, struct bb_store_vie
 struct bb_span bb_channel_slot_tenant(const struct bb_channel_slot *slot);
 struct bb_span bb_channel_slot_usage_point(const struct bb_channel_slot *slot);
 struct bb_span bb_channel_slot_channel(const struct bb_channel_slot *slot);
+
+/* The commit that changed the slot is done. */
+void bb_channel_slot_committed(struct bb_channel_slot *slot);
 
 /* Fill a derive channel from a record: zone loaded, calendar and pipeline set. */
 int bb_channel_from_record(struct bb_plant *plant, const struct bb_channel_record *record,
