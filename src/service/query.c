@@ -67,8 +67,8 @@ static struct bb_span name_of_alias(struct bb_plant *plant, const struct bb_quer
     struct bb_master_usage_point up;
     struct bb_error ignored;
 
-    if (plant->registry->ops->usage_point_get(plant->registry, q->tenant, q->usage_point, arena,
-                                              &up, &ignored) == 0)
+    if (plant->registry->ops->usage_point_get(plant->registry, q->tenant, q->usage_point,
+                                              BB_TIME_NONE, arena, &up, &ignored) == 0)
         for (uint32_t i = 0; i < up.channel_count; i++)
             if (bb_span_equal(up.channels[i].alias, q->channel))
                 return up.channels[i].name;
@@ -178,7 +178,7 @@ static int find_channels(struct bb_plant *plant, const struct bb_query *q, struc
     struct bb_master_usage_point up;
     if (l->count == 0) {
         result = plant->registry->ops->usage_point_get(plant->registry, q->tenant, q->usage_point,
-                                                       &l->arena, &up, error);
+                                                       BB_TIME_NONE, &l->arena, &up, error);
         if (result == 0)
             return q->channel.size == 0 ? 0
                                         : BB_FAIL(error, BB_E_CHANNEL_UNKNOWN,
