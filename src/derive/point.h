@@ -50,6 +50,7 @@ struct bb_point {
     struct bb_decimal value;              /* raw points: as sent; vee points: in the derived unit */
     const struct bb_attribute *attribute; /* as sent, or as validation made it */
     int64_t recorded_ms;
+    int64_t late_ms; /* raw points: issued by the sender so long behind its time; 0: not told */
     uint32_t rivals;
     uint32_t checks; /* vee points: bits of enum bb_check that spoke */
     bool usable;     /* has a value of the right dimension */
