@@ -43,8 +43,18 @@ size_t bb_vee_gap_rows(const struct bb_channel *channel, const struct bb_window 
     return rows;
 }
 
+/* The level of each usable point of the window; NULL when memory is out. */
+static const int64_t *levels_of(const struct bb_channel *channel, const struct bb_window *raw,
+                                struct bb_arena *arena) {
+    int64_t *level = bb_arena_take(arena, (raw->count + 1) * sizeof *level);
+
+    for (size_t i = 0; level && i < raw->count; i++)
+        level[i] = raw->points[i].usable ? bb_point_level(channel, &raw->points[i]) : 0;
+    return level;
+}
+
 static void run_checks(const struct bb_channel *channel, struct bb_window *raw, size_t first,
-                       size_t last, struct bb_finding_list *findings) {
+                       size_t last, const int64_t *level, struct bb_finding_list *findings) {
     static const struct bb_stat none = {NULL, 0};
 
     for (int check = 0; check < BB_CHECK_COUNT; check++) {
@@ -55,6 +65,7 @@ static void run_checks(const struct bb_channel *channel, struct bb_window *raw, 
                                            .first = first,
                                            .last = last,
                                            .findings = findings,
+                                           .level = level,
                                            .stat = &none};
         if (step->on && bb_checks[check].run && (bb_checks[check].kinds & (1u << channel->kind)))
             bb_checks[check].run(&context);
@@ -222,7 +233,10 @@ int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t
     bool room = out->capacity - out->count >= last - first, filled = false;
     bool gaps = has_gaps(channel);
 
-    run_checks(channel, raw, first, last, findings);
+    const int64_t *level = levels_of(channel, raw, arena);
+    if (level)
+        run_checks(channel, raw, first, last, level, findings);
+    room = room && level;
     if (room && previous) {
         room = point_of_raw(channel, previous, arena, &outside);
         before = &outside;
