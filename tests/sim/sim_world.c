@@ -19,7 +19,7 @@ static void describe(struct world *w, struct world_channel *channel) {
         *s = (struct bb_series){.usage_point = bb_span_of(channel->usage_point),
                                 .channel = bb_span_of(channel->channel),
                                 .zone = bb_span_of(channel->c.zone_name),
-                                .obis = BB_SPAN(""),
+                                .obis = bb_span_of(channel->obis),
                                 .interval_s = channel->c.channel.interval_s,
                                 .kind = channel->c.channel.kind,
                                 .commodity = channel->c.channel.calendar.day_start_s
@@ -128,7 +128,15 @@ void world_make(struct world *w, uint64_t seed, bool with_masters) {
     for (uint32_t i = 0; i < w->channel_count; i++) {
         struct world_channel *channel = &w->channels[i];
         channel->kind = (enum case_kind)bb_random_below(&w->r, CASE_KINDS);
-        channel_case_make(&channel->c, channel->kind, seed * WORLD_CHANNELS_MAX + i);
+        channel->obis = "";
+        if (i % 2 == 1 && bb_random_below(&w->r, 2)) { /* a register beside intervals */
+            channel[-1].obis = "1-1:1.29.0";
+            channel->obis = "1-0:1.8.0";
+            channel->kind = CASE_REGISTER;
+            describe(w, &channel[-1]);
+        }
+        channel_case_make_beside(&channel->c, channel->kind, seed * WORLD_CHANNELS_MAX + i,
+                                 *channel->obis ? &channel[-1].c : NULL);
         snprintf(channel->usage_point, WORLD_NAME_MAX, "meter-%u", i / 2);
         snprintf(channel->channel, WORLD_NAME_MAX, "channel-%u", i);
         describe(w, channel);

@@ -20,6 +20,7 @@ struct world_channel {
     enum case_kind kind;
     struct channel_case c;
     char usage_point[WORLD_NAME_MAX], channel[WORLD_NAME_MAX];
+    const char *obis; /* an interval channel and the register beside it have codes */
     struct bb_series series[WORLD_DELIVERIES]; /* as each delivery describes it */
 };
 
