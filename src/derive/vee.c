@@ -1,6 +1,7 @@
 /* Validation and estimation: see vee.h. Pure. */
 #include "derive/vee.h"
 
+#include "derive/acceptance.h"
 #include "derive/estimate.h"
 
 #include <stdlib.h>
@@ -223,6 +224,7 @@ int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t
     bool gaps = has_gaps(channel);
 
     run_checks(channel, raw, first, last, findings);
+    bb_acceptance_apply(raw, first, last, findings);
     if (room && previous) {
         room = point_of_raw(channel, previous, arena, &outside);
         before = &outside;
