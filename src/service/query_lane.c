@@ -108,9 +108,8 @@ static int tell_periods(struct bb_query_channel *c, const struct bb_block *block
 
 /* ---- blocks */
 
-/* An absent block is empty. */
-static int get_block(struct bb_query_channel *c, uint8_t lane, int32_t span, struct bb_block *block,
-                     struct bb_error *error) {
+int bb_query_block(struct bb_query_channel *c, uint8_t lane, int32_t span, struct bb_block *block,
+                   struct bb_error *error) {
     struct bb_block_key key = {c->record.number, span, lane};
     struct bb_span packed;
 
@@ -141,13 +140,13 @@ static void day_bounds(const struct bb_query_channel *c, int32_t *first, int32_t
 static int raw_of_day(struct bb_query_channel *c, int32_t day, struct bb_block *out,
                       struct bb_error *error) {
     struct bb_block history, current;
-    int result = get_block(c, BB_LANE_RAW, day, &current, error);
+    int result = bb_query_block(c, BB_LANE_RAW, day, &current, error);
 
     if (result || c->query->as_of_ms == BB_TIME_NONE) {
         *out = current;
         return result;
     }
-    result = get_block(c, BB_LANE_HISTORY, day, &history, error);
+    result = bb_query_block(c, BB_LANE_HISTORY, day, &history, error);
     return result ? result
                   : bb_merge_as_of(&current, &history, c->query->as_of_ms, c->arena, out, error);
 }
@@ -204,10 +203,10 @@ static int read_vee(struct bb_query_channel *c, struct bb_error *error) {
         }
         if (has) {
             covered = day;
-            result = get_block(c, BB_LANE_RAW, day, &raw, error);
+            result = bb_query_block(c, BB_LANE_RAW, day, &raw, error);
         }
         if (!result)
-            result = get_block(c, BB_LANE_VEE, day, &overlay, error);
+            result = bb_query_block(c, BB_LANE_VEE, day, &overlay, error);
         if (!result)
             result = vee_of_day(c, &raw, &overlay, day, error);
     }
@@ -234,7 +233,7 @@ static int read_periods(struct bb_query_channel *c, struct bb_error *error) {
         last = bb_lane_span_of(q->lane, q->to_ms);
     for (int32_t span = first; !result && span <= last; span++) {
         struct bb_block block;
-        result = get_block(c, (uint8_t)q->lane, span, &block, error);
+        result = bb_query_block(c, (uint8_t)q->lane, span, &block, error);
         if (!result)
             result = tell_periods(c, &block);
     }
@@ -311,15 +310,13 @@ static void derived_bounds(const struct bb_query_channel *c, int32_t *first, int
     *last = *last < latest ? *last : latest;
 }
 
-/* A lane that is not stored, or a derived one as of a past moment. */
-static int read_made(struct bb_query_channel *c, struct bb_error *error) {
+int bb_query_make(struct bb_query_channel *c, struct bb_plan *plan, struct bb_buffer *out,
+                  struct bb_error *error) {
     int32_t first, last;
-    struct bb_buffer out;
-    struct bb_plan plan;
 
     derived_bounds(c, &first, &last);
     if (first > last)
-        return 0;
+        return BB_ABSENT;
     struct bb_plan_input input = {
         .channel = &c->channel,
         .coverage = &c->coverage,
@@ -327,16 +324,27 @@ static int read_made(struct bb_query_channel *c, struct bb_error *error) {
         .force_to = (last + 1) * (int64_t)BB_DAY_MS,
         .discard_periods = true,
         .also = bb_lanes[c->query->lane].stored ? 0 : (uint8_t)c->query->lane};
-    bb_buffer_init(&out, BB_BLOCK_MAX_BYTES);
-    bb_plan_begin(&plan, &input, c->arena, &out);
+    bb_plan_begin(plan, &input, c->arena, out);
     int result;
-    while ((result = bb_plan_run(&plan, error)) == BB_PLAN_NEED) {
-        for (size_t i = 0; i < plan.need_count && result >= 0; i++)
-            result = supply_raw(c, &plan, plan.needs[i], error);
-        if (result < 0)
-            break;
-    }
-    if (!result)
+    while ((result = bb_plan_run(plan, error)) == BB_PLAN_NEED)
+        for (size_t i = 0; i < plan->need_count; i++) {
+            result = supply_raw(c, plan, plan->needs[i], error);
+            if (result < 0)
+                return result;
+        }
+    return result;
+}
+
+/* A lane that is not stored, or a derived one as of a past moment. */
+static int read_made(struct bb_query_channel *c, struct bb_error *error) {
+    struct bb_buffer out;
+    struct bb_plan plan;
+
+    bb_buffer_init(&out, BB_BLOCK_MAX_BYTES);
+    int result = bb_query_make(c, &plan, &out, error);
+    if (result == BB_ABSENT)
+        result = 0;
+    else if (!result)
         result = tell_made(c, &plan, error);
     bb_buffer_release(&out);
     return result;
