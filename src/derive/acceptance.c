@@ -14,10 +14,15 @@ static bool told_by_person(const struct bb_point *p) {
     return bb_quality_rank(&p->attribute->quality) == BB_RANK_PERSON;
 }
 
-static void soften(struct bb_finding_list *findings, int64_t at_ms) {
-    for (size_t i = 0; i < findings->count; i++)
-        if (findings->items[i].at_ms == at_ms && findings->items[i].check != BB_CHECK_GAP)
-            findings->items[i].hard = false;
+static bool has_value(const struct bb_point *p) {
+    return p->attribute->quality.state != BB_STATE_MISSING;
+}
+
+/* The point that ends at a time; NULL: none. */
+static const struct bb_point *point_at(const struct bb_window *window, int64_t end_ms) {
+    size_t i = bb_window_after(window, end_ms - 1);
+
+    return i < window->count && window->points[i].end_ms == end_ms ? &window->points[i] : NULL;
 }
 
 /* Is (from, to] covered by rows of which a person said that there is no value? Rows come by their
@@ -39,20 +44,30 @@ static bool denied(const struct bb_window *window, int64_t from_ms, int64_t to_m
     return open_ms <= from_ms;
 }
 
+/* What becomes of a finding; false: it is none. */
+static bool settle(const struct bb_window *window, struct bb_finding *f) {
+    const struct bb_point *p = point_at(window, f->at_ms);
+    bool person = p && told_by_person(p);
+
+    if (f->check == BB_CHECK_GAP)
+        f->hard = f->hard && !denied(window, f->from_ms, f->to_ms);
+    else if (person)
+        f->hard = false;
+    return !person || has_value(p);
+}
+
 void bb_acceptance_apply(struct bb_window *window, size_t first, size_t last,
                          struct bb_finding_list *findings) {
     const uint32_t suspect = suspecting();
+    size_t kept = 0;
 
-    for (size_t i = first; findings->count > 0 && i < last; i++) {
+    for (size_t i = first; i < last; i++) {
         struct bb_point *p = &window->points[i];
-        if (p->checks == 0 || !told_by_person(p))
-            continue;
-        p->checks &= ~suspect;
-        soften(findings, p->end_ms);
+        if (p->checks != 0 && told_by_person(p))
+            p->checks &= has_value(p) ? ~suspect : 0;
     }
-    for (size_t i = 0; i < findings->count; i++) {
-        struct bb_finding *f = &findings->items[i];
-        if (f->check == BB_CHECK_GAP && f->hard)
-            f->hard = !denied(window, f->from_ms, f->to_ms);
-    }
+    for (size_t i = 0; i < findings->count; i++)
+        if (settle(window, &findings->items[i]))
+            findings->items[kept++] = findings->items[i];
+    findings->count = kept;
 }

@@ -5,6 +5,7 @@
  *     taken from it, and what was found about it is kept, but opens no exception
  *   a gap that lies wholly within stretches of which a person said that there is no value (missing
  *     rows that are accepted) is kept as a finding, and opens no exception
+ *   of a row by which a person says that there is no value checks say nothing
  * An edited value says nothing about the gap that it ends. Pure.
  */
 #ifndef BB_DERIVE_ACCEPTANCE_H

@@ -35,6 +35,10 @@ int bb_query_lane(struct bb_query_channel *c, struct bb_error *error) BB_MUST_US
 int bb_query_block(struct bb_query_channel *c, uint8_t lane, int32_t span, struct bb_block *block,
                    struct bb_error *error) BB_MUST_USE;
 
+/* The raw block of a day, current or as of the asked moment. */
+int bb_query_raw_of_day(struct bb_query_channel *c, int32_t day, struct bb_block *out,
+                        struct bb_error *error) BB_MUST_USE;
+
 /* Derive what is asked for in memory, from raw as it was then: `plan` has the blocks as its writes.
  * `out` is the plan's buffer, the caller's to release. BB_ABSENT when no day is covered. */
 int bb_query_make(struct bb_query_channel *c, struct bb_plan *plan, struct bb_buffer *out,

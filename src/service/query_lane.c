@@ -136,9 +136,8 @@ static void day_bounds(const struct bb_query_channel *c, int32_t *first, int32_t
         *last = bb_lane_span_of(BB_LANE_RAW, q->to_ms);
 }
 
-/* The raw block of a day, current or as of the asked moment. */
-static int raw_of_day(struct bb_query_channel *c, int32_t day, struct bb_block *out,
-                      struct bb_error *error) {
+int bb_query_raw_of_day(struct bb_query_channel *c, int32_t day, struct bb_block *out,
+                        struct bb_error *error) {
     struct bb_block history, current;
     int result = bb_query_block(c, BB_LANE_RAW, day, &current, error);
 
@@ -164,7 +163,7 @@ static int read_raw(struct bb_query_channel *c, struct bb_error *error) {
             day = bb_coverage_after(&c->coverage, day) - 1;
             continue;
         }
-        result = raw_of_day(c, day, &block, error);
+        result = bb_query_raw_of_day(c, day, &block, error);
         if (!result)
             result = tell_raw(c, &block);
     }
@@ -251,7 +250,7 @@ static int supply_raw(struct bb_query_channel *c, struct bb_plan *plan, struct b
 
     bb_buffer_init(&b, BB_BLOCK_MAX_BYTES);
     if (key.lane == BB_LANE_RAW) {
-        result = raw_of_day(c, key.span, &block, error);
+        result = bb_query_raw_of_day(c, key.span, &block, error);
         if (!result && block.count > 0)
             result = bb_block_pack(&block, c->arena, &b, error);
         if (!result && b.size > 0) {
@@ -272,7 +271,7 @@ static int tell_made(struct bb_query_channel *c, const struct bb_plan *plan,
     for (int32_t day = first; !result && c->query->lane == BB_LANE_VEE && day <= last; day++) {
         struct bb_block raw = {.lane = BB_LANE_RAW}, overlay = {.lane = BB_LANE_VEE};
         if (bb_coverage_has(&c->coverage, day))
-            result = raw_of_day(c, day, &raw, error);
+            result = bb_query_raw_of_day(c, day, &raw, error);
         for (size_t i = 0; !result && i < plan->write_count; i++)
             if (plan->writes[i].key.lane == BB_LANE_VEE && plan->writes[i].key.span == day)
                 result = bb_block_unpack((struct bb_span){plan->out->data + plan->writes[i].offset,

@@ -182,12 +182,15 @@ struct judged { /* a winner on its way into the lane vee */
     struct naive_row row;
 };
 
-/* Of a value that a person told nothing is hard and nothing suspect; the gap before it is not its own. */
+/* Of a value that a person told nothing is hard and nothing suspect; the gap before it is not its own. Of
+ * a row that says that there is none nothing is said. */
 static void say(struct naive_lanes *l, struct judged *j, enum bb_check check, bool hard,
                 int64_t from, int64_t to, int64_t a, int64_t b, int exponent) {
     bool person = rank(j->version) == 3;
     bool suspect = check == BB_CHECK_OVERLAP || check == BB_CHECK_NEGATIVE;
 
+    if (person && j->version->attribute.quality.state == BB_STATE_MISSING)
+        return;
     l->findings[l->finding_count++] = (struct bb_finding){
         .at_ms = j->row.end_ms,
         .from_ms = from,

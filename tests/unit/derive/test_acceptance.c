@@ -70,6 +70,28 @@ Test(acceptance, a_persons_value_is_neither_suspect_nor_an_exception) {
     }
 }
 
+Test(acceptance, checks_say_nothing_of_a_row_that_says_there_is_none) {
+    static const struct {
+        uint16_t marks;
+        bool person;
+    } rows[] = {{0, false}, {BB_MARK_ACCEPTED, true}, {BB_MARK_WITHDRAWN, true}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct bench b;
+        bench_init(&b);
+        struct bb_point *p = row(&b, 0, 60, BB_STATE_MISSING, rows[i].marks);
+        row(&b, 60, 75, BB_STATE_MEASURED, 0);
+        p->checks = 1u << BB_CHECK_INTERVAL_SIZE;
+        found(&b, BB_CHECK_INTERVAL_SIZE, 60, 60, 60);
+        found(&b, BB_CHECK_TIME, 75, 75, 75);
+        bb_acceptance_apply(&b.window, 0, 2, &b.findings);
+        cr_assert_eq(b.findings.count, rows[i].person ? 1 : 2);
+        cr_assert_eq(b.findings.items[b.findings.count - 1].check, BB_CHECK_TIME);
+        cr_assert_eq(p->checks, rows[i].person ? 0 : 1u << BB_CHECK_INTERVAL_SIZE);
+        bb_arena_release(&b.arena);
+    }
+}
+
 /* A gap (60, 240] between two readings, and what a person said of it: stretches in minutes. */
 static bool gap_is_hard(const int (*said)[2], size_t count, uint16_t marks) {
     struct bench b;
