@@ -63,6 +63,19 @@ size_t bb_window_after(const struct bb_window *window, int64_t t) {
     return low;
 }
 
+/* A thousandth is the same digits with the point elsewhere. Zeros at the end stay: how fine a value was
+ * sent decides how finely its parts are rounded, and must not hang on its last digit. */
+static bool shift_point(struct bb_decimal value, int64_t numerator, int64_t denominator,
+                        struct bb_decimal *out) {
+    int exponent = value.exponent;
+
+    if (numerator != 1)
+        return false;
+    for (; denominator % 10 == 0; denominator /= 10)
+        exponent--;
+    return denominator == 1 && bb_wide_to_decimal(value.mantissa, exponent, exponent, out);
+}
+
 bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *out, bool *rounded) {
     int64_t numerator, denominator;
 
@@ -73,6 +86,8 @@ bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *ou
     }
     if (!bb_unit_ratio(from, to, &numerator, &denominator))
         return false;
+    if (shift_point(value, numerator, denominator, out))
+        return true;
     /* value × n/d = (mantissa × n × 10^k / d) × 10^(exponent - k): the least k that is exact. */
     bb_wide product = (bb_wide)value.mantissa * numerator;
     int finest = bb_derived_exponent(value.exponent);

@@ -24,7 +24,9 @@ static void expect(int64_t mantissa, int exponent, int from, int to, int64_t exp
 
 Test(convert, known_values) {
     expect(150, -2, BB_UNIT_KWH, BB_UNIT_KWH, 150, -2, false); /* as sent, zeros and all */
-    expect(1500, 0, BB_UNIT_WH, BB_UNIT_KWH, 15, -1, false);
+    expect(1500, 0, BB_UNIT_WH, BB_UNIT_KWH, 1500, -3, false); /* as fine as it was sent */
+    expect(4, 5, BB_UNIT_L, BB_UNIT_M3, 4, 2, false);
+    expect(0, 0, BB_UNIT_L, BB_UNIT_M3, 0, -3, false);
     expect(1501, 0, BB_UNIT_WH, BB_UNIT_KWH, 1501, -3, false);
     expect(2, 0, BB_UNIT_MWH, BB_UNIT_KWH, 2000, 0, false);
     expect(-1234, -1, BB_UNIT_L, BB_UNIT_M3, -1234, -4, false);
