@@ -7,16 +7,19 @@ enum {
 };
 
 const struct bb_check_row bb_checks[BB_CHECK_COUNT] = {
-    [BB_CHECK_GAP] = {"gap", INTERVALS, false, "a: missing intervals, b: length in ms",
+    [BB_CHECK_GAP] = {"gap", INTERVALS, 0, false, "a: missing intervals, b: length in ms",
                       bb_check_gap},
-    [BB_CHECK_OVERLAP] = {"overlap", INTERVALS, true, "a: overlap in ms", bb_check_overlap},
-    [BB_CHECK_DUPLICATE] = {"duplicate", ALL_KINDS, false, "a: rival values", bb_check_duplicate},
-    [BB_CHECK_INTERVAL_SIZE] = {"interval_size", INTERVALS, false,
+    [BB_CHECK_OVERLAP] = {"overlap", INTERVALS, 0, true, "a: overlap in ms", bb_check_overlap},
+    [BB_CHECK_DUPLICATE] = {"duplicate", ALL_KINDS, 0, false, "a: rival values",
+                            bb_check_duplicate},
+    [BB_CHECK_INTERVAL_SIZE] = {"interval_size", INTERVALS, 0, false,
                                 "a: length in s, b: nominal length in s", bb_check_interval_size},
-    [BB_CHECK_UNIT] = {"unit", ALL_KINDS, false, "a: unit as sent, b: unit of the channel",
+    [BB_CHECK_UNIT] = {"unit", ALL_KINDS, 0, false, "a: unit as sent, b: unit of the channel",
                        bb_check_unit},
-    [BB_CHECK_NEGATIVE] = {"negative", INTERVALS, true, "a: the value", bb_check_negative},
-    [BB_CHECK_TIME] = {"time", ALL_KINDS, false, "a: ms ahead of its arrival", bb_check_time},
+    [BB_CHECK_NEGATIVE] = {"negative", INTERVALS, 0, true, "a: the value", bb_check_negative},
+    [BB_CHECK_TIME] = {"time", ALL_KINDS, 0, false, "a: ms ahead of its arrival", bb_check_time},
+    [BB_CHECK_SUM] = {"sum", INTERVALS, 0, false,
+                      "a: sum of the intervals, b: what the registers say", bb_check_sum},
 };
 
 const struct bb_step_row bb_check_steps[BB_CHECK_COUNT] = {
@@ -38,7 +41,42 @@ const struct bb_step_row bb_check_steps[BB_CHECK_COUNT] = {
                          BB_PARAMETER_DURATION, 5 * (int64_t)BB_MINUTE_MS, 0,
                          48 * (int64_t)BB_HOUR_MS},
                         {0}}},
+    [BB_CHECK_SUM] = {"sum",
+                      "intervals that do not add up to what the registers beside them advanced",
+                      {{"percent", "tolerated difference in percent of the register's advance",
+                        BB_PARAMETER_NUMBER, 1, 0, 100},
+                       {"digits", "tolerated difference in least digits of the register",
+                        BB_PARAMETER_NUMBER, 3, 0, 1000000},
+                       {0}}},
 };
+
+bool bb_check_applies(const struct bb_channel *channel, int check) {
+    const struct bb_check_row *row = &bb_checks[check];
+
+    return channel->pipeline->check[check].on && (row->kinds & (1u << channel->kind)) &&
+           (!row->commodities || (row->commodities & (1u << channel->commodity)));
+}
+
+struct bb_reach bb_channel_reach(const struct bb_channel *channel) {
+    struct bb_reach all = {0, 0, 0, 0, false};
+
+    for (int check = 0; check < BB_CHECK_COUNT; check++) {
+        struct bb_reach one = {0, 0, 0, 0, false};
+        if (!bb_checks[check].reach || !bb_check_applies(channel, check))
+            continue;
+        bb_checks[check].reach(channel->pipeline->check[check].parameter, &one);
+        all.back_values = one.back_values > all.back_values ? one.back_values : all.back_values;
+        all.ahead_values = one.ahead_values > all.ahead_values ? one.ahead_values
+                                                               : all.ahead_values;
+        all.back_ms = one.back_ms > all.back_ms ? one.back_ms : all.back_ms;
+        all.ahead_ms = one.ahead_ms > all.ahead_ms ? one.ahead_ms : all.ahead_ms;
+        all.stat |= one.stat;
+    }
+    /* Like days are chosen by statistics. */
+    all.stat |= channel->kind == BB_KIND_INTERVAL &&
+                channel->pipeline->estimate[BB_METHOD_LIKE_DAY].on;
+    return all;
+}
 
 void bb_pipeline_defaults(struct bb_pipeline *pipeline) {
     memset(pipeline, 0, sizeof *pipeline);

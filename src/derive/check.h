@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "derive/stat.h"
+#include "derive/total.h"
 
 struct bb_finding_list {
     struct bb_finding *items;
@@ -31,8 +32,9 @@ struct bb_check_context {
     struct bb_window *window;
     size_t first, last; /* judge points [first, last) */
     struct bb_finding_list *findings;
-    const int64_t *level;       /* of every point of the window that is usable (point.h) */
-    const struct bb_stat *stat; /* of the days before; never NULL, may be empty */
+    const int64_t *level;               /* of every point of the window that is usable (point.h) */
+    const struct bb_stat *stat;         /* of the days before; never NULL, may be empty */
+    const struct bb_total_list *totals; /* of the registers beside the channel; never NULL */
 };
 
 /* How far around a point a check looks, besides at the usable point before it. */
@@ -45,12 +47,18 @@ struct bb_reach {
 struct bb_check_row {
     const char *name;
     uint32_t kinds;       /* bit per enum bb_kind it applies to */
+    uint32_t commodities; /* bit per enum bb_commodity; 0: all */
     bool suspect;         /* a value it speaks about is marked suspect */
     const char *evidence; /* what a and b of its findings mean */
     void (*run)(const struct bb_check_context *context);
     void (*reach)(const int64_t *parameter, struct bb_reach *reach); /* NULL: no further */
 };
 extern const struct bb_check_row bb_checks[BB_CHECK_COUNT];
+
+/* How far the checks of the channel's pipeline look altogether. */
+struct bb_reach bb_channel_reach(const struct bb_channel *channel);
+/* Does the pipeline run this check on the channel? */
+bool bb_check_applies(const struct bb_channel *channel, int check);
 
 /* The usable point before index i, or NULL. */
 const struct bb_point *bb_previous_usable(const struct bb_window *window, size_t i);
@@ -66,5 +74,6 @@ void bb_check_interval_size(const struct bb_check_context *context);
 void bb_check_unit(const struct bb_check_context *context);
 void bb_check_negative(const struct bb_check_context *context);
 void bb_check_time(const struct bb_check_context *context);
+void bb_check_sum(const struct bb_check_context *context);
 
 #endif

@@ -50,6 +50,34 @@ bool bb_window_add_raw(struct bb_window *window, const struct bb_channel *channe
     return true;
 }
 
+/* What a mantissa as sent is multiplied with to be a level, when that is all there is to do; 0: more. */
+static int64_t plain_scale(const struct bb_channel *channel, const struct bb_attribute *a) {
+    int power = a->exponent - BB_LEVEL_EXPONENT;
+
+    return a->unit == channel->metered_unit && power >= 0 && power <= BB_DECIMAL_MAX_DIGITS
+               ? bb_power_of_ten[power]
+               : 0;
+}
+
+void bb_window_levels(const struct bb_channel *channel, const struct bb_window *raw,
+                      int64_t *level) {
+    const bool factor = bb_channel_has_factor(channel);
+    const struct bb_attribute *last = NULL;
+    int64_t scale = 0;
+
+    for (size_t i = 0; i < raw->count; i++) {
+        const struct bb_point *p = &raw->points[i];
+        if (p->attribute != last) {
+            last = p->attribute;
+            scale = factor ? 0 : plain_scale(channel, last);
+        }
+        if (!p->usable)
+            level[i] = 0;
+        else if (scale == 0 || __builtin_mul_overflow(p->value.mantissa, scale, &level[i]))
+            level[i] = bb_point_level(channel, p);
+    }
+}
+
 size_t bb_window_after(const struct bb_window *window, int64_t t) {
     size_t low = 0, high = window->count;
 

@@ -49,7 +49,11 @@ struct bb_point {
     int64_t start_ms, end_ms;             /* equal for instants */
     struct bb_decimal value;              /* raw points: as sent; vee points: in the derived unit */
     const struct bb_attribute *attribute; /* as sent, or as validation made it */
-    int64_t recorded_ms;
+    union {
+        int64_t recorded_ms; /* raw points */
+        int64_t
+            band; /* vee points that were estimated: half-width + 1 at the value's exponent; 0: none */
+    };
     uint32_t rivals;
     uint32_t checks; /* vee points: bits of enum bb_check that spoke */
     bool usable;     /* has a value of the right dimension */
@@ -81,6 +85,10 @@ bool bb_attribute_usable(const struct bb_channel *channel, const struct bb_attri
 bool bb_window_add_raw(struct bb_window *window, const struct bb_channel *channel,
                        const struct bb_block *raw, int64_t from_ms, int64_t to_ms);
 
+/* The levels of all usable points of a raw window; of others 0. */
+void bb_window_levels(const struct bb_channel *channel, const struct bb_window *raw,
+                      int64_t *level);
+
 /* The index of the first point with end_ms > t. */
 size_t bb_window_after(const struct bb_window *window, int64_t t);
 
@@ -93,7 +101,7 @@ static inline int bb_derived_exponent(int source) {
 /* Levels: values as one number that can be compared whatever they were sent as, for checks and
  * statistics: units of 10^-9 of derived_unit (intervals, with the factor of their installation) or
  * metered_unit (registers, gauges), rounded towards zero, saturated. */
-enum { BB_LEVEL_EXPONENT = -9 };
+enum { BB_LEVEL_EXPONENT = -9, BB_LEVEL_ONE = 1000000000 };
 int64_t bb_point_level(const struct bb_channel *channel, const struct bb_point *raw);
 
 /* The value that a raw point has in the lane vee: of an interval the amount (its factor applied) in

@@ -289,7 +289,7 @@ static int forget_periods(struct channel_work *w, struct bb_error *error) {
                                    (c->runs[c->count - 1].last + 3) * (int64_t)BB_DAY_MS);
     for (int32_t year = first; year <= last; year++) {
         struct bb_span packed;
-        int result = fetch(w, (struct bb_plan_key){BB_LANE_DAY, year}, &packed, error);
+        int result = fetch(w, (struct bb_plan_key){BB_LANE_DAY, 0, year}, &packed, error);
         if (result)
             return result;
         if (packed.size == 0)

@@ -2,11 +2,12 @@
  * the versions told by then and derived lanes by running the plan on that raw, in memory. */
 #include "service/query_internal.h"
 
+#include "derive/estimate.h"
 #include "derive/merge.h"
 #include "derive/plan.h"
 #include "derive/vee.h"
 
-enum { GAP_DAYS = 8 }; /* rows of a gap stand at most so many days from a day with readings */
+enum { GAP_DAYS = BB_GAP_ROWS_DAYS + 1 }; /* rows of a gap stand so near a day with readings */
 
 static int no_memory(struct bb_error *error) {
     return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read a channel");
@@ -66,7 +67,7 @@ static int tell_points(struct bb_query_channel *c, const struct bb_window *windo
         struct bb_query_row row = {
             .start_ms = p->start_ms,
             .end_ms = p->end_ms,
-            .has_value = p->usable,
+            .has_value = p->attribute->quality.state != BB_STATE_MISSING,
             .value = p->value,
             .unit = c->channel.derived_unit,
             .quality = &p->attribute->quality,
@@ -243,6 +244,43 @@ static int read_periods(struct bb_query_channel *c, struct bb_error *error) {
 
 /* ---- lanes that are made when asked for */
 
+/* The statistics of a day from its raw block. */
+static int stat_of_day(struct bb_query_channel *c, int32_t day, struct bb_stat_day *row,
+                       struct bb_error *error) {
+    struct bb_block raw;
+    int64_t start, end;
+    int result = raw_of_day(c, day, &raw, error);
+
+    if (result)
+        return result;
+    struct bb_window window = {.capacity = raw.count};
+    window.points = bb_arena_take(c->arena, ((size_t)raw.count + 1) * sizeof window.points[0]);
+    int64_t *level = bb_arena_take(c->arena, ((size_t)raw.count + 1) * sizeof *level);
+    if (!window.points || !level)
+        return no_memory(error);
+    bb_lane_span_bounds(BB_LANE_RAW, day, &start, &end);
+    bb_window_add_raw(&window, &c->channel, &raw, start, end);
+    bb_window_levels(&c->channel, &window, level);
+    bb_stat_of_day(&c->channel, day, window.points, level, window.count, row);
+    return 0;
+}
+
+/* The statistics of a month, made from raw as it was: nobody keeps those of a past moment. */
+static int pack_stat(struct bb_query_channel *c, int32_t month, struct bb_buffer *out,
+                     struct bb_error *error) {
+    struct bb_stat_day rows[31];
+    int64_t start, end;
+    size_t count = 0;
+    int result = 0;
+
+    bb_lane_span_bounds(BB_LANE_STAT, month, &start, &end);
+    for (int32_t day = (int32_t)(start / BB_DAY_MS); !result && day < (int32_t)(end / BB_DAY_MS);
+         day++)
+        if (bb_coverage_has(&c->coverage, day))
+            result = stat_of_day(c, day, &rows[count++], error);
+    return result || count == 0 ? result : bb_stat_pack(rows, count, c->arena, out, error);
+}
+
 static int supply_raw(struct bb_query_channel *c, struct bb_plan *plan, struct bb_plan_key key,
                       struct bb_error *error) {
     struct bb_span packed = {NULL, 0};
@@ -255,10 +293,12 @@ static int supply_raw(struct bb_query_channel *c, struct bb_plan *plan, struct b
         result = raw_of_day(c, key.span, &block, error);
         if (!result && block.count > 0)
             result = bb_block_pack(&block, c->arena, &b, error);
-        if (!result && b.size > 0) {
-            packed = bb_arena_copy(c->arena, bb_buffer_span(&b));
-            result = packed.data ? 0 : no_memory(error);
-        }
+    } else if (key.lane == BB_LANE_STAT) {
+        result = pack_stat(c, key.span, &b, error);
+    }
+    if (!result && b.size > 0) {
+        packed = bb_arena_copy(c->arena, bb_buffer_span(&b));
+        result = packed.data ? 0 : no_memory(error);
     }
     bb_buffer_release(&b);
     return result ? result : bb_plan_supply(plan, key, packed, error);

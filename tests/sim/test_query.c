@@ -61,11 +61,13 @@ static void ask(struct sim_plant *s, const struct world_channel *c, enum bb_lane
     cr_assert_eq(bb_query_run(&s->plant, &query, take_row, rows, &error), 0, "%s", error.text);
 }
 
-static void fill(struct sim_plant *s, struct world *w) {
+static void fill(struct sim_plant *s, struct world *w, bool restricted) {
     struct bb_worker *worker;
     struct bb_error error;
 
     sim_plant_open(s, 2, false);
+    for (int i = 0; restricted && i < BB_COMMODITY_COUNT; i++)
+        naive_restrict(&s->plant.config.pipelines[i]);
     world_append(w, s->log, w->items, w->count, false);
     cr_assert_eq(bb_worker_open(&s->plant, &worker, &error), 0);
     sim_plant_finish(s, worker);
@@ -164,7 +166,7 @@ static void run_reference(uint64_t seed) {
     struct rows rows = {0};
 
     world_make(&w, seed, seed % 2);
-    fill(&s, &w);
+    fill(&s, &w, true);
     struct telling *tellings = malloc((w.count + 1) * sizeof *tellings);
     for (uint32_t channel = 0; channel < w.channel_count; channel++) {
         const struct world_channel *c = &w.channels[channel];
@@ -258,7 +260,7 @@ static void run_ranges(uint64_t seed) {
     struct rows whole = {0}, part = {0};
 
     world_make(&w, seed, seed % 2);
-    fill(&s, &w);
+    fill(&s, &w, false);
     for (uint32_t channel = 0; channel < w.channel_count; channel++) {
         const struct world_channel *c = &w.channels[channel];
         for (int k = 0; k < 5 && has_items(&w, channel); k++) {
