@@ -9,17 +9,8 @@
 #include "derive/pipeline.h"
 #include "model/block.h"
 #include "model/calendar.h"
+#include "model/channel_lists.h"
 #include "model/decimal.h"
-
-/* What was installed at the usage point over [from, to), as far as it concerns one channel. */
-struct bb_installation {
-    int64_t from_ms, to_ms;        /* BB_TIME_NONE in to: still there */
-    struct bb_decimal factor;      /* what one counted unit is worth: the multiplier (CT x VT x
-                                        constant); gas as energy: x calorific value x state number */
-    uint8_t dials;                 /* digits of the register before the point; 0: unknown */
-    bool has_opening, has_closing; /* readings at from and to, as the device shows them, in the */
-    struct bb_decimal opening, closing; /* channel's metered unit */
-};
 
 /* What derive knows of a channel; borrowed for the length of a call. */
 struct bb_channel {

@@ -67,8 +67,8 @@ static struct bb_span name_of_alias(struct bb_plant *plant, const struct bb_quer
     struct bb_master_usage_point up;
     struct bb_error ignored;
 
-    if (plant->registry->ops->usage_point_get(plant->registry, q->tenant, q->usage_point, arena,
-                                              &up, &ignored) == 0)
+    if (plant->registry->ops->usage_point_get(plant->registry, q->tenant, q->usage_point,
+                                              BB_TIME_NONE, arena, &up, &ignored) == 0)
         for (uint32_t i = 0; i < up.channel_count; i++)
             if (bb_span_equal(up.channels[i].alias, q->channel))
                 return up.channels[i].name;
@@ -128,6 +128,37 @@ static int mark_asked(struct bb_plant *plant, const struct bb_query *q, struct l
                    BB_SPAN_ARGS(q->usage_point), BB_SPAN_ARGS(q->channel), names);
 }
 
+/* Master data as it was recorded by the asked moment. A bb_master_lookup. */
+static int master_as_of(void *context, enum bb_master_kind kind, struct bb_span tenant,
+                        struct bb_span name, struct bb_arena *arena, struct bb_master *out,
+                        struct bb_error *error) {
+    const struct bb_query_channel *c = context;
+    struct bb_registry *registry = c->plant->registry;
+    int64_t as_of_ms = c->query->as_of_ms;
+
+    out->kind = kind;
+    switch (kind) {
+    case BB_MASTER_TENANT:
+        return registry->ops->tenant_get(registry, name, as_of_ms, arena, &out->tenant, error);
+    case BB_MASTER_CALENDAR:
+        return registry->ops->calendar_get(registry, tenant, name, as_of_ms, arena, &out->calendar,
+                                           error);
+    default:
+        return registry->ops->usage_point_get(registry, tenant, name, as_of_ms, arena,
+                                              &out->usage_point, error);
+    }
+}
+
+/* What the channel was taken for then. Its description stays that of the reading told first, which
+ * is the same at every moment at which it had readings. */
+static int resolve_as_of(struct bb_query_channel *c, struct bb_error *error) {
+    struct bb_channel_facts facts;
+    int result = bb_channel_facts_find(master_as_of, c, c->query->tenant, c->usage_point, c->arena,
+                                       &facts, error);
+
+    return result ? result : bb_channel_resolve(&c->record, c->name, &facts, c->arena, error);
+}
+
 static int load_channel(struct bb_query_channel *c, struct bb_error *error) {
     const struct bb_store_ops *ops = c->plant->store->ops;
     char key[BB_NAME_KEY_MAX], number[4];
@@ -140,8 +171,10 @@ static int load_channel(struct bb_query_channel *c, struct bb_error *error) {
                        BB_SPAN_ARGS(c->name));
     if (!result)
         result = bb_channel_record_decode(value, &c->record, error);
+    if (!result && c->query->as_of_ms != BB_TIME_NONE)
+        result = resolve_as_of(c, error);
     if (!result)
-        result = bb_channel_from_record(c->plant, &c->record, &c->channel, error);
+        result = bb_channel_from_record(c->plant, &c->record, c->arena, &c->channel, error);
     if (result)
         return result;
     for (int i = 0; i < 4; i++)
@@ -178,7 +211,7 @@ static int find_channels(struct bb_plant *plant, const struct bb_query *q, struc
     struct bb_master_usage_point up;
     if (l->count == 0) {
         result = plant->registry->ops->usage_point_get(plant->registry, q->tenant, q->usage_point,
-                                                       &l->arena, &up, error);
+                                                       BB_TIME_NONE, &l->arena, &up, error);
         if (result == 0)
             return q->channel.size == 0 ? 0
                                         : BB_FAIL(error, BB_E_CHANNEL_UNKNOWN,

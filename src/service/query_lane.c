@@ -59,7 +59,10 @@ static int tell_raw(struct bb_query_channel *c, const struct bb_block *block) {
     return result;
 }
 
+/* Intervals of the lane vee are amounts; others are readings, as the meter shows them. */
 static int tell_points(struct bb_query_channel *c, const struct bb_window *window) {
+    int unit = c->channel.kind == BB_KIND_INTERVAL ? c->channel.derived_unit
+                                                   : c->channel.metered_unit;
     int result = 0;
 
     for (size_t i = 0; !result && i < window->count; i++) {
@@ -69,7 +72,7 @@ static int tell_points(struct bb_query_channel *c, const struct bb_window *windo
             .end_ms = p->end_ms,
             .has_value = p->attribute->quality.state != BB_STATE_MISSING,
             .value = p->value,
-            .unit = c->channel.derived_unit,
+            .unit = unit,
             .quality = &p->attribute->quality,
             .recorded_ms = BB_TIME_NONE,
         };

@@ -87,7 +87,7 @@ static bool has_items(const struct world *w, uint32_t channel) {
 /* ---- the reference */
 
 /* What the service takes the channel for. */
-static void load_channel(struct sim_plant *s, const struct world_channel *c,
+static void load_channel(struct sim_plant *s, const struct world_channel *c, struct bb_arena *arena,
                          struct bb_channel *out) {
     struct bb_store_view *view;
     struct bb_channel_record record;
@@ -103,7 +103,7 @@ static void load_channel(struct sim_plant *s, const struct world_channel *c,
         s->store->ops->name_get(view, BB_NAME_CHANNEL, (struct bb_span){key, size}, &value, &error),
         BB_FOUND);
     cr_assert_eq(bb_channel_record_decode(value, &record, &error), 0);
-    cr_assert_eq(bb_channel_from_record(&s->plant, &record, out, &error), 0);
+    cr_assert_eq(bb_channel_from_record(&s->plant, &record, arena, out, &error), 0);
     s->store->ops->view_end(view);
 }
 
@@ -164,7 +164,9 @@ static void run_reference(uint64_t seed) {
     struct world w;
     struct sim_plant s;
     struct rows rows = {0};
+    struct bb_arena arena;
 
+    bb_arena_init(&arena, 16 << 10, 16 << 20);
     world_make(&w, seed, seed % 2);
     fill(&s, &w, true);
     struct telling *tellings = malloc((w.count + 1) * sizeof *tellings);
@@ -178,7 +180,7 @@ static void run_reference(uint64_t seed) {
         for (size_t i = 0; i < w.count; i++)
             if (w.items[i].channel == channel)
                 tellings[count++] = w.items[i].telling;
-        load_channel(&s, c, &as_taken.channel);
+        load_channel(&s, c, &arena, &as_taken.channel);
         as_taken.pipeline = *as_taken.channel.pipeline;
         naive_derive(&as_taken, tellings, count, &naive);
         ask(&s, c, BB_LANE_RAW, BB_TIME_NONE, BB_TIME_NONE, BB_TIME_NONE, &rows);
@@ -194,6 +196,7 @@ static void run_reference(uint64_t seed) {
         naive_release(&naive);
     }
     free(tellings);
+    bb_arena_release(&arena);
     free(rows.items);
     sim_plant_close(&s);
     world_release(&w);
