@@ -114,3 +114,19 @@ def runs_with_flow(readings):
             runs.append((readings[begin][0], readings[i - 1][0], i - begin))
             begin = None
     return runs
+
+
+def leaking(readings, hours=24, ml_an_hour=500, apart_s=3 * HOUR_S):
+    """The moments that check `leak` speaks about: water flows from reading to reading, none of them further apart
+    than three hours, for a day or longer; what flows is at least half a litre an hour."""
+    found, run, begin = set(), [], None
+    for (before, low), (at, high) in zip(readings, readings[1:]):
+        elapsed = at - before
+        if elapsed <= apart_s and (high - low) * 1000 * HOUR_S >= ml_an_hour * elapsed:
+            begin = before if not run else begin
+            run.append(at)
+            if run[-1] - begin >= hours * HOUR_S:
+                found.update(run)
+        else:
+            run = []
+    return found
