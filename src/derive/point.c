@@ -41,6 +41,8 @@ bool bb_window_add_raw(struct bb_window *window, const struct bb_channel *channe
         p->value.exponent = a->exponent;
         p->attribute = a;
         p->recorded_ms = raw->recorded_ms[i];
+        /* an issue that equals its arrival is not the sender's own */
+        p->late_ms = raw->issued_ms[i] != raw->received_ms[i] ? raw->issued_ms[i] - p->end_ms : 0;
         p->rivals = (uint32_t)raw->rivals[i];
         p->checks = 0;
         p->usable = usable;

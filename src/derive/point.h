@@ -45,6 +45,7 @@ struct bb_point {
         int64_t
             band; /* vee points that were estimated: half-width + 1 at the value's exponent; 0: none */
     };
+    int64_t late_ms; /* raw points: issued by the sender so long behind its time; 0: not told */
     uint32_t rivals;
     uint32_t checks; /* vee points: bits of enum bb_check that spoke */
     bool usable;     /* has a value of the right dimension */

@@ -3,6 +3,7 @@
 #include "service/query_internal.h"
 
 #include "model/obis.h"
+#include "service/companions.h"
 
 #include <stdlib.h>
 
@@ -186,7 +187,40 @@ static int load_channel(struct bb_query_channel *c, struct bb_error *error) {
     return result < 0 ? result : 0;
 }
 
-static int read_channel(struct bb_query_channel *c, uint32_t partition, struct bb_error *error) {
+/* The registers beside the channel, as they were known at the asked moment. */
+static int load_companions(struct bb_query_channel *c, const struct list *l,
+                           struct bb_error *error) {
+    struct bb_query_channel *all;
+    struct bb_sibling *siblings;
+    uint32_t ids[BB_METERS_MAX];
+    size_t own = 0;
+    int result = 0;
+
+    if (c->record.kind != BB_KIND_INTERVAL || c->record.obis.size == 0 ||
+        l->count > BB_SIBLINGS_MAX)
+        return 0;
+    all = bb_arena_take_array(c->arena, l->count, sizeof *all);
+    siblings = bb_arena_take_array(c->arena, l->count, sizeof *siblings);
+    c->companions = bb_arena_take_array(c->arena, BB_METERS_MAX, sizeof *all);
+    if (!all || !siblings || !c->companions)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the channels of a usage point");
+    for (size_t i = 0; !result && i < l->count; i++) {
+        all[i] = *c;
+        all[i].name = l->items[i].name;
+        result = load_channel(&all[i], error);
+        siblings[i] = (struct bb_sibling){all[i].record.obis, all[i].record.kind, (uint32_t)i};
+        own = bb_span_equal(all[i].name, c->name) ? i : own;
+    }
+    if (result)
+        return result;
+    c->companion_count = bb_companions_pick(siblings, l->count, own, ids);
+    for (size_t i = 0; i < c->companion_count; i++)
+        c->companions[i] = all[ids[i]];
+    return 0;
+}
+
+static int read_channel(struct bb_query_channel *c, const struct list *l, uint32_t partition,
+                        struct bb_error *error) {
     struct bb_store *store = c->plant->store;
     int result = store->ops->view_begin(store, partition, &c->view, error);
 
@@ -194,6 +228,8 @@ static int read_channel(struct bb_query_channel *c, uint32_t partition, struct b
         return result;
     bb_arena_reset(c->arena);
     result = load_channel(c, error);
+    if (!result && bb_query_is_made(c->query))
+        result = load_companions(c, l, error);
     if (!result)
         result = bb_query_lane(c, error);
     store->ops->view_end(c->view);
@@ -245,7 +281,7 @@ int bb_query_run(struct bb_plant *plant, const struct bb_query *query, bb_query_
                                      .visit = visit,
                                      .context = context,
                                      .left = &left};
-        result = read_channel(&c, list.items[i].partition, error);
+        result = read_channel(&c, &list, list.items[i].partition, error);
     }
     free(list.items);
     bb_arena_release(&list.arena);

@@ -212,6 +212,9 @@ static void judge(const struct channel_case *c, struct naive_lanes *l, struct ju
     bool missing = v->attribute.quality.state == BB_STATE_MISSING;
     int64_t ahead_ms = j->row.end_ms - v->recorded_ms;
 
+    if (v->issued_ms != v->received_ms && j->row.end_ms - v->issued_ms > ahead_ms)
+        ahead_ms = j->row.end_ms - v->issued_ms;
+
     if (c->channel.kind == BB_KIND_INTERVAL)
         judge_interval(&c->channel, pipeline, l, j, before);
     if (pipeline->check[BB_CHECK_DUPLICATE].on && v->rivals > 0)
