@@ -48,6 +48,9 @@ static struct naive_number to_unit(struct naive_number n, int from, int to) {
     BB_ASSERT(bb_unit_ratio(from, to, &up, &down));
     if (from == to)
         return n;
+    for (int k = 0; up == 1 && k < 18; k++) /* a power of ten moves the point, and that is all */
+        if (power(k) == down)
+            return (struct naive_number){n.mantissa, n.exponent - k};
     int finest = naive_derived_exponent(n.exponent);
     for (int k = 0; n.exponent - k >= finest - 6; k++)
         if (n.mantissa * up * power(k) % down == 0)
