@@ -1,0 +1,96 @@
+"""Decimals, units, and the two ways in which values are rounded.
+
+A value is a fraction with the exponent at which it was written: "1.50" is 3/2 at -2. The exponent matters
+because values that are made (interpolated, split, averaged, estimated) have exponent max(source - 3, -9), and
+never a coarser one than their source.
+"""
+
+import fractions
+import math
+import typing
+
+DIGITS_MAX = 18
+
+
+class Value(typing.NamedTuple):
+    number: fractions.Fraction
+    exponent: int
+
+
+def parse(text):
+    """A decimal as it is written: "-1.50"."""
+    return Value(fractions.Fraction(text), -len(text.partition(".")[2]))
+
+
+def derived_exponent(source):
+    return min(source, max(source - 3, -9))
+
+
+def round_at(number, exponent):
+    """Half to even: Python's own rounding of a fraction."""
+    return round(number / fractions.Fraction(10) ** exponent) * fractions.Fraction(10) ** exponent
+
+
+# The factor to the base of the dimension (J, L, W); gallon and cubic foot by their legal definitions, 231 cubic
+# inches and (0.3048 m)^3.
+INCH_IN_DM = fractions.Fraction("0.254")
+UNITS = {
+    "Wh": ("energy", fractions.Fraction(3600)),
+    "kWh": ("energy", fractions.Fraction(3600 * 10**3)),
+    "MWh": ("energy", fractions.Fraction(3600 * 10**6)),
+    "kJ": ("energy", fractions.Fraction(10**3)),
+    "MJ": ("energy", fractions.Fraction(10**6)),
+    "GJ": ("energy", fractions.Fraction(10**9)),
+    "L": ("volume", fractions.Fraction(1)),
+    "m3": ("volume", fractions.Fraction(1000)),
+    "gal": ("volume", 231 * INCH_IN_DM**3),
+    "ft3": ("volume", (12 * INCH_IN_DM) ** 3),
+    "W": ("power", fractions.Fraction(1)),
+    "kW": ("power", fractions.Fraction(1000)),
+    "V": ("voltage", fractions.Fraction(1)),
+}
+CANONICAL = {"energy": "kWh", "volume": "m3", "power": "kW", "voltage": "V"}
+SHOWN = {"m3": "m³", "ft3": "ft³"}
+
+
+def canonical(unit):
+    return CANONICAL[UNITS[unit][0]]
+
+
+def convert(value, unit, into):
+    """Exact where 18 digits allow, at the least exponent not above the value's that holds it; else rounded at the
+    derived exponent."""
+    if unit == into:
+        return value
+    number = value.number * UNITS[unit][1] / UNITS[into][1]
+    exponent = exact_exponent(number, value.exponent)
+    if exponent is not None:
+        return Value(number, exponent)
+    exponent = derived_exponent(value.exponent)
+    return Value(round_at(number, exponent), exponent)
+
+
+def exact_exponent(number, at_most):
+    """The greatest exponent up to `at_most` at which the number is whole; None when 18 digits do not hold it."""
+    for exponent in range(at_most, -25, -1):
+        mantissa = number / fractions.Fraction(10) ** exponent
+        if mantissa.denominator == 1:
+            return exponent if abs(mantissa) < 10**DIGITS_MAX else None
+        if abs(mantissa) >= 10**DIGITS_MAX:
+            return None
+    return None
+
+
+def text(number):
+    """A decimal without trailing zeros, as busbar prints those of the derived lanes."""
+    places = 0
+    while (number * 10**places).denominator != 1:
+        places += 1
+    mantissa = abs(int(number * 10**places))
+    digits = str(mantissa).rjust(places + 1, "0")
+    whole, part = digits[: len(digits) - places], digits[len(digits) - places :]
+    return ("-" if number < 0 else "") + whole + ("." + part if part else "")
+
+
+def is_whole(number, step):
+    return math.gcd(number, step) == step
