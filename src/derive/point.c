@@ -63,6 +63,38 @@ size_t bb_window_after(const struct bb_window *window, int64_t t) {
     return low;
 }
 
+/* What stays of a denominator when powers of ten are cancelled: 1 when every fraction ends. */
+static int64_t without_twos_and_fives(int64_t n) {
+    while (n % 2 == 0)
+        n /= 2;
+    while (n % 5 == 0)
+        n /= 5;
+    return n;
+}
+
+/* value × n/d = (mantissa × n × 10^k / d) × 10^(exponent - k): the least k that is exact. False when
+ * there is none down to `finest`. */
+static bool convert_exactly(bb_wide product, int exponent, int64_t denominator, int finest,
+                            struct bb_decimal *out) {
+    if (product % without_twos_and_fives(denominator) != 0)
+        return false;
+    for (; exponent >= finest; exponent--) {
+        if (product % denominator == 0)
+            return bb_wide_to_decimal(product / denominator, exponent, exponent, out);
+        if (__builtin_mul_overflow(product, (bb_wide)10, &product))
+            return false;
+    }
+    return false;
+}
+
+static bool convert_nearest(bb_wide product, int exponent, int64_t denominator, int finest,
+                            struct bb_decimal *out) {
+    for (; exponent > finest; exponent--)
+        if (__builtin_mul_overflow(product, (bb_wide)10, &product))
+            return false;
+    return bb_wide_to_decimal(bb_wide_divide_round(product, denominator), finest, finest, out);
+}
+
 bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *out, bool *rounded) {
     int64_t numerator, denominator;
 
@@ -73,25 +105,16 @@ bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *ou
     }
     if (!bb_unit_ratio(from, to, &numerator, &denominator))
         return false;
-    /* value × n/d = (mantissa × n × 10^k / d) × 10^(exponent - k): the least k that is exact. */
     bb_wide product = (bb_wide)value.mantissa * numerator;
-    int finest = bb_derived_exponent(value.exponent);
-    for (int k = 0; value.exponent - k >= finest - 6; k++) {
-        int exponent = value.exponent - k;
-        if (product % denominator == 0) {
-            if (bb_wide_to_decimal(product / denominator, exponent, exponent, out))
-                return true;
-            break; /* too many digits, or too fine: rounding may do */
-        }
-        if (__builtin_mul_overflow(product, (bb_wide)10, &product))
-            break;
-    }
+    int coarsest = value.exponent;
+    int finest = coarsest < BB_CONVERTED_EXPONENT ? coarsest : BB_CONVERTED_EXPONENT;
+    if (convert_exactly(product, value.exponent, denominator, finest, out))
+        return true;
     *rounded = true;
-    product = (bb_wide)value.mantissa * numerator;
-    for (int k = value.exponent - finest; k > 0; k--)
-        if (__builtin_mul_overflow(product, (bb_wide)10, &product))
-            return false;
-    return bb_wide_to_decimal(bb_wide_divide_round(product, denominator), finest, finest, out);
+    for (; finest <= coarsest; finest++)
+        if (convert_nearest(product, value.exponent, denominator, finest, out))
+            return true;
+    return false;
 }
 
 const struct bb_installation *bb_installation_at(const struct bb_channel *channel, int64_t t) {
