@@ -102,24 +102,26 @@ def quality(dice, plain):
 
 
 def intervals(dice, seed, name, channel_name, calendar, anchor):
-    """A run of intervals that may not begin on the clock's quarters, with holes, rows without a value, and now and
-    then an interval of another length."""
+    """A run of intervals that may not begin on the clock's quarters; with holes and rows without a value, or with
+    intervals of other lengths. Not with both: no document says into what a gap between unlike intervals is cut."""
     sent, unit = units(dice, (ENERGY, VOLUME))
     length = dice.choice(INTERVALS) * 60_000
     channel = readings.Channel(channel_name, "interval", unit, length, calendar)
     count = dice.randrange(2, 200)
     places, largest = dice.randrange(5), dice.choice((3, 50, 2000))
     plain, irregular = dice.random() < 0.4, dice.random() < 0.25
-    holes = dice.choice((0, 0.03, 0.1))
+    holes = 0 if irregular else dice.choice((0, 0.03, 0.1))
     grid = dice.choice((length, 60_000, 60_000 * 7, 1000))
     at = anchor - dice.randrange(count * length + 1) // grid * grid
     told = []
     while len(told) < count:
         if told and dice.random() < holes:
-            at += length * dice.choice((1, 1, 2, 3, 5, 8, 9, 20)) + (dice.choice((0, 0, 0, 60_000)))
+            at += length * dice.choice((1, 1, 2, 3, 5, 8, 9, 20))
+            if length > 60_000 and dice.random() < 0.1:
+                at += dice.randrange(1, length // 60_000) * 60_000  # not a whole number of intervals
             if dice.random() < 0.02:
                 at += dice.randrange(5, 12) * calendars.DAY // length * length
-        this = length * dice.choice((1, 1, 1, 2)) // dice.choice((1, 1, 1, 1, 5)) if irregular else length
+        this = length * dice.choice((1, 1, 1, 2)) // dice.choice((1, 1, 1, 1, 5)) if irregular and told else length
         state, suspect = quality(dice, plain)
         text = amount(dice, largest, places, negative=False)
         if holes and dice.random() < holes:

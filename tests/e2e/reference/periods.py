@@ -39,9 +39,18 @@ def periods(channel, lane, points):
 
 
 def judged(start, end, value, worst, covered, suspect):
+    value = settled(value)
     if covered:
         return Period(start, end, value, NAMES[worst], False, suspect)
     return Period(start, end, value, "partial", worst == 2, suspect)
+
+
+def settled(number):
+    """A value has 18 digits: a sum of finer ones loses the last."""
+    exponent = 0
+    while values.round_at(number, exponent) != number:
+        exponent -= 1
+    return values.rounded_to_fit(number, exponent).number
 
 
 def of_intervals(channel, lane, points):
@@ -101,20 +110,20 @@ def register_period(register, start, end):
 
 
 def of_gauges(channel, lane, points):
-    present = [point for point in points if point.value is not None]
-    if not present:
-        return []
-    bounds = channel.calendar.bounds(lane, present[0].end - 1, present[-1].end)
+    bounds = channel.calendar.bounds(lane, points[0].end - 1, points[-1].end)
     found = {}
-    for point in present:
+    for point in points:
         found.setdefault(bisect.bisect_left(bounds, point.end) - 1, []).append(point)
     return [gauge_period(bounds[at], bounds[at + 1], found[at]) for at in sorted(found)]
 
 
 def gauge_period(start, end, points):
-    numbers = [point.value.number for point in points]
-    exponent = values.derived_exponent(min(point.value.exponent for point in points))
+    present = [point for point in points if point.value is not None]
+    suspect = any(point.suspect for point in points)
+    if not present:
+        return Period(start, end, None, "missing", False, suspect)
+    numbers = [point.value.number for point in present]
+    exponent = values.derived_exponent(min(point.value.exponent for point in present))
     mean = values.round_at(sum(numbers) / len(numbers), exponent)
-    worst = max(WORSE[point.state] for point in points)
-    return Period(start, end, mean, NAMES[worst], False, any(point.suspect for point in points), min(numbers),
-                  max(numbers))
+    worst = max(WORSE[point.state] for point in present)
+    return Period(start, end, mean, NAMES[worst], False, suspect, min(numbers), max(numbers))

@@ -15,32 +15,23 @@ CLOSE = 2 * calendars.HOUR
 
 @dataclasses.dataclass(frozen=True)
 class Stretch:
-    """Between two neighbouring readings, (start, end]: what the register was at both ends, and the later reading's
-    quality, which is that of all that ran in between."""
+    """Between two neighbouring readings, (start, end]: how far the register ran, and the later reading's quality, which
+    is that of all that ran in between."""
 
     start: int
     end: int
-    first: fractions.Fraction
-    last: fractions.Fraction
+    ran: fractions.Fraction  # 0 where it falls
     exponent: int  # of a value in between
     state: str
     suspect: bool
 
-    @property
-    def falls(self):
-        return self.last < self.first
-
-    def at(self, moment):
-        """The register at a moment within: on a straight line, rounded once."""
-        if moment <= self.start:
-            return self.first
-        if moment >= self.end:
-            return self.last
+    def until(self, moment):
+        """What has run by a moment within: on a straight line, rounded once."""
         share = fractions.Fraction(moment - self.start, self.end - self.start)
-        return values.round_at(self.first + (self.last - self.first) * share, self.exponent)
+        return self.ran if share >= 1 else values.round_at(self.ran * max(share, 0), self.exponent)
 
     def advance(self, start, end):
-        return fractions.Fraction(0) if self.falls else self.at(end) - self.at(start)
+        return self.until(end) - self.until(start)
 
     def cut_by(self, start, end):
         return self.start < start < self.end or self.start < end < self.end
@@ -52,9 +43,9 @@ class Register:
         self.stretches = []
         for a, b in zip(usable, usable[1:]):
             exponent = values.derived_exponent(min(a.value.exponent, b.value.exponent))
-            falls = b.value.number < a.value.number
-            self.stretches.append(Stretch(a.end, b.end, a.value.number, b.value.number, exponent, b.state,
-                                          b.suspect or falls))
+            ran = b.value.number - a.value.number
+            self.stretches.append(Stretch(a.end, b.end, max(ran, fractions.Fraction(0)), exponent, b.state,
+                                          b.suspect or ran < 0))
 
     @property
     def span(self):

@@ -6,10 +6,10 @@ never a coarser one than their source.
 """
 
 import fractions
-import math
 import typing
 
 DIGITS_MAX = 18
+CONVERTED = -9
 
 
 class Value(typing.NamedTuple):
@@ -58,27 +58,26 @@ def canonical(unit):
 
 
 def convert(value, unit, into):
-    """Exact where 18 digits allow, at the least exponent not above the value's that holds it; else rounded at the
-    derived exponent."""
+    """Exact where nine decimals hold it (or as many as it has), at the greatest exponent up to the value's; else
+    rounded there, with fewer decimals only where 18 digits do not hold those."""
     if unit == into:
         return value
     number = value.number * UNITS[unit][1] / UNITS[into][1]
-    exponent = exact_exponent(number, value.exponent)
-    if exponent is not None:
-        return Value(number, exponent)
-    exponent = derived_exponent(value.exponent)
-    return Value(round_at(number, exponent), exponent)
+    finest = min(value.exponent, CONVERTED)
+    for exponent in range(value.exponent, finest - 1, -1):
+        if round_at(number, exponent) == number and fits(number, exponent):
+            return Value(number, exponent)
+    return rounded_to_fit(number, finest)
 
 
-def exact_exponent(number, at_most):
-    """The greatest exponent up to `at_most` at which the number is whole; None when 18 digits do not hold it."""
-    for exponent in range(at_most, -25, -1):
-        mantissa = number / fractions.Fraction(10) ** exponent
-        if mantissa.denominator == 1:
-            return exponent if abs(mantissa) < 10**DIGITS_MAX else None
-        if abs(mantissa) >= 10**DIGITS_MAX:
-            return None
-    return None
+def fits(number, exponent):
+    return abs(round_at(number, exponent)) < fractions.Fraction(10) ** (DIGITS_MAX + exponent)
+
+
+def rounded_to_fit(number, finest):
+    while not fits(number, finest):
+        finest += 1
+    return Value(round_at(number, finest), finest)
 
 
 def text(number):
@@ -91,6 +90,3 @@ def text(number):
     whole, part = digits[: len(digits) - places], digits[len(digits) - places :]
     return ("-" if number < 0 else "") + whole + ("." + part if part else "")
 
-
-def is_whole(number, step):
-    return math.gcd(number, step) == step
