@@ -9,6 +9,7 @@ import collections
 import csv
 import datetime
 import fractions
+import functools
 import io
 import os
 
@@ -27,6 +28,7 @@ def seeds():
     return range(1, 1 + (600 if os.environ.get("BUSBAR_SOAK", "0") not in ("", "0") else 50))
 
 
+@functools.cache
 def moment(text):
     return (datetime.datetime.fromisoformat(text.replace("Z", "+00:00")) -
             datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)) // datetime.timedelta(milliseconds=1)

@@ -47,10 +47,7 @@ def judged(start, end, value, worst, covered, suspect):
 
 def settled(number):
     """A value has 18 digits: a sum of finer ones loses the last."""
-    exponent = 0
-    while values.round_at(number, exponent) != number:
-        exponent -= 1
-    return values.rounded_to_fit(number, exponent).number
+    return values.rounded_to_fit(number, -values.places(number)).number
 
 
 def of_intervals(channel, lane, points):

@@ -27,8 +27,24 @@ def derived_exponent(source):
 
 
 def round_at(number, exponent):
-    """Half to even: Python's own rounding of a fraction."""
-    return round(number / fractions.Fraction(10) ** exponent) * fractions.Fraction(10) ** exponent
+    """Half to even."""
+    scale = 10 ** abs(exponent)
+    up, down = number.numerator, number.denominator
+    up, down = (up * scale, down) if exponent < 0 else (up, down * scale)
+    whole, rest = divmod(up, down)
+    if 2 * rest > down or (2 * rest == down and whole % 2):
+        whole += 1
+    return fractions.Fraction(whole, scale) if exponent < 0 else fractions.Fraction(whole * scale)
+
+
+def places(number):
+    """How many decimals a number has; None when it does not end."""
+    rest, twos, fives = number.denominator, 0, 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    return max(twos, fives) if rest == 1 else None
 
 
 # The factor to the base of the dimension (J, L, W); gallon and cubic foot by their legal definitions, 231 cubic
@@ -64,8 +80,10 @@ def convert(value, unit, into):
         return value
     number = value.number * UNITS[unit][1] / UNITS[into][1]
     finest = min(value.exponent, CONVERTED)
-    for exponent in range(value.exponent, finest - 1, -1):
-        if round_at(number, exponent) == number and fits(number, exponent):
+    ends = places(number)
+    if ends is not None and -ends >= finest:
+        exponent = min(value.exponent, -ends)
+        if fits(number, exponent):
             return Value(number, exponent)
     return rounded_to_fit(number, finest)
 
@@ -82,11 +100,9 @@ def rounded_to_fit(number, finest):
 
 def text(number):
     """A decimal without trailing zeros, as busbar prints those of the derived lanes."""
-    places = 0
-    while (number * 10**places).denominator != 1:
-        places += 1
-    mantissa = abs(int(number * 10**places))
-    digits = str(mantissa).rjust(places + 1, "0")
-    whole, part = digits[: len(digits) - places], digits[len(digits) - places :]
+    ends = places(number)
+    mantissa = abs(int(number * 10**ends))
+    digits = str(mantissa).rjust(ends + 1, "0")
+    whole, part = digits[: len(digits) - ends], digits[len(digits) - ends :]
     return ("-" if number < 0 else "") + whole + ("." + part if part else "")
 
