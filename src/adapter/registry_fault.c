@@ -58,20 +58,21 @@ static int fault_project(struct bb_registry *base, uint32_t partition, uint64_t 
 }
 
 static int fault_usage_point_get(struct bb_registry *base, struct bb_span tenant,
-                                 struct bb_span name, struct bb_arena *arena,
+                                 struct bb_span name, int64_t as_of_ms, struct bb_arena *arena,
                                  struct bb_master_usage_point *out, struct bb_error *error) {
-    UNDER_PLAN(usage_point_get, tenant, name, arena, out, error);
+    UNDER_PLAN(usage_point_get, tenant, name, as_of_ms, arena, out, error);
 }
 
-static int fault_tenant_get(struct bb_registry *base, struct bb_span name, struct bb_arena *arena,
-                            struct bb_master_tenant *out, struct bb_error *error) {
-    UNDER_PLAN(tenant_get, name, arena, out, error);
+static int fault_tenant_get(struct bb_registry *base, struct bb_span name, int64_t as_of_ms,
+                            struct bb_arena *arena, struct bb_master_tenant *out,
+                            struct bb_error *error) {
+    UNDER_PLAN(tenant_get, name, as_of_ms, arena, out, error);
 }
 
 static int fault_calendar_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
-                              struct bb_arena *arena, struct bb_master_calendar *out,
-                              struct bb_error *error) {
-    UNDER_PLAN(calendar_get, tenant, name, arena, out, error);
+                              int64_t as_of_ms, struct bb_arena *arena,
+                              struct bb_master_calendar *out, struct bb_error *error) {
+    UNDER_PLAN(calendar_get, tenant, name, as_of_ms, arena, out, error);
 }
 
 static int fault_master_list(struct bb_registry *base, struct bb_span tenant, int64_t as_of_ms,

@@ -310,9 +310,10 @@ static const struct master_row *version_at(const struct registry_memory *r, stru
     return compare_entries(row, &entry) == 0 ? row : NULL;
 }
 
-static int get(struct bb_registry *base, struct master_row entry, struct bb_arena *arena,
-               struct bb_master *out, struct bb_error *error) {
-    const struct master_row *row = version_at(memory_of(base), entry, INT64_MAX);
+static int get(struct bb_registry *base, struct master_row entry, int64_t as_of_ms,
+               struct bb_arena *arena, struct bb_master *out, struct bb_error *error) {
+    const struct master_row *row = version_at(memory_of(base), entry,
+                                              as_of_ms == BB_TIME_NONE ? INT64_MAX : as_of_ms);
 
     if (!row)
         return 1;
@@ -321,35 +322,36 @@ static int get(struct bb_registry *base, struct master_row entry, struct bb_aren
 }
 
 static int memory_usage_point_get(struct bb_registry *base, struct bb_span tenant,
-                                  struct bb_span name, struct bb_arena *arena,
+                                  struct bb_span name, int64_t as_of_ms, struct bb_arena *arena,
                                   struct bb_master_usage_point *out, struct bb_error *error) {
     struct bb_master master;
     int result = get(
         base, (struct master_row){.kind = BB_MASTER_USAGE_POINT, .tenant = tenant, .name = name},
-        arena, &master, error);
+        as_of_ms, arena, &master, error);
     if (result == 0)
         *out = master.usage_point;
     return result;
 }
 
-static int memory_tenant_get(struct bb_registry *base, struct bb_span name, struct bb_arena *arena,
-                             struct bb_master_tenant *out, struct bb_error *error) {
+static int memory_tenant_get(struct bb_registry *base, struct bb_span name, int64_t as_of_ms,
+                             struct bb_arena *arena, struct bb_master_tenant *out,
+                             struct bb_error *error) {
     struct bb_master master;
     int result = get(base,
                      (struct master_row){.kind = BB_MASTER_TENANT, .tenant = name, .name = name},
-                     arena, &master, error);
+                     as_of_ms, arena, &master, error);
     if (result == 0)
         *out = master.tenant;
     return result;
 }
 
 static int memory_calendar_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
-                               struct bb_arena *arena, struct bb_master_calendar *out,
-                               struct bb_error *error) {
+                               int64_t as_of_ms, struct bb_arena *arena,
+                               struct bb_master_calendar *out, struct bb_error *error) {
     struct bb_master master;
     int result = get(
         base, (struct master_row){.kind = BB_MASTER_CALENDAR, .tenant = tenant, .name = name},
-        arena, &master, error);
+        as_of_ms, arena, &master, error);
     if (result == 0)
         *out = master.calendar;
     return result;
@@ -428,7 +430,8 @@ static int memory_usage_point_list(struct bb_registry *base, struct bb_span tena
         if (!wanted(tenant, known->tenant))
             continue;
         bb_arena_reset(&arena);
-        answer = memory_usage_point_get(base, known->tenant, known->name, &arena, &up, error);
+        answer = memory_usage_point_get(base, known->tenant, known->name, BB_TIME_NONE, &arena, &up,
+                                        error);
         if (answer < 0)
             break;
         if (answer == 0) {
@@ -486,7 +489,7 @@ static int memory_tenant_list(struct bb_registry *base,
         const struct tenant_row *row = sorted_at(&r->tenants, i);
         struct bb_master_tenant tenant = {.zone = {NULL, 0}};
         bb_arena_reset(&arena);
-        answer = memory_tenant_get(base, row->name, &arena, &tenant, error);
+        answer = memory_tenant_get(base, row->name, BB_TIME_NONE, &arena, &tenant, error);
         if (answer >= 0)
             answer = visit(context, row->name, tenant.zone);
     }

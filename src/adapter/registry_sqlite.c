@@ -25,7 +25,7 @@ static const char *const statement_text[REGISTRY_STATEMENTS] = {
                               "ON CONFLICT DO UPDATE SET sequence = excluded.sequence",
     [REGISTRY_MASTER_GET] = "SELECT body FROM master_version "
                             "WHERE kind = ?1 AND tenant = ?2 AND name = ?3 "
-                            "ORDER BY recorded_ms DESC LIMIT 1",
+                            "AND recorded_ms <= ?4 ORDER BY recorded_ms DESC LIMIT 1",
     [REGISTRY_MASTER_PUT] = "INSERT INTO master_version VALUES (?1, ?2, ?3, ?4, ?5) "
                             "ON CONFLICT DO UPDATE SET body = excluded.body",
     [REGISTRY_MASTER_IS_CURRENT] = "SELECT max(recorded_ms) = ?4 FROM master_version "
@@ -218,16 +218,17 @@ static int position(struct bb_registry *base, uint32_t partition, uint64_t *sequ
     return bb_registry_sql_end(&sql, "reading a position", error);
 }
 
-/* The current version of an entry; its texts live in the arena. */
+/* The version of an entry as of a moment; its texts live in the arena. */
 static int master_get(struct bb_registry *base, enum bb_master_kind kind, struct bb_span tenant,
-                      struct bb_span name, struct bb_arena *arena, struct bb_master *out,
-                      struct bb_error *error) {
+                      struct bb_span name, int64_t as_of_ms, struct bb_arena *arena,
+                      struct bb_master *out, struct bb_error *error) {
     struct registry_sql sql = bb_registry_sql(registry_sqlite_of(base), REGISTRY_MASTER_GET);
     struct bb_span body = {NULL, 0};
 
     bb_registry_sql_integer(&sql, kind);
     bb_registry_sql_text(&sql, tenant);
     bb_registry_sql_text(&sql, name);
+    bb_registry_sql_integer(&sql, as_of_ms == BB_TIME_NONE ? INT64_MAX : as_of_ms);
     bool found = bb_registry_sql_step(&sql);
     if (found)
         body = bb_arena_copy(arena, bb_registry_row_bytes(&sql, 0));
@@ -241,20 +242,22 @@ static int master_get(struct bb_registry *base, enum bb_master_kind kind, struct
 }
 
 static int usage_point_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
-                           struct bb_arena *arena, struct bb_master_usage_point *out,
-                           struct bb_error *error) {
+                           int64_t as_of_ms, struct bb_arena *arena,
+                           struct bb_master_usage_point *out, struct bb_error *error) {
     struct bb_master master;
-    int result = master_get(base, BB_MASTER_USAGE_POINT, tenant, name, arena, &master, error);
+    int result = master_get(base, BB_MASTER_USAGE_POINT, tenant, name, as_of_ms, arena, &master,
+                            error);
 
     if (result == BB_FOUND)
         *out = master.usage_point;
     return result;
 }
 
-static int tenant_get(struct bb_registry *base, struct bb_span name, struct bb_arena *arena,
-                      struct bb_master_tenant *out, struct bb_error *error) {
+static int tenant_get(struct bb_registry *base, struct bb_span name, int64_t as_of_ms,
+                      struct bb_arena *arena, struct bb_master_tenant *out,
+                      struct bb_error *error) {
     struct bb_master master;
-    int result = master_get(base, BB_MASTER_TENANT, name, name, arena, &master, error);
+    int result = master_get(base, BB_MASTER_TENANT, name, name, as_of_ms, arena, &master, error);
 
     if (result == BB_FOUND)
         *out = master.tenant;
@@ -262,10 +265,11 @@ static int tenant_get(struct bb_registry *base, struct bb_span name, struct bb_a
 }
 
 static int calendar_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
-                        struct bb_arena *arena, struct bb_master_calendar *out,
+                        int64_t as_of_ms, struct bb_arena *arena, struct bb_master_calendar *out,
                         struct bb_error *error) {
     struct bb_master master;
-    int result = master_get(base, BB_MASTER_CALENDAR, tenant, name, arena, &master, error);
+    int result = master_get(base, BB_MASTER_CALENDAR, tenant, name, as_of_ms, arena, &master,
+                            error);
 
     if (result == BB_FOUND)
         *out = master.calendar;

@@ -51,8 +51,8 @@ static int copy_calendar(struct bb_dry_run *run, struct bb_span name, struct bb_
 
     if (name.size == 0)
         return 0;
-    int r = registry->ops->calendar_get(registry, run->land.tenant, name, &run->scratch,
-                                        &entry.calendar, error);
+    int r = registry->ops->calendar_get(registry, run->land.tenant, name, BB_TIME_NONE,
+                                        &run->scratch, &entry.calendar, error);
     return r == BB_FOUND ? bb_master_append(&run->plant, &entry, 1, run->land.clock, error) : r;
 }
 
@@ -60,8 +60,8 @@ static int copy_usage_point(struct bb_dry_run *run, struct bb_span name, struct 
     struct bb_registry *registry = run->real->registry;
     struct bb_master entry = {.kind = BB_MASTER_USAGE_POINT};
 
-    int r = registry->ops->usage_point_get(registry, run->land.tenant, name, &run->scratch,
-                                           &entry.usage_point, error);
+    int r = registry->ops->usage_point_get(registry, run->land.tenant, name, BB_TIME_NONE,
+                                           &run->scratch, &entry.usage_point, error);
     if (r == BB_FOUND)
         r = copy_calendar(run, entry.usage_point.calendar, error);
     if (r < 0 || entry.usage_point.name.size == 0)
@@ -73,8 +73,8 @@ static int copy_tenant(struct bb_dry_run *run, struct bb_error *error) {
     struct bb_registry *registry = run->real->registry;
     struct bb_master entry = {.kind = BB_MASTER_TENANT};
 
-    int r = registry->ops->tenant_get(registry, run->land.tenant, &run->scratch, &entry.tenant,
-                                      error);
+    int r = registry->ops->tenant_get(registry, run->land.tenant, BB_TIME_NONE, &run->scratch,
+                                      &entry.tenant, error);
     return r == BB_FOUND ? bb_master_append(&run->plant, &entry, 1, run->land.clock, error) : r;
 }
 

@@ -23,6 +23,13 @@ static void put_decimal(struct bb_json *json, struct bb_decimal value) {
     bb_json_raw(json, (struct bb_span){text, bb_decimal_format(value, true, text)});
 }
 
+static void put_said_decimal(struct bb_json *json, const char *key, struct bb_decimal value) {
+    if (value.mantissa == 0)
+        return;
+    bb_json_key(json, key);
+    put_decimal(json, value);
+}
+
 static void put_readings(struct bb_json *json, const char *key,
                          const struct bb_master_reading *readings, uint32_t count) {
     char name[256];
@@ -46,6 +53,8 @@ static void put_installation(struct bb_json *json, const struct bb_master_instal
     put_time(json, "to", item->to_ms);
     bb_json_key(json, "multiplier");
     put_decimal(json, item->multiplier);
+    put_said_decimal(json, "calorific_value", item->calorific_value);
+    put_said_decimal(json, "state_number", item->state_number);
     if (item->dials > 0)
         bb_json_put_u64(json, "dials", item->dials);
     put_said(json, "reason", item->reason);
@@ -90,6 +99,21 @@ static void put_tags(struct bb_json *json, const struct bb_master_usage_point *u
     bb_json_object_end(json);
 }
 
+/* As in a registry file: "17 kW", "3x25 A". */
+static void put_connection(struct bb_json *json, const struct bb_master_connection *connection) {
+    char number[BB_DECIMAL_TEXT_MAX], text[BB_DECIMAL_TEXT_MAX + 32];
+
+    if (connection->value.mantissa == 0)
+        return;
+    bb_decimal_format(connection->value, true, number);
+    if (connection->phases > 1)
+        snprintf(text, sizeof text, "%ux%s %s", connection->phases, number,
+                 bb_unit_symbol(connection->unit));
+    else
+        snprintf(text, sizeof text, "%s %s", number, bb_unit_symbol(connection->unit));
+    bb_json_put_text(json, "connection", bb_span_of(text));
+}
+
 static void put_usage_point(struct bb_json *json, const struct bb_master_usage_point *up) {
     put_said(json, "tenant", up->tenant);
     put_said(json, "name", up->name);
@@ -100,6 +124,7 @@ static void put_usage_point(struct bb_json *json, const struct bb_master_usage_p
     put_said(json, "customer", up->customer);
     put_said(json, "grid_area", up->grid_area);
     put_said(json, "tariff", up->tariff);
+    put_connection(json, &up->connection);
     put_tags(json, up);
     bb_json_key(json, "installations");
     bb_json_array_begin(json);

@@ -14,7 +14,7 @@ struct query_options {
 /* The lanes that have a name of their own. */
 static const char *lane_choice(int index) {
     for (int lane = 0; lane < BB_LANE_COUNT; lane++)
-        if (lane != BB_LANE_HISTORY && index-- == 0)
+        if (bb_lane_is_asked(lane) && index-- == 0)
             return bb_lanes[lane].name;
     return NULL;
 }

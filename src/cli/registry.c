@@ -76,8 +76,8 @@ static int show(struct bb_command *command, struct bb_plant *plant, struct bb_er
 
     bb_arena_init(&arena, 1 << 16, SHOW_ARENA_LIMIT);
     int r = plant->registry->ops->usage_point_get(plant->registry, bb_command_tenant(command),
-                                                  bb_span_of(command->arguments[1]), &arena,
-                                                  &entry.usage_point, error);
+                                                  bb_span_of(command->arguments[1]), BB_TIME_NONE,
+                                                  &arena, &entry.usage_point, error);
     if (r == BB_ABSENT)
         r = entry_of_readings(command, plant, &arena, &entry.usage_point, error);
     if (r == 0 && command->globals.json) {

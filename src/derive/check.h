@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "derive/stat.h"
+#include "derive/total.h"
 
 struct bb_finding_list {
     struct bb_finding *items;
@@ -31,8 +32,9 @@ struct bb_check_context {
     struct bb_window *window;
     size_t first, last; /* judge points [first, last) */
     struct bb_finding_list *findings;
-    const int64_t *level;       /* of every point of the window that is usable (point.h) */
-    const struct bb_stat *stat; /* of the days before; never NULL, may be empty */
+    const int64_t *level;               /* of every point of the window that is usable (point.h) */
+    const struct bb_stat *stat;         /* of the days before; never NULL, may be empty */
+    const struct bb_total_list *totals; /* of the registers beside the channel; never NULL */
 };
 
 /* How far around a point a check looks, besides at the usable point before it. */
@@ -49,8 +51,14 @@ struct bb_check_row {
     const char *evidence; /* what a and b of its findings mean */
     void (*run)(const struct bb_check_context *context);
     void (*reach)(const int64_t *parameter, struct bb_reach *reach); /* NULL: no further */
+    uint32_t commodities; /* bit per enum bb_commodity it applies to; 0: all */
 };
 extern const struct bb_check_row bb_checks[BB_CHECK_COUNT];
+
+/* How far the checks of the channel's pipeline look altogether. */
+struct bb_reach bb_channel_reach(const struct bb_channel *channel);
+/* Does the pipeline run this check on the channel? */
+bool bb_check_applies(const struct bb_channel *channel, int check);
 
 /* The usable point before index i, or NULL. */
 const struct bb_point *bb_previous_usable(const struct bb_window *window, size_t i);
@@ -59,6 +67,20 @@ const struct bb_point *bb_previous_usable(const struct bb_window *window, size_t
 void bb_finding_at(const struct bb_check_context *context, enum bb_check check, size_t i, bool hard,
                    int64_t a, int64_t b, int exponent);
 
+/* A level as evidence beside a point's value: the mantissa that has that level at the exponent and in
+ * the unit of the point as it was sent; rounded towards zero, saturated. */
+int64_t bb_mantissa_of_level(const struct bb_channel *channel, const struct bb_point *raw,
+                             int64_t level);
+
+/* The UTC day of a point, by which it is found in stored blocks and statistics. */
+static inline int32_t bb_point_day(const struct bb_point *point) {
+    return bb_lane_span_of(BB_LANE_RAW, point->end_ms);
+}
+
+/* Check `zero`: the greatest level that counts as zero in an interval of this length. The statistic
+ * used_hours (stat.h) has the same margin. */
+int64_t bb_zero_margin(const struct bb_channel *channel, int64_t length_ms);
+
 void bb_check_gap(const struct bb_check_context *context);
 void bb_check_overlap(const struct bb_check_context *context);
 void bb_check_duplicate(const struct bb_check_context *context);
@@ -66,5 +88,27 @@ void bb_check_interval_size(const struct bb_check_context *context);
 void bb_check_unit(const struct bb_check_context *context);
 void bb_check_negative(const struct bb_check_context *context);
 void bb_check_time(const struct bb_check_context *context);
+void bb_check_sum(const struct bb_check_context *context);
+void bb_check_high(const struct bb_check_context *context);
+void bb_check_low(const struct bb_check_context *context);
+void bb_check_zero(const struct bb_check_context *context);
+void bb_check_spike(const struct bb_check_context *context);
+void bb_check_stuck(const struct bb_check_context *context);
+void bb_check_outlier(const struct bb_check_context *context);
+void bb_check_jump(const struct bb_check_context *context);
+void bb_check_leak(const struct bb_check_context *context);
+void bb_check_inactive(const struct bb_check_context *context);
+void bb_check_prolonged(const struct bb_check_context *context);
+void bb_check_late(const struct bb_check_context *context);
+
+void bb_reach_high(const int64_t *parameter, struct bb_reach *reach);
+void bb_reach_low(const int64_t *parameter, struct bb_reach *reach);
+void bb_reach_zero(const int64_t *parameter, struct bb_reach *reach);
+void bb_reach_spike(const int64_t *parameter, struct bb_reach *reach);
+void bb_reach_stuck(const int64_t *parameter, struct bb_reach *reach);
+void bb_reach_outlier(const int64_t *parameter, struct bb_reach *reach);
+void bb_reach_leak(const int64_t *parameter, struct bb_reach *reach);
+void bb_reach_inactive(const int64_t *parameter, struct bb_reach *reach);
+void bb_reach_prolonged(const int64_t *parameter, struct bb_reach *reach);
 
 #endif

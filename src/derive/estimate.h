@@ -27,7 +27,8 @@ struct bb_gap {
     struct bb_decimal before, after; /* the values at its ends, in the derived unit */
     int64_t from_ms, to_ms;          /* (from, to] */
     size_t intervals;                /* n missing ones, each (to - from) / n long */
-    int exponent;                    /* of the results */
+    bool cut;     /* a part of a longer gap: before and after are not the values at its ends */
+    int exponent; /* of the results */
     /* (n + 2) x BB_LIKE_MAX levels: slot 0 is the end before the gap, slot n + 1 the end behind it;
      * like[slot * BB_LIKE_MAX + j] for j < like_count[slot], the latest like day first. Only readings
      * of like days (same day type: Mon-Fri, Saturday, Sunday or holiday; within the parameter of step

@@ -14,7 +14,7 @@ enum bb_method bb_estimate_linear(const struct bb_gap *gap, const int64_t *param
     int exponent = gap->exponent;
 
     (void)scratch;
-    if (gap->to_ms - gap->from_ms > parameter[0])
+    if (gap->cut || gap->to_ms - gap->from_ms > parameter[0])
         return BB_METHOD_NONE;
     /* Ends many powers of ten apart do not fit the sums, and no line between them would mean much. */
     if (gap->before.exponent - exponent > SPREAD_MAX || gap->after.exponent - exponent > SPREAD_MAX)

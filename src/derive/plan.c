@@ -1,7 +1,5 @@
-/* A plan's first half: slots and needs, merging, and how far a change reaches. See plan.h. Pure. */
+/* A plan: slots and needs, merging, the phases. See plan.h. Pure. */
 #include "derive/plan_internal.h"
-
-#include "derive/estimate.h"
 
 static int no_memory(struct bb_error *error) {
     return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to derive a channel");
@@ -17,18 +15,21 @@ void bb_plan_begin(struct bb_plan *plan, const struct bb_plan_input *input, stru
         .closed = {.arena = arena},
         .changed_from = INT64_MAX,
         .changed_to = INT64_MIN,
+        .stat_to = INT64_MIN,
+        .reach = bb_channel_reach(input->channel),
     };
 }
 
 /* ---- slots and needs */
 
 static int key_order(struct bb_plan_key a, struct bb_plan_key b) {
+    if (a.companion != b.companion)
+        return a.companion < b.companion ? -1 : 1;
     return a.lane != b.lane ? (a.lane > b.lane) - (a.lane < b.lane)
                             : (a.span > b.span) - (a.span < b.span);
 }
 
-/* A list of `size`-byte items that grows in the plan's arena; NULL when memory is out. */
-static void *grow(struct bb_plan *plan, void *items, size_t *capacity, size_t size) {
+void *bb_plan_grow(struct bb_plan *plan, void *items, size_t *capacity, size_t size) {
     size_t more = *capacity ? *capacity * 2 : 16;
     void *copy = bb_arena_take(plan->arena, more * size);
 
@@ -42,8 +43,7 @@ static void *grow(struct bb_plan *plan, void *items, size_t *capacity, size_t si
     return copy;
 }
 
-struct bb_plan_slot *bb_plan_slot_at(struct bb_plan *plan, uint8_t lane, int32_t span) {
-    struct bb_plan_key key = {lane, span};
+struct bb_plan_slot *bb_plan_slot_at(struct bb_plan *plan, struct bb_plan_key key) {
     size_t low = 0, high = plan->slot_count;
 
     while (low < high) {
@@ -56,7 +56,7 @@ struct bb_plan_slot *bb_plan_slot_at(struct bb_plan *plan, uint8_t lane, int32_t
     if (low < plan->slot_count && key_order(plan->slots[low]->key, key) == 0)
         return plan->slots[low];
     if (plan->slot_count == plan->slot_capacity) {
-        void *slots = grow(plan, plan->slots, &plan->slot_capacity, sizeof plan->slots[0]);
+        void *slots = bb_plan_grow(plan, plan->slots, &plan->slot_capacity, sizeof plan->slots[0]);
         if (!slots)
             return NULL;
         plan->slots = slots;
@@ -67,7 +67,7 @@ struct bb_plan_slot *bb_plan_slot_at(struct bb_plan *plan, uint8_t lane, int32_t
         return NULL;
     }
     slot->key = key;
-    slot->block.lane = lane;
+    slot->block.lane = key.lane;
     memmove(&plan->slots[low + 1], &plan->slots[low],
             (plan->slot_count - low) * sizeof plan->slots[0]);
     plan->slots[low] = slot;
@@ -76,14 +76,22 @@ struct bb_plan_slot *bb_plan_slot_at(struct bb_plan *plan, uint8_t lane, int32_t
 }
 
 static bool known_absent(const struct bb_plan *plan, struct bb_plan_key key) {
+    const struct bb_coverage *coverage = bb_plan_coverage(plan, key.companion);
+
     if (key.lane == BB_LANE_RAW || key.lane == BB_LANE_HISTORY)
-        return !bb_coverage_has(plan->input.coverage, key.span);
+        return !bb_coverage_has(coverage, key.span);
+    if (key.lane == BB_LANE_STAT) {
+        int64_t start, end;
+        bb_lane_span_bounds(BB_LANE_STAT, key.span, &start, &end);
+        int32_t day = bb_coverage_after(coverage, (int32_t)(start / BB_DAY_MS) - 1);
+        return day == BB_DAY_NONE || day >= (int32_t)(end / BB_DAY_MS);
+    }
     return bb_lane_has_periods(key.lane) &&
            (plan->input.discard_periods || !bb_lanes[key.lane].stored);
 }
 
-struct bb_plan_slot *bb_plan_want(struct bb_plan *plan, uint8_t lane, int32_t span) {
-    struct bb_plan_slot *slot = bb_plan_slot_at(plan, lane, span);
+struct bb_plan_slot *bb_plan_want(struct bb_plan *plan, struct bb_plan_key key) {
+    struct bb_plan_slot *slot = bb_plan_slot_at(plan, key);
 
     if (!slot || slot->known)
         return slot;
@@ -95,7 +103,7 @@ struct bb_plan_slot *bb_plan_want(struct bb_plan *plan, uint8_t lane, int32_t sp
         if (key_order(plan->needs[i], slot->key) == 0)
             return NULL;
     if (plan->need_count == plan->need_capacity) {
-        void *needs = grow(plan, plan->needs, &plan->need_capacity, sizeof plan->needs[0]);
+        void *needs = bb_plan_grow(plan, plan->needs, &plan->need_capacity, sizeof plan->needs[0]);
         if (!needs)
             return NULL;
         plan->needs = needs;
@@ -104,9 +112,20 @@ struct bb_plan_slot *bb_plan_want(struct bb_plan *plan, uint8_t lane, int32_t sp
     return NULL;
 }
 
+struct bb_plan_slot *bb_plan_next(const struct bb_plan *plan, uint8_t companion, uint8_t lane,
+                                  int32_t first, int32_t last, size_t *at) {
+    for (; *at < plan->slot_count; (*at)++) {
+        struct bb_plan_slot *slot = plan->slots[*at];
+        if (slot->key.companion == companion && slot->key.lane == lane && slot->key.span >= first &&
+            slot->key.span <= last)
+            return plan->slots[(*at)++];
+    }
+    return NULL;
+}
+
 int bb_plan_supply(struct bb_plan *plan, struct bb_plan_key key, struct bb_span packed,
                    struct bb_error *error) {
-    struct bb_plan_slot *slot = bb_plan_slot_at(plan, key.lane, key.span);
+    struct bb_plan_slot *slot = bb_plan_slot_at(plan, key);
 
     if (!slot)
         return no_memory(error);
@@ -115,6 +134,8 @@ int bb_plan_supply(struct bb_plan *plan, struct bb_plan_key key, struct bb_span 
     slot->packed = packed;
     if (!slot->present)
         return 0;
+    if (key.lane == BB_LANE_STAT)
+        return bb_stat_unpack(packed, plan->arena, &slot->stat, error);
     int result = bb_block_unpack(packed, plan->arena, &slot->block, error);
     if (!result && slot->block.lane != key.lane)
         result = BB_FAIL(error, BB_E_BLOCK_CORRUPT, "a block of lane %u stands in lane %u",
@@ -127,7 +148,6 @@ int bb_plan_write_block(struct bb_plan *plan, struct bb_plan_slot *slot,
     bool empty = block->count == 0 && block->finding_count == 0;
     size_t offset = plan->out->size;
 
-    BB_ASSERT(slot);
     if (empty && !slot->present)
         return 0;
     if (!empty) {
@@ -135,13 +155,20 @@ int bb_plan_write_block(struct bb_plan *plan, struct bb_plan_slot *slot,
         if (result)
             return result;
     }
+    return bb_plan_write_packed(plan, slot, offset, error);
+}
+
+int bb_plan_write_packed(struct bb_plan *plan, struct bb_plan_slot *slot, size_t offset,
+                         struct bb_error *error) {
+    BB_ASSERT(slot && slot->key.companion == 0);
     struct bb_span packed = {plan->out->data + offset, plan->out->size - offset};
     if (slot->present && bb_span_equal(packed, slot->packed)) {
         plan->out->size = offset;
         return 0;
     }
     if (plan->write_count == plan->write_capacity) {
-        void *writes = grow(plan, plan->writes, &plan->write_capacity, sizeof plan->writes[0]);
+        void *writes = bb_plan_grow(plan, plan->writes, &plan->write_capacity,
+                                    sizeof plan->writes[0]);
         if (!writes)
             return no_memory(error);
         plan->writes = writes;
@@ -171,7 +198,7 @@ static int merge_day(struct bb_plan *plan, struct bb_plan_slot *slot, size_t fir
     struct bb_merge merge;
 
     if (slot->need_history) {
-        history = bb_plan_want(plan, BB_LANE_HISTORY, slot->key.span);
+        history = bb_plan_want_own(plan, BB_LANE_HISTORY, slot->key.span);
         if (!history)
             return 0; /* asked for; or out of memory, which the caller sees */
     }
@@ -210,13 +237,14 @@ static int merge_all(struct bb_plan *plan, struct bb_error *error) {
 
     for (size_t first = 0, count; first < in->told_count; first += count) {
         count = day_run(in, first, &day);
-        bb_plan_want(plan, BB_LANE_RAW, day);
+        bb_plan_want_own(plan, BB_LANE_RAW, day);
     }
     if (plan->need_count > 0 || plan->failed_memory)
         return 0;
     for (size_t first = 0, count; !result && first < in->told_count; first += count) {
         count = day_run(in, first, &day);
-        struct bb_plan_slot *slot = bb_plan_slot_at(plan, BB_LANE_RAW, day);
+        struct bb_plan_slot *slot = bb_plan_slot_at(plan,
+                                                    (struct bb_plan_key){BB_LANE_RAW, 0, day});
         if (slot && !slot->merged)
             result = merge_day(plan, slot, first, count, error);
     }
@@ -244,173 +272,9 @@ static int add_coverage(struct bb_plan *plan, struct bb_error *error) {
     return 0;
 }
 
-/* ---- reach */
-
-static bool row_usable(const struct bb_plan *plan, const struct bb_block *block, uint32_t row) {
-    return bb_attribute_usable(plan->input.channel,
-                               &block->attributes.items[block->attribute[row]]);
-}
-
-enum search { SEARCH_FOUND, SEARCH_NONE, SEARCH_NEED };
-
-/* The last usable reading with end <= t. It may lie months back (the finding about a gap names
- * where the gap begins, however long it is), and coverage knows where. */
-static enum search usable_before(struct bb_plan *plan, int64_t t, int64_t *end_ms) {
-    const struct bb_coverage *coverage = plan->input.coverage;
-    int32_t day = bb_utc_day_of(t);
-
-    for (day = bb_coverage_has(coverage, day) ? day : bb_coverage_before(coverage, day);
-         day != BB_DAY_NONE; day = bb_coverage_before(coverage, day)) {
-        const struct bb_plan_slot *slot = bb_plan_want(plan, BB_LANE_RAW, day);
-        if (!slot)
-            return SEARCH_NEED;
-        for (uint32_t row = slot->block.count; row-- > 0;) {
-            if (slot->block.end_ms[row] > t || !row_usable(plan, &slot->block, row))
-                continue;
-            *end_ms = slot->block.end_ms[row];
-            return SEARCH_FOUND;
-        }
-    }
-    return SEARCH_NONE;
-}
-
-/* The first usable reading with end > t. */
-static enum search usable_after(struct bb_plan *plan, int64_t t, int64_t *end_ms) {
-    const struct bb_coverage *coverage = plan->input.coverage;
-    int32_t day = bb_utc_day_of(t + 1);
-
-    for (day = bb_coverage_has(coverage, day) ? day : bb_coverage_after(coverage, day);
-         day != BB_DAY_NONE; day = bb_coverage_after(coverage, day)) {
-        const struct bb_plan_slot *slot = bb_plan_want(plan, BB_LANE_RAW, day);
-        if (!slot)
-            return SEARCH_NEED;
-        for (uint32_t row = 0; row < slot->block.count; row++) {
-            if (slot->block.end_ms[row] <= t || !row_usable(plan, &slot->block, row))
-                continue;
-            *end_ms = slot->block.end_ms[row];
-            return SEARCH_FOUND;
-        }
-    }
-    return SEARCH_NONE;
-}
-
-/* judge: from the usable reading before the changes to the one behind them. */
-static bool find_judged(struct bb_plan *plan) {
-    plan->judge_from = plan->changed_from;
-    plan->judge_to = plan->changed_to;
-    return usable_before(plan, plan->changed_from, &plan->judge_from) != SEARCH_NEED &&
-           usable_after(plan, plan->changed_to, &plan->judge_to) != SEARCH_NEED;
-}
-
-/* The earliest beginning of what is judged. An interval that overlaps the one before it may reach
- * back behind judge_from, and what is said of it counts in the periods there. */
-static bool judged_begin(struct bb_plan *plan, int64_t *begin_ms) {
-    const struct bb_coverage *coverage = plan->input.coverage;
-    int64_t until = plan->judge_from + coverage->longest_s * (int64_t)BB_SECOND_MS;
-    int32_t day = bb_utc_day_of(plan->judge_from + 1);
-
-    *begin_ms = plan->judge_from;
-    until = until < plan->judge_to ? until : plan->judge_to;
-    for (day = bb_coverage_has(coverage, day) ? day : bb_coverage_after(coverage, day);
-         day != BB_DAY_NONE && day * (int64_t)BB_DAY_MS < until;
-         day = bb_coverage_after(coverage, day)) {
-        const struct bb_plan_slot *slot = bb_plan_want(plan, BB_LANE_RAW, day);
-        if (!slot)
-            return false;
-        const struct bb_block *b = &slot->block;
-        for (uint32_t row = 0; row < b->count && b->end_ms[row] <= until; row++) {
-            int64_t length_s = b->attributes.items[b->attribute[row]].length_s;
-            int64_t start = b->end_ms[row] - length_s * BB_SECOND_MS;
-            if (b->end_ms[row] > plan->judge_from && start < *begin_ms)
-                *begin_ms = start;
-        }
-    }
-    return true;
-}
-
-/* The period that holds t; of one shorter than a day, the day. */
-static struct bb_period_bounds period_of(const struct bb_plan *plan, enum bb_period unit,
-                                         int64_t t) {
-    const struct bb_calendar *calendar = &plan->input.channel->calendar;
-
-    return bb_calendar_period(calendar, unit < BB_PERIOD_DAY ? BB_PERIOD_DAY : unit, t);
-}
-
-/* periods: the local days that overlap what is judged; and the raw days they need: from the reading
- * that judging looks back at, for registers from the one before the first period; to the register
- * behind the last period, for intervals to where the last one may end that begins in it. */
-static bool find_periods(struct bb_plan *plan) {
-    const struct bb_channel *channel = plan->input.channel;
-    int64_t begin = plan->judge_from;
-
-    if (channel->kind == BB_KIND_INTERVAL && !judged_begin(plan, &begin))
-        return false;
-    const enum bb_period unit = plan->input.also ? (enum bb_period)bb_lanes[plan->input.also].period
-                                                 : BB_PERIOD_DAY;
-    plan->period_from = period_of(plan, unit, begin + 1).start_ms;
-    plan->period_to = period_of(plan, unit, plan->judge_to).end_ms;
-    int64_t before = plan->period_from + 1, after = plan->period_to;
-    bool whole = true;
-    if (channel->kind == BB_KIND_REGISTER) {
-        whole = usable_before(plan, plan->period_from, &before) != SEARCH_NEED;
-        whole &= usable_after(plan, plan->period_to - 1, &after) != SEARCH_NEED;
-    } else if (channel->kind == BB_KIND_INTERVAL && plan->input.coverage->longest_s > 0) {
-        after += plan->input.coverage->longest_s * (int64_t)BB_SECOND_MS - 1;
-    }
-    plan->window_from = (before < plan->judge_from ? before : plan->judge_from) - 1;
-    plan->window_to = after;
-    plan->first_day = bb_utc_day_of(plan->window_from + 1);
-    plan->last_day = bb_utc_day_of(plan->window_to);
-    return whole;
-}
-
-/* The blocks of a lane that hold rows ending in (from, to]. */
-static void want_spans(struct bb_plan *plan, enum bb_lane lane, int64_t from_ms, int64_t to_ms) {
-    int32_t last = bb_lane_span_of(lane, to_ms);
-
-    for (int32_t span = bb_lane_span_of(lane, from_ms + 1); span <= last; span++)
-        bb_plan_want(plan, (uint8_t)lane, span);
-}
-
-/* Ask for everything that the computation will read. */
-static void want_all(struct bb_plan *plan) {
-    const struct bb_coverage *coverage = plan->input.coverage;
-    /* What is derived again may have been of another kind before. */
-    bool gaps = plan->input.channel->kind == BB_KIND_INTERVAL ||
-                plan->input.force_from < plan->input.force_to;
-    int32_t covered = bb_coverage_has(coverage, plan->first_day)
-                          ? plan->first_day
-                          : bb_coverage_before(coverage, plan->first_day);
-
-    for (int32_t day = plan->first_day; day <= plan->last_day; day++) {
-        bool has = bb_coverage_has(coverage, day);
-        if (has) {
-            bb_plan_want(plan, BB_LANE_RAW, day);
-            covered = day;
-        }
-        /* Rows of a gap stand on days without readings, never far from a day with some. */
-        if (has || (gaps && covered != BB_DAY_NONE && day - covered <= BB_LOOK_AHEAD_DAYS + 1)) {
-            bb_plan_want(plan, BB_LANE_VEE, day);
-        } else {
-            int32_t next = bb_coverage_after(coverage, day);
-            if (next == BB_DAY_NONE || next > plan->last_day)
-                break;
-            day = next - 1;
-        }
-    }
-    want_spans(plan, BB_LANE_DAY, plan->period_from, plan->period_to);
-    if (plan->input.also)
-        want_spans(plan, (enum bb_lane)plan->input.also, plan->period_from, plan->period_to);
-}
-
-static void find_reach(struct bb_plan *plan) {
-    if (find_judged(plan) && find_periods(plan))
-        want_all(plan);
-}
-
 /* ---- the plan */
 
-static void begin_reach(struct bb_plan *plan) {
+static void begin_stat(struct bb_plan *plan) {
     const struct bb_plan_input *in = &plan->input;
 
     if (in->force_from < in->force_to) {
@@ -420,32 +284,52 @@ static void begin_reach(struct bb_plan *plan) {
         if (in->force_to > plan->changed_to)
             plan->changed_to = in->force_to;
     }
-    plan->phase = plan->dirty ? BB_PLAN_REACH : BB_PLAN_FINISHED;
+    plan->phase = plan->dirty ? BB_PLAN_STAT : BB_PLAN_FINISHED;
 }
 
-int bb_plan_run(struct bb_plan *plan, struct bb_error *error) {
+/* One phase; plan->phase goes on when nothing is needed. */
+static int run_phase(struct bb_plan *plan, struct bb_error *error) {
     int result = 0;
 
-    plan->need_count = 0;
-    if (plan->phase == BB_PLAN_MERGE) {
+    switch (plan->phase) {
+    case BB_PLAN_MERGE:
         result = merge_all(plan, error);
         if (!result && plan->need_count == 0 && !plan->failed_memory) {
             result = add_coverage(plan, error);
-            begin_reach(plan);
+            begin_stat(plan);
         }
-    }
-    if (!result && plan->phase == BB_PLAN_REACH) {
-        find_reach(plan);
-        if (plan->need_count == 0)
-            plan->phase = BB_PLAN_COMPUTE;
-    }
-    if (plan->failed_memory)
-        return no_memory(error);
-    if (result || plan->need_count > 0)
-        return result ? result : BB_PLAN_NEED;
-    if (plan->phase == BB_PLAN_COMPUTE) {
+        return result;
+    case BB_PLAN_STAT: result = bb_plan_stat(plan, error); break;
+    case BB_PLAN_REACH:
+        bb_plan_reach(plan);
+        if (plan->need_count == 0 && !plan->failed_memory)
+            result = bb_plan_gather(plan, error);
+        break;
+    case BB_PLAN_LIKE: result = bb_plan_like(plan, error); break;
+    case BB_PLAN_COMPUTE:
         result = bb_plan_compute(plan, error);
-        plan->phase = BB_PLAN_FINISHED;
+        if (result == BB_PLAN_NEED) {
+            plan->phase = BB_PLAN_REACH;
+            return 0;
+        }
+        break;
+    case BB_PLAN_FINISHED: return 0;
     }
+    if (!result && plan->need_count == 0)
+        plan->phase = (enum bb_plan_phase)(plan->phase + 1);
     return result;
+}
+
+int bb_plan_run(struct bb_plan *plan, struct bb_error *error) {
+    plan->need_count = 0;
+    while (plan->phase != BB_PLAN_FINISHED) {
+        int result = run_phase(plan, error);
+        if (plan->failed_memory)
+            return no_memory(error);
+        if (result)
+            return result;
+        if (plan->need_count > 0)
+            return BB_PLAN_NEED;
+    }
+    return BB_PLAN_DONE;
 }

@@ -1,12 +1,18 @@
 /* A plan: everything that new readings of one channel change, worked out without any I/O.
  *
  *   told readings ──► merge ──► changed times ──► reach ──► judge ──► periodise ──► blocks to write
+ *                                    │
+ *                                    └──► statistics of days (lane stat)
  *
  * A plan stops and says which blocks it needs (bb_plan_run returns BB_PLAN_NEED); the caller supplies
  * them, present or absent, and runs it again. It is pure: the same inputs give the same blocks.
  *
- * Reach. A changed reading can change the lane vee between the usable reading before it and the one
- * behind it, no further; and the periods that overlap that stretch. `judge` covers exactly that.
+ * Reach. A changed reading can change the lane vee
+ *   - between the usable reading before it and the one behind it (gaps),
+ *   - as far to both sides as a check looks (check.h, struct bb_reach),
+ *   - on the BB_STAT_DAYS days behind it, when the statistics of its own day have changed,
+ *   - between the readings of the registers beside the channel that hold it (total.h),
+ * and the periods that overlap these. `judge` covers that; what it looks at beyond is the window.
  *
  * One plan covers a stretch of days (bb_plan_input.told within at most BB_PLAN_DAYS_MAX of each
  * other); the service cuts longer ones.
@@ -20,10 +26,18 @@
 
 enum { BB_PLAN_DAYS_MAX = 32 };
 
+/* A register beside an interval channel (total.h). Its own lanes are current when the plan runs. */
+struct bb_companion {
+    const struct bb_channel *channel;
+    const struct bb_coverage *coverage;
+};
+
 struct bb_plan_input {
     const struct bb_channel *channel;
     struct bb_coverage *coverage; /* grows with the days that are told of */
-    const struct bb_told *told;   /* ascending by end_ms */
+    const struct bb_companion *companions;
+    size_t companion_count;     /* at most BB_METERS_MAX */
+    const struct bb_told *told; /* ascending by end_ms */
     size_t told_count;
     const struct bb_attribute *attributes; /* of told */
     /* Derive (force_from, force_to] again although no reading changed: new parameters or master
@@ -35,6 +49,7 @@ struct bb_plan_input {
 
 struct bb_plan_key {
     uint8_t lane;
+    uint8_t companion; /* 0: the channel itself; i: companions[i - 1], which is only read */
     int32_t span;
 };
 
@@ -44,8 +59,16 @@ struct bb_plan_write {
 };
 
 struct bb_plan_slot; /* a block the plan knows, or knows to be absent */
+struct bb_plan_work; /* what the readings in the window come to (plan_work.c) */
 
-enum bb_plan_phase { BB_PLAN_MERGE, BB_PLAN_REACH, BB_PLAN_COMPUTE, BB_PLAN_FINISHED };
+enum bb_plan_phase {
+    BB_PLAN_MERGE,   /* readings into raw and history */
+    BB_PLAN_STAT,    /* statistics of the days that changed */
+    BB_PLAN_REACH,   /* how far that reaches */
+    BB_PLAN_LIKE,    /* like days of the gaps in there */
+    BB_PLAN_COMPUTE, /* judge, periodise, write */
+    BB_PLAN_FINISHED
+};
 
 struct bb_plan {
     struct bb_plan_input input;
@@ -58,9 +81,15 @@ struct bb_plan {
     size_t need_count, need_capacity;
     bool failed_memory;
 
-    /* Stretches found on the way. */
+    /* Stretches found on the way, each (from, to]. */
     bool dirty;
     int64_t changed_from, changed_to; /* of readings */
+    struct bb_reach reach;
+    struct bb_stat_day *changed_days; /* new rows of the days in the stretch, ascending */
+    size_t changed_day_count;
+    int64_t stat_to;     /* verdicts up to here look at statistics that have changed */
+    uint32_t read_ahead; /* registers: readings behind the change that are judged, too */
+    struct bb_plan_work *work;
     int64_t judge_from, judge_to;
     int64_t period_from, period_to;
     int32_t first_day, last_day;    /* raw days that must be known */

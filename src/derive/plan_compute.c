@@ -6,91 +6,80 @@
 
 #include <stdlib.h>
 
-struct work {
-    struct bb_plan *plan;
-    struct bb_window raw, vee, rows; /* rows: of the period lane at hand */
-    struct bb_finding_list findings;
-    const struct bb_block **overlays;
-    size_t overlay_count;
-};
+enum { READ_AHEAD_STEP = 16 };
 
 static int no_memory(struct bb_error *error) {
     return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to derive a channel");
 }
 
-static bool window_init(struct bb_window *window, size_t capacity, struct bb_arena *arena) {
-    *window = (struct bb_window){.capacity = capacity};
-    window->points = bb_arena_take(arena, (capacity + 1) * sizeof window->points[0]);
-    return window->points != NULL;
-}
-
-/* All known slots of a lane within [first, last] days. */
-static const struct bb_plan_slot *next_slot(const struct bb_plan *plan, uint8_t lane, int32_t first,
-                                            int32_t last, size_t *at) {
-    for (; *at < plan->slot_count; (*at)++) {
-        const struct bb_plan_slot *slot = plan->slots[*at];
-        if (slot->key.lane == lane && slot->key.span >= first && slot->key.span <= last)
-            return plan->slots[(*at)++];
-    }
+/* The last point of the window that is accepted, NULL: none. */
+static const struct bb_point *last_accepted(const struct bb_window *vee) {
+    for (size_t i = vee->count; i-- > 0;)
+        if (vee->points[i].usable)
+            return &vee->points[i];
     return NULL;
 }
 
-static bool gather_raw(struct work *w) {
-    struct bb_plan *plan = w->plan;
-    const struct bb_plan_slot *slot;
-    size_t rows = 0;
-
-    for (size_t at = 0;
-         (slot = next_slot(plan, BB_LANE_RAW, plan->first_day, plan->last_day, &at));)
-        rows += slot->block.count;
-    if (!window_init(&w->raw, rows, plan->arena))
-        return false;
-    for (size_t at = 0;
-         (slot = next_slot(plan, BB_LANE_RAW, plan->first_day, plan->last_day, &at));)
-        bb_window_add_raw(&w->raw, plan->input.channel, &slot->block, plan->window_from,
-                          plan->window_to);
-    return true;
-}
-
-static size_t gather_overlays(struct work *w) {
-    struct bb_plan *plan = w->plan;
-    const struct bb_plan_slot *slot;
-    size_t rows = 0;
-
-    w->overlays = bb_arena_take(plan->arena, (plan->slot_count + 1) * sizeof w->overlays[0]);
-    for (size_t at = 0;
-         w->overlays && (slot = next_slot(plan, BB_LANE_VEE, INT32_MIN, INT32_MAX, &at));) {
-        w->overlays[w->overlay_count++] = &slot->block;
-        rows += slot->block.count;
-    }
-    return rows;
-}
-
 /* The vee lane from before the periods to behind them: restored, judged, restored. */
-static int build_vee(struct work *w, struct bb_error *error) {
-    struct bb_plan *plan = w->plan;
+static int build_vee(struct bb_plan *plan, struct bb_error *error) {
+    struct bb_plan_work *w = plan->work;
     const struct bb_channel *channel = plan->input.channel;
-    size_t overlay_rows = gather_overlays(w);
     size_t first = bb_window_after(&w->raw, plan->judge_from);
     size_t last = bb_window_after(&w->raw, plan->judge_to);
-    size_t gap_rows = bb_vee_gap_rows(channel, &w->raw, first, last);
-    /* Registers look at the reading before the first period. */
+    struct bb_vee_aid aid = {w->level, &w->stat, &w->totals, &w->past, NULL};
+    /* Registers look at the reading before the first period, and before what is judged. */
     int64_t from = channel->kind == BB_KIND_REGISTER ? INT64_MIN / 2 : plan->period_from;
     int64_t to = INT64_MAX / 2;
 
-    if (!w->overlays || !window_init(&w->vee, w->raw.count + overlay_rows + gap_rows, plan->arena))
+    if (!bb_plan_window(plan, &plan->work->vee, w->raw.count + w->overlay_rows + w->gap_rows))
         return no_memory(error);
     int result = 0;
     if (from < plan->judge_from)
         result = bb_vee_restore(channel, &w->raw, from, plan->judge_from, w->overlays,
-                                w->overlay_count, plan->arena, &w->vee, error);
+                                w->overlay_count, plan->arena, &plan->work->vee, error);
+    aid.accepted = last_accepted(&plan->work->vee);
     if (!result)
-        result = bb_vee_judge(channel, &w->raw, first, last, plan->arena, &w->vee, &w->findings,
-                              error);
+        result = bb_vee_judge(channel, &w->raw, first, last, &aid, plan->arena, &plan->work->vee,
+                              &plan->work->findings, error);
+    w->judged_count = plan->work->vee.count;
     if (!result)
         result = bb_vee_restore(channel, &w->raw, plan->judge_to, to, w->overlays, w->overlay_count,
-                                plan->arena, &w->vee, error);
+                                plan->arena, &plan->work->vee, error);
     return result;
+}
+
+/* Was the reading set aside by what was judged before? */
+static bool was_aside(const struct bb_plan_work *w, int64_t end_ms) {
+    for (size_t k = 0; k < w->overlay_count; k++) {
+        const struct bb_block *b = w->overlays[k];
+        for (uint32_t row = 0; row < b->count; row++)
+            if (b->end_ms[row] == end_ms)
+                return b->attributes.items[b->attribute[row]].quality.marks &
+                       (BB_MARK_DIP | BB_MARK_FOREIGN);
+    }
+    return false;
+}
+
+/* A register is judged by the reading that was accepted before it. When the last one that is accepted
+ * now is not the one that was before, what follows must be judged anew, too. */
+static bool in_step(const struct bb_plan *plan) {
+    const struct bb_plan_work *w = plan->work;
+    size_t behind = bb_window_after(&w->raw, plan->judge_to);
+    bool more = false;
+
+    for (size_t i = behind; i < w->raw.count && !more; i++)
+        more = w->raw.points[i].usable;
+    if (plan->input.channel->kind != BB_KIND_REGISTER || !more)
+        return true;
+    for (size_t i = behind; i-- > 0 && w->raw.points[i].end_ms > plan->changed_to;) {
+        const struct bb_point *p = &w->raw.points[i];
+        if (!p->usable || was_aside(w, p->end_ms))
+            continue;
+        for (size_t k = w->judged_count; k-- > 0;)
+            if (plan->work->vee.points[k].usable)
+                return plan->work->vee.points[k].end_ms == p->end_ms;
+    }
+    return false;
 }
 
 /* ---- writing the lane vee */
@@ -102,7 +91,8 @@ static void put_point(struct bb_block *block, const struct bb_point *p) {
     block->mantissa[i] = p->value.mantissa;
     block->attribute[i] = bb_attribute_set_index(&block->attributes, p->attribute);
     block->recorded_ms[i] = block->received_ms[i] = block->issued_ms[i] = 0;
-    block->origin[i] = block->rivals[i] = 0;
+    block->origin[i] = 0;
+    block->rivals[i] = p->attribute->quality.state == BB_STATE_ESTIMATED ? p->band : 0;
 }
 
 static void put_row(struct bb_block *block, const struct bb_block *from, uint32_t row) {
@@ -113,7 +103,8 @@ static void put_row(struct bb_block *block, const struct bb_block *from, uint32_
     block->attribute[i] = bb_attribute_set_index(&block->attributes,
                                                  &from->attributes.items[from->attribute[row]]);
     block->recorded_ms[i] = block->received_ms[i] = block->issued_ms[i] = 0;
-    block->origin[i] = block->rivals[i] = 0;
+    block->origin[i] = 0;
+    block->rivals[i] = from->rivals[row];
 }
 
 static bool same_finding(const struct bb_finding *a, const struct bb_finding *b) {
@@ -143,73 +134,80 @@ static int finding_order(const void *a, const void *b) {
 
     if (x->at_ms != y->at_ms)
         return x->at_ms < y->at_ms ? -1 : 1;
-    return (x->check > y->check) - (x->check < y->check);
+    if (x->check != y->check)
+        return x->check < y->check ? -1 : 1;
+    if (x->from_ms != y->from_ms)
+        return x->from_ms < y->from_ms ? -1 : 1;
+    return y->hard - x->hard;
 }
 
-static bool keep_findings(struct work *w, const struct bb_plan_slot *slot, struct bb_block *block) {
+static bool keep_findings(struct bb_plan *plan, const struct bb_plan_slot *slot,
+                          struct bb_block *block) {
     int64_t start, end;
     const struct bb_block *old = &slot->block;
     struct bb_finding *list = bb_arena_take(
-        w->plan->arena, (old->finding_count + w->findings.count + 1) * sizeof *list);
+        plan->arena, (old->finding_count + plan->work->findings.count + 1) * sizeof *list);
 
     if (!list)
         return false;
     bb_lane_span_bounds(BB_LANE_VEE, slot->key.span, &start, &end);
     block->findings = list;
     for (uint32_t i = 0; i < old->finding_count; i++)
-        if (!judged(w->plan, old->findings[i].at_ms))
+        if (!judged(plan, old->findings[i].at_ms))
             list[block->finding_count++] = old->findings[i];
-    for (size_t i = 0; i < w->findings.count; i++)
-        if (w->findings.items[i].at_ms > start && w->findings.items[i].at_ms <= end)
-            list[block->finding_count++] = w->findings.items[i];
+    for (size_t i = 0; i < plan->work->findings.count; i++)
+        if (plan->work->findings.items[i].at_ms > start &&
+            plan->work->findings.items[i].at_ms <= end)
+            list[block->finding_count++] = plan->work->findings.items[i];
     if (block->finding_count > 1)
         qsort(list, block->finding_count, sizeof *list, finding_order);
-    differ(list, block->finding_count, old->findings, old->finding_count, &w->plan->opened);
-    differ(old->findings, old->finding_count, list, block->finding_count, &w->plan->closed);
-    return !w->plan->opened.overflow && !w->plan->closed.overflow;
+    differ(list, block->finding_count, old->findings, old->finding_count, &plan->opened);
+    differ(old->findings, old->finding_count, list, block->finding_count, &plan->closed);
+    return !plan->opened.overflow && !plan->closed.overflow;
 }
 
-static int write_overlay(struct work *w, struct bb_plan_slot *slot, struct bb_error *error) {
+static int write_overlay(struct bb_plan *plan, struct bb_plan_slot *slot, struct bb_error *error) {
     struct bb_block block;
     int64_t start, end;
     size_t rows = 0;
 
     bb_lane_span_bounds(BB_LANE_VEE, slot->key.span, &start, &end);
-    size_t first = bb_window_after(&w->vee, start), last = bb_window_after(&w->vee, end);
+    size_t first = bb_window_after(&plan->work->vee, start),
+           last = bb_window_after(&plan->work->vee, end);
     const struct bb_block *old = &slot->block;
     for (size_t i = first; i < last; i++)
-        rows += w->vee.points[i].overlay;
-    if (rows == 0 && w->findings.count == 0 && !slot->present)
+        rows += plan->work->vee.points[i].overlay;
+    if (rows == 0 && plan->work->findings.count == 0 && !slot->present)
         return 0;
-    if (!bb_block_init(&block, BB_LANE_VEE, rows + old->count, w->plan->arena))
+    if (!bb_block_init(&block, BB_LANE_VEE, rows + old->count, plan->arena))
         return no_memory(error);
     /* Rows outside the judged stretch are taken from the stored block: the window may begin inside
      * this day. */
     uint32_t row = 0;
-    for (; row < old->count && old->end_ms[row] <= w->plan->judge_from; row++)
+    for (; row < old->count && old->end_ms[row] <= plan->judge_from; row++)
         put_row(&block, old, row);
     for (size_t i = first; i < last; i++)
-        if (w->vee.points[i].overlay && judged(w->plan, w->vee.points[i].end_ms))
-            put_point(&block, &w->vee.points[i]);
+        if (plan->work->vee.points[i].overlay && judged(plan, plan->work->vee.points[i].end_ms))
+            put_point(&block, &plan->work->vee.points[i]);
     for (; row < old->count; row++)
-        if (old->end_ms[row] > w->plan->judge_to)
+        if (old->end_ms[row] > plan->judge_to)
             put_row(&block, old, row);
-    int result = keep_findings(w, slot, &block) ? 0 : no_memory(error);
+    int result = keep_findings(plan, slot, &block) ? 0 : no_memory(error);
     if (!result)
-        result = bb_plan_write_block(w->plan, slot, &block, error);
+        result = bb_plan_write_block(plan, slot, &block, error);
     bb_attribute_set_release(&block.attributes);
     return result;
 }
 
-static int write_overlays(struct work *w, struct bb_error *error) {
-    struct bb_plan *plan = w->plan;
+static int write_overlays(struct bb_plan *plan, struct bb_error *error) {
     int32_t first = bb_utc_day_of(plan->judge_from + 1), last = bb_utc_day_of(plan->judge_to);
     int result = 0;
 
     for (size_t at = 0; !result && at < plan->slot_count; at++) {
         struct bb_plan_slot *slot = plan->slots[at];
-        if (slot->key.lane == BB_LANE_VEE && slot->key.span >= first && slot->key.span <= last)
-            result = write_overlay(w, slot, error);
+        if (slot->key.companion == 0 && slot->key.lane == BB_LANE_VEE && slot->key.span >= first &&
+            slot->key.span <= last)
+            result = write_overlay(plan, slot, error);
     }
     return result;
 }
@@ -228,66 +226,104 @@ static size_t periods_at_most(enum bb_period period, int64_t from_ms, int64_t to
 }
 
 /* The rows of a lane's periods. */
-static int build_periods(struct work *w, enum bb_lane lane, struct bb_error *error) {
-    struct bb_plan *plan = w->plan;
+static int build_periods(struct bb_plan *plan, enum bb_lane lane, struct bb_error *error) {
     const struct bb_channel *channel = plan->input.channel;
     enum bb_period period = (enum bb_period)bb_lanes[lane].period;
     size_t count = periods_at_most(period, plan->period_from, plan->period_to);
     int result = 0;
 
-    if (!window_init(&w->rows, count * BB_PERIOD_ROWS_MAX, plan->arena))
+    if (!bb_plan_window(plan, &plan->work->rows, count * BB_PERIOD_ROWS_MAX))
         return no_memory(error);
     for (int64_t t = plan->period_from; !result && t < plan->period_to;) {
         struct bb_period_bounds bounds = bb_calendar_period(&channel->calendar, period, t + 1);
-        result = bb_periodise(channel, &w->vee, bounds, plan->arena, &w->rows, error);
+        result = bb_periodise(channel, &plan->work->vee, bounds, plan->arena, &plan->work->rows,
+                              error);
         t = bounds.end_ms;
     }
     return result;
 }
 
 /* The block as it was, with the rows that were built in the place of those of the periods. */
-static int write_span(struct work *w, struct bb_plan_slot *slot, struct bb_error *error) {
+static int write_span(struct bb_plan *plan, struct bb_plan_slot *slot, struct bb_error *error) {
     const struct bb_block *old = &slot->block;
     struct bb_block block;
     int64_t start, end;
     uint32_t row = 0;
 
     bb_lane_span_bounds(slot->key.lane, slot->key.span, &start, &end);
-    size_t first = bb_window_after(&w->rows, start), last = bb_window_after(&w->rows, end);
-    if (!bb_block_init(&block, slot->key.lane, old->count + (last - first), w->plan->arena))
+    size_t first = bb_window_after(&plan->work->rows, start),
+           last = bb_window_after(&plan->work->rows, end);
+    if (!bb_block_init(&block, slot->key.lane, old->count + (last - first), plan->arena))
         return no_memory(error);
-    for (; row < old->count && old->end_ms[row] <= w->plan->period_from; row++)
+    for (; row < old->count && old->end_ms[row] <= plan->period_from; row++)
         put_row(&block, old, row);
     for (size_t i = first; i < last; i++)
-        put_point(&block, &w->rows.points[i]);
+        put_point(&block, &plan->work->rows.points[i]);
     for (; row < old->count; row++)
-        if (old->end_ms[row] > w->plan->period_to)
+        if (old->end_ms[row] > plan->period_to)
             put_row(&block, old, row);
-    int result = bb_plan_write_block(w->plan, slot, &block, error);
+    int result = bb_plan_write_block(plan, slot, &block, error);
     bb_attribute_set_release(&block.attributes);
     return result;
 }
 
-static int make_periods(struct work *w, enum bb_lane lane, struct bb_error *error) {
-    int result = build_periods(w, lane, error);
+static int make_periods(struct bb_plan *plan, enum bb_lane lane, struct bb_error *error) {
+    int result = build_periods(plan, lane, error);
 
-    for (size_t at = 0; !result && at < w->plan->slot_count; at++)
-        if (w->plan->slots[at]->key.lane == lane)
-            result = write_span(w, w->plan->slots[at], error);
+    for (size_t at = 0; !result && at < plan->slot_count; at++)
+        if (plan->slots[at]->key.companion == 0 && plan->slots[at]->key.lane == lane)
+            result = write_span(plan, plan->slots[at], error);
+    return result;
+}
+
+/* ---- the lane stat */
+
+/* A month as stored, with the rows that changed in their place. */
+static int write_month(struct bb_plan *plan, struct bb_plan_slot *slot, struct bb_error *error) {
+    const struct bb_stat *all = &plan->work->stat;
+    int64_t start, end;
+    size_t first;
+
+    bb_lane_span_bounds(BB_LANE_STAT, slot->key.span, &start, &end);
+    int32_t next_month = (int32_t)(end / BB_DAY_MS);
+    size_t count = bb_stat_before(all, next_month, next_month - (int32_t)(start / BB_DAY_MS),
+                                  &first);
+    size_t offset = plan->out->size;
+    if (count == 0)
+        return 0;
+    int result = bb_stat_pack(&all->days[first], count, plan->arena, plan->out, error);
+    return result ? result : bb_plan_write_packed(plan, slot, offset, error);
+}
+
+static int write_stat(struct bb_plan *plan, struct bb_error *error) {
+    int32_t month = INT32_MIN;
+    int result = 0;
+
+    for (size_t i = 0; !result && i < plan->changed_day_count; i++) {
+        int32_t of = bb_lane_span_of(BB_LANE_STAT,
+                                     plan->changed_days[i].day * (int64_t)BB_DAY_MS + 1);
+        struct bb_plan_slot *slot = of == month ? NULL : bb_plan_want_own(plan, BB_LANE_STAT, of);
+        month = of;
+        if (slot)
+            result = write_month(plan, slot, error);
+    }
     return result;
 }
 
 int bb_plan_compute(struct bb_plan *plan, struct bb_error *error) {
-    struct work w = {.plan = plan, .findings = {.arena = plan->arena}};
+    int result = build_vee(plan, error);
 
-    if (!gather_raw(&w))
-        return no_memory(error);
-    int result = build_vee(&w, error);
+    if (!result && !in_step(plan)) {
+        plan->read_ahead += READ_AHEAD_STEP;
+        return BB_PLAN_NEED;
+    }
     if (!result)
-        result = write_overlays(&w, error);
+        result = write_overlays(plan, error);
     if (!result)
-        result = make_periods(&w, BB_LANE_DAY, error);
+        result = write_stat(plan, error);
+    if (!result)
+        result = make_periods(plan, BB_LANE_DAY, error);
     if (!result && plan->input.also)
-        result = make_periods(&w, (enum bb_lane)plan->input.also, error);
+        result = make_periods(plan, (enum bb_lane)plan->input.also, error);
     return result;
 }

@@ -41,6 +41,8 @@ bool bb_window_add_raw(struct bb_window *window, const struct bb_channel *channe
         p->value.exponent = a->exponent;
         p->attribute = a;
         p->recorded_ms = raw->recorded_ms[i];
+        /* an issue that equals its arrival is not the sender's own */
+        p->late_ms = raw->issued_ms[i] != raw->received_ms[i] ? raw->issued_ms[i] - p->end_ms : 0;
         p->rivals = (uint32_t)raw->rivals[i];
         p->checks = 0;
         p->usable = usable;
@@ -48,6 +50,34 @@ bool bb_window_add_raw(struct bb_window *window, const struct bb_channel *channe
     }
     window->count = (size_t)(p - window->points);
     return true;
+}
+
+/* What a mantissa as sent is multiplied with to be a level, when that is all there is to do; 0: more. */
+static int64_t plain_scale(const struct bb_channel *channel, const struct bb_attribute *a) {
+    int power = a->exponent - BB_LEVEL_EXPONENT;
+
+    return a->unit == channel->metered_unit && power >= 0 && power <= BB_DECIMAL_MAX_DIGITS
+               ? bb_power_of_ten[power]
+               : 0;
+}
+
+void bb_window_levels(const struct bb_channel *channel, const struct bb_window *raw,
+                      int64_t *level) {
+    const bool factor = bb_channel_has_factor(channel);
+    const struct bb_attribute *last = NULL;
+    int64_t scale = 0;
+
+    for (size_t i = 0; i < raw->count; i++) {
+        const struct bb_point *p = &raw->points[i];
+        if (p->attribute != last) {
+            last = p->attribute;
+            scale = factor ? 0 : plain_scale(channel, last);
+        }
+        if (!p->usable)
+            level[i] = 0;
+        else if (scale == 0 || __builtin_mul_overflow(p->value.mantissa, scale, &level[i]))
+            level[i] = bb_point_level(channel, p);
+    }
 }
 
 size_t bb_window_after(const struct bb_window *window, int64_t t) {
@@ -63,8 +93,73 @@ size_t bb_window_after(const struct bb_window *window, int64_t t) {
     return low;
 }
 
+/* ---- values times fractions ------------------------------------------------------------------ */
+
+/* A number as product × numerator / denominator × 10^exponent. */
+struct fraction {
+    bb_wide product, numerator, denominator;
+    int exponent;
+};
+
+/* product × numerator = *quotient × denominator + *rest exactly, both signed as the product; false
+ * when the quotient does not fit. The product may be of two mantissas and fill 120 bits: then it is
+ * divided first, and what remains is multiplied bit by bit. */
+static bool multiply_divide(bb_wide product, bb_wide numerator, bb_wide denominator,
+                            bb_wide *quotient, bb_wide *rest) {
+    enum { ROOM_BITS = 125 }; /* twice the denominator fits, too */
+    bb_wide whole, left, more = 0, behind = 0;
+
+    if (denominator > (bb_wide)1 << ROOM_BITS)
+        return false;
+    if (!__builtin_mul_overflow(product, numerator, &whole)) {
+        *quotient = whole / denominator;
+        *rest = whole % denominator;
+        return true;
+    }
+    if (__builtin_mul_overflow(product / denominator, numerator, &left))
+        return false;
+    bb_wide over = product % denominator;
+    bool negative = over < 0;
+    over = negative ? -over : over;
+    for (int bit = ROOM_BITS; bit >= 0; bit--) {
+        behind = 2 * behind + (numerator >> bit & 1 ? over : 0);
+        more *= 2;
+        for (; behind >= denominator; behind -= denominator)
+            more++;
+    }
+    *rest = negative ? -behind : behind;
+    return !__builtin_add_overflow(left, negative ? -more : more, quotient);
+}
+
+/* The fraction in units of 10^to; false when it is too large. */
+static bool divide_at(const struct fraction *f, int to, bb_wide *quotient, bb_wide *rest,
+                      bb_wide *denominator) {
+    bb_wide numerator = f->numerator;
+
+    *denominator = f->denominator;
+    for (int e = f->exponent; e > to; e--)
+        if (__builtin_mul_overflow(numerator, (bb_wide)10, &numerator))
+            return false;
+    for (int e = f->exponent; e < to; e++)
+        if (__builtin_mul_overflow(*denominator, (bb_wide)10, denominator))
+            return false;
+    return multiply_divide(f->product, numerator, *denominator, quotient, rest);
+}
+
+/* Whole digits too many for a decimal go where they are zeros. */
+static bool to_decimal(bb_wide value, int exponent, struct bb_decimal *out) {
+    const bb_wide limit = bb_power_of_ten[BB_DECIMAL_MAX_DIGITS];
+
+    while ((value >= limit || value <= -limit || exponent < BB_DECIMAL_MIN_EXPONENT) &&
+           value % 10 == 0 && exponent < BB_DECIMAL_MAX_EXPONENT) {
+        value /= 10;
+        exponent++;
+    }
+    return bb_wide_to_decimal(value, exponent, exponent, out);
+}
+
 /* What stays of a denominator when powers of ten are cancelled: 1 when every fraction ends. */
-static int64_t without_twos_and_fives(int64_t n) {
+static bb_wide without_twos_and_fives(bb_wide n) {
     while (n % 2 == 0)
         n /= 2;
     while (n % 5 == 0)
@@ -72,27 +167,46 @@ static int64_t without_twos_and_fives(int64_t n) {
     return n;
 }
 
-/* value × n/d = (mantissa × n × 10^k / d) × 10^(exponent - k): the least k that is exact. False when
- * there is none down to `finest`. */
-static bool convert_exactly(bb_wide product, int exponent, int64_t denominator, int finest,
-                            struct bb_decimal *out) {
-    if (product % without_twos_and_fives(denominator) != 0)
-        return false;
-    for (; exponent >= finest; exponent--) {
-        if (product % denominator == 0)
-            return bb_wide_to_decimal(product / denominator, exponent, exponent, out);
-        if (__builtin_mul_overflow(product, (bb_wide)10, &product))
+/* Exactly with the least digits behind the point, down to `finest` (or as many as the fraction has).
+ * False when there is no such decimal. */
+static bool settle_exactly(const struct fraction *f, int finest, struct bb_decimal *out) {
+    bb_wide quotient, rest, denominator;
+    bb_wide odd = without_twos_and_fives(f->denominator);
+
+    if (odd != 1 && f->product % odd != 0 && f->numerator % odd != 0)
+        return false; /* nearly always so where digits never end */
+    for (int to = f->exponent; to >= finest || to >= f->exponent; to--) {
+        if (!divide_at(f, to, &quotient, &rest, &denominator))
             return false;
+        if (rest == 0)
+            return to_decimal(quotient, to, out);
     }
     return false;
 }
 
-static bool convert_nearest(bb_wide product, int exponent, int64_t denominator, int finest,
-                            struct bb_decimal *out) {
-    for (; exponent > finest; exponent--)
-        if (__builtin_mul_overflow(product, (bb_wide)10, &product))
-            return false;
-    return bb_wide_to_decimal(bb_wide_divide_round(product, denominator), finest, finest, out);
+/* Rounded half to even at an exponent; false when it does not fit there. */
+static bool settle_nearest(const struct fraction *f, int exponent, struct bb_decimal *out) {
+    bb_wide quotient, rest, denominator;
+
+    if (!divide_at(f, exponent, &quotient, &rest, &denominator))
+        return false;
+    bb_wide distance = rest < 0 ? -rest : rest;
+    if (2 * distance > denominator || (2 * distance == denominator && (quotient & 1)))
+        quotient += rest < 0 ? -1 : 1;
+    return bb_wide_to_decimal(quotient, exponent, exponent, out);
+}
+
+/* `source` is the exponent of the value as sent. */
+static bool settle(const struct fraction *f, int source, struct bb_decimal *out, bool *rounded) {
+    int finest = source < BB_CONVERTED_EXPONENT ? source : BB_CONVERTED_EXPONENT;
+
+    if (settle_exactly(f, finest, out))
+        return true;
+    *rounded = true;
+    for (int exponent = finest; exponent <= source || exponent <= 0; exponent++)
+        if (settle_nearest(f, exponent, out))
+            return true;
+    return false;
 }
 
 bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *out, bool *rounded) {
@@ -105,17 +219,11 @@ bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *ou
     }
     if (!bb_unit_ratio(from, to, &numerator, &denominator))
         return false;
-    bb_wide product = (bb_wide)value.mantissa * numerator;
-    int coarsest = value.exponent;
-    int finest = coarsest < BB_CONVERTED_EXPONENT ? coarsest : BB_CONVERTED_EXPONENT;
-    if (convert_exactly(product, value.exponent, denominator, finest, out))
-        return true;
-    *rounded = true;
-    for (; finest <= coarsest; finest++)
-        if (convert_nearest(product, value.exponent, denominator, finest, out))
-            return true;
-    return false;
+    struct fraction f = {value.mantissa, numerator, denominator, value.exponent};
+    return settle(&f, value.exponent, out, rounded);
 }
+
+/* ---- installations --------------------------------------------------------------------------- */
 
 const struct bb_installation *bb_installation_at(const struct bb_channel *channel, int64_t t) {
     for (uint32_t i = channel->installation_count; i-- > 0;) {
@@ -126,37 +234,95 @@ const struct bb_installation *bb_installation_at(const struct bb_channel *channe
     return NULL;
 }
 
-bool bb_channel_has_factor(const struct bb_channel *channel) {
-    const struct bb_decimal one = {1, 0};
+static bool is_one(struct bb_decimal factor) {
+    return bb_decimal_equal(factor, (struct bb_decimal){1, 0});
+}
 
+bool bb_channel_has_factor(const struct bb_channel *channel) {
     if (channel->kind != BB_KIND_INTERVAL)
         return false;
     for (uint32_t i = 0; i < channel->installation_count; i++)
-        if (!bb_decimal_equal(channel->installations[i].factor, one))
+        if (!is_one(channel->installations[i].factor))
             return true;
-    return false;
+    return channel->metered_unit != channel->derived_unit;
+}
+
+/* The factor of an interval's value: that of the installation at its end, which belongs to the
+ * interval and not to what comes next. False: there is none to apply; *known: because it is 1. */
+static bool factor_of(const struct bb_channel *channel, const struct bb_point *raw,
+                      struct bb_decimal *factor, bool *known) {
+    bool same_unit = channel->metered_unit == channel->derived_unit;
+
+    *known = true;
+    if (channel->kind != BB_KIND_INTERVAL || (channel->installation_count == 0 && same_unit))
+        return false;
+    const struct bb_installation *at = bb_installation_at(channel, raw->end_ms - 1);
+    if (!at || (same_unit && is_one(at->factor))) {
+        *known = at || same_unit;
+        return false;
+    }
+    *factor = at->factor;
+    return true;
+}
+
+/* The value × factor as a fraction of the derived unit. A factor that changes the dimension is in
+ * kWh for a m³. */
+static bool amount_of(const struct bb_channel *channel, const struct bb_point *raw,
+                      struct bb_decimal factor, struct fraction *out) {
+    int64_t up, down, more_up = 1, more_down = 1;
+
+    if (!bb_unit_ratio(raw->attribute->unit, channel->metered_unit, &up, &down) ||
+        (channel->metered_unit != channel->derived_unit &&
+         !bb_unit_ratio(BB_UNIT_KWH, channel->derived_unit, &more_up, &more_down)))
+        return false;
+    *out = (struct fraction){(bb_wide)raw->value.mantissa * factor.mantissa, (bb_wide)up * more_up,
+                             (bb_wide)down * more_down, raw->value.exponent + factor.exponent};
+    return true;
 }
 
 bool bb_point_value(const struct bb_channel *channel, const struct bb_point *raw,
                     struct bb_decimal *out, bool *rounded) {
-    return bb_convert(raw->value, raw->attribute->unit, channel->metered_unit, out, rounded);
+    struct bb_decimal factor;
+    struct fraction amount;
+    bool known;
+
+    if (!factor_of(channel, raw, &factor, &known))
+        return known &&
+               bb_convert(raw->value, raw->attribute->unit, channel->metered_unit, out, rounded);
+    *rounded = false;
+    return amount_of(channel, raw, factor, &amount) &&
+           settle(&amount, raw->value.exponent, out, rounded);
 }
 
 int64_t bb_point_level(const struct bb_channel *channel, const struct bb_point *raw) {
-    const bb_wide most = INT64_MAX;
-    int64_t numerator, denominator;
-    bb_wide wide = raw->value.mantissa;
+    enum { FINEST = -30 };
+    const int up = raw->value.exponent - BB_LEVEL_EXPONENT;
+    struct fraction f = {raw->value.mantissa, 1, 1, raw->value.exponent};
+    bb_wide quotient, rest, denominator;
+    struct bb_decimal factor;
+    int64_t level;
+    bool known;
 
-    if (!bb_unit_ratio(raw->attribute->unit, channel->metered_unit, &numerator, &denominator))
+    if (factor_of(channel, raw, &factor, &known)) {
+        if (!amount_of(channel, raw, factor, &f))
+            return 0;
+    } else if (!known) {
         return 0;
-    wide *= numerator;
-    for (int e = raw->value.exponent; e > BB_LEVEL_EXPONENT; e--) {
-        if (wide > most * denominator || wide < -most * denominator)
-            return wide < 0 ? -INT64_MAX : INT64_MAX;
-        wide *= 10;
+    } else if (raw->attribute->unit != channel->metered_unit) {
+        int64_t n, d;
+        if (!bb_unit_ratio(raw->attribute->unit, channel->metered_unit, &n, &d))
+            return 0;
+        f.numerator = n;
+        f.denominator = d;
+    } else if (up >= 0 && up <= BB_DECIMAL_MAX_DIGITS &&
+               !__builtin_mul_overflow(raw->value.mantissa, bb_power_of_ten[up], &level)) {
+        return level; /* nearly always */
     }
-    wide /= denominator;
-    for (int e = raw->value.exponent; e < BB_LEVEL_EXPONENT; e++)
-        wide /= 10;
-    return wide > most ? INT64_MAX : wide < -most ? -INT64_MAX : (int64_t)wide;
+    /* What is far finer than a level goes first, so that the rest fits. */
+    for (; f.exponent < FINEST; f.exponent++)
+        f.product /= 10;
+    bool fits = divide_at(&f, BB_LEVEL_EXPONENT, &quotient, &rest, &denominator);
+    if (!fits || quotient > INT64_MAX || quotient < -INT64_MAX)
+        return f.product == 0 ? 0 : f.product < 0 ? -INT64_MAX : INT64_MAX;
+    return (int64_t)quotient;
 }

@@ -9,17 +9,8 @@
 #include "derive/pipeline.h"
 #include "model/block.h"
 #include "model/calendar.h"
+#include "model/channel_lists.h"
 #include "model/decimal.h"
-
-/* What was installed at the usage point over [from, to), as far as it concerns one channel. */
-struct bb_installation {
-    int64_t from_ms, to_ms;        /* BB_TIME_NONE in to: still there */
-    struct bb_decimal factor;      /* what one counted unit is worth: the multiplier (CT x VT x
-                                        constant); gas as energy: x calorific value x state number */
-    uint8_t dials;                 /* digits of the register before the point; 0: unknown */
-    bool has_opening, has_closing; /* readings at from and to, as the device shows them, in the */
-    struct bb_decimal opening, closing; /* channel's metered unit */
-};
 
 /* What derive knows of a channel; borrowed for the length of a call. */
 struct bb_channel {
@@ -49,7 +40,12 @@ struct bb_point {
     int64_t start_ms, end_ms;             /* equal for instants */
     struct bb_decimal value;              /* raw points: as sent; vee points: in the derived unit */
     const struct bb_attribute *attribute; /* as sent, or as validation made it */
-    int64_t recorded_ms;
+    union {
+        int64_t recorded_ms; /* raw points */
+        int64_t
+            band; /* vee points that were estimated: half-width + 1 at the value's exponent; 0: none */
+    };
+    int64_t late_ms; /* raw points: issued by the sender so long behind its time; 0: not told */
     uint32_t rivals;
     uint32_t checks; /* vee points: bits of enum bb_check that spoke */
     bool usable;     /* has a value of the right dimension */
@@ -81,6 +77,10 @@ bool bb_attribute_usable(const struct bb_channel *channel, const struct bb_attri
 bool bb_window_add_raw(struct bb_window *window, const struct bb_channel *channel,
                        const struct bb_block *raw, int64_t from_ms, int64_t to_ms);
 
+/* The levels of all usable points of a raw window; of others 0. */
+void bb_window_levels(const struct bb_channel *channel, const struct bb_window *raw,
+                      int64_t *level);
+
 /* The index of the first point with end_ms > t. */
 size_t bb_window_after(const struct bb_window *window, int64_t t);
 
@@ -93,7 +93,7 @@ static inline int bb_derived_exponent(int source) {
 /* Levels: values as one number that can be compared whatever they were sent as, for checks and
  * statistics: units of 10^-9 of derived_unit (intervals, with the factor of their installation) or
  * metered_unit (registers, gauges), rounded towards zero, saturated. */
-enum { BB_LEVEL_EXPONENT = -9 };
+enum { BB_LEVEL_EXPONENT = -9, BB_LEVEL_ONE = 1000000000 };
 int64_t bb_point_level(const struct bb_channel *channel, const struct bb_point *raw);
 
 /* The value that a raw point has in the lane vee: of an interval the amount (its factor applied) in

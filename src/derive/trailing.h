@@ -16,7 +16,8 @@ bool bb_trailing_high(const struct bb_stat *stat, int32_t day, int32_t back, int
 /* The `rank`-th greatest level of the plain days (1: the greatest); false when there is none. */
 bool bb_trailing_top(const struct bb_stat *stat, int32_t day, int32_t back, size_t rank,
                      int64_t *level);
-/* The least level of the plain days. False when fewer than min_days speak. */
+/* The least level of the plain days, those left out that lie as far beneath the median of their least
+ * levels. False when fewer than min_days speak. */
 bool bb_trailing_least(const struct bb_stat *stat, int32_t day, int32_t back, int32_t min_days,
                        int64_t *level);
 /* Values in the rows of [day - back, day). */

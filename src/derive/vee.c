@@ -1,62 +1,60 @@
 /* Validation and estimation: see vee.h. Pure. */
 #include "derive/vee.h"
 
-#include "derive/estimate.h"
+#include "derive/like.h"
+#include "derive/register.h"
 
 #include <stdlib.h>
 
-/* A gap between two usable points that can be cut into rows. */
-struct slots {
-    int64_t from_ms, step_ms;
-    size_t count; /* 0: no rows */
-};
-
 /* Gaps get rows when the ending interval's length divides them and they are not too long. */
-static struct slots slots_between(const struct bb_point *before, const struct bb_point *after) {
-    struct slots s = {before->end_ms, after->end_ms - after->start_ms, 0};
+static struct bb_vee_gap gap_between(const struct bb_point *before, const struct bb_point *after) {
+    struct bb_vee_gap gap = {before->end_ms, after->end_ms - after->start_ms, 0};
     int64_t length_ms = after->start_ms - before->end_ms;
 
-    if (length_ms > 0 && s.step_ms > 0 && length_ms % s.step_ms == 0 &&
-        length_ms <= BB_LOOK_AHEAD_DAYS * (int64_t)BB_DAY_MS)
-        s.count = (size_t)(length_ms / s.step_ms);
-    return s;
+    if (length_ms > 0 && gap.step_ms > 0 && length_ms % gap.step_ms == 0 &&
+        length_ms <= BB_GAP_ROWS_DAYS * (int64_t)BB_DAY_MS)
+        gap.count = (size_t)(length_ms / gap.step_ms);
+    return gap;
 }
 
 static bool has_gaps(const struct bb_channel *channel) {
     return channel->kind == BB_KIND_INTERVAL && channel->pipeline->check[BB_CHECK_GAP].on;
 }
 
-size_t bb_vee_gap_rows(const struct bb_channel *channel, const struct bb_window *raw, size_t first,
-                       size_t last) {
-    size_t rows = 0;
+bool bb_vee_next_gap(const struct bb_channel *channel, const struct bb_window *raw, size_t *at,
+                     size_t last, struct bb_vee_gap *gap) {
+    const struct bb_point *before = has_gaps(channel) ? bb_previous_usable(raw, *at) : NULL;
 
-    if (!has_gaps(channel))
-        return 0;
-    const struct bb_point *before = bb_previous_usable(raw, first);
-    for (size_t i = first; i < last; i++) {
-        if (!raw->points[i].usable)
+    for (; has_gaps(channel) && *at < last; ++*at) {
+        const struct bb_point *p = &raw->points[*at];
+        if (!p->usable)
             continue;
-        if (before)
-            rows += slots_between(before, &raw->points[i]).count;
-        before = &raw->points[i];
+        *gap = before ? gap_between(before, p) : (struct bb_vee_gap){0, 0, 0};
+        before = p;
+        if (gap->count > 0) {
+            ++*at;
+            return true;
+        }
     }
-    return rows;
+    return false;
 }
 
-static void run_checks(const struct bb_channel *channel, struct bb_window *raw, size_t first,
-                       size_t last, struct bb_finding_list *findings) {
-    static const struct bb_stat none = {NULL, 0};
+/* ---- checks */
 
+static void run_checks(const struct bb_channel *channel, struct bb_window *raw, size_t first,
+                       size_t last, const struct bb_vee_aid *aid,
+                       struct bb_finding_list *findings) {
     for (int check = 0; check < BB_CHECK_COUNT; check++) {
-        const struct bb_step *step = &channel->pipeline->check[check];
         struct bb_check_context context = {.channel = channel,
-                                           .parameter = step->parameter,
+                                           .parameter = channel->pipeline->check[check].parameter,
                                            .window = raw,
                                            .first = first,
                                            .last = last,
                                            .findings = findings,
-                                           .stat = &none};
-        if (step->on && bb_checks[check].run && (bb_checks[check].kinds & (1u << channel->kind)))
+                                           .level = aid->level,
+                                           .stat = aid->stat,
+                                           .totals = aid->totals};
+        if (bb_checks[check].run && bb_check_applies(channel, check))
             bb_checks[check].run(&context);
     }
 }
@@ -69,11 +67,16 @@ static struct bb_attribute *copy_attribute(const struct bb_attribute *a, struct 
     return copy;
 }
 
-static bool any_suspect(uint32_t checks) {
+/* The marks that checks leave. */
+static uint16_t marks_of(uint32_t checks) {
+    uint16_t marks = 0;
+
     for (int i = 0; i < BB_CHECK_COUNT; i++)
         if ((checks & (1u << i)) && bb_checks[i].suspect)
-            return true;
-    return false;
+            marks |= BB_MARK_SUSPECT;
+    marks |= checks & (1u << BB_CHECK_LATE) ? BB_MARK_LATE : 0;
+    marks |= checks & (1u << BB_CHECK_DUPLICATE) ? BB_MARK_DUPLICATE : 0;
+    return marks;
 }
 
 /* The unit of the lane vee: amounts in the derived one, readings in that of the meter. */
@@ -97,8 +100,7 @@ static bool point_of_odd(const struct bb_channel *channel, const struct bb_point
     if (!a)
         return false;
     a->quality.checks |= raw->checks;
-    a->quality.marks |= (uint16_t)((any_suspect(raw->checks) ? BB_MARK_SUSPECT : 0) |
-                                   (rounded ? BB_MARK_ROUNDED : 0));
+    a->quality.marks |= (uint16_t)(marks_of(raw->checks) | (rounded ? BB_MARK_ROUNDED : 0));
     if (!out->usable) {
         a->quality.state = BB_STATE_MISSING;
         out->value = (struct bb_decimal){0, 0};
@@ -124,46 +126,140 @@ static inline bool point_of_raw(const struct bb_channel *channel, const struct b
     return true;
 }
 
-/* The rows of one gap: estimated, or missing. Returns false when memory is out. */
-static bool put_gap(const struct bb_channel *channel, const struct slots *s,
-                    const struct bb_point *before, const struct bb_point *after,
-                    struct bb_arena *arena, struct bb_window *out, bool *filled) {
-    struct bb_estimate estimate = {bb_arena_take(arena, s->count * sizeof *estimate.value),
-                                   bb_arena_take(arena, s->count * sizeof *estimate.band)};
-    struct bb_attribute *a = bb_arena_take(arena, sizeof *a);
-    int source = before->value.exponent < after->value.exponent ? before->value.exponent
-                                                                : after->value.exponent;
-    struct bb_gap gap = {.channel = channel,
-                         .before = before->value,
-                         .after = after->value,
-                         .from_ms = s->from_ms,
-                         .to_ms = after->start_ms,
-                         .intervals = s->count,
-                         .exponent = bb_derived_exponent(source)};
+/* ---- gaps */
 
-    if (!estimate.value || !estimate.band || !a)
+struct filling { /* a gap while its rows are made */
+    const struct bb_channel *channel;
+    const struct bb_window *raw;
+    const struct bb_vee_aid *aid;
+    struct bb_vee_gap rows;
+    struct bb_gap gap; /* as estimators see the whole of it */
+    struct bb_arena *arena;
+    struct bb_window *out;
+    bool filled; /* all of it */
+};
+
+/* What the registers say a part of the gap amounts to: what the stretch between their readings lacks, by
+ * the part's share of the time that is missing there. */
+static void find_total(const struct filling *f, struct bb_gap *part) {
+    const struct bb_total *total = bb_total_around(f->aid->totals, part->from_ms, part->to_ms);
+
+    part->has_total = false;
+    if (!total)
+        return;
+    struct bb_told_sum told = bb_told_sum(f->channel, f->raw, total->from_ms, total->to_ms);
+    int64_t missing_ms = total->to_ms - total->from_ms - told.covered_ms;
+    int64_t length_ms = part->to_ms - part->from_ms;
+    bb_wide lacking = total->amount - told.amount;
+    if (!told.exact || missing_ms < length_ms || part->exponent < BB_TOTAL_EXPONENT ||
+        __builtin_mul_overflow(lacking, (bb_wide)length_ms, &lacking))
+        return;
+    bb_wide one = missing_ms;
+    for (int e = BB_TOTAL_EXPONENT; e < part->exponent; e++)
+        one *= 10;
+    part->total = bb_wide_divide_round(lacking, one);
+    part->has_total = true;
+}
+
+/* Where the part that begins with row `first` ends: at the next reading of the registers that falls
+ * between two rows. */
+static size_t part_end(const struct filling *f, size_t first) {
+    const struct bb_total_list *totals = f->aid->totals;
+    int64_t from_ms = f->rows.from_ms + (int64_t)first * f->rows.step_ms;
+    size_t end = f->rows.count;
+
+    for (size_t i = 0; i < 2 * totals->count; i++) {
+        int64_t t = i % 2 ? totals->items[i / 2].to_ms : totals->items[i / 2].from_ms;
+        int64_t offset = t - f->rows.from_ms;
+        if (t <= from_ms || offset % f->rows.step_ms != 0)
+            continue;
+        size_t row = (size_t)(offset / f->rows.step_ms);
+        end = row < end ? row : end;
+    }
+    return end;
+}
+
+static bool put_rows(struct filling *f, size_t first, size_t count, enum bb_method method,
+                     const struct bb_estimate *estimate) {
+    struct bb_attribute *a = bb_arena_take(f->arena, sizeof *a);
+    const bool filled = method != BB_METHOD_NONE;
+
+    if (!a)
         return false;
-    enum bb_method method = bb_estimate(&gap, arena, &estimate);
-    *filled = method != BB_METHOD_NONE;
-    *a = (struct bb_attribute){.quality = {.state = *filled ? BB_STATE_ESTIMATED : BB_STATE_MISSING,
+    *a = (struct bb_attribute){.quality = {.state = filled ? BB_STATE_ESTIMATED : BB_STATE_MISSING,
                                            .method = (uint8_t)method,
                                            .checks = 1u << BB_CHECK_GAP},
-                               .length_s = (uint32_t)(s->step_ms / BB_SECOND_MS),
-                               .unit = channel->derived_unit,
-                               .exponent = *filled ? estimate.value[0].exponent : 0};
-    for (size_t i = 0; i < s->count; i++) {
-        struct bb_point p = {.start_ms = s->from_ms + (int64_t)i * s->step_ms,
-                             .end_ms = s->from_ms + (int64_t)(i + 1) * s->step_ms,
+                               .length_s = (uint32_t)(f->rows.step_ms / BB_SECOND_MS),
+                               .unit = f->channel->derived_unit,
+                               .exponent = filled ? estimate->value[0].exponent : 0};
+    for (size_t i = 0; i < count; i++) {
+        int64_t start_ms = f->rows.from_ms + (int64_t)(first + i) * f->rows.step_ms;
+        struct bb_point p = {.start_ms = start_ms,
+                             .end_ms = start_ms + f->rows.step_ms,
                              .attribute = a,
                              .checks = 1u << BB_CHECK_GAP,
-                             .usable = *filled,
+                             .usable = filled,
                              .overlay = true};
-        if (*filled)
-            p.value = estimate.value[i];
-        if (!bb_window_put(out, &p))
+        if (filled) {
+            p.value = estimate->value[i];
+            p.band = estimate->band[i] + 1;
+        }
+        if (!bb_window_put(f->out, &p))
             return false;
     }
     return true;
+}
+
+/* Rows [first, first + count) as a gap of their own. */
+static bool fill_part(struct filling *f, size_t first, size_t count) {
+    struct bb_gap part = f->gap;
+    struct bb_estimate estimate = {bb_arena_take(f->arena, count * sizeof *estimate.value),
+                                   bb_arena_take(f->arena, count * sizeof *estimate.band)};
+
+    if (!estimate.value || !estimate.band)
+        return false;
+    part.from_ms = f->rows.from_ms + (int64_t)first * f->rows.step_ms;
+    part.to_ms = part.from_ms + (int64_t)count * f->rows.step_ms;
+    part.intervals = count;
+    part.cut = count < f->rows.count;
+    if (part.like) {
+        part.like += first * BB_LIKE_MAX;
+        part.like_count += first;
+    }
+    find_total(f, &part);
+    enum bb_method method = bb_estimate(&part, f->arena, &estimate);
+    f->filled &= method != BB_METHOD_NONE;
+    return put_rows(f, first, count, method, &estimate);
+}
+
+/* The rows of one gap: estimated, or missing. Gaps that are not closed by a line are cut where the
+ * registers were read. Returns false when memory is out. */
+static bool put_gap(struct filling *f, const struct bb_point *before,
+                    const struct bb_point *after) {
+    const struct bb_channel *channel = f->channel;
+    int source = before->value.exponent < after->value.exponent ? before->value.exponent
+                                                                : after->value.exponent;
+    struct bb_like like;
+    bool room = true;
+
+    f->filled = true;
+    f->gap = (struct bb_gap){.channel = channel,
+                             .before = before->value,
+                             .after = after->value,
+                             .from_ms = f->rows.from_ms,
+                             .to_ms = after->start_ms,
+                             .intervals = f->rows.count,
+                             .exponent = bb_derived_exponent(source)};
+    bb_like_choose(channel, f->aid->stat, f->rows.from_ms, bb_like_within(channel), &like);
+    if (!bb_like_fill(channel, &like, f->aid->past, f->rows.step_ms, f->arena, &f->gap))
+        return false;
+    const struct bb_step *line = &channel->pipeline->estimate[BB_METHOD_LINEAR];
+    bool closed = line->on && f->gap.to_ms - f->gap.from_ms <= line->parameter[0];
+    for (size_t first = 0, end; room && first < f->rows.count; first = end) {
+        end = closed ? f->rows.count : part_end(f, first);
+        room = fill_part(f, first, end - first);
+    }
+    return room;
 }
 
 /* A gap that was filled opens no exception. */
@@ -181,12 +277,12 @@ static int by_end(const void *a, const void *b) {
 /* Missing rows [from, gap_from) that coincide with one of the gap's own rows [gap_from, count) give
  * way to it; others stay, in the order of time. */
 static void drop_covered_missing(struct bb_window *out, size_t from, size_t gap_from,
-                                 const struct slots *s) {
+                                 const struct bb_vee_gap *gap) {
     struct bb_point *p = out->points;
     size_t kept = from, rows = out->count - gap_from;
 
     for (size_t i = from; i < gap_from; i++)
-        if ((p[i].end_ms - s->from_ms) % s->step_ms != 0)
+        if ((p[i].end_ms - gap->from_ms) % gap->step_ms != 0)
             p[kept++] = p[i];
     memmove(&p[kept], &p[gap_from], rows * sizeof *p);
     out->count = kept + rows;
@@ -214,16 +310,60 @@ static bool put_stretch(const struct bb_window *raw, size_t first, size_t count,
     return true;
 }
 
-int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t first, size_t last,
-                 struct bb_arena *arena, struct bb_window *out, struct bb_finding_list *findings,
-                 struct bb_error *error) {
+/* ---- registers */
+
+/* A register's point with what the classifier says of it. */
+static bool mark_register(struct bb_point *p, uint16_t mark, struct bb_arena *arena) {
+    struct bb_attribute *a = copy_attribute(p->attribute, arena);
+
+    if (!a)
+        return false;
+    a->quality.marks |= mark;
+    p->attribute = a;
+    p->overlay = true;
+    if (mark & (BB_MARK_DIP | BB_MARK_FOREIGN))
+        p->usable = false;
+    return true;
+}
+
+static bool judge_registers(const struct bb_channel *channel, struct bb_window *raw, size_t first,
+                            size_t last, const struct bb_vee_aid *aid, struct bb_arena *arena,
+                            struct bb_window *out, struct bb_finding_list *findings) {
+    uint16_t *mark = bb_arena_take_array(arena, last - first + 1, sizeof *mark);
+    const struct bb_step *step = &channel->pipeline->check[BB_CHECK_REGISTER];
+    struct bb_check_context context = {.channel = channel,
+                                       .parameter = step->parameter,
+                                       .window = raw,
+                                       .first = first,
+                                       .last = last,
+                                       .findings = findings,
+                                       .level = aid->level,
+                                       .stat = aid->stat,
+                                       .totals = aid->totals};
+    bool room = mark != NULL;
+
+    if (room && step->on)
+        bb_register_judge(&context, aid->accepted, mark);
+    for (size_t i = first; room && i < last; i++) {
+        struct bb_point p;
+        room = point_of_raw(channel, &raw->points[i], arena, &p) &&
+               (mark[i - first] == 0 || mark_register(&p, mark[i - first], arena)) &&
+               bb_window_put(out, &p);
+    }
+    return room;
+}
+
+/* ---- judging */
+
+static bool judge_points(const struct bb_channel *channel, struct bb_window *raw, size_t first,
+                         size_t last, const struct bb_vee_aid *aid, struct bb_arena *arena,
+                         struct bb_window *out, struct bb_finding_list *findings) {
     struct bb_point outside, *before = NULL; /* the point with a reading before the one at hand */
     const struct bb_point *previous = bb_previous_usable(raw, first);
-    bool room = out->capacity - out->count >= last - first, filled = false;
-    bool gaps = has_gaps(channel);
+    struct filling filling = {channel, raw, aid, {0}, {0}, arena, out, false};
+    bool room = true, gaps = has_gaps(channel);
 
-    run_checks(channel, raw, first, last, findings);
-    if (room && previous) {
+    if (previous) {
         room = point_of_raw(channel, previous, arena, &outside);
         before = &outside;
     }
@@ -241,12 +381,12 @@ int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t
         room = point_of_raw(channel, &raw->points[i], arena, &p);
         /* A reading that did not fit the derived unit ends no gap and begins none. */
         if (room && gaps && p.usable && before && before->usable && p.start_ms > before->end_ms) {
-            struct slots s = slots_between(before, &p);
             size_t gap_from = out->count;
-            if (s.count > 0) {
-                room = put_gap(channel, &s, before, &p, arena, out, &filled);
-                drop_covered_missing(out, since_usable, gap_from, &s);
-                if (filled)
+            filling.rows = gap_between(before, &p);
+            if (filling.rows.count > 0) {
+                room = put_gap(&filling, before, &p);
+                drop_covered_missing(out, since_usable, gap_from, &filling.rows);
+                if (filling.filled)
                     soften_gap(findings, p.end_ms);
             }
         }
@@ -256,6 +396,19 @@ int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t
             before = &out->points[out->count - 1];
         }
     }
+    return room;
+}
+
+int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t first, size_t last,
+                 const struct bb_vee_aid *aid, struct bb_arena *arena, struct bb_window *out,
+                 struct bb_finding_list *findings, struct bb_error *error) {
+    bool room = out->capacity - out->count >= last - first;
+
+    run_checks(channel, raw, first, last, aid, findings);
+    if (channel->kind == BB_KIND_REGISTER)
+        room = room && judge_registers(channel, raw, first, last, aid, arena, out, findings);
+    else
+        room = room && judge_points(channel, raw, first, last, aid, arena, out, findings);
     if (!room || findings->overflow)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to validate %zu readings", last - first);
     return 0;
@@ -268,8 +421,10 @@ static struct bb_point point_of_overlay(const struct bb_block *block, uint32_t r
         .start_ms = block->end_ms[row] - (int64_t)a->length_s * BB_SECOND_MS,
         .value = {block->mantissa[row], a->exponent},
         .attribute = a,
+        .band = block->rivals[row],
         .checks = a->quality.checks,
-        .usable = a->quality.state != BB_STATE_MISSING,
+        .usable = a->quality.state != BB_STATE_MISSING &&
+                  !(a->quality.marks & (BB_MARK_DIP | BB_MARK_FOREIGN)),
         .overlay = true,
     };
     return p;

@@ -9,15 +9,30 @@
 #include "base/error.h"
 #include "derive/check.h"
 
-/* Judge raw points [first, last): run the channel's checks, fill gaps, append vee points to `out`
- * and findings to `findings`. `out` must have room for the points and for bb_vee_gap_rows more. */
-int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t first, size_t last,
-                 struct bb_arena *arena, struct bb_window *out, struct bb_finding_list *findings,
-                 struct bb_error *error) BB_MUST_USE;
+/* What judging looks at besides the points. */
+struct bb_vee_aid {
+    const int64_t *level;               /* of every point of the raw window */
+    const struct bb_stat *stat;         /* of the days before */
+    const struct bb_total_list *totals; /* of the registers beside the channel */
+    const struct bb_window *past;       /* raw points of like days */
+    const struct bb_point
+        *accepted; /* registers: the last accepted point before those judged; NULL: none */
+};
 
-/* How many rows of their own the gaps of [first, last) may get. */
-size_t bb_vee_gap_rows(const struct bb_channel *channel, const struct bb_window *raw, size_t first,
-                       size_t last);
+/* Judge raw points [first, last): run the channel's checks, fill gaps, append vee points to `out`
+ * and findings to `findings`. `out` must have room for the points and for the rows of their gaps. */
+int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t first, size_t last,
+                 const struct bb_vee_aid *aid, struct bb_arena *arena, struct bb_window *out,
+                 struct bb_finding_list *findings, struct bb_error *error) BB_MUST_USE;
+
+/* A gap between two usable points that gets rows: (from, from + count x step]. */
+struct bb_vee_gap {
+    int64_t from_ms, step_ms;
+    size_t count; /* 0: no rows */
+};
+/* The next gap with rows that ends at one of the points [*at, last); false: no more. */
+bool bb_vee_next_gap(const struct bb_channel *channel, const struct bb_window *raw, size_t *at,
+                     size_t last, struct bb_vee_gap *gap);
 
 /* What was judged before: raw points with end in (from, to], overlaid by the rows of vee blocks
  * (ascending, absent ones NULL). `out` must have room for both. */

@@ -14,6 +14,7 @@ const struct bb_lane_row bb_lanes[BB_LANE_COUNT] = {
     [BB_LANE_DAY] = {"day", BB_SPAN_UTC_YEAR, true, true, BB_PERIOD_DAY},
     [BB_LANE_HOUR] = {"hour", BB_SPAN_UTC_MONTH, true, false, BB_PERIOD_HOUR},
     [BB_LANE_MONTH] = {"month", BB_SPAN_UTC_DECADE, true, false, BB_PERIOD_MONTH},
+    [BB_LANE_STAT] = {"stat", BB_SPAN_UTC_MONTH, true, true, -1},
 };
 
 int bb_lane_find(struct bb_span name) {

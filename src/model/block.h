@@ -32,6 +32,7 @@ enum bb_lane {
     BB_LANE_DAY,     /* values of local days */
     BB_LANE_HOUR,    /* of hours and of months: made when asked for, never stored */
     BB_LANE_MONTH,
+    BB_LANE_STAT, /* statistics of UTC days (derive/stat.h), in a form of its own */
     BB_LANE_COUNT
 };
 
@@ -47,6 +48,9 @@ struct bb_lane_row {
 extern const struct bb_lane_row bb_lanes[BB_LANE_COUNT];
 static inline bool bb_lane_has_periods(int lane) {
     return bb_lanes[lane].period >= 0;
+}
+static inline bool bb_lane_is_asked(int lane) { /* one that people may ask for */
+    return lane != BB_LANE_HISTORY && lane != BB_LANE_STAT;
 }
 int bb_lane_find(struct bb_span name); /* -1 unknown */
 

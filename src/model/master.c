@@ -92,6 +92,8 @@ static const struct field installation_fields[] = {
     TEXT_FIELD   (6, bb_master_installation, reason, TEXT_MAX),
     LIST_FIELD   (7, bb_master_installation, opening, opening_count, &reading),
     LIST_FIELD   (8, bb_master_installation, closing, closing_count, &reading),
+    DECIMAL_FIELD(9, bb_master_installation, calorific_value, 0),
+    DECIMAL_FIELD(10, bb_master_installation, state_number, 0),
 };
 static const struct shape installation = SHAPE(bb_master_installation, installation_fields);
 
@@ -125,6 +127,9 @@ static const struct field usage_point_fields[] = {
     LIST_FIELD   (9, bb_master_usage_point, tags, tag_count, &tag),
     LIST_FIELD  (10, bb_master_usage_point, installations, installation_count, &installation),
     LIST_FIELD  (11, bb_master_usage_point, channels, channel_count, &channel),
+    DECIMAL_FIELD(12, bb_master_usage_point, connection.value, 0),
+    NUMBER_FIELD(13, bb_master_usage_point, connection.unit, 0, 0, BB_UNIT_COUNT - 1),
+    NUMBER_FIELD(14, bb_master_usage_point, connection.phases, 0, 0, 3),
 };
 
 static const struct field tenant_fields[] = {

@@ -29,7 +29,9 @@ struct bb_master_installation {
     struct bb_span device;
     int64_t from_ms, to_ms; /* [from, to); BB_TIME_NONE in to: still there */
     struct bb_decimal multiplier;
-    uint8_t dials; /* 0: unknown */
+    struct bb_decimal calorific_value; /* kWh per m³; 0: not said */
+    struct bb_decimal state_number;    /* m³ at norm conditions per m³ counted; 0: not said */
+    uint8_t dials;                     /* 0: unknown */
     struct bb_span reason;
     struct bb_master_reading *opening, *closing;
     uint32_t opening_count, closing_count;
@@ -50,11 +52,18 @@ struct bb_master_tag {
     struct bb_span key, value;
 };
 
+struct bb_master_connection { /* the most that can flow at once */
+    struct bb_decimal value;  /* 0: not said */
+    uint8_t unit;             /* of a power, a flow, or a current in each phase */
+    uint8_t phases;           /* of a current: 1 to 3; else 0 */
+};
+
 struct bb_master_usage_point {
     struct bb_span tenant, name;
     struct bb_span zone;     /* empty: not said */
     struct bb_span calendar; /* name of a calendar, empty: not said */
     struct bb_span customer, grid_area, tariff;
+    struct bb_master_connection connection;
     uint8_t commodity;
     struct bb_master_tag *tags;
     struct bb_master_installation *installations;

@@ -3,7 +3,7 @@
 
 #include "model/attribute_pack.h"
 
-enum { OUTBOX_VERSION = 1, CHANNEL_VERSION = 1 };
+enum { OUTBOX_VERSION = 1, CHANNEL_VERSION = 2 };
 
 void bb_outbox_encode(const struct bb_outbox_record *r, struct bb_buffer *out) {
     uint8_t head[4] = {OUTBOX_VERSION, r->kind, r->check, (uint8_t)r->exponent};
@@ -44,8 +44,8 @@ int bb_outbox_decode(struct bb_span bytes, struct bb_outbox_record *out, struct 
 }
 
 void bb_channel_record_encode(const struct bb_channel_record *r, struct bb_buffer *out) {
-    uint8_t head[] = {CHANNEL_VERSION,     r->kind,      r->commodity,     r->unit,
-                      (uint8_t)r->one_way, r->told_kind, r->told_commodity};
+    uint8_t head[] = {CHANNEL_VERSION,     r->kind,      r->commodity,      r->unit,
+                      (uint8_t)r->one_way, r->told_kind, r->told_commodity, r->metered_unit};
 
     bb_buffer_append(out, head, sizeof head);
     bb_put_varint(out, r->number);
@@ -59,6 +59,9 @@ void bb_channel_record_encode(const struct bb_channel_record *r, struct bb_buffe
     bb_put_varint(out, r->told_interval_s);
     bb_put_text(out, r->told_zone);
     bb_put_text(out, r->told_obis);
+    bb_put_zigzag(out, r->capacity);
+    bb_put_text(out, r->installations);
+    bb_put_text(out, r->holidays);
 }
 
 int bb_channel_record_decode(struct bb_span bytes, struct bb_channel_record *out,
@@ -74,6 +77,7 @@ int bb_channel_record_decode(struct bb_span bytes, struct bb_channel_record *out
     out->one_way = (int8_t)bb_cursor_byte(&in);
     out->told_kind = bb_cursor_byte(&in);
     out->told_commodity = bb_cursor_byte(&in);
+    out->metered_unit = bb_cursor_byte(&in);
     out->number = (uint32_t)bb_cursor_varint(&in);
     out->derived_unit = (int16_t)bb_cursor_zigzag(&in);
     out->interval_s = (uint32_t)bb_cursor_varint(&in);
@@ -85,6 +89,9 @@ int bb_channel_record_decode(struct bb_span bytes, struct bb_channel_record *out
     out->told_interval_s = (uint32_t)bb_cursor_varint(&in);
     out->told_zone = bb_cursor_text(&in);
     out->told_obis = bb_cursor_text(&in);
+    out->capacity = bb_cursor_zigzag(&in);
+    out->installations = bb_cursor_text(&in);
+    out->holidays = bb_cursor_text(&in);
     if (in.failed)
         return BB_FAIL(error, BB_E_STORE_CORRUPT, "a channel record is damaged");
     return 0;

@@ -42,11 +42,16 @@ struct bb_channel_record {
     uint8_t kind, commodity;
     uint8_t unit;         /* of the readings as first told */
     int16_t derived_unit; /* of derived lanes; -1 while unknown */
+    uint8_t metered_unit; /* of readings as the device shows them: another one than derived_unit
+                             where gas is metered as volume and derived as energy */
     uint32_t interval_s;
     int8_t one_way; /* 1, 0 */
     int32_t day_start_s;
     struct bb_span zone; /* resolved: never empty */
     struct bb_span obis; /* may be empty */
+    int64_t capacity;    /* of the connection: 10^-9 of derived_unit in an hour; 0: unknown */
+    /* Packed as model/channel_lists.h says; empty: none. */
+    struct bb_span installations, holidays;
     /* The reading that described the channel: the least (received, line) ever told. */
     int64_t first_received_ms, first_line;
     /* The same description as the source gave it, before master data. */

@@ -53,14 +53,15 @@ struct bb_registry_ops {
     /* Apply records (from + 1 .. from + count) of a partition; 1 when the position is not `from`. */
     int (*project)(struct bb_registry *registry, uint32_t partition, uint64_t from,
                    const struct bb_outbox_record *records, size_t count, struct bb_error *error);
-    /* Current master entry; texts live in the arena. BB_FOUND (0) or BB_ABSENT (1). */
+    /* A master entry: the version recorded last, or last by as_of_ms when that is not BB_TIME_NONE.
+     * Texts live in the arena. BB_FOUND (0) or BB_ABSENT (1): also before its first version. */
     int (*usage_point_get)(struct bb_registry *registry, struct bb_span tenant, struct bb_span name,
-                           struct bb_arena *arena, struct bb_master_usage_point *out,
-                           struct bb_error *error);
-    int (*tenant_get)(struct bb_registry *registry, struct bb_span name, struct bb_arena *arena,
-                      struct bb_master_tenant *out, struct bb_error *error);
+                           int64_t as_of_ms, struct bb_arena *arena,
+                           struct bb_master_usage_point *out, struct bb_error *error);
+    int (*tenant_get)(struct bb_registry *registry, struct bb_span name, int64_t as_of_ms,
+                      struct bb_arena *arena, struct bb_master_tenant *out, struct bb_error *error);
     int (*calendar_get)(struct bb_registry *registry, struct bb_span tenant, struct bb_span name,
-                        struct bb_arena *arena, struct bb_master_calendar *out,
+                        int64_t as_of_ms, struct bb_arena *arena, struct bb_master_calendar *out,
                         struct bb_error *error);
     /* Every current master entry of a tenant (empty: all), in order of kind and name: `registry
      * export`; as_of_ms other than BB_TIME_NONE: as recorded then. */

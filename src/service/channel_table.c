@@ -2,12 +2,10 @@
 #include "service/channel_table.h"
 
 #include "base/hash.h"
-#include "model/obis.h"
-#include "model/unit.h"
 
 #include <stdlib.h>
 
-enum { ARENA_CHUNK_BYTES = 256 << 10, ARENA_LIMIT_BYTES = 1 << 30, GAS_DAY_START_S = 6 * 3600 };
+enum { ARENA_CHUNK_BYTES = 256 << 10, ARENA_LIMIT_BYTES = 1 << 30 };
 
 void bb_channel_table_init(struct bb_channel_table *t, struct bb_plant *plant) {
     *t = (struct bb_channel_table){.plant = plant};
@@ -37,6 +35,13 @@ struct bb_span bb_channel_slot_usage_point(const struct bb_channel_slot *slot) {
 struct bb_span bb_channel_slot_channel(const struct bb_channel_slot *slot) {
     size_t at = (size_t)slot->tenant_size + slot->usage_point_size + 2;
     return (struct bb_span){slot->key.data + at, slot->key.size - at};
+}
+
+void bb_channel_slot_committed(struct bb_channel_slot *slot) {
+    slot->is_new = slot->changed = slot->derive_again = false;
+    slot->force_from = slot->force_to = 0;
+    slot->output_from = slot->output_to = 0;
+    slot->coverage = (struct bb_span){NULL, 0};
 }
 
 size_t bb_channel_key(struct bb_span tenant, struct bb_span usage_point, struct bb_span channel,
@@ -133,13 +138,42 @@ static bool keep(struct bb_channel_table *t, struct bb_span *text) {
     return text->data != NULL;
 }
 
+static bool keep_resolved(struct bb_channel_table *t, struct bb_channel_record *r) {
+    bool shared = r->holidays.size > 0 && bb_span_equal(r->holidays, t->holidays.packed);
+
+    if (shared)
+        r->holidays = t->holidays.packed;
+    return keep(t, &r->zone) && keep(t, &r->obis) && keep(t, &r->installations) &&
+           (shared || keep(t, &r->holidays));
+}
+
 static bool keep_record(struct bb_channel_table *t, struct bb_channel_record *r) {
-    return keep(t, &r->zone) && keep(t, &r->obis) && keep(t, &r->told_zone) &&
-           keep(t, &r->told_obis);
+    return keep_resolved(t, r) && keep(t, &r->told_zone) && keep(t, &r->told_obis);
 }
 
 static int no_memory(struct bb_error *error) {
     return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the channels of a partition");
+}
+
+/* The slot's channel from its record, which is kept. Channels of one calendar share its holidays. */
+static int fill_channel(struct bb_channel_table *t, struct bb_channel_slot *slot,
+                        struct bb_error *error) {
+    struct bb_channel_record record = slot->record;
+    bool shared = record.holidays.size > 0 && record.holidays.data == t->holidays.packed.data;
+
+    if (shared)
+        record.holidays = BB_SPAN("");
+    int result = bb_channel_from_record(t->plant, &record, &t->arena, &slot->channel, error);
+    if (result)
+        return result;
+    if (shared) {
+        slot->channel.holidays = t->holidays.days;
+        slot->channel.holiday_count = t->holidays.count;
+    } else if (record.holidays.size > 0) {
+        t->holidays = (struct bb_channel_holidays){record.holidays, slot->channel.holidays,
+                                                   slot->channel.holiday_count};
+    }
+    return 0;
 }
 
 /* Read the slot's record from the store, or begin a new one. */
@@ -157,6 +191,8 @@ static int load(struct bb_channel_table *t, struct bb_store_view *view,
                                                   .first_received_ms = INT64_MAX,
                                                   .zone = BB_SPAN(""),
                                                   .obis = BB_SPAN(""),
+                                                  .installations = BB_SPAN(""),
+                                                  .holidays = BB_SPAN(""),
                                                   .told_zone = BB_SPAN(""),
                                                   .told_obis = BB_SPAN("")};
         return 0;
@@ -164,7 +200,7 @@ static int load(struct bb_channel_table *t, struct bb_store_view *view,
     result = bb_channel_record_decode(value, &slot->record, error);
     if (!result && !keep_record(t, &slot->record))
         result = no_memory(error);
-    return result ? result : bb_channel_from_record(t->plant, &slot->record, &slot->channel, error);
+    return result ? result : fill_channel(t, slot, error);
 }
 
 int bb_channel_table_find(struct bb_channel_table *t, struct bb_store_view *view,
@@ -266,20 +302,34 @@ bool bb_master_list_index(struct bb_master_list *list, struct bb_arena *arena) {
     return list->index != NULL;
 }
 
-/* The entry of `kind` that counts: the greatest value of `newer` and the store's. */
-static int master_get(struct bb_channel_table *t, struct bb_store_view *view,
-                      const struct bb_master_list *newer, enum bb_master_kind kind,
-                      struct bb_span key, struct bb_arena *arena, struct bb_master *out,
+/* Where a worker finds master data: in this commit, else in the store. */
+struct master_source {
+    struct bb_channel_table *table;
+    struct bb_store_view *view;
+    const struct bb_master_list *newer;
+};
+
+/* The entry that counts: the greatest value of `newer` and the store's. A bb_master_lookup. */
+static int master_get(void *context, enum bb_master_kind kind, struct bb_span tenant,
+                      struct bb_span name, struct bb_arena *arena, struct bb_master *out,
                       struct bb_error *error) {
     static const enum bb_name_kind name_kinds[] = {
         [BB_MASTER_USAGE_POINT] = BB_NAME_USAGE_POINT,
         [BB_MASTER_TENANT] = BB_NAME_TENANT,
         [BB_MASTER_CALENDAR] = BB_NAME_CALENDAR,
     };
+    const struct master_source *source = context;
+    const struct bb_master_list *newer = source->newer;
+    struct bb_span none = {NULL, 0};
+    char text[BB_NAME_KEY_MAX];
+    struct bb_span key = {text, 0};
+
+    key.size = bb_channel_key(tenant, kind == BB_MASTER_TENANT ? none : name, none, text);
     uint32_t place = newer && newer->index ? newer->index[master_place(newer, kind, key)] : 0;
     const struct bb_master_version *version = place ? &newer->items[place - 1] : NULL;
     struct bb_span value;
-    int result = t->plant->store->ops->name_get(view, name_kinds[kind], key, &value, error);
+    int result = source->table->plant->store->ops->name_get(source->view, name_kinds[kind], key,
+                                                            &value, error);
 
     if (result < 0)
         return result;
@@ -294,132 +344,27 @@ static int master_get(struct bb_channel_table *t, struct bb_store_view *view,
     return bb_master_decode(value, arena, out, error);
 }
 
-static const struct bb_master_channel *master_channel(const struct bb_master_usage_point *up,
-                                                      struct bb_span name) {
-    for (uint32_t i = 0; i < up->channel_count; i++)
-        if (bb_span_equal(up->channels[i].name, name) || bb_span_equal(up->channels[i].alias, name))
-            return &up->channels[i];
-    return NULL;
-}
-
-static struct bb_span first_of(struct bb_span a, struct bb_span b) {
-    return a.size ? a : b;
-}
-
-/* One-way when master data says so, else when the OBIS code or the commodity leaves no doubt. */
-static int8_t one_way(const struct bb_channel_record *r, const struct bb_master_channel *c) {
-    struct bb_obis code;
-
-    if (c && c->one_way >= 0)
-        return c->one_way;
-    if (r->kind == BB_KIND_GAUGE)
-        return 0;
-    if (bb_obis_parse(r->obis, &code))
-        return bb_obis_one_way(&code);
-    return r->commodity == BB_COMMODITY_WATER || r->commodity == BB_COMMODITY_HEAT ||
-           r->commodity == BB_COMMODITY_GAS || r->commodity == BB_COMMODITY_COOLING;
-}
-
-struct facts { /* the master data that bears on a channel */
-    struct bb_master usage_point, tenant, calendar;
-    bool has_usage_point, has_tenant, has_calendar;
-    const struct bb_master_channel *channel;
-};
-
-static int find_facts(struct bb_channel_table *t, struct bb_store_view *view,
-                      const struct bb_channel_slot *slot, const struct bb_master_list *newer,
-                      struct bb_arena *arena, struct facts *f, struct bb_error *error) {
-    char key[BB_NAME_KEY_MAX];
-    struct bb_span tenant = bb_channel_slot_tenant(slot), none = {NULL, 0};
-    size_t size = bb_channel_key(tenant, bb_channel_slot_usage_point(slot), none, key);
-
-    memset(f, 0, sizeof *f);
-    int result = master_get(t, view, newer, BB_MASTER_USAGE_POINT, (struct bb_span){key, size},
-                            arena, &f->usage_point, error);
-    if (result < 0)
-        return result;
-    f->has_usage_point = result == BB_FOUND;
-    result = master_get(t, view, newer, BB_MASTER_TENANT, tenant, arena, &f->tenant, error);
-    if (result < 0)
-        return result;
-    f->has_tenant = result == BB_FOUND;
-    if (!f->has_usage_point)
-        return 0;
-    f->channel = master_channel(&f->usage_point.usage_point, bb_channel_slot_channel(slot));
-    if (f->usage_point.usage_point.calendar.size == 0)
-        return 0;
-    size = bb_channel_key(tenant, f->usage_point.usage_point.calendar, none, key);
-    result = master_get(t, view, newer, BB_MASTER_CALENDAR, (struct bb_span){key, size}, arena,
-                        &f->calendar, error);
-    f->has_calendar = result == BB_FOUND;
-    return result < 0 ? result : 0;
-}
-
-static void apply_facts(struct bb_channel_record *r, const struct facts *f) {
-    const struct bb_master_channel *c = f->channel;
-    struct bb_span none = BB_SPAN("");
-    enum bb_unit canonical = bb_unit_canonical(bb_unit_dimension(r->unit));
-
-    r->kind = c && c->kind ? c->kind : r->told_kind;
-    r->commodity = c && c->commodity ? c->commodity
-                   : f->has_usage_point && f->usage_point.usage_point.commodity
-                       ? f->usage_point.usage_point.commodity
-                       : r->told_commodity;
-    r->interval_s = c && c->interval_s ? c->interval_s : r->told_interval_s;
-    r->obis = first_of(c ? c->obis : none, r->told_obis);
-    r->derived_unit = (int16_t)(c && c->unit >= 0 ? c->unit : (int)canonical);
-    r->one_way = one_way(r, c);
-    r->zone = first_of(f->has_usage_point ? f->usage_point.usage_point.zone : none, r->told_zone);
-    r->zone = first_of(r->zone, f->has_calendar ? f->calendar.calendar.zone : none);
-    r->zone = first_of(r->zone, f->has_tenant ? f->tenant.tenant.zone : none);
-    r->zone = first_of(r->zone, BB_SPAN("UTC"));
-    r->day_start_s = f->has_calendar                    ? f->calendar.calendar.day_start_s
-                     : r->commodity == BB_COMMODITY_GAS ? GAS_DAY_START_S
-                                                        : 0;
-}
-
-static bool derives_alike(const struct bb_channel_record *a, const struct bb_channel_record *b) {
-    return a->kind == b->kind && a->commodity == b->commodity && a->interval_s == b->interval_s &&
-           a->derived_unit == b->derived_unit && a->one_way == b->one_way &&
-           a->day_start_s == b->day_start_s && bb_span_equal(a->zone, b->zone);
-}
-
 int bb_channel_table_resolve(struct bb_channel_table *t, struct bb_store_view *view,
                              uint32_t number, const struct bb_master_list *newer,
                              struct bb_error *error) {
     struct bb_channel_slot *slot = &t->slots[number];
-    struct bb_channel_record before = slot->record;
+    struct bb_channel_record now = slot->record;
+    struct master_source source = {t, view, newer};
+    struct bb_channel_facts facts;
     struct bb_arena scratch;
-    struct facts facts;
 
     bb_arena_init(&scratch, 16 << 10, 16 << 20);
-    int result = find_facts(t, view, slot, newer, &scratch, &facts, error);
-    if (!result) {
-        apply_facts(&slot->record, &facts);
-        bool alike = derives_alike(&before, &slot->record);
-        if (!alike || !bb_span_equal(before.obis, slot->record.obis)) {
-            slot->changed = true;
-            slot->derive_again |= !alike && !slot->is_new;
-            if (!keep(t, &slot->record.zone) || !keep(t, &slot->record.obis))
-                result = no_memory(error);
-        } else {
-            slot->record.zone = before.zone;
-            slot->record.obis = before.obis;
-        }
+    int result = bb_channel_facts_find(master_get, &source, bb_channel_slot_tenant(slot),
+                                       bb_channel_slot_usage_point(slot), &scratch, &facts, error);
+    if (!result)
+        result = bb_channel_resolve(&now, bb_channel_slot_channel(slot), &facts, &scratch, error);
+    bool alike = !result && bb_channel_derives_alike(&slot->record, &now);
+    if (!result && (!alike || !bb_span_equal(slot->record.obis, now.obis))) {
+        slot->changed = true;
+        slot->derive_again |= !alike && !slot->is_new;
+        slot->record = now;
+        result = keep_resolved(t, &slot->record) ? fill_channel(t, slot, error) : no_memory(error);
     }
     bb_arena_release(&scratch);
-    return result ? result : bb_channel_from_record(t->plant, &slot->record, &slot->channel, error);
-}
-
-int bb_channel_from_record(struct bb_plant *plant, const struct bb_channel_record *record,
-                           struct bb_channel *out, struct bb_error *error) {
-    *out = (struct bb_channel){.kind = record->kind,
-                               .derived_unit = (uint8_t)record->derived_unit,
-                               .metered_unit = (uint8_t)record->derived_unit,
-                               .commodity = record->commodity,
-                               .one_way = record->one_way > 0,
-                               .interval_s = record->interval_s,
-                               .pipeline = &plant->config.pipelines[record->commodity]};
-    out->calendar.day_start_s = record->day_start_s;
-    return bb_zone_set_get(plant->zones, record->zone, &out->calendar.zone, error);
+    return result;
 }

@@ -1,18 +1,12 @@
 /* The channels of one partition as a worker knows them: looked up by name for every series of every
  * frame, so it is a hash table in memory over the store's records, filled as names are met.
- *
- * It also resolves what a channel is from what sources told and what master data says:
- *   zone      usage point, else the source's, else the calendar's, the tenant's, UTC
- *   kind, interval   master data, else the source's
- *   unit      of derived lanes: master data, else the canonical unit of what was told first
+ * What a channel is, channel_resolve.h says.
  */
 #ifndef BB_SERVICE_CHANNEL_TABLE_H
 #define BB_SERVICE_CHANNEL_TABLE_H
 
-#include "derive/point.h"
 #include "model/batch.h"
-#include "model/outbox.h"
-#include "service/plant.h"
+#include "service/channel_resolve.h"
 
 struct bb_channel_slot {
     uint64_t hash;
@@ -23,6 +17,16 @@ struct bb_channel_slot {
     bool is_new;       /* not in the store yet */
     bool changed;      /* its record must be written */
     bool derive_again; /* what it is has changed: all its derived lanes must follow */
+    /* Of the commit at hand (service/derivation.c). */
+    int64_t force_from, force_to;  /* (from, to]: registers beside it have changed there */
+    size_t output_from, output_to; /* what was made of it, in the derivation's outputs */
+    struct bb_span coverage;       /* as it became, packed; empty: as stored */
+};
+
+struct bb_channel_holidays {
+    struct bb_span packed;
+    const int32_t *days;
+    uint32_t count;
 };
 
 struct bb_channel_table {
@@ -32,7 +36,9 @@ struct bb_channel_table {
     uint64_t *index; /* upper hash bits, slot + 1 */
     uint32_t index_size;
     struct bb_arena arena;
+    struct bb_channel_holidays holidays; /* met last: nearly all channels have the same */
     uint32_t next_number;
+    bool has_registers; /* the partition has channels that may stand beside others (companions.h) */
 };
 
 void bb_channel_table_init(struct bb_channel_table *table, struct bb_plant *plant);
@@ -86,9 +92,8 @@ struct bb_span bb_channel_slot_tenant(const struct bb_channel_slot *slot);
 struct bb_span bb_channel_slot_usage_point(const struct bb_channel_slot *slot);
 struct bb_span bb_channel_slot_channel(const struct bb_channel_slot *slot);
 
-/* Fill a derive channel from a record: zone loaded, calendar and pipeline set. */
-int bb_channel_from_record(struct bb_plant *plant, const struct bb_channel_record *record,
-                           struct bb_channel *out, struct bb_error *error) BB_MUST_USE;
+/* The commit that changed the slot is done. */
+void bb_channel_slot_committed(struct bb_channel_slot *slot);
 
 /* tenant 0 usage point 0 channel, parts left out when empty; returns the key's size. */
 size_t bb_channel_key(struct bb_span tenant, struct bb_span usage_point, struct bb_span channel,

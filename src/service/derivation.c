@@ -1,6 +1,8 @@
 /* Derivation: see derivation.h. One worker, one thread; no I/O but through the store's view. */
 #include "service/derivation.h"
 
+#include "service/companions.h"
+
 #include <stdlib.h>
 
 enum {
@@ -94,20 +96,33 @@ static void big_endian(uint64_t v, size_t size, char *out) {
 struct channel_work {
     struct bb_derivation *d;
     struct bb_store_view *view;
-    const struct bb_gather *gather;
-    struct bb_channel_slot *slot;
+    struct bb_gather *gather;
+    struct bb_channel_table *channels;
+    const uint32_t *fresh; /* slots that are new in this commit, by key */
+    size_t fresh_count;
+    struct bb_siblings siblings;
+    /* Of the channel at hand. */
+    uint32_t number;
+    struct bb_channel_slot *slot; /* valid until the table grows */
     struct bb_coverage coverage;
     bool coverage_changed;
-    size_t first_output; /* of this channel */
-    int64_t recorded_ms; /* the latest received time among what caused this */
+    int64_t recorded_ms;            /* the latest received time among what caused this */
+    int64_t judged_from, judged_to; /* what its plans judged, all in all */
+    uint32_t companion_slots[BB_METERS_MAX];
+    struct bb_coverage companion_coverages[BB_METERS_MAX];
+    struct bb_companion companions[BB_METERS_MAX];
+    size_t companion_count;
 };
 
 /* A block as this derivation made it, or as the store has it. */
 static int fetch(struct channel_work *w, struct bb_plan_key key, struct bb_span *packed,
                  struct bb_error *error) {
     const struct bb_derivation *d = w->d;
+    const struct bb_channel_slot *slot =
+        key.companion ? &w->channels->slots[w->companion_slots[key.companion - 1]] : w->slot;
+    size_t end = key.companion ? slot->output_to : d->output_count;
 
-    for (size_t i = d->output_count; i-- > w->first_output;) {
+    for (size_t i = end; i-- > slot->output_from;) {
         const struct bb_output *o = &d->outputs[i];
         if (o->key.lane == key.lane && o->key.span == key.span) {
             *packed = (struct bb_span){d->packed.data + o->offset, o->size};
@@ -117,7 +132,7 @@ static int fetch(struct channel_work *w, struct bb_plan_key key, struct bb_span 
             return o->size == 0 || packed->data ? 0 : no_memory(error);
         }
     }
-    struct bb_block_key block = {w->slot->record.number, key.span, key.lane};
+    struct bb_block_key block = {slot->record.number, key.span, key.lane};
     int result = d->store->ops->block_get(w->view, &block, packed, error);
     if (result == BB_ABSENT)
         *packed = (struct bb_span){NULL, 0};
@@ -201,6 +216,10 @@ static int run_plan(struct channel_work *w, const struct bb_plan_input *input,
     if (result)
         return result;
     w->coverage_changed |= plan.coverage_changed;
+    if (plan.dirty) {
+        w->judged_from = plan.judge_from < w->judged_from ? plan.judge_from : w->judged_from;
+        w->judged_to = plan.judge_to > w->judged_to ? plan.judge_to : w->judged_to;
+    }
     d->counts.added += plan.counts.added;
     d->counts.duplicate += plan.counts.duplicate;
     d->counts.changed += plan.counts.changed;
@@ -263,6 +282,8 @@ static int plan_told(struct channel_work *w, struct bb_told *told, size_t count,
         size_t length = plan_length(told + at, count - at);
         struct bb_plan_input input = {.channel = &w->slot->channel,
                                       .coverage = &w->coverage,
+                                      .companions = w->companions,
+                                      .companion_count = w->companion_count,
                                       .told = told + at,
                                       .told_count = length,
                                       .attributes = w->gather->attributes.items};
@@ -289,7 +310,7 @@ static int forget_periods(struct channel_work *w, struct bb_error *error) {
                                    (c->runs[c->count - 1].last + 3) * (int64_t)BB_DAY_MS);
     for (int32_t year = first; year <= last; year++) {
         struct bb_span packed;
-        int result = fetch(w, (struct bb_plan_key){BB_LANE_DAY, year}, &packed, error);
+        int result = fetch(w, (struct bb_plan_key){BB_LANE_DAY, 0, year}, &packed, error);
         if (result)
             return result;
         if (packed.size == 0)
@@ -306,6 +327,17 @@ static int forget_periods(struct channel_work *w, struct bb_error *error) {
     return 0;
 }
 
+static int plan_stretch(struct channel_work *w, int64_t from_ms, int64_t to_ms,
+                        struct bb_error *error) {
+    struct bb_plan_input input = {.channel = &w->slot->channel,
+                                  .coverage = &w->coverage,
+                                  .companions = w->companions,
+                                  .companion_count = w->companion_count,
+                                  .force_from = from_ms,
+                                  .force_to = to_ms};
+    return run_plan(w, &input, error);
+}
+
 /* What the channel is has changed: derive all its days again, a stretch at a time. */
 static int plan_again(struct channel_work *w, struct bb_error *error) {
     int result = forget_periods(w, error);
@@ -315,26 +347,50 @@ static int plan_again(struct channel_work *w, struct bb_error *error) {
         for (int32_t day = run.first; !result && day <= run.last; day += BB_PLAN_DAYS_MAX) {
             int32_t end = day + BB_PLAN_DAYS_MAX - 1 < run.last ? day + BB_PLAN_DAYS_MAX - 1
                                                                 : run.last;
-            struct bb_plan_input input = {.channel = &w->slot->channel,
-                                          .coverage = &w->coverage,
-                                          .force_from = day * (int64_t)BB_DAY_MS,
-                                          .force_to = (end + 1) * (int64_t)BB_DAY_MS};
-            result = run_plan(w, &input, error);
+            result = plan_stretch(w, day * (int64_t)BB_DAY_MS, (end + 1) * (int64_t)BB_DAY_MS,
+                                  error);
         }
     }
     return result;
 }
 
-static int load_coverage(struct channel_work *w, char key[4], struct bb_error *error) {
-    struct bb_span value, name = {key, 4};
+/* Registers beside the channel have changed: derive again what their readings hold, as far as the plans
+ * for its own readings did not come by. */
+static int plan_forced(struct channel_work *w, struct bb_error *error) {
+    const int64_t stretch_ms = BB_PLAN_DAYS_MAX * (int64_t)BB_DAY_MS;
+    int64_t from = w->slot->force_from, to = w->slot->force_to;
+    int result = 0;
 
-    big_endian(w->slot->record.number, 4, key);
-    w->coverage = (struct bb_coverage){0};
-    if (w->slot->is_new)
+    if (from >= to || (w->judged_from <= from && w->judged_to >= to))
         return 0;
-    int result = w->d->store->ops->name_get(w->view, BB_NAME_COVERAGE, name, &value, error);
+    for (uint32_t i = 0; !result && i < w->coverage.count; i++) {
+        int64_t run_from = w->coverage.runs[i].first * (int64_t)BB_DAY_MS;
+        int64_t run_to = ((int64_t)w->coverage.runs[i].last + 1) * BB_DAY_MS;
+        run_from = run_from > from ? run_from : from;
+        run_to = run_to < to ? run_to : to;
+        for (int64_t t = run_from; !result && t < run_to; t += stretch_ms) {
+            int64_t end = t + stretch_ms;
+            result = plan_stretch(w, t, end < run_to ? end : run_to, error);
+        }
+    }
+    return result;
+}
+
+/* The coverage of a slot's channel as this commit has made it, or as stored. */
+static int load_coverage(struct channel_work *w, const struct bb_channel_slot *slot,
+                         struct bb_coverage *coverage, struct bb_error *error) {
+    char key[4];
+    struct bb_span value = slot->coverage, name = {key, sizeof key};
+    int result = BB_FOUND;
+
+    *coverage = (struct bb_coverage){0};
+    if (value.size == 0 && slot->is_new)
+        return 0;
+    big_endian(slot->record.number, sizeof key, key);
+    if (value.size == 0)
+        result = w->d->store->ops->name_get(w->view, BB_NAME_COVERAGE, name, &value, error);
     if (result == BB_FOUND)
-        return bb_coverage_unpack(value, &w->d->plan, &w->coverage, error);
+        return bb_coverage_unpack(value, &w->d->plan, coverage, error);
     return result < 0 ? result : 0;
 }
 
@@ -369,31 +425,119 @@ static int plan_runs(struct channel_work *w, const struct bb_gather_run *runs, s
     return told ? plan_told(w, told, count, error) : no_memory(error);
 }
 
-static int derive_channel(struct channel_work *w, const struct bb_gather_run *runs,
-                          size_t run_count, struct bb_error *error) {
+static int write_coverage(struct channel_work *w, struct bb_error *error) {
     char key[4];
     struct bb_buffer b;
 
+    if (!w->coverage_changed)
+        return 0;
+    big_endian(w->slot->record.number, sizeof key, key);
+    bb_buffer_init(&b, 1 << 20);
+    bb_coverage_pack(&w->coverage, &b);
+    int result = b.overflow ? no_memory(error)
+                            : put_name(w->d, BB_NAME_COVERAGE, (struct bb_span){key, sizeof key},
+                                       bb_buffer_span(&b), error);
+    bb_buffer_release(&b);
+    if (!result)
+        w->slot->coverage = w->d->names[w->d->name_count - 1].value;
+    return result;
+}
+
+/* ---- registers beside a channel */
+
+static int find_siblings(struct channel_work *w, struct bb_error *error) {
+    int result = bb_siblings_find(w->channels, w->view, w->number, w->fresh, w->fresh_count,
+                                  &w->siblings, error);
+
+    w->slot = &w->channels->slots[w->number];
+    return result;
+}
+
+static size_t place_among(const struct bb_siblings *siblings, uint32_t slot) {
+    for (size_t i = 0; i < siblings->count; i++)
+        if (siblings->items[i].id == slot)
+            return i;
+    return SIZE_MAX;
+}
+
+static size_t pick(const struct bb_siblings *siblings, uint32_t slot, uint32_t ids[BB_METERS_MAX]) {
+    size_t at = siblings->too_many ? SIZE_MAX : place_among(siblings, slot);
+
+    return at == SIZE_MAX ? 0 : bb_companions_pick(siblings->items, siblings->count, at, ids);
+}
+
+/* The registers beside the channel at hand. */
+static int load_companions(struct channel_work *w, struct bb_error *error) {
+    int result = 0;
+
+    w->companion_count = 0;
+    if (w->slot->record.kind != BB_KIND_INTERVAL || !w->channels->has_registers ||
+        w->slot->record.obis.size == 0)
+        return 0;
+    result = find_siblings(w, error);
+    if (result)
+        return result;
+    w->companion_count = pick(&w->siblings, w->number, w->companion_slots);
+    for (size_t i = 0; !result && i < w->companion_count; i++) {
+        const struct bb_channel_slot *slot = &w->channels->slots[w->companion_slots[i]];
+        w->companions[i] = (struct bb_companion){&slot->channel, &w->companion_coverages[i]};
+        result = load_coverage(w, slot, &w->companion_coverages[i], error);
+    }
+    return result;
+}
+
+/* The register at hand has changed: channels that it stands beside must follow. */
+static int force_siblings(struct channel_work *w, struct bb_error *error) {
+    uint32_t ids[BB_METERS_MAX];
+
+    if (w->slot->record.kind != BB_KIND_REGISTER || w->slot->record.obis.size == 0 ||
+        w->judged_from >= w->judged_to)
+        return 0;
+    int result = find_siblings(w, error);
+    for (size_t i = 0; !result && i < w->siblings.count; i++) {
+        struct bb_channel_slot *slot = &w->channels->slots[w->siblings.items[i].id];
+        size_t count = pick(&w->siblings, w->siblings.items[i].id, ids);
+        for (size_t k = 0; k < count; k++) {
+            if (ids[k] != w->number)
+                continue;
+            bool none = slot->force_from >= slot->force_to;
+            if (none || w->judged_from < slot->force_from)
+                slot->force_from = w->judged_from;
+            if (none || w->judged_to > slot->force_to)
+                slot->force_to = w->judged_to;
+        }
+    }
+    return result;
+}
+
+static int derive_channel(struct channel_work *w, uint32_t number, const struct bb_gather_run *runs,
+                          size_t run_count, struct bb_error *error) {
+    char key[4];
+
     bb_arena_reset(&w->d->plan);
-    w->first_output = w->d->output_count;
+    w->number = number;
+    w->slot = &w->channels->slots[number];
+    w->slot->output_from = w->d->output_count;
     w->coverage_changed = false;
     w->recorded_ms = 0;
-    int result = load_coverage(w, key, error);
+    w->judged_from = INT64_MAX;
+    w->judged_to = INT64_MIN;
+    big_endian(w->slot->record.number, sizeof key, key);
+    int result = load_companions(w, error);
+    if (!result)
+        result = load_coverage(w, w->slot, &w->coverage, error);
     if (!result && run_count > 0)
         result = plan_runs(w, runs, run_count, error);
     if (!result && w->slot->derive_again)
         result = plan_again(w, error);
+    else if (!result)
+        result = plan_forced(w, error);
     if (!result)
         result = write_channel(w, (struct bb_span){key, sizeof key}, error);
-    if (result || !w->coverage_changed)
-        return result;
-    bb_buffer_init(&b, 1 << 20);
-    bb_coverage_pack(&w->coverage, &b);
-    result = b.overflow ? no_memory(error)
-                        : put_name(w->d, BB_NAME_COVERAGE, (struct bb_span){key, sizeof key},
-                                   bb_buffer_span(&b), error);
-    bb_buffer_release(&b);
-    return result;
+    if (!result)
+        result = write_coverage(w, error);
+    w->slot->output_to = w->d->output_count;
+    return result ? result : force_siblings(w, error);
 }
 
 /* ---- master data */
@@ -556,22 +700,54 @@ static int put_sources(struct bb_derivation *d, const struct bb_gather *gather,
     return result;
 }
 
+/* One round over the slots: first registers, then what they may stand beside, which looks at them. */
+static int derive_slots(struct channel_work *w, uint32_t told_slots, bool registers,
+                        struct bb_error *error) {
+    int result = 0;
+
+    for (uint32_t slot = 0; !result && slot < w->channels->count; slot++) {
+        const struct bb_channel_slot *s = &w->channels->slots[slot];
+        size_t first = slot < told_slots ? w->gather->starts[slot] : 0;
+        size_t count = slot < told_slots ? w->gather->starts[slot + 1] - first : 0;
+        if ((s->record.kind == BB_KIND_REGISTER) == registers &&
+            (count > 0 || s->changed || s->derive_again || s->force_from < s->force_to))
+            result = derive_channel(w, slot, w->gather->sorted + first, count, error);
+    }
+    return result;
+}
+
+static int note_registers(struct channel_work *w, struct bb_error *error) {
+    bool found = w->channels->has_registers;
+
+    for (size_t i = 0; !found && i < w->channels->count; i++) {
+        const struct bb_channel_slot *s = &w->channels->slots[i];
+        found = s->changed && s->record.kind == BB_KIND_REGISTER && s->record.obis.size > 0;
+    }
+    if (!found || w->channels->has_registers)
+        return 0;
+    w->channels->has_registers = true;
+    return put_name(w->d, BB_NAME_META, BB_SPAN("has_registers"), BB_SPAN("1"), error);
+}
+
 int bb_derivation_run(struct bb_derivation *d, struct bb_gather *gather,
                       struct bb_channel_table *channels, struct bb_store_view *view,
                       struct bb_commit *out, struct bb_error *error) {
-    /* Slots that apply_masters meets come behind those that have readings. */
+    /* Slots that are met on the way come behind those that have readings. */
     uint32_t told_slots = channels->count;
-    struct channel_work w = {.d = d, .view = view, .gather = gather};
+    struct channel_work w = {.d = d, .view = view, .gather = gather, .channels = channels};
     char next[4];
 
     int result = apply_masters(d, gather, channels, view, error);
-    for (uint32_t slot = 0; !result && slot < channels->count; slot++) {
-        size_t first = slot < told_slots ? gather->starts[slot] : 0;
-        size_t count = slot < told_slots ? gather->starts[slot + 1] - first : 0;
-        w.slot = &channels->slots[slot];
-        if (count > 0 || w.slot->changed || w.slot->derive_again)
-            result = derive_channel(&w, gather->sorted + first, count, error);
+    if (!result)
+        result = note_registers(&w, error);
+    if (!result) {
+        w.fresh = bb_siblings_fresh(channels, &d->arena, &w.fresh_count);
+        result = w.fresh ? 0 : no_memory(error);
     }
+    if (!result)
+        result = derive_slots(&w, told_slots, true, error);
+    if (!result)
+        result = derive_slots(&w, told_slots, false, error);
     if (!result)
         result = put_sources(d, gather, error);
     big_endian(channels->next_number, sizeof next, next);

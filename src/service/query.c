@@ -3,6 +3,7 @@
 #include "service/query_internal.h"
 
 #include "model/obis.h"
+#include "service/companions.h"
 
 #include <stdlib.h>
 
@@ -67,8 +68,8 @@ static struct bb_span name_of_alias(struct bb_plant *plant, const struct bb_quer
     struct bb_master_usage_point up;
     struct bb_error ignored;
 
-    if (plant->registry->ops->usage_point_get(plant->registry, q->tenant, q->usage_point, arena,
-                                              &up, &ignored) == 0)
+    if (plant->registry->ops->usage_point_get(plant->registry, q->tenant, q->usage_point,
+                                              BB_TIME_NONE, arena, &up, &ignored) == 0)
         for (uint32_t i = 0; i < up.channel_count; i++)
             if (bb_span_equal(up.channels[i].alias, q->channel))
                 return up.channels[i].name;
@@ -128,6 +129,37 @@ static int mark_asked(struct bb_plant *plant, const struct bb_query *q, struct l
                    BB_SPAN_ARGS(q->usage_point), BB_SPAN_ARGS(q->channel), names);
 }
 
+/* Master data as it was recorded by the asked moment. A bb_master_lookup. */
+static int master_as_of(void *context, enum bb_master_kind kind, struct bb_span tenant,
+                        struct bb_span name, struct bb_arena *arena, struct bb_master *out,
+                        struct bb_error *error) {
+    const struct bb_query_channel *c = context;
+    struct bb_registry *registry = c->plant->registry;
+    int64_t as_of_ms = c->query->as_of_ms;
+
+    out->kind = kind;
+    switch (kind) {
+    case BB_MASTER_TENANT:
+        return registry->ops->tenant_get(registry, name, as_of_ms, arena, &out->tenant, error);
+    case BB_MASTER_CALENDAR:
+        return registry->ops->calendar_get(registry, tenant, name, as_of_ms, arena, &out->calendar,
+                                           error);
+    default:
+        return registry->ops->usage_point_get(registry, tenant, name, as_of_ms, arena,
+                                              &out->usage_point, error);
+    }
+}
+
+/* What the channel was taken for then. Its description stays that of the reading told first, which
+ * is the same at every moment at which it had readings. */
+static int resolve_as_of(struct bb_query_channel *c, struct bb_error *error) {
+    struct bb_channel_facts facts;
+    int result = bb_channel_facts_find(master_as_of, c, c->query->tenant, c->usage_point, c->arena,
+                                       &facts, error);
+
+    return result ? result : bb_channel_resolve(&c->record, c->name, &facts, c->arena, error);
+}
+
 static int load_channel(struct bb_query_channel *c, struct bb_error *error) {
     const struct bb_store_ops *ops = c->plant->store->ops;
     char key[BB_NAME_KEY_MAX], number[4];
@@ -140,8 +172,10 @@ static int load_channel(struct bb_query_channel *c, struct bb_error *error) {
                        BB_SPAN_ARGS(c->name));
     if (!result)
         result = bb_channel_record_decode(value, &c->record, error);
+    if (!result && c->query->as_of_ms != BB_TIME_NONE)
+        result = resolve_as_of(c, error);
     if (!result)
-        result = bb_channel_from_record(c->plant, &c->record, &c->channel, error);
+        result = bb_channel_from_record(c->plant, &c->record, c->arena, &c->channel, error);
     if (result)
         return result;
     for (int i = 0; i < 4; i++)
@@ -153,7 +187,40 @@ static int load_channel(struct bb_query_channel *c, struct bb_error *error) {
     return result < 0 ? result : 0;
 }
 
-static int read_channel(struct bb_query_channel *c, uint32_t partition, struct bb_error *error) {
+/* The registers beside the channel, as they were known at the asked moment. */
+static int load_companions(struct bb_query_channel *c, const struct list *l,
+                           struct bb_error *error) {
+    struct bb_query_channel *all;
+    struct bb_sibling *siblings;
+    uint32_t ids[BB_METERS_MAX];
+    size_t own = 0;
+    int result = 0;
+
+    if (c->record.kind != BB_KIND_INTERVAL || c->record.obis.size == 0 ||
+        l->count > BB_SIBLINGS_MAX)
+        return 0;
+    all = bb_arena_take_array(c->arena, l->count, sizeof *all);
+    siblings = bb_arena_take_array(c->arena, l->count, sizeof *siblings);
+    c->companions = bb_arena_take_array(c->arena, BB_METERS_MAX, sizeof *all);
+    if (!all || !siblings || !c->companions)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the channels of a usage point");
+    for (size_t i = 0; !result && i < l->count; i++) {
+        all[i] = *c;
+        all[i].name = l->items[i].name;
+        result = load_channel(&all[i], error);
+        siblings[i] = (struct bb_sibling){all[i].record.obis, all[i].record.kind, (uint32_t)i};
+        own = bb_span_equal(all[i].name, c->name) ? i : own;
+    }
+    if (result)
+        return result;
+    c->companion_count = bb_companions_pick(siblings, l->count, own, ids);
+    for (size_t i = 0; i < c->companion_count; i++)
+        c->companions[i] = all[ids[i]];
+    return 0;
+}
+
+static int read_channel(struct bb_query_channel *c, const struct list *l, uint32_t partition,
+                        struct bb_error *error) {
     struct bb_store *store = c->plant->store;
     int result = store->ops->view_begin(store, partition, &c->view, error);
 
@@ -161,6 +228,8 @@ static int read_channel(struct bb_query_channel *c, uint32_t partition, struct b
         return result;
     bb_arena_reset(c->arena);
     result = load_channel(c, error);
+    if (!result && bb_query_is_made(c->query))
+        result = load_companions(c, l, error);
     if (!result)
         result = bb_query_lane(c, error);
     store->ops->view_end(c->view);
@@ -178,7 +247,7 @@ static int find_channels(struct bb_plant *plant, const struct bb_query *q, struc
     struct bb_master_usage_point up;
     if (l->count == 0) {
         result = plant->registry->ops->usage_point_get(plant->registry, q->tenant, q->usage_point,
-                                                       &l->arena, &up, error);
+                                                       BB_TIME_NONE, &l->arena, &up, error);
         if (result == 0)
             return q->channel.size == 0 ? 0
                                         : BB_FAIL(error, BB_E_CHANNEL_UNKNOWN,
@@ -212,7 +281,7 @@ int bb_query_run(struct bb_plant *plant, const struct bb_query *query, bb_query_
                                      .visit = visit,
                                      .context = context,
                                      .left = &left};
-        result = read_channel(&c, list.items[i].partition, error);
+        result = read_channel(&c, &list, list.items[i].partition, error);
     }
     free(list.items);
     bb_arena_release(&list.arena);

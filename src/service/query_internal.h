@@ -19,7 +19,24 @@ struct bb_query_channel { /* one channel while it is read */
     bb_query_visit *visit;
     void *context;
     uint64_t *left; /* rows that may still be told; UINT64_MAX: no limit */
+    /* Of lanes that are made: the registers beside the channel (companions.h), of which record, channel
+     * and coverage are set, and their own lane vee as of the asked moment. */
+    struct bb_query_channel *companions;
+    size_t companion_count;
+    struct bb_query_made *vee;
+    size_t vee_count;
 };
+
+struct bb_query_made { /* a block that was made */
+    int32_t span;
+    struct bb_span packed;
+};
+
+/* Is the asked lane made for the question: not stored, or as of a past moment? */
+static inline bool bb_query_is_made(const struct bb_query *query) {
+    return query->lane != BB_LANE_RAW &&
+           (query->as_of_ms != BB_TIME_NONE || !bb_lanes[query->lane].stored);
+}
 
 /* Tell the channel's rows of the asked lane. 0, 1 when the visitor or the limit stopped it. */
 int bb_query_lane(struct bb_query_channel *c, struct bb_error *error) BB_MUST_USE;

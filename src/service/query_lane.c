@@ -2,11 +2,12 @@
  * the versions told by then and derived lanes by running the plan on that raw, in memory. */
 #include "service/query_internal.h"
 
+#include "derive/estimate.h"
 #include "derive/merge.h"
 #include "derive/plan.h"
 #include "derive/vee.h"
 
-enum { GAP_DAYS = 8 }; /* rows of a gap stand at most so many days from a day with readings */
+enum { GAP_DAYS = BB_GAP_ROWS_DAYS + 1 }; /* rows of a gap stand so near a day with readings */
 
 static int no_memory(struct bb_error *error) {
     return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read a channel");
@@ -58,7 +59,10 @@ static int tell_raw(struct bb_query_channel *c, const struct bb_block *block) {
     return result;
 }
 
+/* Intervals of the lane vee are amounts; others are readings, as the meter shows them. */
 static int tell_points(struct bb_query_channel *c, const struct bb_window *window) {
+    int unit = c->channel.kind == BB_KIND_INTERVAL ? c->channel.derived_unit
+                                                   : c->channel.metered_unit;
     int result = 0;
 
     for (size_t i = 0; !result && i < window->count; i++) {
@@ -66,9 +70,9 @@ static int tell_points(struct bb_query_channel *c, const struct bb_window *windo
         struct bb_query_row row = {
             .start_ms = p->start_ms,
             .end_ms = p->end_ms,
-            .has_value = p->usable,
+            .has_value = p->attribute->quality.state != BB_STATE_MISSING,
             .value = p->value,
-            .unit = c->channel.derived_unit,
+            .unit = unit,
             .quality = &p->attribute->quality,
             .recorded_ms = BB_TIME_NONE,
         };
@@ -243,25 +247,161 @@ static int read_periods(struct bb_query_channel *c, struct bb_error *error) {
 
 /* ---- lanes that are made when asked for */
 
-static int supply_raw(struct bb_query_channel *c, struct bb_plan *plan, struct bb_plan_key key,
+/* The statistics of a day from its raw block. */
+static int stat_of_day(struct bb_query_channel *c, int32_t day, struct bb_stat_day *row,
+                       struct bb_error *error) {
+    struct bb_block raw;
+    int64_t start, end;
+    int result = raw_of_day(c, day, &raw, error);
+
+    if (result)
+        return result;
+    struct bb_window window = {.capacity = raw.count};
+    window.points = bb_arena_take(c->arena, ((size_t)raw.count + 1) * sizeof window.points[0]);
+    int64_t *level = bb_arena_take(c->arena, ((size_t)raw.count + 1) * sizeof *level);
+    if (!window.points || !level)
+        return no_memory(error);
+    bb_lane_span_bounds(BB_LANE_RAW, day, &start, &end);
+    bb_window_add_raw(&window, &c->channel, &raw, start, end);
+    bb_window_levels(&c->channel, &window, level);
+    bb_stat_of_day(&c->channel, day, window.points, level, window.count, row);
+    return 0;
+}
+
+/* The statistics of a month, made from raw as it was: nobody keeps those of a past moment. */
+static int pack_stat(struct bb_query_channel *c, int32_t month, struct bb_buffer *out,
+                     struct bb_error *error) {
+    struct bb_stat_day rows[31];
+    int64_t start, end;
+    size_t count = 0;
+    int result = 0;
+
+    bb_lane_span_bounds(BB_LANE_STAT, month, &start, &end);
+    for (int32_t day = (int32_t)(start / BB_DAY_MS); !result && day < (int32_t)(end / BB_DAY_MS);
+         day++)
+        if (bb_coverage_has(&c->coverage, day))
+            result = stat_of_day(c, day, &rows[count++], error);
+    return result || count == 0 ? result : bb_stat_pack(rows, count, c->arena, out, error);
+}
+
+/* A block as stored: everything but raw and history of a channel as it is now. */
+static int get_packed(struct bb_query_channel *c, struct bb_plan_key key, struct bb_span *packed,
                       struct bb_error *error) {
+    struct bb_block_key block = {c->record.number, key.span, key.lane};
+    int result = c->plant->store->ops->block_get(c->view, &block, packed, error);
+
+    if (result == BB_ABSENT)
+        *packed = (struct bb_span){NULL, 0};
+    return result < 0 ? result : 0;
+}
+
+static struct bb_span made_block(const struct bb_query_channel *c, int32_t span) {
+    for (size_t i = 0; i < c->vee_count; i++)
+        if (c->vee[i].span == span)
+            return c->vee[i].packed;
+    return (struct bb_span){NULL, 0};
+}
+
+/* What a plan needs to make a lane. Of a past moment nothing but raw is known, and the lane vee of the
+ * registers beside the channel, which was made before. */
+static int supply(struct bb_query_channel *asked, struct bb_plan *plan, struct bb_plan_key key,
+                  struct bb_error *error) {
+    const bool past = asked->query->as_of_ms != BB_TIME_NONE;
+    struct bb_query_channel *c = key.companion ? &asked->companions[key.companion - 1] : asked;
     struct bb_span packed = {NULL, 0};
     struct bb_block block;
     struct bb_buffer b;
     int result = 0;
 
     bb_buffer_init(&b, BB_BLOCK_MAX_BYTES);
-    if (key.lane == BB_LANE_RAW) {
+    if (key.lane == BB_LANE_RAW && past) {
         result = raw_of_day(c, key.span, &block, error);
         if (!result && block.count > 0)
             result = bb_block_pack(&block, c->arena, &b, error);
-        if (!result && b.size > 0) {
-            packed = bb_arena_copy(c->arena, bb_buffer_span(&b));
-            result = packed.data ? 0 : no_memory(error);
-        }
+    } else if (key.lane == BB_LANE_STAT && past) {
+        result = pack_stat(c, key.span, &b, error);
+    } else if (key.lane == BB_LANE_VEE && past) {
+        packed = made_block(c, key.span);
+    } else if (!bb_lane_has_periods(key.lane)) {
+        result = get_packed(c, key, &packed, error);
+    }
+    if (!result && b.size > 0) {
+        packed = bb_arena_copy(c->arena, bb_buffer_span(&b));
+        result = packed.data ? 0 : no_memory(error);
     }
     bb_buffer_release(&b);
     return result ? result : bb_plan_supply(plan, key, packed, error);
+}
+
+/* Derive (from, to] of the channel again in memory. */
+static int run_plan(struct bb_query_channel *c, struct bb_plan *plan, struct bb_buffer *out,
+                    int32_t first_day, int32_t last_day, uint8_t also, struct bb_error *error) {
+    struct bb_companion companions[BB_METERS_MAX];
+    int result;
+
+    for (size_t i = 0; i < c->companion_count; i++)
+        companions[i] = (struct bb_companion){&c->companions[i].channel,
+                                              &c->companions[i].coverage};
+    struct bb_plan_input input = {.channel = &c->channel,
+                                  .coverage = &c->coverage,
+                                  .companions = companions,
+                                  .companion_count = c->companion_count,
+                                  .force_from = first_day * (int64_t)BB_DAY_MS,
+                                  .force_to = (last_day + 1) * (int64_t)BB_DAY_MS,
+                                  .discard_periods = true,
+                                  .also = also};
+    bb_plan_begin(plan, &input, c->arena, out);
+    while ((result = bb_plan_run(plan, error)) == BB_PLAN_NEED) {
+        for (size_t i = 0; i < plan->need_count && result >= 0; i++)
+            result = supply(c, plan, plan->needs[i], error);
+        if (result < 0)
+            break;
+    }
+    return result;
+}
+
+/* Judging a register begins at an accepted reading, and of a past moment nobody has judged any yet: a few
+ * days of readings more, and it is in step. */
+static int32_t begin_earlier(const struct bb_query_channel *c, int32_t first) {
+    enum { DAYS_TO_STEP_IN = 4 };
+
+    for (int i = 0; c->channel.kind == BB_KIND_REGISTER && i < DAYS_TO_STEP_IN; i++) {
+        int32_t day = bb_coverage_before(&c->coverage, first);
+        first = day == BB_DAY_NONE ? first : day;
+    }
+    return first;
+}
+
+/* The lane vee of a register beside the channel, as of the asked moment, around some days. */
+static int make_companion(struct bb_query_channel *c, int32_t first, int32_t last,
+                          struct bb_error *error) {
+    struct bb_buffer out;
+    struct bb_plan plan;
+
+    if (c->coverage.count == 0)
+        return 0;
+    int32_t earliest = c->coverage.runs[0].first;
+    int32_t latest = c->coverage.runs[c->coverage.count - 1].last;
+    first = first > earliest ? begin_earlier(c, first) : earliest;
+    last = last < latest ? last : latest;
+    if (first > last)
+        return 0;
+    bb_buffer_init(&out, BB_BLOCK_MAX_BYTES);
+    int result = run_plan(c, &plan, &out, first, last, 0, error);
+    c->vee = result ? NULL : bb_arena_take(c->arena, (plan.write_count + 1) * sizeof c->vee[0]);
+    if (!result && !c->vee)
+        result = no_memory(error);
+    for (size_t i = 0; !result && i < plan.write_count; i++) {
+        const struct bb_plan_write *write = &plan.writes[i];
+        if (write->key.lane != BB_LANE_VEE || write->size == 0)
+            continue;
+        struct bb_span packed = {out.data + write->offset, write->size};
+        c->vee[c->vee_count].span = write->key.span;
+        c->vee[c->vee_count].packed = bb_arena_copy(c->arena, packed);
+        result = c->vee[c->vee_count++].packed.data ? 0 : no_memory(error);
+    }
+    bb_buffer_release(&out);
+    return result;
 }
 
 static int tell_made(struct bb_query_channel *c, const struct bb_plan *plan,
@@ -313,29 +453,24 @@ static void derived_bounds(const struct bb_query_channel *c, int32_t *first, int
 
 /* A lane that is not stored, or a derived one as of a past moment. */
 static int read_made(struct bb_query_channel *c, struct bb_error *error) {
+    const bool past = c->query->as_of_ms != BB_TIME_NONE;
+    const uint8_t also = bb_lanes[c->query->lane].stored ? 0 : (uint8_t)c->query->lane;
     int32_t first, last;
     struct bb_buffer out;
     struct bb_plan plan;
+    int result = 0;
 
     derived_bounds(c, &first, &last);
     if (first > last)
         return 0;
-    struct bb_plan_input input = {
-        .channel = &c->channel,
-        .coverage = &c->coverage,
-        .force_from = first * (int64_t)BB_DAY_MS,
-        .force_to = (last + 1) * (int64_t)BB_DAY_MS,
-        .discard_periods = true,
-        .also = bb_lanes[c->query->lane].stored ? 0 : (uint8_t)c->query->lane};
+    first = past ? begin_earlier(c, first) : first;
+    for (size_t i = 0; !result && past && i < c->companion_count; i++)
+        result = make_companion(&c->companions[i], first - 2 * BB_TOTAL_DAYS_MAX,
+                                last + 2 * BB_TOTAL_DAYS_MAX, error);
+    if (result)
+        return result;
     bb_buffer_init(&out, BB_BLOCK_MAX_BYTES);
-    bb_plan_begin(&plan, &input, c->arena, &out);
-    int result;
-    while ((result = bb_plan_run(&plan, error)) == BB_PLAN_NEED) {
-        for (size_t i = 0; i < plan.need_count && result >= 0; i++)
-            result = supply_raw(c, &plan, plan.needs[i], error);
-        if (result < 0)
-            break;
-    }
+    result = run_plan(c, &plan, &out, first, last, also, error);
     if (!result)
         result = tell_made(c, &plan, error);
     bb_buffer_release(&out);
@@ -345,7 +480,7 @@ static int read_made(struct bb_query_channel *c, struct bb_error *error) {
 int bb_query_lane(struct bb_query_channel *c, struct bb_error *error) {
     if (c->query->lane == BB_LANE_RAW)
         return read_raw(c, error);
-    if (c->query->as_of_ms != BB_TIME_NONE || !bb_lanes[c->query->lane].stored)
+    if (bb_query_is_made(c->query))
         return read_made(c, error);
     return c->query->lane == BB_LANE_VEE ? read_vee(c, error) : read_periods(c, error);
 }

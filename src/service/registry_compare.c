@@ -233,12 +233,14 @@ static int current_entry(struct comparison *c, const struct bb_master *wanted,
     out->kind = wanted->kind;
     switch (wanted->kind) {
     case BB_MASTER_TENANT:
-        return ops->tenant_get(c->registry, name, &c->scratch, &out->tenant, c->error);
+        return ops->tenant_get(c->registry, name, BB_TIME_NONE, &c->scratch, &out->tenant,
+                               c->error);
     case BB_MASTER_CALENDAR:
-        return ops->calendar_get(c->registry, tenant, name, &c->scratch, &out->calendar, c->error);
+        return ops->calendar_get(c->registry, tenant, name, BB_TIME_NONE, &c->scratch,
+                                 &out->calendar, c->error);
     default:
-        return ops->usage_point_get(c->registry, tenant, name, &c->scratch, &out->usage_point,
-                                    c->error);
+        return ops->usage_point_get(c->registry, tenant, name, BB_TIME_NONE, &c->scratch,
+                                    &out->usage_point, c->error);
     }
 }
 
@@ -293,8 +295,8 @@ static int check_calendar(struct comparison *c, const struct bb_registry_entry *
     if (bsearch(&wanted, known, count, sizeof *known, compare_calendar_names))
         return 0;
     bb_arena_reset(&c->scratch);
-    int found = c->registry->ops->calendar_get(c->registry, up->tenant, up->calendar, &c->scratch,
-                                               &stored, c->error);
+    int found = c->registry->ops->calendar_get(c->registry, up->tenant, up->calendar, BB_TIME_NONE,
+                                               &c->scratch, &stored, c->error);
     if (found <= 0)
         return found;
     int failed = BB_FAIL(c->error, BB_E_REGISTRY_INVALID,

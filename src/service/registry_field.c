@@ -40,12 +40,14 @@ const struct bb_registry_shape bb_registry_tag_shape =
     SHAPE("tag", bb_master_tag, tag_fields, no_tag, 1);
 
 static const struct bb_registry_field installation_fields[] = {
-    REQUIRED("device",     bb_master_installation, device,     name),
-    REQUIRED("from",       bb_master_installation, from_ms,    time),
-    SCALAR  ("to",         bb_master_installation, to_ms,      time),
-    SCALAR  ("multiplier", bb_master_installation, multiplier, multiplier),
-    SCALAR  ("dials",      bb_master_installation, dials,      dials),
-    SCALAR  ("reason",     bb_master_installation, reason,     text),
+    REQUIRED("device",          bb_master_installation, device,          name),
+    REQUIRED("from",            bb_master_installation, from_ms,         time),
+    SCALAR  ("to",              bb_master_installation, to_ms,           time),
+    SCALAR  ("multiplier",      bb_master_installation, multiplier,      multiplier),
+    SCALAR  ("calorific_value", bb_master_installation, calorific_value, multiplier),
+    SCALAR  ("state_number",    bb_master_installation, state_number,    multiplier),
+    SCALAR  ("dials",           bb_master_installation, dials,           dials),
+    SCALAR  ("reason",          bb_master_installation, reason,          text),
     ELEMENTS("opening", BB_REGISTRY_MAP, bb_master_installation, opening, opening_count, reading),
     ELEMENTS("closing", BB_REGISTRY_MAP, bb_master_installation, closing, closing_count, reading),
 };
@@ -70,14 +72,15 @@ const struct bb_registry_shape bb_registry_channel_shape =
 
 /* `zone` stands before what has times without offset. */
 static const struct bb_registry_field usage_point_fields[] = {
-    REQUIRED("name",      bb_master_usage_point, name,      name),
-    SCALAR  ("tenant",    bb_master_usage_point, tenant,    tenant),
-    SCALAR  ("commodity", bb_master_usage_point, commodity, commodity),
-    SCALAR  ("zone",      bb_master_usage_point, zone,      zone),
-    SCALAR  ("calendar",  bb_master_usage_point, calendar,  name),
-    SCALAR  ("customer",  bb_master_usage_point, customer,  text),
-    SCALAR  ("grid_area", bb_master_usage_point, grid_area, text),
-    SCALAR  ("tariff",    bb_master_usage_point, tariff,    text),
+    REQUIRED("name",       bb_master_usage_point, name,       name),
+    SCALAR  ("tenant",     bb_master_usage_point, tenant,     tenant),
+    SCALAR  ("commodity",  bb_master_usage_point, commodity,  commodity),
+    SCALAR  ("zone",       bb_master_usage_point, zone,       zone),
+    SCALAR  ("calendar",   bb_master_usage_point, calendar,   name),
+    SCALAR  ("customer",   bb_master_usage_point, customer,   text),
+    SCALAR  ("grid_area",  bb_master_usage_point, grid_area,  text),
+    SCALAR  ("tariff",     bb_master_usage_point, tariff,     text),
+    SCALAR  ("connection", bb_master_usage_point, connection, connection),
     ELEMENTS("tags",          BB_REGISTRY_MAP,  bb_master_usage_point, tags, tag_count, tag),
     ELEMENTS("installations", BB_REGISTRY_LIST, bb_master_usage_point, installations,
              installation_count, installation),

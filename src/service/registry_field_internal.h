@@ -53,7 +53,8 @@ extern const struct bb_registry_type bb_registry_type_name, bb_registry_type_ten
     bb_registry_type_text, bb_registry_type_zone, bb_registry_type_commodity, bb_registry_type_kind,
     bb_registry_type_unit, bb_registry_type_interval, bb_registry_type_flag, bb_registry_type_obis,
     bb_registry_type_time, bb_registry_type_multiplier, bb_registry_type_decimal,
-    bb_registry_type_dials, bb_registry_type_day_start, bb_registry_type_date;
+    bb_registry_type_dials, bb_registry_type_connection, bb_registry_type_day_start,
+    bb_registry_type_date;
 
 /* ---- shapes ---------------------------------------------------------------------------------- */
 

@@ -170,9 +170,9 @@ static const struct bb_registry_shape *const shapes[] = {
 };
 
 static const char allowed_columns[] =
-    "usage_point, tenant, commodity, zone, calendar, customer, grid_area, tariff, tag:NAME, device, "
-    "from, to, multiplier, dials, reason, channel, obis, alias, kind, interval, unit, one_way, "
-    "opening, closing";
+    "usage_point, tenant, commodity, zone, calendar, customer, grid_area, tariff, connection, "
+    "tag:NAME, device, from, to, multiplier, calorific_value, state_number, dials, reason, channel, "
+    "obis, alias, kind, interval, unit, one_way, opening, closing";
 
 /* `commodity` is the usage point's: it comes first among the shapes. */
 static bool find_column(struct bb_span name, struct column *column) {

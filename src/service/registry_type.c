@@ -226,6 +226,62 @@ static bool equal_decimals(const void *a, const void *b) {
     return bb_decimal_equal(*(const struct bb_decimal *)a, *(const struct bb_decimal *)b);
 }
 
+/* The longest beginning of a text that is a number; 0 when there is none. */
+static size_t parse_leading_decimal(struct bb_registry_reader *reader, struct bb_span text,
+                                    struct bb_decimal *value) {
+    size_t size = text.size < BB_DECIMAL_TEXT_MAX ? text.size : BB_DECIMAL_TEXT_MAX;
+
+    while (size > 0 &&
+           parse_decimal(reader, (struct bb_span){text.data, size}, value) != BB_REGISTRY_TAKEN)
+        size--;
+    return size;
+}
+
+/* "17 kW", "2.5 m3/h", "25 A", "3x25 A". */
+static enum bb_registry_parsed parse_connection(struct bb_registry_reader *reader,
+                                                struct bb_span text, void *member) {
+    struct bb_master_connection value = {.phases = 0};
+    bool by_phase = text.size > 2 && text.data[0] >= '1' && text.data[0] <= '3' &&
+                    (text.data[1] == 'x' || text.data[1] == 'X');
+
+    if (by_phase) {
+        value.phases = (uint8_t)(text.data[0] - '0');
+        text = bb_span_trim((struct bb_span){text.data + 2, text.size - 2});
+    }
+    size_t size = parse_leading_decimal(reader, text, &value.value);
+    int unit = bb_unit_find((struct bb_span){text.data + size, text.size - size});
+    if (size == 0 || value.value.mantissa <= 0 || unit < 0)
+        return BB_REGISTRY_WRONG;
+    enum bb_dimension dimension = bb_unit_dimension(unit);
+    bool current = dimension == BB_DIMENSION_CURRENT;
+    if (!current &&
+        (by_phase || (dimension != BB_DIMENSION_POWER && dimension != BB_DIMENSION_APPARENT_POWER &&
+                      dimension != BB_DIMENSION_FLOW)))
+        return BB_REGISTRY_WRONG;
+    if (current && !by_phase)
+        value.phases = 1;
+    value.unit = (uint8_t)unit;
+    memcpy(member, &value, sizeof value);
+    return BB_REGISTRY_TAKEN;
+}
+
+static void format_connection(const void *member, struct bb_buffer *out) {
+    const struct bb_master_connection *c = member;
+
+    if (c->value.mantissa == 0)
+        return;
+    if (c->phases > 1)
+        bb_buffer_format(out, "%ux", c->phases);
+    format_decimal(&c->value, out);
+    bb_buffer_format(out, " %s", bb_unit_symbol(c->unit));
+}
+
+static bool equal_connections(const void *left, const void *right) {
+    const struct bb_master_connection *a = left, *b = right;
+
+    return a->unit == b->unit && a->phases == b->phases && bb_decimal_equal(a->value, b->value);
+}
+
 static enum bb_registry_parsed parse_dials(struct bb_registry_reader *reader, struct bb_span text,
                                            void *member) {
     int value = 0;
@@ -372,6 +428,10 @@ const struct bb_registry_type
     bb_registry_type_multiplier = {
         "a number greater than 0, of at most 18 digits",
         parse_multiplier, format_decimal, equal_decimals, sizeof(struct bb_decimal), true},
+    bb_registry_type_connection = {
+        "a power, a flow or the amperes of each phase, such as 17 kW, 2.5 m³/h or 3x25 A",
+        parse_connection, format_connection, equal_connections,
+        sizeof(struct bb_master_connection), false},
     bb_registry_type_dials = {
         "a whole number from 0 (unknown) to 18",
         parse_dials, format_dials, NULL, sizeof(uint8_t), true},

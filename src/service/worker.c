@@ -101,7 +101,7 @@ static uint32_t big_endian_u32(struct bb_span s) {
     return v;
 }
 
-static int read_next_number(struct bb_worker *w, uint32_t i, struct bb_error *error) {
+static int read_counters(struct bb_worker *w, uint32_t i, struct bb_error *error) {
     const struct bb_store_ops *ops = w->plant->store->ops;
     struct bb_store_view *view;
     struct bb_span value;
@@ -111,6 +111,9 @@ static int read_next_number(struct bb_worker *w, uint32_t i, struct bb_error *er
         return result;
     result = ops->name_get(view, BB_NAME_META, BB_SPAN("next_channel"), &value, error);
     w->partitions[i].channels.next_number = result == BB_FOUND ? big_endian_u32(value) : 1;
+    if (result >= 0)
+        result = ops->name_get(view, BB_NAME_META, BB_SPAN("has_registers"), &value, error);
+    w->partitions[i].channels.has_registers = result == BB_FOUND;
     ops->view_end(view);
     return result < 0 ? result : 0;
 }
@@ -128,7 +131,7 @@ static int claim(struct bb_worker *w, uint32_t i, struct bb_error *error) {
     bb_channel_table_init(&p->channels, plant);
     p->claimed = true;
     p->lost = false;
-    return read_next_number(w, i, error);
+    return read_counters(w, i, error);
 }
 
 /* ---- one commit */
@@ -184,7 +187,7 @@ static void count_commit(struct bb_worker *w, struct partition *p, const struct 
     w->counts.exceptions_closed += d->closed;
     for (uint32_t i = 0; i < p->channels.count; i++) {
         struct bb_channel_slot *slot = &p->channels.slots[i];
-        slot->is_new = slot->changed = slot->derive_again = false;
+        bb_channel_slot_committed(slot);
     }
     p->claim.position = commit->to;
 }
@@ -281,9 +284,11 @@ static int drain_partition(struct bb_worker *w, uint32_t i, bool live,
         drop(p);
     if (p->claimed && bb_channel_table_bytes(&p->channels) > TABLE_KEPT_BYTES) {
         uint32_t next_number = p->channels.next_number;
+        bool has_registers = p->channels.has_registers;
         bb_channel_table_release(&p->channels);
         bb_channel_table_init(&p->channels, w->plant);
         p->channels.next_number = next_number;
+        p->channels.has_registers = has_registers;
     }
     return result;
 }

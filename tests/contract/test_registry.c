@@ -219,42 +219,98 @@ static void looks_up_the_current_entry(struct registry_fixture *f) {
                   registry_calendar(f, "demo", "gas", 21600, 1),
                   registry_channel(f, "demo", "read", "a", 1));
 
-    cr_assert_eq(
-        ops->usage_point_get(f->registry, BB_SPAN("demo"), BB_SPAN("u"), &arena, &up, &f->error),
-        0);
-    cr_assert_eq(ops->usage_point_get(f->registry, BB_SPAN("other"), BB_SPAN("u"), &arena, &second,
-                                      &f->error),
+    cr_assert_eq(ops->usage_point_get(f->registry, BB_SPAN("demo"), BB_SPAN("u"), BB_TIME_NONE,
+                                      &arena, &up, &f->error),
+                 0);
+    cr_assert_eq(ops->usage_point_get(f->registry, BB_SPAN("other"), BB_SPAN("u"), BB_TIME_NONE,
+                                      &arena, &second, &f->error),
                  0);
     cr_expect(bb_span_equal(up.zone, BB_SPAN("Europe/Berlin")), "%s", f->adapter);
     cr_expect(bb_span_equal(up.customer, BB_SPAN("ACME")));
     cr_expect_eq(up.commodity, BB_COMMODITY_WATER);
     cr_expect(bb_span_equal(second.zone, BB_SPAN("Asia/Kolkata")), "%s", f->adapter);
 
-    cr_assert_eq(ops->tenant_get(f->registry, BB_SPAN("demo"), &arena, &tenant, &f->error), 0);
+    cr_assert_eq(
+        ops->tenant_get(f->registry, BB_SPAN("demo"), BB_TIME_NONE, &arena, &tenant, &f->error), 0);
     cr_expect(bb_span_equal(tenant.zone, BB_SPAN("Europe/Madrid")));
-    cr_assert_eq(ops->calendar_get(f->registry, BB_SPAN("demo"), BB_SPAN("gas"), &arena, &calendar,
-                                   &f->error),
+    cr_assert_eq(ops->calendar_get(f->registry, BB_SPAN("demo"), BB_SPAN("gas"), BB_TIME_NONE,
+                                   &arena, &calendar, &f->error),
                  0);
     cr_expect_eq(calendar.day_start_s, 21600);
     cr_assert_eq(calendar.holiday_count, 2);
     cr_expect_eq(calendar.holidays[1], 20571);
 
     /* 1: absent; a usage point that was only read has no master entry */
+    cr_expect_eq(ops->usage_point_get(f->registry, BB_SPAN("demo"), BB_SPAN("read"), BB_TIME_NONE,
+                                      &arena, &up, &f->error),
+                 1);
+    cr_expect_eq(ops->usage_point_get(f->registry, BB_SPAN("nobody"), BB_SPAN("u"), BB_TIME_NONE,
+                                      &arena, &up, &f->error),
+                 1);
     cr_expect_eq(
-        ops->usage_point_get(f->registry, BB_SPAN("demo"), BB_SPAN("read"), &arena, &up, &f->error),
+        ops->tenant_get(f->registry, BB_SPAN("other"), BB_TIME_NONE, &arena, &tenant, &f->error),
         1);
-    cr_expect_eq(
-        ops->usage_point_get(f->registry, BB_SPAN("nobody"), BB_SPAN("u"), &arena, &up, &f->error),
-        1);
-    cr_expect_eq(ops->tenant_get(f->registry, BB_SPAN("other"), &arena, &tenant, &f->error), 1);
-    cr_expect_eq(ops->calendar_get(f->registry, BB_SPAN("other"), BB_SPAN("gas"), &arena, &calendar,
-                                   &f->error),
+    cr_expect_eq(ops->calendar_get(f->registry, BB_SPAN("other"), BB_SPAN("gas"), BB_TIME_NONE,
+                                   &arena, &calendar, &f->error),
                  1);
     bb_arena_release(&arena);
 }
 
 Test(registry, looks_up_the_current_entry) {
     each_registry(looks_up_the_current_entry);
+}
+
+/* The zone of a usage point as of a moment; "" when there was no entry then. */
+static void expect_zone_at(struct registry_fixture *f, int64_t as_of_ms, const char *zone) {
+    struct bb_master_usage_point up = {.zone = BB_SPAN("")};
+    int found = f->registry->ops->usage_point_get(f->registry, BB_SPAN("demo"), BB_SPAN("u"),
+                                                  as_of_ms, &f->arena, &up, &f->error);
+
+    cr_expect_eq(found, zone[0] ? 0 : 1, "%s", f->adapter);
+    cr_expect(bb_span_equal(up.zone, bb_span_of(zone)), "%s: as of %lld the zone is %.*s",
+              f->adapter, (long long)as_of_ms, BB_SPAN_ARGS(up.zone));
+}
+
+static void looks_up_an_entry_as_of_a_moment(struct registry_fixture *f) {
+    const struct bb_registry_ops *ops = f->registry->ops;
+    struct bb_master_tenant tenant;
+    struct bb_master_calendar calendar;
+
+    /* carried over in an order of their own: partitions differ in how far they are */
+    REGISTRY_TELL(f, 0, registry_usage_point(f, "demo", "u", "Europe/Berlin", 2000),
+                  registry_usage_point(f, "demo", "u", "UTC", 3000),
+                  registry_usage_point(f, "demo", "u", "Europe/Madrid", 1000),
+                  registry_usage_point(f, "demo", "v", "Asia/Kolkata", 10),
+                  registry_tenant(f, "demo", "Europe/Madrid", 1000),
+                  registry_tenant(f, "demo", "Europe/Berlin", 2000),
+                  registry_calendar(f, "demo", "gas", 21600, 1000),
+                  registry_calendar(f, "demo", "gas", 0, 2000));
+    expect_zone_at(f, INT64_MIN + 1, "");
+    expect_zone_at(f, 999, "");
+    expect_zone_at(f, 1000, "Europe/Madrid");
+    expect_zone_at(f, 1999, "Europe/Madrid");
+    expect_zone_at(f, 2000, "Europe/Berlin");
+    expect_zone_at(f, 2999, "Europe/Berlin");
+    expect_zone_at(f, 3000, "UTC");
+    expect_zone_at(f, INT64_MAX, "UTC");
+    expect_zone_at(f, BB_TIME_NONE, "UTC");
+
+    cr_expect_eq(ops->tenant_get(f->registry, BB_SPAN("demo"), 999, &f->arena, &tenant, &f->error),
+                 1);
+    cr_assert_eq(ops->tenant_get(f->registry, BB_SPAN("demo"), 1999, &f->arena, &tenant, &f->error),
+                 0);
+    cr_expect(bb_span_equal(tenant.zone, BB_SPAN("Europe/Madrid")), "%s", f->adapter);
+    cr_expect_eq(ops->calendar_get(f->registry, BB_SPAN("demo"), BB_SPAN("gas"), 999, &f->arena,
+                                   &calendar, &f->error),
+                 1);
+    cr_assert_eq(ops->calendar_get(f->registry, BB_SPAN("demo"), BB_SPAN("gas"), 1999, &f->arena,
+                                   &calendar, &f->error),
+                 0);
+    cr_expect_eq(calendar.day_start_s, 21600, "%s", f->adapter);
+}
+
+Test(registry, looks_up_an_entry_as_of_a_moment) {
+    each_registry(looks_up_an_entry_as_of_a_moment);
 }
 
 static void says_when_the_callers_memory_is_too_small(struct registry_fixture *f) {
@@ -264,7 +320,7 @@ static void says_when_the_callers_memory_is_too_small(struct registry_fixture *f
     bb_arena_init(&arena, 16, 16);
     REGISTRY_TELL(f, 0, registry_usage_point(f, "demo", "u", "UTC", 1));
     cr_expect_eq(f->registry->ops->usage_point_get(f->registry, BB_SPAN("demo"), BB_SPAN("u"),
-                                                   &arena, &up, &f->error),
+                                                   BB_TIME_NONE, &arena, &up, &f->error),
                  -BB_E_NO_MEMORY, "%s", f->adapter);
     bb_arena_release(&arena);
 }
@@ -447,8 +503,8 @@ Test(registry, a_visitor_ends_a_list) {
 static int paint_channels_of(void *context, const struct bb_registry_usage_point *row) {
     struct registry_fixture *f = context;
     struct bb_master_usage_point up;
-    int found = f->registry->ops->usage_point_get(f->registry, row->tenant, row->name, &f->arena,
-                                                  &up, &f->error);
+    int found = f->registry->ops->usage_point_get(f->registry, row->tenant, row->name, BB_TIME_NONE,
+                                                  &f->arena, &up, &f->error);
     bb_buffer_format(&f->picture, "%.*s %s\n", BB_SPAN_ARGS(row->name),
                      found == 0 ? "applied" : "read");
     return f->registry->ops->channel_list(f->registry, row->tenant, row->name,

@@ -111,6 +111,12 @@ static int dump_block(void *context, const struct bb_block_key *key, struct bb_s
     if (key->channel != d->number)
         return 0;
     bb_arena_reset(&d->arena);
+    if (d->lane == BB_LANE_STAT) {
+        bb_buffer_format(&d->line, "block %s stat %d bytes %zu hash %016" PRIx64, d->key, key->span,
+                         packed.size, bb_hash(packed));
+        end_line(d);
+        return 0;
+    }
     EXPECT(bb_block_unpack(packed, &d->arena, &block, &error));
     bb_buffer_format(&d->line, "block %s %s %d rows %u findings %u bytes %zu hash %016" PRIx64,
                      d->key, bb_lanes[d->lane].name, key->span, block.count, block.finding_count,
@@ -144,8 +150,10 @@ static int dump_channel(void *context, struct bb_span name, struct bb_span value
     bb_buffer_format(
         &d->line,
         "channel %s kind %u commodity %u unit %u derived %d interval %u one-way %d day "
-        "start %d zone %.*s obis %.*s told %" PRId64 ":%" PRId64 " %u %u %u %.*s %.*s",
+        "start %d metered %u capacity %" PRId64 " installations %016" PRIx64 " holidays %016" PRIx64
+        " zone %.*s obis %.*s told %" PRId64 ":%" PRId64 " %u %u %u %.*s %.*s",
         d->key, r.kind, r.commodity, r.unit, r.derived_unit, r.interval_s, r.one_way, r.day_start_s,
+        r.metered_unit, r.capacity, bb_hash(r.installations), bb_hash(r.holidays),
         BB_SPAN_ARGS(r.zone), BB_SPAN_ARGS(r.obis), r.first_received_ms, r.first_line, r.told_kind,
         r.told_commodity, r.told_interval_s, BB_SPAN_ARGS(r.told_zone), BB_SPAN_ARGS(r.told_obis));
     end_line(d);

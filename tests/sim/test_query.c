@@ -61,11 +61,13 @@ static void ask(struct sim_plant *s, const struct world_channel *c, enum bb_lane
     cr_assert_eq(bb_query_run(&s->plant, &query, take_row, rows, &error), 0, "%s", error.text);
 }
 
-static void fill(struct sim_plant *s, struct world *w) {
+static void fill(struct sim_plant *s, struct world *w, bool restricted) {
     struct bb_worker *worker;
     struct bb_error error;
 
     sim_plant_open(s, 2, false);
+    for (int i = 0; restricted && i < BB_COMMODITY_COUNT; i++)
+        naive_restrict(&s->plant.config.pipelines[i]);
     world_append(w, s->log, w->items, w->count, false);
     cr_assert_eq(bb_worker_open(&s->plant, &worker, &error), 0);
     sim_plant_finish(s, worker);
@@ -85,7 +87,7 @@ static bool has_items(const struct world *w, uint32_t channel) {
 /* ---- the reference */
 
 /* What the service takes the channel for. */
-static void load_channel(struct sim_plant *s, const struct world_channel *c,
+static void load_channel(struct sim_plant *s, const struct world_channel *c, struct bb_arena *arena,
                          struct bb_channel *out) {
     struct bb_store_view *view;
     struct bb_channel_record record;
@@ -101,7 +103,7 @@ static void load_channel(struct sim_plant *s, const struct world_channel *c,
         s->store->ops->name_get(view, BB_NAME_CHANNEL, (struct bb_span){key, size}, &value, &error),
         BB_FOUND);
     cr_assert_eq(bb_channel_record_decode(value, &record, &error), 0);
-    cr_assert_eq(bb_channel_from_record(&s->plant, &record, out, &error), 0);
+    cr_assert_eq(bb_channel_from_record(&s->plant, &record, arena, out, &error), 0);
     s->store->ops->view_end(view);
 }
 
@@ -162,9 +164,11 @@ static void run_reference(uint64_t seed) {
     struct world w;
     struct sim_plant s;
     struct rows rows = {0};
+    struct bb_arena arena;
 
+    bb_arena_init(&arena, 16 << 10, 16 << 20);
     world_make(&w, seed, seed % 2);
-    fill(&s, &w);
+    fill(&s, &w, true);
     struct telling *tellings = malloc((w.count + 1) * sizeof *tellings);
     for (uint32_t channel = 0; channel < w.channel_count; channel++) {
         const struct world_channel *c = &w.channels[channel];
@@ -176,7 +180,7 @@ static void run_reference(uint64_t seed) {
         for (size_t i = 0; i < w.count; i++)
             if (w.items[i].channel == channel)
                 tellings[count++] = w.items[i].telling;
-        load_channel(&s, c, &as_taken.channel);
+        load_channel(&s, c, &arena, &as_taken.channel);
         as_taken.pipeline = *as_taken.channel.pipeline;
         naive_derive(&as_taken, tellings, count, &naive);
         ask(&s, c, BB_LANE_RAW, BB_TIME_NONE, BB_TIME_NONE, BB_TIME_NONE, &rows);
@@ -192,6 +196,7 @@ static void run_reference(uint64_t seed) {
         naive_release(&naive);
     }
     free(tellings);
+    bb_arena_release(&arena);
     free(rows.items);
     sim_plant_close(&s);
     world_release(&w);
@@ -258,7 +263,7 @@ static void run_ranges(uint64_t seed) {
     struct rows whole = {0}, part = {0};
 
     world_make(&w, seed, seed % 2);
-    fill(&s, &w);
+    fill(&s, &w, false);
     for (uint32_t channel = 0; channel < w.channel_count; channel++) {
         const struct world_channel *c = &w.channels[channel];
         for (int k = 0; k < 5 && has_items(&w, channel); k++) {

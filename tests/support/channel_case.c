@@ -6,8 +6,8 @@
 
 #include "model/unit.h"
 
-const char *const case_kind_names[CASE_KINDS] = {"regular", "irregular", "register", "gauge",
-                                                 "sparse"};
+const char *const case_kind_names[CASE_KINDS] = {"regular", "irregular", "register",
+                                                 "gauge",   "sparse",    "season"};
 
 /* Where and when: around changes of the clock, of the year, and where nothing happens. */
 static const struct {
@@ -202,6 +202,43 @@ static void make_sparse(struct maker *m) {
     }
 }
 
+/* An hour of a home: a shape of the day, noise, and hours and days that were told wrong. */
+static void make_season(struct maker *m) {
+    int64_t wrong_until = 0, gap_until = 0, value = 0;
+    uint64_t wrong = 0, hours = (20 + below(m, 50)) * 24;
+    int64_t offset_ms = chance(m, 20) ? (int64_t)below(m, 4) * 15 * BB_MINUTE_MS : 0;
+
+    m->start_ms -= m->start_ms % BB_HOUR_MS;
+    for (uint64_t h = 1; h <= hours; h++) {
+        int64_t t = m->start_ms + offset_ms + (int64_t)h * BB_HOUR_MS;
+        int64_t shape = h % 24 < 6 ? 100 : h % 24 > 17 ? 600 : 300;
+        if (t >= wrong_until && chance(m, 1)) {
+            wrong = below(m, 5);
+            wrong_until = t + (int64_t)(1 + below(m, wrong == 0 ? 1 : wrong == 4 ? 300 : 40)) * BB_HOUR_MS;
+        }
+        if (t >= gap_until && below(m, 200) == 0)
+            gap_until = t + (int64_t)below(m, chance(m, 80) ? 4 : 24 * 10) * BB_HOUR_MS;
+        bool odd = t < wrong_until;
+        value = odd && wrong == 1 ? value : shape + (int64_t)below(m, 200);
+        struct telling reading = {
+            .end_ms = t,
+            .mantissa = !odd         ? value
+                        : wrong == 0 ? value * (int64_t)(2 + below(m, 40))
+                        : wrong == 2 ? 0
+                        : wrong == 3 ? value * 1000
+                                     : value,
+            .attribute = {.length_s = 3600, .unit = BB_UNIT_KWH, .exponent = -3}};
+        if (odd && wrong == 4)
+            reading.attribute.quality.state = BB_STATE_ESTIMATED;
+        if (t >= gap_until)
+            put(m, &reading);
+        if (below(m, 300) == 0) {
+            vary(m, &reading);
+            put(m, &reading);
+        }
+    }
+}
+
 static void make_channel(struct maker *m) {
     static const uint32_t steps[] = {900, 1800, 3600};
     struct bb_channel *channel = &m->c->channel;
@@ -214,6 +251,8 @@ static void make_channel(struct maker *m) {
                                    .derived_unit = BB_UNIT_KWH,
                                    .metered_unit = BB_UNIT_KWH,
                                    .one_way = chance(m, 50)};
+    if (m->kind == CASE_SEASON)
+        channel->interval_s = 3600;
     if (m->kind == CASE_REGULAR || m->kind == CASE_SPARSE ||
         (m->kind == CASE_GAUGE && chance(m, 50)))
         channel->interval_s = steps[below(m, 3)];
@@ -252,6 +291,7 @@ void channel_case_make(struct channel_case *c, enum case_kind kind, uint64_t see
     case CASE_REGULAR: make_regular(&m); break;
     case CASE_IRREGULAR: make_irregular(&m); break;
     case CASE_SPARSE: make_sparse(&m); break;
+    case CASE_SEASON: make_season(&m); break;
     default: make_instants(&m);
     }
 }

@@ -17,6 +17,8 @@ enum case_kind {
     CASE_REGISTER,
     CASE_GAUGE,
     CASE_SPARSE, /* regular, a few readings with days or weeks between them */
+    CASE_SEASON, /* hourly over months, with a shape, so that statistics know something: and what is
+                    told wrong */
     CASE_KINDS
 };
 extern const char *const case_kind_names[CASE_KINDS];

@@ -1,6 +1,7 @@
 /* One channel's lanes in memory: see lane_store.h. */
 #include "support/lane_store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { ARENA_LIMIT_BYTES = 1 << 30 };
@@ -32,7 +33,7 @@ static size_t place_of(const struct lane_store *s, struct bb_plan_key key) {
 }
 
 struct bb_span lane_store_get(const struct lane_store *s, uint8_t lane, int32_t span) {
-    struct bb_plan_key key = {lane, span};
+    struct bb_plan_key key = {lane, 0, span};
     size_t i = place_of(s, key);
 
     if (i == s->count || key_order(s->entries[i].key, key) != 0)
@@ -105,6 +106,8 @@ static void run_plan(struct lane_store *s, const struct bb_plan_input *input,
                                      lane_store_get(s, plan.needs[i].lane, plan.needs[i].span),
                                      &error) == 0);
     }
+    if (outcome != BB_PLAN_DONE)
+        fprintf(stderr, "%s\n", error.text);
     BB_ASSERT(outcome == BB_PLAN_DONE);
     for (size_t i = 0; i < plan.write_count; i++)
         write_entry(s, plan.writes[i].key,

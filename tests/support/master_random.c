@@ -82,6 +82,10 @@ static void draw_installations(struct draw *d, struct bb_master_usage_point *up)
         item->to_ms = i + 1 == count && below(d, 2) ? BB_TIME_NONE : at;
         at += (int64_t)below(d, 2) * 1000;
         item->multiplier = draw_multiplier(d);
+        if (below(d, 2)) {
+            item->calorific_value = draw_multiplier(d);
+            item->state_number = draw_multiplier(d);
+        }
         item->dials = (uint8_t)below(d, 13);
         item->reason = draw_maybe(d);
         item->opening = draw_readings(d, &item->opening_count);
@@ -114,6 +118,16 @@ static void draw_channels(struct draw *d, struct bb_master_usage_point *up) {
     }
 }
 
+static void draw_connection(struct draw *d, struct bb_master_connection *connection) {
+    static const uint8_t units[] = {BB_UNIT_KW, BB_UNIT_KVA, BB_UNIT_M3_H, BB_UNIT_L_S, BB_UNIT_A};
+    uint8_t unit = units[below(d, sizeof units)];
+
+    if (below(d, 2))
+        return;
+    *connection = (struct bb_master_connection){draw_multiplier(d), unit,
+                                                (uint8_t)(unit == BB_UNIT_A ? 1 + below(d, 3) : 0)};
+}
+
 static void draw_usage_point(struct draw *d, struct bb_master_usage_point *up) {
     up->tenant = draw_name(d, below(d, 3));
     up->name = draw_name(d, below(d, 100000));
@@ -127,6 +141,7 @@ static void draw_usage_point(struct draw *d, struct bb_master_usage_point *up) {
     up->tags = take(d, up->tag_count, sizeof *up->tags);
     for (uint32_t i = 0; i < up->tag_count; i++)
         up->tags[i] = (struct bb_master_tag){draw_name(d, i), draw_name(d, below(d, 10))};
+    draw_connection(d, &up->connection);
     draw_installations(d, up);
     draw_channels(d, up);
 }
@@ -193,6 +208,8 @@ static const char *installation_difference(const struct bb_master_installation *
     SAME(from_ms)
     SAME(to_ms)
     SAME_DECIMAL(multiplier)
+    SAME_DECIMAL(calorific_value)
+    SAME_DECIMAL(state_number)
     SAME(dials)
     SAME_TEXT(reason)
     SAME(opening_count)
@@ -231,6 +248,9 @@ static const char *usage_point_difference(const struct bb_master_usage_point *a,
     SAME_TEXT(customer)
     SAME_TEXT(grid_area)
     SAME_TEXT(tariff)
+    SAME_DECIMAL(connection.value)
+    SAME(connection.unit)
+    SAME(connection.phases)
     SAME(commodity)
     SAME(tag_count)
     SAME(installation_count)

@@ -209,10 +209,15 @@ static void judge(const struct channel_case *c, struct naive_lanes *l, struct ju
     bool missing = v->attribute.quality.state == BB_STATE_MISSING;
     int64_t ahead_ms = j->row.end_ms - v->recorded_ms;
 
+    if (v->issued_ms != v->received_ms && j->row.end_ms - v->issued_ms > ahead_ms)
+        ahead_ms = j->row.end_ms - v->issued_ms;
+
     if (c->channel.kind == BB_KIND_INTERVAL)
         judge_interval(&c->channel, pipeline, l, j, before);
     if (pipeline->check[BB_CHECK_DUPLICATE].on && v->rivals > 0)
         say_here(l, j, BB_CHECK_DUPLICATE, false, v->rivals, 0, 0);
+    if (pipeline->check[BB_CHECK_DUPLICATE].on && v->rivals > 0)
+        j->row.marks |= BB_MARK_DUPLICATE;
     if (pipeline->check[BB_CHECK_UNIT].on && !j->row.has_value && !missing)
         say_here(l, j, BB_CHECK_UNIT, true, v->attribute.unit, c->channel.derived_unit, 0);
     if (pipeline->check[BB_CHECK_TIME].on && ahead_ms > pipeline->check[BB_CHECK_TIME].parameter[0])
@@ -247,7 +252,7 @@ static int64_t gap_rows(const struct channel_case *c, const struct naive_row *a,
     int64_t gap_ms = b->start_ms - a->end_ms, step_ms = b->end_ms - b->start_ms;
 
     if (c->channel.kind != BB_KIND_INTERVAL || !c->pipeline.check[BB_CHECK_GAP].on || gap_ms <= 0 ||
-        step_ms <= 0 || gap_ms % step_ms != 0 || gap_ms > 7 * (int64_t)BB_DAY_MS)
+        step_ms <= 0 || gap_ms % step_ms != 0 || gap_ms > 62 * (int64_t)BB_DAY_MS)
         return 0;
     return gap_ms / step_ms;
 }
@@ -351,4 +356,11 @@ void naive_release(struct naive_lanes *l) {
     free(l->hour.items);
     free(l->findings);
     memset(l, 0, sizeof *l);
+}
+
+void naive_restrict(struct bb_pipeline *pipeline) {
+    for (int check = BB_CHECK_TIME + 1; check < BB_CHECK_COUNT; check++)
+        pipeline->check[check].on = false;
+    for (int method = 0; method < BB_METHOD_COUNT; method++)
+        pipeline->estimate[method].on &= method == BB_METHOD_LINEAR;
 }

@@ -50,6 +50,9 @@ void naive_derive(const struct channel_case *c, const struct telling *tellings, 
                   struct naive_lanes *out);
 void naive_release(struct naive_lanes *lanes);
 
+/* Turn off the steps that this reference does not know: tests/e2e has one that knows them. */
+void naive_restrict(struct bb_pipeline *pipeline);
+
 bool naive_equal(struct naive_number a, struct naive_number b);
 
 #endif

@@ -142,6 +142,53 @@ Test(registry_file, the_sample_of_the_manual) {
     reading_release(&r);
 }
 
+static void expect_connection(const struct bb_master_connection *connection, int64_t mantissa,
+                              int exponent, int unit, int phases) {
+    expect_decimal(connection->value, mantissa, exponent);
+    cr_expect_eq(connection->unit, unit, "%s", bb_unit_symbol(connection->unit));
+    cr_expect_eq(connection->phases, phases, "%u phases", connection->phases);
+}
+
+Test(registry_file, connections) {
+    static const struct {
+        const char *text;
+        int64_t mantissa;
+        int exponent, unit, phases;
+        const char *exported;
+    } cases[] = {
+        {"17 kW", 17, 0, BB_UNIT_KW, 0, "\"17 kW\""},
+        {"17.25kVA", 1725, -2, BB_UNIT_KVA, 0, "\"17.25 kVA\""},
+        {"2.5 m3/h", 25, -1, BB_UNIT_M3_H, 0, "\"2.5 m³/h\""},
+        {"40 A", 40, 0, BB_UNIT_A, 1, "\"40 A\""},
+        {"1x40A", 40, 0, BB_UNIT_A, 1, "\"40 A\""},
+        {"3 X 25", 0, 0, 0, 0, NULL}, /* of what? */
+        {"3x25A", 25, 0, BB_UNIT_A, 3, "\"3x25 A\""},
+        {"3x 25 A", 25, 0, BB_UNIT_A, 3, "\"3x25 A\""},
+    };
+    struct bb_buffer out;
+    struct reading r;
+    char text[200];
+
+    reading_init(&r);
+    bb_buffer_init(&out, 1 << 16);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(text, sizeof text, "usage_points: [{name: u, connection: %s}]", cases[i].text);
+        if (!cases[i].exported) {
+            cr_expect_eq(parse(&r, bb_span_of(text)), -BB_E_REGISTRY_INVALID, "%s", text);
+            continue;
+        }
+        parse_good(&r, text);
+        expect_connection(&only_usage_point(&r)->connection, cases[i].mantissa, cases[i].exponent,
+                          cases[i].unit, cases[i].phases);
+        bb_buffer_clear(&out);
+        bb_registry_entry_print(&r.file.entries[0].master, &out);
+        bb_buffer_append_byte(&out, 0);
+        cr_expect_not_null(strstr(out.data, cases[i].exported), "%s", out.data);
+    }
+    bb_buffer_release(&out);
+    reading_release(&r);
+}
+
 Test(registry_file, every_key_of_a_usage_point) {
     struct reading r;
 
@@ -154,12 +201,13 @@ Test(registry_file, every_key_of_a_usage_point) {
                    "  customer: J. Ångström & Sons\r\n"
                    "  grid_area: \"north: 7\"\r\n"
                    "  tariff: T1\r\n"
+                   "  connection: 3x25 A\r\n"
                    "  commodity: Water\r\n"
                    "  zone:\r\n"
                    "  tags: {empty: }\r\n"
                    "  installations:\r\n"
                    "  - {device: E, from: 2026-01-01T00:00:00+01:00, multiplier: 2.50e3, dials: 0, "
-                   "reason: new meter}\r\n"
+                   "calorific_value: 9.769, state_number: 0.9642, reason: new meter}\r\n"
                    "  channels:\r\n"
                    "  - {name: c, alias: main, kind: GAUGE, commodity: gas, unit: M3, one_way: no, "
                    "interval: PT1H, obis: 0100010800FF}\r\n");
@@ -169,11 +217,14 @@ Test(registry_file, every_key_of_a_usage_point) {
     expect_text(up->customer, "J. Ångström & Sons");
     expect_text(up->grid_area, "north: 7");
     expect_text(up->tariff, "T1");
+    expect_connection(&up->connection, 25, 0, BB_UNIT_A, 3);
     cr_expect_eq(up->commodity, BB_COMMODITY_WATER);
     expect_text(up->zone, "");
     expect_text(up->tags[0].value, "");
     cr_expect_eq(up->installations[0].from_ms, utc("2025-12-31T23:00:00Z"));
     expect_decimal(up->installations[0].multiplier, 250, 1);
+    expect_decimal(up->installations[0].calorific_value, 9769, -3);
+    expect_decimal(up->installations[0].state_number, 9642, -4);
     expect_text(up->installations[0].reason, "new meter");
     const struct bb_master_channel *channel = up->channels;
     expect_text(channel->alias, "main");
@@ -331,6 +382,12 @@ Test(registry_file, refused_values) {
         {UP "  zone: Europe/Atlantis\n", BB_E_ZONE_UNKNOWN, 3, "Europe/Atlantis"},
         {"tenants: [{name: t, zone: ../../etc/passwd}]", BB_E_ZONE_UNKNOWN, 1, "passwd"},
         {UP "  commodity: power\n", BB_E_REGISTRY_INVALID, 3, "electricity, water"},
+        {UP "  connection: 17\n", BB_E_REGISTRY_INVALID, 3, "17 kW"},
+        {UP "  connection: kW\n", BB_E_REGISTRY_INVALID, 3, "17 kW"},
+        {UP "  connection: 0 kW\n", BB_E_REGISTRY_INVALID, 3, "17 kW"},
+        {UP "  connection: 17 kWh\n", BB_E_REGISTRY_INVALID, 3, "`connection` is '17 kWh'"},
+        {UP "  connection: 3x17 kW\n", BB_E_REGISTRY_INVALID, 3, "`connection` is '3x17 kW'"},
+        {UP "  connection: 4x25 A\n", BB_E_REGISTRY_INVALID, 3, "`connection` is '4x25 A'"},
         {CHANNEL("kind: counter"), BB_E_REGISTRY_INVALID, 4,
          "usage point u, channel c: `kind` is 'counter'; allowed is interval, register"},
         {CHANNEL("unit: foot"), BB_E_REGISTRY_INVALID, 4, "`unit` is 'foot'"},
@@ -370,6 +427,8 @@ Test(registry_file, refused_installations) {
         {INSTALLED("to: 0000-01-01T00:00:00Z"), BB_E_REGISTRY_INVALID, 4, "`to` is '0000"},
         {INSTALLED("multiplier: 0"), BB_E_REGISTRY_INVALID, 4, "greater than 0"},
         {INSTALLED("multiplier: -2"), BB_E_REGISTRY_INVALID, 4, "greater than 0"},
+        {INSTALLED("calorific_value: 0"), BB_E_REGISTRY_INVALID, 4, "greater than 0"},
+        {INSTALLED("state_number: -0.9"), BB_E_REGISTRY_INVALID, 4, "greater than 0"},
         {INSTALLED("multiplier: 1.2.3"), BB_E_REGISTRY_INVALID, 4, "1.2.3"},
         {INSTALLED("dials: 19"), BB_E_REGISTRY_INVALID, 4, "0 (unknown) to 18"},
         {INSTALLED("dials: six"), BB_E_REGISTRY_INVALID, 4, "six"},
@@ -451,10 +510,11 @@ Test(registry_file, csv_as_people_export_it) {
     struct reading r;
 
     reading_init(&r);
-    parse_good(&r, "Usage_Point; Customer ;Device;From;Multiplier;Zone;Tenant\r\n"
+    parse_good(&r, "Usage_Point; Customer ;Device;From;Multiplier;Zone;Tenant;"
+                   "Connection;Calorific_Value\r\n"
                    "u2;\"Sons; \"\"Smith\"\" \";;;;;\r\n"
                    "\r\n"
-                   "u1;;E1;2026-01-15;1,50;;\r\n"
+                   "u1;;E1;2026-01-15;1,50;;;2,5 m3/h;9,77\r\n"
                    "u2;;E2;2026-01-15T00:00:00Z;;;\r\n"
                    " u1 ;;;;;Europe/Amsterdam\r\n"
                    "u1;;;;;;other");
@@ -466,6 +526,8 @@ Test(registry_file, csv_as_people_export_it) {
     cr_expect_eq(r.file.entries[0].line, 4);
     cr_expect_eq(u1->installations[0].from_ms, utc("2026-01-14T23:00:00Z"));
     expect_decimal(u1->installations[0].multiplier, 150, -2);
+    expect_decimal(u1->installations[0].calorific_value, 977, -2);
+    expect_connection(&u1->connection, 25, -1, BB_UNIT_M3_H, 0);
     expect_text(u2->customer, "Sons; \"Smith\" ");
     expect_text(u2->installations[0].device, "E2");
     expect_decimal(u2->installations[0].multiplier, 1, 0);

@@ -1,0 +1,392 @@
+/* How far a change reaches, and which blocks have to be known for it: see plan.h. Pure.
+ *
+ *              window_from   judge_from  changed_from   changed_to  judge_to   window_to
+ *   ──────────────┼──────────────┼────────────┼═════════════┼──────────┼───────────┼──────► time
+ *                 │◄─ looked at ─┤◄─ judged ──┤   changed   ├─ judged ►┤─ looked at ►│
+ *
+ * Everything here asks for blocks as it goes (bb_plan_want) and is run again until none is missing, so
+ * a search that needs one just ends.
+ */
+#include "derive/plan_internal.h"
+
+#include "derive/estimate.h"
+
+enum search { SEARCH_FOUND, SEARCH_NONE, SEARCH_NEED };
+
+/* ---- searching readings */
+
+/* How far to walk from a moment: past `values` usable readings, and as long as they lie within
+ * `within_ms` of it. */
+struct stride {
+    uint32_t values;
+    int64_t within_ms;
+    bool accepted; /* readings that were marked as dip or foreign do not count */
+};
+static const struct stride next_usable = {0, 0, false}, next_accepted = {0, 0, true};
+
+/* Is the reading set aside by what was judged before? */
+static enum search set_aside(struct bb_plan *plan, uint8_t companion, int32_t day, int64_t end_ms) {
+    const uint16_t aside = BB_MARK_DIP | BB_MARK_FOREIGN;
+    const struct bb_plan_slot *slot = bb_plan_want(
+        plan, (struct bb_plan_key){BB_LANE_VEE, companion, day});
+
+    if (!slot)
+        return SEARCH_NEED;
+    const struct bb_block *b = &slot->block;
+    for (uint32_t row = 0; row < b->count && b->end_ms[row] <= end_ms; row++)
+        if (b->end_ms[row] == end_ms &&
+            (b->attributes.items[b->attribute[row]].quality.marks & aside))
+            return SEARCH_FOUND;
+    return SEARCH_NONE;
+}
+
+static enum search counts(struct bb_plan *plan, uint8_t companion, const struct bb_plan_slot *slot,
+                          uint32_t row, bool accepted) {
+    const struct bb_block *b = &slot->block;
+
+    if (!bb_attribute_usable(bb_plan_channel(plan, companion),
+                             &b->attributes.items[b->attribute[row]]))
+        return SEARCH_NONE;
+    if (!accepted)
+        return SEARCH_FOUND;
+    enum search aside = set_aside(plan, companion, slot->key.span, b->end_ms[row]);
+    return aside == SEARCH_NEED ? SEARCH_NEED : aside == SEARCH_FOUND ? SEARCH_NONE : SEARCH_FOUND;
+}
+
+/* The first usable reading with end <= t that lies beyond the stride; when there are only readings
+ * within it, just before the first of them. SEARCH_NONE: there is none at all. Coverage knows the days;
+ * the finding about a gap names where the gap begins, however long it is. */
+static enum search back(struct bb_plan *plan, uint8_t companion, int64_t t, struct stride s,
+                        int64_t *end_ms) {
+    const struct bb_coverage *coverage = bb_plan_coverage(plan, companion);
+    int32_t day = bb_utc_day_of(t);
+    uint32_t passed = 0;
+    enum search found = SEARCH_NONE;
+
+    for (day = bb_coverage_has(coverage, day) ? day : bb_coverage_before(coverage, day);
+         day != BB_DAY_NONE; day = bb_coverage_before(coverage, day)) {
+        const struct bb_plan_slot *slot = bb_plan_want(
+            plan, (struct bb_plan_key){BB_LANE_RAW, companion, day});
+        if (!slot)
+            return SEARCH_NEED;
+        for (uint32_t row = slot->block.count; row-- > 0;) {
+            int64_t end = slot->block.end_ms[row];
+            if (end > t)
+                continue;
+            enum search at = counts(plan, companion, slot, row, s.accepted);
+            if (at == SEARCH_NEED)
+                return SEARCH_NEED;
+            if (at == SEARCH_NONE)
+                continue;
+            found = SEARCH_FOUND;
+            *end_ms = end;
+            if (passed >= s.values && end <= t - s.within_ms)
+                return SEARCH_FOUND;
+            *end_ms = end - 1;
+            passed++;
+        }
+    }
+    return found;
+}
+
+/* The last usable reading within the stride with end > t, at least the first behind t. */
+static enum search ahead(struct bb_plan *plan, uint8_t companion, int64_t t, struct stride s,
+                         int64_t *end_ms) {
+    const struct bb_coverage *coverage = bb_plan_coverage(plan, companion);
+    int32_t day = bb_utc_day_of(t + 1);
+    uint32_t passed = 0;
+    enum search found = SEARCH_NONE;
+
+    for (day = bb_coverage_has(coverage, day) ? day : bb_coverage_after(coverage, day);
+         day != BB_DAY_NONE; day = bb_coverage_after(coverage, day)) {
+        const struct bb_plan_slot *slot = bb_plan_want(
+            plan, (struct bb_plan_key){BB_LANE_RAW, companion, day});
+        if (!slot)
+            return SEARCH_NEED;
+        for (uint32_t row = 0; row < slot->block.count; row++) {
+            int64_t end = slot->block.end_ms[row];
+            if (end <= t)
+                continue;
+            enum search at = counts(plan, companion, slot, row, s.accepted);
+            if (at == SEARCH_NEED)
+                return SEARCH_NEED;
+            if (at == SEARCH_NONE)
+                continue;
+            if (found == SEARCH_FOUND && passed >= s.values && end > t + s.within_ms)
+                return SEARCH_FOUND;
+            found = SEARCH_FOUND;
+            *end_ms = end;
+            passed++;
+            if (passed >= s.values && s.within_ms == 0)
+                return SEARCH_FOUND;
+        }
+    }
+    return found;
+}
+
+static void grow_from(int64_t *from_ms, int64_t t) {
+    *from_ms = t < *from_ms ? t : *from_ms;
+}
+static void grow_to(int64_t *to_ms, int64_t t) {
+    *to_ms = t > *to_ms ? t : *to_ms;
+}
+
+/* ---- statistics */
+
+static void want_months(struct bb_plan *plan, int32_t first_day, int32_t last_day) {
+    int32_t first = bb_lane_span_of(BB_LANE_STAT, first_day * (int64_t)BB_DAY_MS + 1);
+    int32_t last = bb_lane_span_of(BB_LANE_STAT, last_day * (int64_t)BB_DAY_MS + 1);
+
+    for (int32_t month = first; month <= last; month++)
+        bb_plan_want_own(plan, BB_LANE_STAT, month);
+}
+
+/* The row of a day whose raw block is known. */
+static bool make_row(struct bb_plan *plan, const struct bb_plan_slot *slot,
+                     struct bb_stat_day *row) {
+    struct bb_window window;
+    int64_t start, end;
+
+    bb_lane_span_bounds(BB_LANE_RAW, slot->key.span, &start, &end);
+    if (!bb_plan_window(plan, &window, slot->block.count))
+        return false;
+    int64_t *level = bb_arena_take(plan->arena, (slot->block.count + 1) * sizeof *level);
+    if (!level || !bb_window_add_raw(&window, plan->input.channel, &slot->block, start, end))
+        return false;
+    bb_window_levels(plan->input.channel, &window, level);
+    bb_stat_of_day(plan->input.channel, slot->key.span, window.points, level, window.count, row);
+    return true;
+}
+
+static const struct bb_stat_day *stored_row(struct bb_plan *plan, int32_t day) {
+    int32_t month = bb_lane_span_of(BB_LANE_STAT, day * (int64_t)BB_DAY_MS + 1);
+    const struct bb_plan_slot *slot = bb_plan_want_own(plan, BB_LANE_STAT, month);
+    size_t first;
+
+    return slot && bb_stat_before(&slot->stat, day + 1, 1, &first) == 1 ? &slot->stat.days[first]
+                                                                        : NULL;
+}
+
+int bb_plan_stat(struct bb_plan *plan, struct bb_error *error) {
+    const struct bb_coverage *coverage = plan->input.coverage;
+    int32_t first = bb_utc_day_of(plan->changed_from + 1), last = bb_utc_day_of(plan->changed_to);
+    size_t days = 0;
+
+    for (int32_t day = first; day <= last; day++) {
+        if (!bb_coverage_has(coverage, day))
+            continue;
+        bb_plan_want_own(plan, BB_LANE_RAW, day);
+        want_months(plan, day, day);
+        days++;
+    }
+    if (plan->need_count > 0 || plan->failed_memory)
+        return 0;
+    plan->changed_days = bb_arena_take(plan->arena, (days + 1) * sizeof plan->changed_days[0]);
+    if (!plan->changed_days)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for statistics");
+    for (int32_t day = first; day <= last; day++) {
+        if (!bb_coverage_has(coverage, day))
+            continue;
+        struct bb_stat_day *row = &plan->changed_days[plan->changed_day_count];
+        const struct bb_plan_slot *slot = bb_plan_want_own(plan, BB_LANE_RAW, day);
+        if (!slot || !make_row(plan, slot, row))
+            return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for statistics");
+        const struct bb_stat_day *stored = stored_row(plan, day);
+        if (stored && bb_stat_equal(stored, row))
+            continue;
+        plan->changed_day_count++;
+        if (plan->reach.stat)
+            plan->stat_to = (day + 1 + (int64_t)BB_STAT_DAYS) * BB_DAY_MS;
+    }
+    return 0;
+}
+
+/* ---- judged, periods, window */
+
+/* The stretch between readings of the registers beside the channel that holds (from, to]. */
+static bool between_registers(struct bb_plan *plan, int64_t from_ms, int64_t to_ms,
+                              int64_t *out_from, int64_t *out_to) {
+    const int64_t limit_ms = BB_TOTAL_DAYS_MAX * (int64_t)BB_DAY_MS;
+    bool whole = true;
+    int64_t t;
+
+    if (plan->input.companion_count == 0)
+        return true;
+    enum search found = back(plan, 1, from_ms, next_accepted, &t);
+    whole &= found != SEARCH_NEED;
+    if (found == SEARCH_FOUND && from_ms - t <= limit_ms)
+        grow_from(out_from, t);
+    found = ahead(plan, 1, to_ms - 1, next_accepted, &t);
+    whole &= found != SEARCH_NEED;
+    if (found == SEARCH_FOUND && t - to_ms <= limit_ms)
+        grow_to(out_to, t);
+    return whole;
+}
+
+/* judge: what the change can bear on. */
+static bool find_judged(struct bb_plan *plan) {
+    const struct bb_reach *r = &plan->reach;
+    struct stride before = {r->ahead_values, r->ahead_ms, false};
+    struct stride behind = {r->back_values + plan->read_ahead, r->back_ms, false};
+    bool whole = true;
+
+    plan->judge_from = plan->changed_from;
+    plan->judge_to = plan->changed_to;
+    whole &= back(plan, 0, plan->changed_from, before, &plan->judge_from) != SEARCH_NEED;
+    whole &= ahead(plan, 0, plan->changed_to, behind, &plan->judge_to) != SEARCH_NEED;
+    if (plan->stat_to > plan->judge_to) {
+        int64_t last = plan->judge_to;
+        whole &= back(plan, 0, plan->stat_to, next_usable, &last) != SEARCH_NEED;
+        grow_to(&plan->judge_to, last);
+    }
+    if (plan->input.companion_count == 0)
+        return whole;
+    int64_t from = plan->judge_from, to = plan->judge_to;
+    whole &= between_registers(plan, plan->changed_from, plan->changed_to, &from, &to);
+    if (from < plan->judge_from)
+        whole &= back(plan, 0, from, next_usable, &plan->judge_from) != SEARCH_NEED;
+    grow_from(&plan->judge_from, from);
+    if (to > plan->judge_to) {
+        grow_to(&plan->judge_to, to);
+        whole &= ahead(plan, 0, to - 1, next_usable, &plan->judge_to) != SEARCH_NEED;
+        grow_to(&plan->judge_to, to);
+    }
+    return whole;
+}
+
+/* The earliest beginning of what is judged. An interval that overlaps the one before it may reach
+ * back behind judge_from, and what is said of it counts in the periods there. */
+static bool judged_begin(struct bb_plan *plan, int64_t *begin_ms) {
+    const struct bb_coverage *coverage = plan->input.coverage;
+    int64_t until = plan->judge_from + coverage->longest_s * (int64_t)BB_SECOND_MS;
+    int32_t day = bb_utc_day_of(plan->judge_from + 1);
+
+    *begin_ms = plan->judge_from;
+    until = until < plan->judge_to ? until : plan->judge_to;
+    for (day = bb_coverage_has(coverage, day) ? day : bb_coverage_after(coverage, day);
+         day != BB_DAY_NONE && day * (int64_t)BB_DAY_MS < until;
+         day = bb_coverage_after(coverage, day)) {
+        const struct bb_plan_slot *slot = bb_plan_want_own(plan, BB_LANE_RAW, day);
+        if (!slot)
+            return false;
+        const struct bb_block *b = &slot->block;
+        for (uint32_t row = 0; row < b->count && b->end_ms[row] <= until; row++) {
+            int64_t length_s = b->attributes.items[b->attribute[row]].length_s;
+            int64_t start = b->end_ms[row] - length_s * BB_SECOND_MS;
+            if (b->end_ms[row] > plan->judge_from && start < *begin_ms)
+                *begin_ms = start;
+        }
+    }
+    return true;
+}
+
+/* The period that holds t; of one shorter than a day, the day. */
+static struct bb_period_bounds period_of(const struct bb_plan *plan, enum bb_period unit,
+                                         int64_t t) {
+    const struct bb_calendar *calendar = &plan->input.channel->calendar;
+
+    return bb_calendar_period(calendar, unit < BB_PERIOD_DAY ? BB_PERIOD_DAY : unit, t);
+}
+
+/* periods: the local days that overlap what is judged; and the raw days they need: from the reading
+ * that judging looks back at, for registers from the one before the first period; to the register
+ * behind the last period, for intervals to where the last one may end that begins in it. */
+static bool find_periods(struct bb_plan *plan) {
+    const struct bb_channel *channel = plan->input.channel;
+    int64_t begin = plan->judge_from;
+
+    if (channel->kind == BB_KIND_INTERVAL && !judged_begin(plan, &begin))
+        return false;
+    const enum bb_period unit = plan->input.also ? (enum bb_period)bb_lanes[plan->input.also].period
+                                                 : BB_PERIOD_DAY;
+    plan->period_from = period_of(plan, unit, begin + 1).start_ms;
+    plan->period_to = period_of(plan, unit, plan->judge_to).end_ms;
+    int64_t before = plan->period_from + 1, after = plan->period_to;
+    bool whole = true;
+    if (channel->kind == BB_KIND_REGISTER) {
+        whole = back(plan, 0, plan->period_from, next_accepted, &before) != SEARCH_NEED;
+        whole &= ahead(plan, 0, plan->period_to - 1, next_accepted, &after) != SEARCH_NEED;
+    } else if (channel->kind == BB_KIND_INTERVAL && plan->input.coverage->longest_s > 0) {
+        after += plan->input.coverage->longest_s * (int64_t)BB_SECOND_MS - 1;
+    }
+    plan->window_from = before < plan->judge_from ? before : plan->judge_from;
+    plan->window_to = after;
+    return whole;
+}
+
+/* window: what judging looks at beyond. */
+static bool find_window(struct bb_plan *plan) {
+    const struct bb_reach *r = &plan->reach;
+    struct stride before = {r->back_values, r->back_ms, false};
+    struct stride behind = {r->ahead_values, r->ahead_ms, false};
+    int64_t t = plan->judge_from;
+    bool whole = true;
+
+    whole &= back(plan, 0, plan->judge_from, before, &t) != SEARCH_NEED;
+    grow_from(&plan->window_from, t);
+    if (r->ahead_values > 0 || r->ahead_ms > 0) {
+        whole &= ahead(plan, 0, plan->judge_to, behind, &t) != SEARCH_NEED;
+        grow_to(&plan->window_to, t);
+    }
+    whole &= between_registers(plan, plan->judge_from, plan->judge_to, &plan->window_from,
+                               &plan->window_to);
+    plan->window_from--;
+    plan->first_day = bb_utc_day_of(plan->window_from + 1);
+    plan->last_day = bb_utc_day_of(plan->window_to);
+    return whole;
+}
+
+/* ---- wants */
+
+/* The blocks of a lane that hold rows ending in (from, to]. */
+static void want_spans(struct bb_plan *plan, enum bb_lane lane, int64_t from_ms, int64_t to_ms) {
+    int32_t last = bb_lane_span_of(lane, to_ms);
+
+    for (int32_t span = bb_lane_span_of(lane, from_ms + 1); span <= last; span++)
+        bb_plan_want_own(plan, (uint8_t)lane, span);
+}
+
+/* Raw and vee of a channel over the days of the window. */
+static void want_days(struct bb_plan *plan, uint8_t companion, bool gaps) {
+    const struct bb_coverage *coverage = bb_plan_coverage(plan, companion);
+    int32_t covered = bb_coverage_has(coverage, plan->first_day)
+                          ? plan->first_day
+                          : bb_coverage_before(coverage, plan->first_day);
+
+    for (int32_t day = plan->first_day; day <= plan->last_day; day++) {
+        bool has = bb_coverage_has(coverage, day);
+        if (has) {
+            bb_plan_want(plan, (struct bb_plan_key){BB_LANE_RAW, companion, day});
+            covered = day;
+        }
+        /* Rows of a gap stand on days without readings, between days with some. */
+        if (has || (gaps && covered != BB_DAY_NONE && day - covered <= BB_GAP_ROWS_DAYS + 1)) {
+            bb_plan_want(plan, (struct bb_plan_key){BB_LANE_VEE, companion, day});
+        } else {
+            int32_t next = bb_coverage_after(coverage, day);
+            if (next == BB_DAY_NONE || next > plan->last_day)
+                break;
+            day = next - 1;
+        }
+    }
+}
+
+static void want_all(struct bb_plan *plan) {
+    /* What is derived again may have been of another kind before. */
+    bool gaps = plan->input.channel->kind == BB_KIND_INTERVAL ||
+                plan->input.force_from < plan->input.force_to;
+
+    want_days(plan, 0, gaps);
+    for (size_t k = 0; k < plan->input.companion_count; k++)
+        want_days(plan, (uint8_t)(k + 1), false);
+    want_months(plan, bb_utc_day_of(plan->judge_from + 1) - BB_STAT_DAYS,
+                bb_utc_day_of(plan->judge_to));
+    want_spans(plan, BB_LANE_DAY, plan->period_from, plan->period_to);
+    if (plan->input.also)
+        want_spans(plan, (enum bb_lane)plan->input.also, plan->period_from, plan->period_to);
+}
+
+void bb_plan_reach(struct bb_plan *plan) {
+    if (find_judged(plan) && find_periods(plan) && find_window(plan))
+        want_all(plan);
+}

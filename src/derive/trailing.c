@@ -1,0 +1,190 @@
+/* Trailing statistics: see trailing.h. Pure.
+ *
+ * Nothing here takes memory: at most BB_STAT_DAYS rows are looked at, the latest ones.
+ */
+#include "derive/trailing.h"
+
+#include "derive/median.h"
+
+enum { TIMES_MEDIAN = 10, DAYS_A_WEEK = 7 };
+
+/* The rows of a stretch of days. */
+struct rows {
+    const struct bb_stat_day *at;
+    size_t count;
+};
+
+static struct rows rows_before(const struct bb_stat *stat, int32_t day, int32_t back) {
+    size_t first, count = bb_stat_before(stat, day, back, &first);
+
+    if (count > BB_STAT_DAYS) {
+        first += count - BB_STAT_DAYS;
+        count = BB_STAT_DAYS;
+    }
+    return (struct rows){count ? &stat->days[first] : NULL, count};
+}
+
+/* How far from the median ten times the median is; as far on its other side, and below zero. */
+static bb_wide width_of(int64_t median) {
+    return (TIMES_MEDIAN - 1) * (median < 0 ? -(bb_wide)median : median);
+}
+
+static bool beyond(int64_t level, int64_t median) {
+    return level > median + width_of(median);
+}
+
+static bool beneath(int64_t level, int64_t median) {
+    return level < median - width_of(median);
+}
+
+/* Days that speak. */
+struct plain {
+    const struct bb_stat_day *day[BB_STAT_DAYS];
+    size_t count;
+};
+
+static void plain_before(const struct bb_stat *stat, int32_t day, int32_t back, struct plain *out) {
+    struct rows rows = rows_before(stat, day, back);
+    int64_t greatest[BB_STAT_DAYS];
+
+    out->count = 0;
+    for (size_t i = 0; i < rows.count; i++)
+        if (rows.at[i].top[0] != INT64_MIN) {
+            greatest[out->count] = rows.at[i].top[0];
+            out->day[out->count++] = &rows.at[i];
+        }
+    if (out->count == 0)
+        return;
+    int64_t median = bb_median(greatest, out->count);
+    size_t kept = 0;
+    for (size_t i = 0; i < out->count; i++)
+        if (!beyond(out->day[i]->top[0], median))
+            out->day[kept++] = out->day[i];
+    out->count = kept;
+}
+
+/* The rank-th greatest of the plain days' greatest levels, or the least of them when there are not
+ * as many. */
+static bool top_of(const struct plain *plain, size_t rank, bool or_least, int64_t *level) {
+    int64_t tops[BB_STAT_DAYS * BB_STAT_TOPS];
+    size_t count = 0;
+
+    for (size_t i = 0; i < plain->count; i++)
+        for (size_t k = 0; k < BB_STAT_TOPS && k < rank; k++)
+            if (plain->day[i]->top[k] != INT64_MIN)
+                tops[count++] = plain->day[i]->top[k];
+    if (count == 0 || (rank > count && !or_least))
+        return false;
+    *level = bb_select(tops, count, rank > count ? 0 : count - rank);
+    return true;
+}
+
+bool bb_trailing_high(const struct bb_stat *stat, int32_t day, int32_t back, int32_t min_days,
+                      int64_t *level) {
+    struct plain plain;
+    uint64_t values = 0;
+
+    plain_before(stat, day, back, &plain);
+    if (plain.count < (size_t)min_days)
+        return false;
+    for (size_t i = 0; i < plain.count; i++)
+        values += plain.day[i]->count;
+    return top_of(&plain, (size_t)(values / 1000) + 1, true, level);
+}
+
+bool bb_trailing_top(const struct bb_stat *stat, int32_t day, int32_t back, size_t rank,
+                     int64_t *level) {
+    struct plain plain;
+
+    plain_before(stat, day, back, &plain);
+    return rank > 0 && top_of(&plain, rank, false, level);
+}
+
+bool bb_trailing_least(const struct bb_stat *stat, int32_t day, int32_t back, int32_t min_days,
+                       int64_t *level) {
+    int64_t least[BB_STAT_DAYS];
+    struct plain plain;
+
+    plain_before(stat, day, back, &plain);
+    if (plain.count == 0 || plain.count < (size_t)min_days)
+        return false;
+    for (size_t i = 0; i < plain.count; i++)
+        least[i] = plain.day[i]->least;
+    int64_t median = bb_median(least, plain.count);
+    *level = median;
+    for (size_t i = 0; i < plain.count; i++)
+        if (plain.day[i]->least < *level && !beneath(plain.day[i]->least, median))
+            *level = plain.day[i]->least;
+    return true;
+}
+
+uint64_t bb_trailing_count(const struct bb_stat *stat, int32_t day, int32_t back) {
+    struct rows rows = rows_before(stat, day, back);
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < rows.count; i++)
+        count += rows.at[i].count;
+    return count;
+}
+
+struct bb_usual bb_trailing_usual(const struct bb_stat *stat, int32_t day, int hour, int32_t back,
+                                  uint32_t min_weeks) {
+    struct rows rows = rows_before(stat, day, back);
+    struct bb_usual weekday = {0, 0}, all = {0, 0};
+
+    for (size_t i = 0; i < rows.count; i++) {
+        uint32_t seen = rows.at[i].seen_hours >> hour & 1;
+        uint32_t used = seen & rows.at[i].used_hours >> hour;
+        all.seen += seen;
+        all.used += used;
+        if ((day - rows.at[i].day) % DAYS_A_WEEK != 0)
+            continue;
+        weekday.seen += seen;
+        weekday.used += used;
+    }
+    return weekday.seen >= min_weeks ? weekday : all;
+}
+
+/* ---- registers */
+
+struct advance {
+    bb_wide level;
+    int64_t ms;
+};
+
+static int64_t per_day(struct advance a) {
+    bb_wide rate = a.level * BB_DAY_MS / a.ms;
+
+    return rate > INT64_MAX ? INT64_MAX : (int64_t)rate;
+}
+
+bool bb_trailing_daily(const struct bb_stat *stat, int32_t day, int32_t back, int64_t *level) {
+    struct rows rows = rows_before(stat, day, back);
+    struct advance advance[BB_STAT_DAYS], sum = {0, 0};
+    const struct bb_stat_day *before = NULL;
+    int64_t rate[BB_STAT_DAYS];
+    size_t count = 0;
+
+    for (size_t i = 0; i < rows.count; i++) {
+        const struct bb_stat_day *row = &rows.at[i];
+        if (row->count == 0)
+            continue;
+        if (before && row->last_level >= before->last_level && row->last_ms > before->last_ms) {
+            advance[count] = (struct advance){(bb_wide)row->last_level - before->last_level,
+                                              row->last_ms - before->last_ms};
+            rate[count] = per_day(advance[count]);
+            count++;
+        }
+        before = row;
+    }
+    if (count < 2)
+        return false;
+    int64_t median = bb_median(rate, count);
+    for (size_t i = 0; i < count; i++)
+        if (!beyond(per_day(advance[i]), median)) {
+            sum.level += advance[i].level;
+            sum.ms += advance[i].ms;
+        }
+    *level = per_day(sum);
+    return true;
+}
