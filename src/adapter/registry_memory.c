@@ -228,7 +228,8 @@ static bool apply_master(struct registry_memory *r, uint32_t partition,
         return false;
     struct master_row *known = sorted_find(&r->masters, &row);
     if (known) {
-        known->body = row.body;
+        if (bb_span_compare(row.body, known->body) > 0)
+            known->body = row.body;
         return true;
     }
     row.tenant = keep(r, row.tenant, &full);

@@ -27,9 +27,11 @@ static const char *const statement_text[REGISTRY_STATEMENTS] = {
                             "WHERE kind = ?1 AND tenant = ?2 AND name = ?3 "
                             "AND recorded_ms <= ?4 ORDER BY recorded_ms DESC LIMIT 1",
     [REGISTRY_MASTER_PUT] = "INSERT INTO master_version VALUES (?1, ?2, ?3, ?4, ?5) "
-                            "ON CONFLICT DO UPDATE SET body = excluded.body",
-    [REGISTRY_MASTER_IS_CURRENT] = "SELECT max(recorded_ms) = ?4 FROM master_version "
-                                   "WHERE kind = ?1 AND tenant = ?2 AND name = ?3",
+                            "ON CONFLICT DO UPDATE SET body = excluded.body "
+                            "WHERE excluded.body > body",
+    [REGISTRY_MASTER_IS_CURRENT] = "SELECT recorded_ms = ?4 AND body = ?5 FROM master_version "
+                                   "WHERE kind = ?1 AND tenant = ?2 AND name = ?3 "
+                                   "ORDER BY recorded_ms DESC LIMIT 1",
     [REGISTRY_TENANT_ENSURE] = "INSERT INTO tenant (name) VALUES (?1) ON CONFLICT DO NOTHING",
     [REGISTRY_TENANT_PUT] = "INSERT INTO tenant VALUES (?1, ?2) "
                             "ON CONFLICT DO UPDATE SET zone = excluded.zone",

@@ -9,8 +9,9 @@
  * order between usage points, and rows that lie beside each other are written together (3 times as
  * fast when a commit has them shuffled).
  *
- * A version of master data counts by its recorded time, whatever order partitions are carried over
- * in: the columns follow the version recorded last.
+ * A version of master data counts by its recorded time, and of two recorded at once by its bytes, as
+ * in the partitions' stores, whatever order partitions are carried over in: the columns follow the
+ * version recorded last.
  */
 #include "adapter/registry_sqlite_internal.h"
 
@@ -291,6 +292,7 @@ static int apply_master(struct projection *p, const struct bb_outbox_record *rec
 
     sql = bb_registry_sql(p->registry, REGISTRY_MASTER_IS_CURRENT);
     bind_version(&sql, &master, record->recorded_ms);
+    bb_registry_sql_bytes(&sql, record->body);
     bool current = bb_registry_sql_step(&sql) && bb_registry_row_integer(&sql, 0) != 0;
     failed = bb_registry_sql_end(&sql, doing, p->error);
     if (failed || !current)

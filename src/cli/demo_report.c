@@ -3,20 +3,15 @@
 
 #include "cli/human.h"
 #include "cli/query_writer.h"
+#include "service/city_score.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { KINDS_MAX = 32, BLOCK_ARENA_BYTES = 1 << 20, BLOCK_ARENA_LIMIT = 1 << 30, SAMPLE_DAYS = 4 };
-
-struct tally {
-    const char *name;
-    uint64_t count;
-};
+enum { BLOCK_ARENA_BYTES = 1 << 20, BLOCK_ARENA_LIMIT = 1 << 30, SAMPLE_DAYS = 4 };
 
 struct findings {
-    struct tally put_in[KINDS_MAX]; /* fault kinds of truth.json */
-    size_t put_in_count;
+    struct bb_city_score score;
     uint64_t open[BB_CHECK_COUNT]; /* exceptions per check */
     uint64_t estimated, suspect;   /* values of the lane vee */
     uint64_t store_bytes, store_file_bytes;
@@ -26,35 +21,6 @@ struct findings {
 };
 
 /* ---- gathering ------------------------------------------------------------------------------------*/
-
-static void count_truth(struct findings *findings, const char *kind) {
-    for (size_t i = 0; i < findings->put_in_count; i++)
-        if (strcmp(findings->put_in[i].name, kind) == 0) {
-            findings->put_in[i].count++;
-            return;
-        }
-    if (findings->put_in_count < KINDS_MAX)
-        findings->put_in[findings->put_in_count++] = (struct tally){kind, 1};
-}
-
-/* The same options make the same city: its plan says what was put in. */
-static int gather_truth(struct bb_demo *demo, const struct bb_city_options *how,
-                        struct findings *findings, struct bb_error *error) {
-    struct bb_city *city;
-    int r = bb_city_new(how, &city, error);
-
-    if (r < 0)
-        return r;
-    for (uint32_t i = 0; i < bb_city_fault_count(city); i++) {
-        struct bb_city_truth truth;
-        bb_city_fault_truth(city, i, &truth);
-        count_truth(findings, truth.kind);
-    }
-    demo->city_from_ms = bb_city_from_ms(city);
-    demo->city_to_ms = bb_city_to_ms(city);
-    bb_city_free(city);
-    return 0;
-}
 
 static int count_exception(void *context, const struct bb_registry_exception *row) {
     struct findings *findings = context;
@@ -115,7 +81,8 @@ static int gather(struct bb_demo *demo, const struct bb_city_options *how,
                   struct findings *findings, struct bb_error *error) {
     struct bb_registry *registry = demo->plant->registry;
     struct bb_span tenant = bb_command_tenant(demo->command);
-    int r = gather_truth(demo, how, findings, error);
+    int r = bb_city_score_run(demo->plant, tenant, how, demo->ingest->counts.duplicate,
+                              &findings->score, error);
 
     bb_arena_init(&findings->arena, BLOCK_ARENA_BYTES, BLOCK_ARENA_LIMIT);
     for (uint32_t partition = 0; r >= 0 && partition < demo->plant->store->partitions; partition++)
@@ -153,7 +120,7 @@ static int print_days(struct bb_demo *demo, const struct findings *findings,
     if (r < 0)
         return r;
     int64_t change_ms = bb_days_from_civil(2026, 3, 27) * BB_DAY_MS;
-    if (demo->city_from_ms < change_ms && demo->city_to_ms > change_ms)
+    if (findings->score.from_ms < change_ms && findings->score.to_ms > change_ms)
         query.from_ms = bb_zone_first_at(zone, change_ms);
     bb_query_writer_begin(&writer, out, format, zone, false);
     if (findings->sample[0])
@@ -162,25 +129,87 @@ static int print_days(struct bb_demo *demo, const struct findings *findings,
     return r;
 }
 
-static void print_tallies(struct bb_demo *demo, const struct findings *findings) {
-    static const struct bb_table_column put_in[] = {{"put in", false}, {"times", true}};
-    static const struct bb_table_column found[] = {{"check", false}, {"open exceptions", true}};
+static void put_count(struct bb_table *table, uint64_t count) {
+    char text[BB_HUMAN_MAX];
+
+    bb_table_cell(table, bb_span_of(bb_human_count(count, text)));
+}
+
+static void print_kinds(struct bb_demo *demo, const struct bb_city_score *score) {
+    static const struct bb_table_column columns[] = {
+        {"fault", false}, {"put in", true}, {"found", true}, {"false alarms", true}};
     struct bb_table table;
+
+    bb_table_init(&table, demo->command->out, columns, 4);
+    for (size_t i = 0; i < score->kind_count; i++) {
+        bb_table_cell(&table, bb_span_of(score->kinds[i].name));
+        put_count(&table, score->kinds[i].put_in);
+        put_count(&table, score->kinds[i].found);
+        put_count(&table, score->kinds[i].false_alarms);
+    }
+    bb_table_finish(&table);
+}
+
+/* Checks that opened an exception, or spoke where nothing was wrong. */
+static void print_checks(struct bb_demo *demo, const struct findings *findings) {
+    static const struct bb_table_column columns[] = {
+        {"check", false}, {"open exceptions", true}, {"false alarms", true}};
+    struct bb_table table;
+
+    bb_table_init(&table, demo->command->out, columns, 3);
+    for (int check = 0; check < BB_CHECK_COUNT; check++) {
+        if (findings->open[check] == 0 && findings->score.false_alarms[check] == 0)
+            continue;
+        bb_table_cell(&table, bb_span_of(bb_check_name(check)));
+        put_count(&table, findings->open[check]);
+        put_count(&table, findings->score.false_alarms[check]);
+    }
+    bb_table_finish(&table);
+}
+
+/* The mean of a sum, in kWh, "" of none. */
+static void put_mean(struct bb_table *table, double sum, uint64_t count) {
+    if (count > 0)
+        bb_table_cell_format(table, "%.4f", sum / (double)count);
+    else
+        bb_table_cell(table, bb_span_of(""));
+}
+
+static void print_methods(struct bb_demo *demo, const struct bb_city_score *score) {
+    static const struct bb_table_column columns[] = {{"estimated by", false},
+                                                     {"values", true},
+                                                     {"mean value", true},
+                                                     {"mean error", true},
+                                                     {"the week before", true}};
+    struct bb_table table;
+
+    bb_table_init(&table, demo->command->out, columns, 5);
+    for (int method = BB_METHOD_NONE + 1; method < BB_METHOD_COUNT; method++) {
+        const struct bb_city_score_method *of = &score->methods[method];
+        if (of->values == 0)
+            continue;
+        bb_table_cell(&table, bb_span_of(bb_method_name(method)));
+        put_count(&table, of->values);
+        put_mean(&table, of->truth, of->values);
+        put_mean(&table, of->error, of->values);
+        put_mean(&table, of->naive, of->compared);
+    }
+    bb_table_finish(&table);
+}
+
+static void print_score(struct bb_demo *demo, const struct findings *findings) {
+    struct bb_buffer *out = &demo->command->out->buffer;
     char count[BB_HUMAN_MAX];
 
-    bb_table_init(&table, demo->command->out, put_in, 2);
-    for (size_t i = 0; i < findings->put_in_count; i++) {
-        bb_table_cell(&table, bb_span_of(findings->put_in[i].name));
-        bb_table_cell(&table, bb_span_of(bb_human_count(findings->put_in[i].count, count)));
-    }
-    bb_table_finish(&table);
-    bb_buffer_append_byte(&demo->command->out->buffer, '\n');
-    bb_table_init(&table, demo->command->out, found, 2);
-    for (int check = 0; check < BB_CHECK_COUNT; check++) {
-        bb_table_cell(&table, bb_span_of(bb_check_name(check)));
-        bb_table_cell(&table, bb_span_of(bb_human_count(findings->open[check], count)));
-    }
-    bb_table_finish(&table);
+    print_kinds(demo, &findings->score);
+    bb_buffer_append_byte(out, '\n');
+    print_checks(demo, findings);
+    bb_buffer_format(out, "\nestimates in gaps against what the homes used, kWh a quarter of an "
+                          "hour, and the error\nof taking the same time a week before:\n");
+    print_methods(demo, &findings->score);
+    if (findings->score.not_estimated > 0)
+        bb_buffer_format(out, "%s intervals stay missing\n",
+                         bb_human_count(findings->score.not_estimated, count));
 }
 
 static void print_totals(struct bb_demo *demo, const struct findings *findings) {
@@ -215,7 +244,7 @@ static int print_to_people(struct bb_demo *demo, const struct findings *findings
     struct bb_buffer *out = &demo->command->out->buffer;
 
     bb_buffer_append_byte(out, '\n');
-    print_tallies(demo, findings);
+    print_score(demo, findings);
     bb_buffer_format(out, "\ndays of %s, channel %s (29 March has 23 hours):\n", findings->sample,
                      findings->sample_channel);
     int r = print_days(demo, findings, BB_QUERY_TABLE, demo->command->out, error);
@@ -229,17 +258,63 @@ static int print_to_people(struct bb_demo *demo, const struct findings *findings
     return r;
 }
 
-static void put_tallies_json(struct bb_json *json, const struct findings *findings) {
-    bb_json_key(json, "put_in");
+/* A number per kind of fault. */
+static void put_kinds_json(struct bb_json *json, const char *key, const struct bb_city_score *score,
+                           size_t offset) {
+    bb_json_key(json, key);
     bb_json_object_begin(json);
-    for (size_t i = 0; i < findings->put_in_count; i++)
-        bb_json_put_u64(json, findings->put_in[i].name, findings->put_in[i].count);
+    for (size_t i = 0; i < score->kind_count; i++) {
+        uint32_t count;
+        memcpy(&count, (const char *)&score->kinds[i] + offset, sizeof count);
+        bb_json_put_u64(json, score->kinds[i].name, count);
+    }
     bb_json_object_end(json);
-    bb_json_key(json, "found");
+}
+
+static void put_checks_json(struct bb_json *json, const char *key,
+                            const uint64_t counts[BB_CHECK_COUNT]) {
+    bb_json_key(json, key);
     bb_json_object_begin(json);
     for (int check = 0; check < BB_CHECK_COUNT; check++)
-        bb_json_put_u64(json, bb_check_name(check), findings->open[check]);
+        bb_json_put_u64(json, bb_check_name(check), counts[check]);
     bb_json_object_end(json);
+}
+
+static void put_mean_json(struct bb_json *json, const char *key, double sum, uint64_t count) {
+    if (count > 0)
+        bb_json_put_double(json, key, sum / (double)count);
+}
+
+static void put_methods_json(struct bb_json *json, const struct bb_city_score *score) {
+    bb_json_key(json, "estimates");
+    bb_json_object_begin(json);
+    for (int method = BB_METHOD_NONE + 1; method < BB_METHOD_COUNT; method++) {
+        const struct bb_city_score_method *of = &score->methods[method];
+        if (of->values == 0)
+            continue;
+        bb_json_key(json, bb_method_name(method));
+        bb_json_object_begin(json);
+        bb_json_put_u64(json, "values", of->values);
+        put_mean_json(json, "mean_value", of->truth, of->values);
+        put_mean_json(json, "mean_error", of->error, of->values);
+        bb_json_put_u64(json, "compared", of->compared);
+        put_mean_json(json, "mean_error_compared", of->error_beside_naive, of->compared);
+        put_mean_json(json, "mean_error_week_before", of->naive, of->compared);
+        bb_json_object_end(json);
+    }
+    bb_json_object_end(json);
+    bb_json_put_u64(json, "not_estimated", score->not_estimated);
+}
+
+static void put_score_json(struct bb_json *json, const struct findings *findings) {
+    const struct bb_city_score *score = &findings->score;
+
+    put_kinds_json(json, "put_in", score, offsetof(struct bb_city_score_kind, put_in));
+    put_kinds_json(json, "found", score, offsetof(struct bb_city_score_kind, found));
+    put_kinds_json(json, "false_alarms", score, offsetof(struct bb_city_score_kind, false_alarms));
+    put_checks_json(json, "false_alarms_by_check", score->false_alarms);
+    put_checks_json(json, "open_exceptions", findings->open);
+    put_methods_json(json, score);
 }
 
 static int print_as_json(struct bb_demo *demo, const struct findings *findings,
@@ -249,7 +324,7 @@ static int print_as_json(struct bb_demo *demo, const struct findings *findings,
     struct bb_output days;
 
     bb_json_object_begin(&json);
-    put_tallies_json(&json, findings);
+    put_score_json(&json, findings);
     bb_json_put_u64(&json, "readings", ingest->report.readings);
     bb_json_put_u64(&json, "accepted", ingest->counts.added);
     bb_json_put_u64(&json, "duplicate", ingest->counts.duplicate);

@@ -1,4 +1,5 @@
-/* The closing tables of `demo`: what was put in, what was found, and what it took. */
+/* The closing tables of `demo`: what was put in, what was found, how good estimates are, and what it
+ * took. */
 #ifndef BB_CLI_DEMO_REPORT_H
 #define BB_CLI_DEMO_REPORT_H
 
@@ -8,7 +9,6 @@
 struct bb_demo {
     struct bb_command *command;
     const char *directory;
-    int64_t city_from_ms, city_to_ms;
     struct bb_plant *plant; /* open; everything is derived and listed */
     struct bb_generate_report generated;
     struct bb_ingest_run *ingest;

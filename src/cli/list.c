@@ -1,29 +1,42 @@
-/* busbar list usage-points|channels|exceptions|rules|tenants: what the registry knows.
+/* busbar list usage-points|channels|exceptions|findings|rules|tenants: what the registry knows, and
+ * what the checks say.
  *
- * Each subject is a row of a table: its columns, and how the registry is asked. A listing goes row by
+ * Each subject is a row of a table: its columns, and how the plant is asked. A listing goes row by
  * row to a sink, which is a table for people or an array of objects.
  */
 #include "base/nearest.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "model/unit.h"
+#include "service/findings.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 struct list_options {
     const char *usage_point;
+    int check;
     bool all;
 };
 
 #define AT(field) offsetof(struct list_options, field)
+
+static const char *check_choice(int index) {
+    return index < BB_CHECK_COUNT ? bb_check_name(index) : NULL;
+}
 
 static const struct bb_option options[] = {
     {.name = "usage-point",
      .kind = BB_OPTION_TEXT,
      .offset = AT(usage_point),
      .value = "UP",
-     .help = "channels and exceptions of this one only"},
+     .help = "channels, exceptions and findings of this one only"},
+    {.name = "check",
+     .kind = BB_OPTION_CHOICE,
+     .offset = AT(check),
+     .choice = check_choice,
+     .value = "CHECK",
+     .help = "findings of this check only"},
     {.name = "all", .kind = BB_OPTION_FLAG, .offset = AT(all), .help = "closed exceptions too"},
     BB_OPTION_END};
 
@@ -31,6 +44,7 @@ static const struct bb_option options[] = {
 
 struct listing {
     struct bb_command *command;
+    struct bb_plant *plant;
     const struct list_options *given;
     const struct bb_table_column *columns;
     struct bb_table table;
@@ -76,6 +90,15 @@ static void put_number(struct listing *listing, int64_t number) {
         bb_json_i64(&listing->json, number);
     else
         bb_table_cell_format(&listing->table, "%" PRId64, number);
+    end_field(listing);
+}
+
+static void put_flag(struct listing *listing, bool flag) {
+    begin_field(listing);
+    if (listing->command->globals.json)
+        bb_json_bool(&listing->json, flag);
+    else
+        bb_table_cell(&listing->table, bb_span_of(flag ? "yes" : ""));
     end_field(listing);
 }
 
@@ -180,6 +203,47 @@ static int list_exceptions(struct listing *listing, struct bb_registry *registry
                                          !listing->given->all, exception_row, listing, error);
 }
 
+static const struct bb_table_column finding_columns[] = {
+    {"usage_point", false}, {"channel", false}, {"check", false},
+    {"from", false},        {"to", false},      {"at", false},
+    {"hard", false},        {"a", true},        {"b", true},
+    {"exponent", true},     {"quality", false},
+};
+
+static int finding_row(void *context, const struct bb_findings_row *row) {
+    struct listing *listing = context;
+    const struct bb_finding *finding = row->finding;
+    struct bb_buffer quality;
+
+    bb_buffer_init(&quality, BB_OUTPUT_PIECE_BYTES);
+    if (row->quality)
+        bb_quality_format(row->quality, &quality);
+    put_text(listing, row->usage_point);
+    put_text(listing, row->channel);
+    put_name(listing, bb_check_name(finding->check));
+    put_time(listing, finding->from_ms);
+    put_time(listing, finding->to_ms);
+    put_time(listing, finding->at_ms);
+    put_flag(listing, finding->hard);
+    put_number(listing, finding->a);
+    put_number(listing, finding->b);
+    put_number(listing, finding->exponent);
+    put_text(listing, bb_buffer_span(&quality));
+    bb_buffer_release(&quality);
+    return go_on(listing);
+}
+
+static int list_findings(struct listing *listing, struct bb_registry *registry,
+                         struct bb_error *error) {
+    const struct list_options *given = listing->given;
+    const struct bb_findings asked = {.tenant = bb_command_tenant(listing->command),
+                                      .usage_point = bb_span_of(given->usage_point),
+                                      .check = given->check};
+
+    (void)registry;
+    return bb_findings_run(listing->plant, &asked, finding_row, listing, error);
+}
+
 static const struct bb_table_column tenant_columns[] = {{"tenant", false}, {"zone", false}};
 
 static int tenant_row(void *context, struct bb_span name, struct bb_span zone) {
@@ -215,6 +279,7 @@ static const struct subject {
     {"usage-points", COLUMNS(usage_point_columns), list_usage_points},
     {"channels", COLUMNS(channel_columns), list_channels},
     {"exceptions", COLUMNS(exception_columns), list_exceptions},
+    {"findings", COLUMNS(finding_columns), list_findings},
     {"rules", COLUMNS(rule_columns), list_rules},
     {"tenants", COLUMNS(tenant_columns), list_tenants},
 };
@@ -231,17 +296,17 @@ static const struct subject *find_subject(const char *name, struct bb_error *err
             return &subjects[i];
         bb_nearest_offer(&nearest, subjects[i].name);
     }
-    (void)BB_FAIL(
-        error, BB_E_USAGE,
-        "there is no list of \"%s\": allowed are usage-points, channels, exceptions, rules, "
-        "tenants%s%s",
-        name, nearest.name ? " · did you mean " : "", nearest.name ? nearest.name : "");
+    (void)BB_FAIL(error, BB_E_USAGE,
+                  "there is no list of \"%s\": allowed are usage-points, channels, exceptions, "
+                  "findings, rules, tenants%s%s",
+                  name, nearest.name ? " · did you mean " : "", nearest.name ? nearest.name : "");
     return NULL;
 }
 
 static int print_list(struct bb_command *command, const struct subject *subject,
-                      struct bb_registry *registry, struct bb_error *error) {
+                      struct bb_plant *plant, struct bb_error *error) {
     struct listing listing = {.command = command,
+                              .plant = plant,
                               .given = command->options,
                               .columns = subject->columns,
                               .column_count = subject->column_count,
@@ -251,7 +316,7 @@ static int print_list(struct bb_command *command, const struct subject *subject,
         bb_json_array_begin(&listing.json);
     else
         bb_table_init(&listing.table, command->out, subject->columns, subject->column_count);
-    int r = subject->list(&listing, registry, error);
+    int r = subject->list(&listing, plant->registry, error);
     if (command->globals.json) {
         bb_json_array_end(&listing.json);
         bb_command_json_end(command);
@@ -275,20 +340,21 @@ static int run(struct bb_command *command, struct bb_error *error) {
     int r = bb_command_open_plant(command, BB_PLANT_READ, &plant, error);
     if (r < 0)
         return r;
-    r = print_list(command, subject, plant.registry, error);
+    r = print_list(command, subject, &plant, error);
     bb_plant_close(&plant);
     return r < 0 ? r : BB_EXIT_DONE;
 }
 
 const struct bb_verb bb_verb_list = {
     .name = "list",
-    .summary = "usage points, channels, exceptions, rules, tenants",
-    .arguments = "usage-points|channels|exceptions|rules|tenants",
+    .summary = "usage points, channels, exceptions, findings, rules, tenants",
+    .arguments = "usage-points|channels|exceptions|findings|rules|tenants",
     .arguments_min = 1,
     .arguments_max = 1,
     .options = options,
     .options_size = sizeof(struct list_options),
     .examples = "busbar list channels --usage-point 871685900012345678\n"
-                "busbar list exceptions --json\n",
+                "busbar list exceptions --json\n"
+                "busbar list findings --check negative\n",
     .run = run,
 };

@@ -1,8 +1,11 @@
 /* The table of checks and what they share: see check.h. */
 #include "derive/check.h"
 
+#include "derive/register.h"
+
 enum {
     INTERVALS = 1 << BB_KIND_INTERVAL,
+    REGISTERS = 1 << BB_KIND_REGISTER,
     INTERVALS_GAUGES = 1 << BB_KIND_INTERVAL | 1 << BB_KIND_GAUGE,
     INTERVALS_REGISTERS = 1 << BB_KIND_INTERVAL | 1 << BB_KIND_REGISTER,
     ALL_KINDS = 1 << BB_KIND_INTERVAL | 1 << BB_KIND_REGISTER | 1 << BB_KIND_GAUGE
@@ -48,6 +51,11 @@ const struct bb_check_row bb_checks[BB_CHECK_COUNT] = {
                        "a: ms from its time to its issue, b: to its arrival", bb_check_late, NULL},
     [BB_CHECK_SUM] = {"sum", INTERVALS, false, "a: sum of the intervals, b: what the registers say",
                       bb_check_sum, NULL},
+    /* Has no run: validation calls bb_register_judge, whose marks it needs. */
+    [BB_CHECK_REGISTER] = {"register", REGISTERS, false,
+                           "a: the last accepted reading, b: what was counted since; of a reading "
+                           "that is not used, the reading",
+                           NULL, bb_reach_register},
 };
 
 #define HOURS(n) ((n) * (int64_t)BB_HOUR_MS)
@@ -123,6 +131,15 @@ const struct bb_step_row bb_check_steps[BB_CHECK_COUNT] = {
                       {NUMBER("percent", 1, 0, 100, "of the registers' advance, tolerated"),
                        NUMBER("digits", 3, 0, 1000000,
                               "least digits of the registers, tolerated")}},
+    [BB_CHECK_REGISTER] =
+        {"register",
+         "a reading that fell, or rose by more than is plausible",
+         {NUMBER("reads", 3, 1, BB_REGISTER_READS_MAX,
+                 "readings behind it that may say that it is wrong"),
+          TIME("within", HOURS(48), 0, HOURS(168), "how far behind it they may lie"),
+          NUMBER("reverse_share", 1, 0, 100,
+                 "per cent of a plausible day: less than that may run backwards"),
+          NUMBER("factor", 10, 1, 1000, "times the mean of 60 days is plausible")}},
 };
 
 bool bb_check_applies(const struct bb_channel *channel, int check) {

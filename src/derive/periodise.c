@@ -1,6 +1,8 @@
 /* Periodisation: see periodise.h. Pure; all sums in 128 bits. */
 #include "derive/periodise.h"
 
+#include "derive/register.h"
+
 enum { SPREAD_MAX = 18 }; /* powers of ten by which two mantissas may differ in one sum */
 
 /* What is gathered about one period. */
@@ -208,19 +210,28 @@ static int periodise_intervals(const struct bb_channel *channel, const struct bb
     return put_total(channel, period, &t, arena, out, error);
 }
 
-/* A register's advance between two readings: at the finer exponent of the two. Readings many powers
- * of ten apart do not fit: the total overflows. */
-static bb_wide advance(struct total *t, const struct bb_point *a, const struct bb_point *b,
-                       int *exponent) {
-    int spread = a->value.exponent - b->value.exponent;
+enum {
+    REGISTER_MARKS = BB_MARK_ROLLOVER | BB_MARK_EXCHANGE | BB_MARK_RESET | BB_MARK_REVERSE,
+    NOT_ACCEPTED = BB_MARK_DIP | BB_MARK_FOREIGN
+};
 
-    *exponent = a->value.exponent < b->value.exponent ? a->value.exponent : b->value.exponent;
-    if (spread > SPREAD_MAX || spread < -SPREAD_MAX) {
-        t->overflow = true;
-        return 0;
+static bool is_accepted(const struct bb_point *p) {
+    return p->usable && !(p->attribute->quality.marks & NOT_ACCEPTED);
+}
+
+/* What accrued over (from, to] of a straight piece. One without time falls where its moment is. */
+static void add_piece(struct total *t, const struct bb_register_piece *piece, int exponent,
+                      int64_t from, int64_t to) {
+    if (piece->from_ms == piece->to_ms) {
+        if (piece->to_ms > from && piece->to_ms <= to)
+            add(t, piece->amount, exponent);
+        return;
     }
-    return bb_decimal_widen(b->value.mantissa, b->value.exponent, *exponent) -
-           bb_decimal_widen(a->value.mantissa, a->value.exponent, *exponent);
+    if (piece->to_ms > from && piece->from_ms < to)
+        add(t,
+            accrued(t, piece->amount, exponent, piece->from_ms, piece->to_ms, to) -
+                accrued(t, piece->amount, exponent, piece->from_ms, piece->to_ms, from),
+            bb_derived_exponent(exponent));
 }
 
 /* Add what accrued over (from, to] between readings a and b, and judge how it is known. */
@@ -228,22 +239,27 @@ static void add_stretch(struct total *t, const struct bb_channel *channel, const
                         const struct bb_point *b, int64_t from, int64_t to) {
     const int64_t limit_ms =
         channel->pipeline->estimate[BB_METHOD_LINEAR].parameter[0]; /* trusted interpolation */
-    int exponent;
-    bb_wide amount = advance(t, a, b, &exponent);
+    uint16_t marks = b->attribute->quality.marks & REGISTER_MARKS;
+    struct bb_register_advance advance;
+    bb_wide whole = 0;
 
+    bb_register_advance(channel, a, b, marks, &advance);
+    for (size_t i = 0; i < advance.count; i++)
+        whole += advance.piece[i].amount;
+    t->overflow |= advance.overflow;
     t->values++;
     t->checks |= b->checks;
+    t->marks |= marks;
     note_exponent(t, a);
     note_exponent(t, b);
     note_state(t, b, to - from);
-    if (amount < 0) {
+    if ((marks & BB_MARK_RESET) || (whole < 0 && !(marks & BB_MARK_REVERSE)))
         t->marks |= BB_MARK_SUSPECT;
-        amount = 0;
+    for (size_t i = 0; i < advance.count; i++) {
+        if (whole < 0 && !marks) /* nobody said why it fell */
+            advance.piece[i].amount = 0;
+        add_piece(t, &advance.piece[i], advance.exponent, from, to);
     }
-    add(t,
-        accrued(t, amount, exponent, a->end_ms, b->end_ms, to) -
-            accrued(t, amount, exponent, a->end_ms, b->end_ms, from),
-        bb_derived_exponent(exponent));
     bool cut = from > a->end_ms || to < b->end_ms;
     if (cut && b->end_ms - a->end_ms > limit_ms)
         t->estimated_ms += to - from;
@@ -257,10 +273,10 @@ static int periodise_registers(const struct bb_channel *channel, const struct bb
     const struct bb_point *a = NULL;
 
     for (size_t k = i; k-- > 0 && !a;)
-        a = vee->points[k].usable ? &vee->points[k] : NULL;
+        a = is_accepted(&vee->points[k]) ? &vee->points[k] : NULL;
     for (; i < vee->count; i++) {
         const struct bb_point *b = &vee->points[i];
-        if (!b->usable)
+        if (!is_accepted(b))
             continue;
         if (a) {
             int64_t from = later(a->end_ms, period.start_ms);

@@ -33,16 +33,24 @@ enum { BB_REGISTER_READS_MAX = 8 }; /* of parameter `reads` */
  * reading with a mark: a: the last accepted reading, b: the advance that was counted (dip, foreign: the
  * reading itself), both mantissas with the finding's exponent, in metered_unit. Hard: reset; reverse,
  * when it fell by `reverse_share` (1 %) of the plausible advance of a day or more; foreign; a rise that
- * is not plausible and not foreign (mark 0, the point is marked suspect). `accepted` is the last
- * accepted point before `first`, NULL: none. `window` reaches past `last` as far as there are readings
- * to look ahead at. A reading that a person edited or accepted counts as it is. */
+ * is not plausible and not foreign (mark 0). An accepted reading with a hard finding is suspect: the
+ * caller marks it so. `accepted` is the last accepted point before `first`, NULL: none. `window`
+ * reaches past `last` as far as there are readings to look ahead at. A reading that a person edited or
+ * accepted counts as it is, and its finding is not hard. mark[i - first] is that of point i; of one
+ * that is not usable it is 0. */
 void bb_register_judge(const struct bb_check_context *context, const struct bb_point *accepted,
                        uint16_t *mark);
+
+/* The reach of check `register`. */
+void bb_reach_register(const int64_t *parameter, struct bb_reach *reach);
 
 /* How a register's advance over (a, b], two accepted neighbours, runs in time: pieces that are
  * straight lines, in order, the first from a.end_ms, the last to b.end_ms. One piece usually; more
  * where installations (thus factors, or devices) change in between. Amounts are in derived_unit, the
- * factor applied, at one exponent: their sum is exact. `mark` is that of b. */
+ * factor applied, at one exponent: their sum is exact. Before the first installation the first one's
+ * factor holds, between and after installations that of the one before; without any it is 1. `a` and
+ * `b` are points of the lane vee, in metered_unit; `mark` is that of b: without one of ROLLOVER,
+ * EXCHANGE, RESET and REVERSE the amount is b - a, which may be negative. */
 struct bb_register_piece {
     int64_t from_ms,
         to_ms;      /* (from, to]; equal: all at once (an exchange without time in between) */

@@ -87,7 +87,7 @@ void bb_stat_of_day(const struct bb_channel *channel, int32_t day, const struct 
         row->used_hours |= level[i] > BB_STAT_MARGIN || level[i] < -BB_STAT_MARGIN ? hour : 0;
         measured += is_measured(&p->attribute->quality);
         if (channel->kind == BB_KIND_REGISTER) {
-            row->last_ms = p->end_ms - begin_ms;
+            row->last_ms = p->end_ms;
             row->last_level = level[i];
             continue;
         }
@@ -154,7 +154,7 @@ static void spread_row(const struct bb_stat_day *row, int64_t one, size_t i, siz
     PUT(row->seen_hours);
     PUT(row->used_hours);
     PUT(row->flags);
-    PUT(row->last_ms);
+    PUT(row->count > 0 && row->last_ms ? row->last_ms - row->day * (int64_t)BB_DAY_MS : 0);
     PUT(row->last_level / one);
 #undef PUT
 }
@@ -229,7 +229,7 @@ static bool gather_row(const int64_t *column, size_t i, size_t stride, int64_t o
     row->seen_hours = (uint32_t)seen;
     row->used_hours = (uint32_t)used;
     row->flags = (uint8_t)flags;
-    row->last_ms = last_ms;
+    row->last_ms = last_ms ? row->day * (int64_t)BB_DAY_MS + last_ms : 0; /* 0: no register */
     row->last_level = last * one;
     return true;
 }

@@ -38,7 +38,7 @@ struct bb_stat_day {
         seen_hours; /* bit per hour of the UTC day that holds a usable reading (by end - 1 ms) */
     uint32_t used_hours;         /* ... one of more than BB_STAT_MARGIN */
     uint8_t flags;               /* enum bb_stat_flag */
-    int64_t last_ms, last_level; /* registers: the last usable reading */
+    int64_t last_ms, last_level; /* registers: the last usable reading, UTC; 0: none */
 };
 
 /* Days of one channel, ascending; at least those of BB_STAT_DAYS before whatever is judged. */

@@ -341,11 +341,17 @@ static bool judge_registers(const struct bb_channel *channel, struct bb_window *
                                        .stat = aid->stat,
                                        .totals = aid->totals};
     bool room = mark != NULL;
+    size_t finding = findings->count; /* of those that follow, in the order of the points */
 
     if (room && step->on)
         bb_register_judge(&context, aid->accepted, mark);
     for (size_t i = first; room && i < last; i++) {
         struct bb_point p;
+        bool told = finding < findings->count &&
+                    findings->items[finding].at_ms == raw->points[i].end_ms;
+        if (told && findings->items[finding++].hard &&
+            !(mark[i - first] & (BB_MARK_DIP | BB_MARK_FOREIGN)))
+            mark[i - first] |= BB_MARK_SUSPECT; /* accepted, but not believed */
         room = point_of_raw(channel, &raw->points[i], arena, &p) &&
                (mark[i - first] == 0 || mark_register(&p, mark[i - first], arena)) &&
                bb_window_put(out, &p);

@@ -131,7 +131,7 @@ int bb_holidays_unpack(struct bb_span packed, struct bb_arena *arena, const int3
     }
     for (uint32_t i = 0; i < *count; i++) {
         int64_t step = bb_cursor_zigzag(&in);
-        if (step < INT32_MIN || step > INT32_MAX || day + step < INT32_MIN ||
+        if (step < -(int64_t)UINT32_MAX || step > UINT32_MAX || day + step < INT32_MIN ||
             day + step > INT32_MAX)
             return damaged(error);
         day += step;

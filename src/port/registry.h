@@ -4,7 +4,8 @@
  * which applies outbox records of a partition and moves that partition's position in one
  * transaction, so that a repeated call changes nothing. It can be dropped and built again.
  *
- * What an adapter owes: every version of a master entry with its recorded time; current channels;
+ * What an adapter owes: every version of a master entry with its recorded time (of two recorded at
+ * once the one with the greater bytes, as in the partitions' stores); current channels;
  * exceptions with their history; lookups that decode asks for.
  */
 #ifndef BB_PORT_REGISTRY_H

@@ -112,7 +112,7 @@ static bool becomes_energy(const struct resolving *r) {
 
 /* ---- installations --------------------------------------------------------------------------- */
 
-/* 5 × 10^1, 50 and 50.00 are one factor: 50. */
+/* 5 × 10^1, 50 and 50.00 are one factor: 50. More digits than there is room for are rounded. */
 static struct bb_decimal plain(bb_wide mantissa, int exponent) {
     const bb_wide limit = bb_power_of_ten[BB_DECIMAL_MAX_DIGITS];
     struct bb_decimal out;
@@ -121,7 +121,6 @@ static struct bb_decimal plain(bb_wide mantissa, int exponent) {
         mantissa /= 10;
     for (; exponent > 0 && mantissa * 10 < limit; exponent--)
         mantissa *= 10;
-    /* More digits than there is room for are rounded once. */
     int to = exponent;
     for (bb_wide left = mantissa; left >= limit; left /= 10)
         to++;
@@ -142,9 +141,17 @@ static struct bb_decimal or_one(struct bb_decimal value) {
     return value.mantissa > 0 ? plain(value.mantissa, value.exponent) : (struct bb_decimal){1, 0};
 }
 
-/* A volume's worth in kWh per m³, without the multiplier. */
-static struct bb_decimal energy_of_volume(const struct bb_master_installation *item) {
-    return times(item->calorific_value, or_one(item->state_number));
+/* multiplier × calorific value × state number: kWh per counted m³. Rounded once, unless the product
+ * has more than 38 digits. */
+static struct bb_decimal energy_of_volume(struct bb_decimal multiplier,
+                                          const struct bb_master_installation *item) {
+    struct bb_decimal a = or_one(multiplier), b = or_one(item->calorific_value),
+                      c = or_one(item->state_number);
+    bb_wide product;
+
+    if (__builtin_mul_overflow((bb_wide)a.mantissa * b.mantissa, (bb_wide)c.mantissa, &product))
+        return times(times(a, b), c);
+    return plain(product, a.exponent + b.exponent + c.exponent);
 }
 
 /* The opening or closing reading of this channel, in its metered unit. */
@@ -168,7 +175,7 @@ static struct bb_installation installation_of(const struct resolving *r,
     if (counts_amounts(r->record))
         out.factor = or_one(item->multiplier);
     if (energy)
-        out.factor = times(out.factor, energy_of_volume(item));
+        out.factor = energy_of_volume(item->multiplier, item);
     out.has_opening = reading_of(r, item->opening, item->opening_count, &out.opening);
     out.has_closing = reading_of(r, item->closing, item->closing_count, &out.closing);
     return out;
@@ -287,7 +294,8 @@ static int64_t capacity_of(const struct resolving *r, bool energy) {
     for (uint32_t i = 0; i < up->installation_count; i++) {
         if (up->installations[i].calorific_value.mantissa <= 0)
             continue;
-        int64_t hour = hour_of_connection(r, energy_of_volume(&up->installations[i]));
+        int64_t hour = hour_of_connection(
+            r, energy_of_volume((struct bb_decimal){1, 0}, &up->installations[i]));
         most = hour > most ? hour : most;
     }
     return most;

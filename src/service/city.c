@@ -196,6 +196,11 @@ static void push(struct bb_city *city, struct bb_city_reading *reading) {
     city->queue[city->queue_count++] = *reading;
 }
 
+/* How long a value is on its way from the meter to whoever sends it on. */
+static int64_t lag_ms(const struct bb_city *city, const struct city_meter *meter) {
+    return bb_city_is_nem12(city) ? 0 : (int64_t)(5 + meter->key % 40) * BB_SECOND_MS;
+}
+
 static struct bb_city_reading describe(const struct bb_city *city, const struct city_meter *meter,
                                        enum city_channel channel, int64_t end_ms, int64_t value) {
     return (struct bb_city_reading){
@@ -203,6 +208,7 @@ static struct bb_city_reading describe(const struct bb_city *city, const struct 
         .channel = &bb_city_channels[channel],
         .end_ms = end_ms,
         .sent_ms = city->moment.end_ms,
+        .issued_ms = city->moment.end_ms + lag_ms(city, meter),
         .mantissa = value,
         .meter = (uint32_t)(meter - city->meters),
         .exponent = bb_city_channels[channel].exponent,
@@ -307,6 +313,11 @@ static void resend(struct bb_city *city, const struct city_meter *meter,
                                   : register_at(city, meter, channel, which, n);
         int64_t end_ms = bb_city_time_of(city, meter, channel, n);
         struct bb_city_reading reading = describe(city, meter, channel, end_ms, value);
+        if (row->same_issue)
+            reading.issued_ms += (bb_city_step_of(city, meter, channel, n) - city->moment.step) *
+                                 (int64_t)CITY_QUARTER_MS;
+        else if (!bb_city_is_nem12(city))
+            reading.issued_ms += BB_SECOND_MS; /* later than the first, even when sent at once */
         if (!row->apply_again || row->apply_again(fault, n, &reading) == CITY_SEND)
             push(city, &reading);
     }

@@ -70,8 +70,10 @@ struct bb_city_channel {
 struct bb_city_reading {
     struct bb_span usage_point; /* lives as long as the city */
     const struct bb_city_channel *channel;
-    int64_t end_ms;  /* as labelled: end of the interval, or the instant */
-    int64_t sent_ms; /* when it leaves the meter: at least the true end */
+    int64_t end_ms;    /* as labelled: end of the interval, or the instant */
+    int64_t sent_ms;   /* when it leaves the meter: at least the true end */
+    int64_t issued_ms; /* what the sender calls its version time: a little after sent_ms; told by
+                          NDJSON and CSV of a city that has faults, and by NEM12 */
     int64_t mantissa;
     uint32_t meter;
     int8_t exponent;
@@ -112,6 +114,7 @@ struct bb_city_truth {
     struct bb_decimal size; /* what it amounts to, in `unit` */
     const char *unit;
     struct bb_decimal sigma; /* size in deviations of the channel around there; 0: not a value's */
+    uint32_t readings;       /* how many are touched */
 };
 uint32_t bb_city_fault_count(const struct bb_city *city);
 void bb_city_fault_truth(const struct bb_city *city, uint32_t index, struct bb_city_truth *out);

@@ -7,7 +7,14 @@
  */
 #include "service/city_internal.h"
 
-enum { MILLE = 1000, SHIFT_MS = BB_HOUR_MS, SHIFT_READINGS = SHIFT_MS / CITY_QUARTER_MS };
+enum {
+    MILLE = 1000,
+    SHIFT_MS = BB_HOUR_MS,
+    SHIFT_READINGS = SHIFT_MS / CITY_QUARTER_MS,
+    SPIKE_REACH = 27 * CITY_QUARTERS, /* what a home does every week is no fault */
+    VISIBLE_WH = 12,                  /* a home that uses less could as well be at rest */
+    READINGS_LOOKED_AHEAD = 3         /* a register that is back within so many only dipped */
+};
 
 /* ---- deeds ---------------------------------------------------------------------------------- */
 
@@ -82,6 +89,11 @@ static int64_t shown_before(const struct city_draft *draft) {
     return draft->meter->start[which] + draft->survey.before;
 }
 
+/* Of what the register can show: months of use. */
+static int64_t a_thousandth(const struct city_draft *draft) {
+    return bb_city_modulus(draft->fault->channel) / MILLE;
+}
+
 /* By how much the intervals are told wrong altogether, once `amount` is known: it is tried out. */
 static int64_t told_wrong(const struct city_draft *draft,
                           enum city_verdict (*deed)(const struct city_fault *, int32_t,
@@ -101,6 +113,38 @@ static int64_t told_wrong(const struct city_draft *draft,
     return wrong;
 }
 
+/* The true value of one reading of the fault's channel: Wh or litres. */
+static int64_t true_value(const struct city_draft *draft, int32_t number) {
+    struct city_moment probe;
+
+    bb_city_moment_init(&probe);
+    return bb_city_used(draft->city, draft->meter, draft->fault->channel, number, &probe);
+}
+
+/* The least and the greatest true value of readings [first, last], as far as there are any. */
+struct extent {
+    int64_t least, most;
+};
+static struct extent extent_of(const struct city_draft *draft, int32_t first, int32_t last) {
+    struct city_numbers numbers = bb_city_numbers(draft->city, draft->fault->channel);
+    struct extent extent = {INT64_MAX, 0};
+    struct city_moment probe;
+
+    bb_city_moment_init(&probe);
+    first = first < numbers.first ? numbers.first : first;
+    last = last > numbers.last ? numbers.last : last;
+    for (int32_t n = first; n <= last; n++) {
+        int64_t value = bb_city_used(draft->city, draft->meter, draft->fault->channel, n, &probe);
+        extent.least = value < extent.least ? value : extent.least;
+        extent.most = value > extent.most ? value : extent.most;
+    }
+    return extent;
+}
+
+static struct extent extent_of_fault(const struct city_draft *draft) {
+    return extent_of(draft, draft->fault->first, draft->fault->last);
+}
+
 static bool plan_gap(struct city_draft *draft) {
     draft->fault->size = draft->survey.sum;
     return true;
@@ -116,25 +160,39 @@ static bool plan_late(struct city_draft *draft) {
     int32_t due = bb_city_step_of(draft->city, draft->meter, fault->channel, fault->last);
 
     fault->size = (int64_t)(fault->resend_step - due) * CITY_QUARTER_MS / BB_SECOND_MS;
-    return fault->resend_step > due;
+    return fault->resend_step - due > CITY_QUARTERS; /* the last of them, too, by more than a day */
 }
 
-/* Nothing that a home does: at least six times what it did in the days around. */
+/* Nothing that a home does: 6.5 to 30 times what it did in the weeks around. Each doubling is as
+ * likely. */
 static bool plan_spike(struct city_draft *draft) {
-    draft->fault->amount = draft->survey.largest * one_of(draft, 50, 300) / 10;
+    int32_t at = draft->fault->first;
+    struct extent around = extent_of(draft, at - SPIKE_REACH, at + SPIKE_REACH);
+    int64_t tenths = INT64_C(65) << one_of(draft, 0, 2);
+
+    tenths += one_of(draft, 0, tenths);
+    tenths = tenths > 300 ? 300 : tenths;
+    draft->fault->amount = around.most * tenths / 10;
     draft->fault->size = draft->fault->amount;
     return draft->fault->size >= 10 * draft->survey.deviation;
 }
 
 static bool plan_zero_run(struct city_draft *draft) {
     draft->fault->size = told_wrong(draft, replace);
-    return draft->fault->size > 0;
+    return extent_of_fault(draft).least >= VISIBLE_WH;
 }
 
+/* It repeats the value before. The true ones are others: mostly, and at both ends. */
 static bool plan_stuck(struct city_draft *draft) {
-    draft->fault->amount = draft->survey.before;
-    draft->fault->size = told_wrong(draft, replace);
-    return draft->fault->amount > 0;
+    struct city_fault *fault = draft->fault;
+    int32_t alike = 0;
+
+    fault->amount = draft->survey.before;
+    fault->size = told_wrong(draft, replace);
+    for (int32_t n = fault->first; n <= fault->last; n++)
+        alike += true_value(draft, n) == fault->amount;
+    return fault->amount > 0 && draft->survey.at != fault->amount && alike * 4 < length(fault) &&
+           true_value(draft, fault->last + 1) != fault->amount;
 }
 
 static bool plan_negative(struct city_draft *draft) {
@@ -147,7 +205,7 @@ static bool plan_negative(struct city_draft *draft) {
 static bool plan_unit_mixup(struct city_draft *draft) {
     draft->fault->amount = (int64_t)MILLE * MILLE;
     draft->fault->size = told_wrong(draft, scale);
-    return draft->fault->size > 0;
+    return extent_of_fault(draft).least >= VISIBLE_WH;
 }
 
 static bool plan_changed(struct city_draft *draft) {
@@ -160,7 +218,7 @@ static bool plan_changed(struct city_draft *draft) {
 static bool plan_sum_mismatch(struct city_draft *draft) {
     draft->fault->amount = MILLE - one_of(draft, 40, 150);
     draft->fault->size = told_wrong(draft, scale);
-    return draft->fault->size > 10;
+    return draft->fault->size > 10 * (length(draft->fault) / CITY_QUARTERS + 1);
 }
 
 static bool plan_clock_shift(struct city_draft *draft) {
@@ -212,15 +270,23 @@ static bool plan_reset(struct city_draft *draft) {
     return draft->fault->size > 100 * draft->survey.deviation;
 }
 
-/* Water flows back, a disc turns back: the next reading is a little less than the last. */
+/* Water flows back, a disc turns back: the next reading is less than the last. By a few per cent of
+ * a day, which nobody can tell from a reading that dipped; or by so much that it is not made up for
+ * within the next readings. */
 static bool plan_reverse(struct city_draft *draft) {
     struct city_fault *fault = draft->fault;
     bool daily = bb_city_pace(fault->channel) == CITY_DAILY;
     int64_t a_day = draft->survey.mean * (daily ? 1 : 24);
 
     fault->size = a_day * one_of(draft, 10, 60) / MILLE;
+    if (one_of(draft, 0, 3) > 0) {
+        int64_t made_up = 0;
+        for (int32_t i = 1; i <= READINGS_LOOKED_AHEAD; i++)
+            made_up += true_value(draft, fault->first + i);
+        fault->size += made_up * one_of(draft, 1100, 2500) / MILLE;
+    }
     fault->amount = -(draft->survey.at - draft->survey.before) - fault->size;
-    return fault->size > 0;
+    return fault->size > 0 && shown_before(draft) - fault->size > a_thousandth(draft);
 }
 
 static bool plan_dip(struct city_draft *draft) {
@@ -229,11 +295,12 @@ static bool plan_dip(struct city_draft *draft) {
     return draft->fault->size > 100 * draft->survey.deviation;
 }
 
-/* Another meter's number under this one's name. */
+/* Another meter's number under this one's name: a greater one, as a smaller one looks like a dip. */
 static bool plan_foreign(struct city_draft *draft) {
     draft->fault->amount = one_of(draft, 1, bb_city_modulus(draft->fault->channel) * 6 / 10);
-    draft->fault->size = absolute(draft->fault->amount - shown_before(draft));
-    return draft->fault->size > 100 * draft->survey.deviation;
+    draft->fault->size = draft->fault->amount - shown_before(draft);
+    return draft->fault->size > 100 * draft->survey.deviation &&
+           draft->fault->size > a_thousandth(draft);
 }
 
 /* 12 to 60 litres an hour: a cistern that runs, or a pipe. */
@@ -258,6 +325,7 @@ const struct city_fault_row bb_city_fault_rows[] = {
     {.name = "spike",
      .befalls = CITY_ON_QUARTERLY,
      .nem12 = true,
+     .needs_past = true,
      .min_length = 1,
      .max_length = 1,
      .plan = plan_spike,
@@ -273,6 +341,7 @@ const struct city_fault_row bb_city_fault_rows[] = {
      .plan = plan_duplicate},
     {.name = "rollover",
      .befalls = CITY_ON_REGISTERS,
+     .needs_past = true,
      .min_length = 1,
      .max_length = 1,
      .plan = plan_rollover},
@@ -286,7 +355,7 @@ const struct city_fault_row bb_city_fault_rows[] = {
     {.name = "leak",
      .befalls = CITY_ON_HOURLY | CITY_ON_WATER,
      .lasting = true,
-     .min_length = 24,
+     .min_length = 26, /* of its own hours: a day, however the clock drifts */
      .max_length = 240,
      .plan = plan_leak,
      .apply = leak},
@@ -303,6 +372,7 @@ const struct city_fault_row bb_city_fault_rows[] = {
     {.name = "zero_run",
      .befalls = CITY_ON_QUARTERLY | CITY_NOT_SOLAR,
      .nem12 = true,
+     .needs_past = true,
      .min_length = 24,
      .max_length = 192,
      .tail = 1,
@@ -311,6 +381,7 @@ const struct city_fault_row bb_city_fault_rows[] = {
     {.name = "stuck",
      .befalls = CITY_ON_QUARTERLY | CITY_NOT_SOLAR,
      .nem12 = true,
+     .needs_past = true,
      .min_length = 24,
      .max_length = 96,
      .tail = 1,
@@ -319,6 +390,7 @@ const struct city_fault_row bb_city_fault_rows[] = {
     {.name = "unit_mixup",
      .befalls = CITY_ON_QUARTERLY | CITY_NOT_SOLAR,
      .nem12 = true,
+     .needs_past = true,
      .min_length = 4,
      .max_length = 96,
      .plan = plan_unit_mixup,
@@ -335,8 +407,8 @@ const struct city_fault_row bb_city_fault_rows[] = {
      .min_length = 4,
      .max_length = 96,
      .tail = 1,
-     .min_delay = 8,
-     .max_delay = 192,
+     .min_delay = CITY_QUARTERS + 1,
+     .max_delay = 3 * CITY_QUARTERS,
      .measure = CITY_IN_SECONDS,
      .plan = plan_late,
      .apply = withhold},
@@ -344,6 +416,7 @@ const struct city_fault_row bb_city_fault_rows[] = {
      .befalls = CITY_ON_QUARTERLY | CITY_NOT_SOLAR,
      .nem12 = true,
      .resends = true,
+     .same_issue = true,
      .min_length = 1,
      .max_length = 8,
      .min_delay = 4,
@@ -353,6 +426,7 @@ const struct city_fault_row bb_city_fault_rows[] = {
     {.name = "reset",
      .befalls = CITY_ON_REGISTERS,
      .lasting = true,
+     .needs_past = true,
      .min_length = 1,
      .max_length = 1,
      .plan = plan_reset,
@@ -360,12 +434,15 @@ const struct city_fault_row bb_city_fault_rows[] = {
     {.name = "reverse",
      .befalls = CITY_ON_REGISTERS | CITY_NOT_HEAT,
      .lasting = true,
+     .needs_past = true,
      .min_length = 1,
      .max_length = 1,
+     .tail = READINGS_LOOKED_AHEAD,
      .plan = plan_reverse,
      .apply = shift},
     {.name = "dip",
      .befalls = CITY_ON_REGISTERS,
+     .needs_past = true,
      .min_length = 1,
      .max_length = 3,
      .tail = 1,
@@ -373,6 +450,7 @@ const struct city_fault_row bb_city_fault_rows[] = {
      .apply = scale},
     {.name = "foreign",
      .befalls = CITY_ON_REGISTERS,
+     .needs_past = true,
      .min_length = 1,
      .max_length = 1,
      .tail = 1,
@@ -380,6 +458,7 @@ const struct city_fault_row bb_city_fault_rows[] = {
      .apply = replace},
     {.name = "sum_mismatch",
      .befalls = CITY_ON_QUARTERLY | CITY_WHOLE_DAYS,
+     .needs_past = true,
      .min_length = 1,
      .max_length = 3,
      .plan = plan_sum_mismatch,

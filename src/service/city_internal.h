@@ -227,7 +227,9 @@ struct city_fault_row {
     uint16_t befalls; /* enum city_befalls */
     bool nem12;       /* can be told in NEM12 */
     bool lasting;     /* applies to what follows `last`, too */
+    bool needs_past;  /* to judge it one has to know what the meter does otherwise */
     bool resends;     /* [first, last] are sent (again) after min_delay to max_delay quarters */
+    bool same_issue;  /* ... as if they were what was sent first */
     uint16_t min_length, max_length; /* readings, or days */
     uint16_t tail;                   /* readings that must follow */
     uint16_t min_delay, max_delay;

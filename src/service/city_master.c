@@ -68,6 +68,18 @@ static void put_installations(struct city_output *out, const struct bb_city *cit
     bb_city_output_format(out, "}\n");
 }
 
+/* A register's, too: so that a reading that does not come is missed. */
+static void put_interval(struct city_output *out, const struct bb_city *city,
+                         enum city_channel channel) {
+    if (bb_city_channels[channel].kind == BB_KIND_REGISTER)
+        bb_city_output_format(out, "interval: %s, ",
+                              bb_city_pace(channel) == CITY_DAILY ? "1d" : "1h");
+    else
+        bb_city_output_format(out, "interval: %" PRIu32 "m, ",
+                              bb_city_is_nem12(city) ? city->options.nem12_minutes
+                                                     : bb_city_channels[channel].interval_s / 60);
+}
+
 static void put_channels(struct city_output *out, const struct bb_city *city,
                          const struct city_meter *meter) {
     struct city_channel_list list = bb_city_channels_of(city, meter);
@@ -77,10 +89,7 @@ static void put_channels(struct city_output *out, const struct bb_city *city,
         const struct bb_city_channel *channel = &bb_city_channels[list.items[i]];
         bb_city_output_format(out, "      - {name: \"%s\", obis: \"%s\", kind: %s, ", channel->name,
                               channel->obis, bb_kind_name(channel->kind));
-        if (channel->kind == BB_KIND_INTERVAL)
-            bb_city_output_format(out, "interval: %" PRIu32 "m, ",
-                                  bb_city_is_nem12(city) ? city->options.nem12_minutes
-                                                         : channel->interval_s / 60);
+        put_interval(out, city, list.items[i]);
         bb_city_output_format(out, "unit: %s, one_way: true}\n", channel->unit);
     }
 }
@@ -170,6 +179,7 @@ void bb_city_fault_truth(const struct bb_city *city, uint32_t index, struct bb_c
         .size = {fault->size, row->measure == CITY_IN_CHANNEL_UNIT ? channel->exponent : 0},
         .unit = units[row->measure],
         .sigma = {fault->sigma_centi, -2},
+        .readings = (uint32_t)(fault->last - fault->first + 1),
     };
 }
 
@@ -189,7 +199,7 @@ static void put_fault(struct city_output *out, const struct bb_city *city, uint3
     out->at = bb_city_put_decimal(out->at, truth.size.mantissa, truth.size.exponent);
     bb_city_output_format(out, ",\"unit\":\"%s\",\"sigma\":", truth.unit);
     out->at = bb_city_put_decimal(out->at, truth.sigma.mantissa, truth.sigma.exponent);
-    bb_city_output_format(out, "}");
+    bb_city_output_format(out, ",\"intervals\":%" PRIu32 "}", truth.readings);
 }
 
 static int put_truth(struct city_output *out, const struct bb_city *city, struct bb_error *error) {

@@ -19,7 +19,7 @@ enum { DIRECTIONS = 2, UPDATE_DELAY_MS = 6 * BB_HOUR_MS };
 struct day {
     uint32_t meter;
     int64_t number; /* days since 1970 in market time */
-    int64_t sent_ms;
+    int64_t issued_ms;
     uint32_t count; /* readings gathered; 0: nothing to write */
     bool filled[CITY_QUARTERS];
     int64_t wh[CITY_QUARTERS];
@@ -103,7 +103,7 @@ static int put_day(struct writer *w, int direction, struct bb_error *error) {
     bb_city_output_format(&w->out, "300,%04" PRId32 "%02d%02d", civil.year, civil.month, civil.day);
     put_values(w, day);
     bb_city_output_format(&w->out, ",%c,,,", day->count == CITY_QUARTERS ? 'A' : 'V');
-    put_moment(&w->out, day->sent_ms + UPDATE_DELAY_MS);
+    put_moment(&w->out, day->issued_ms + UPDATE_DELAY_MS);
     bb_city_output_format(&w->out, ",\n");
     if (day->count < CITY_QUARTERS)
         put_parts(w, day);
@@ -148,7 +148,7 @@ static int gather(struct writer *w, const struct bb_city_reading *reading, struc
     if (day->count == 0)
         *day = (struct day){.meter = reading->meter, .number = number};
     day->count++;
-    day->sent_ms = reading->sent_ms;
+    day->issued_ms = reading->issued_ms;
     day->filled[quarter] = true;
     day->wh[quarter] = reading->mantissa;
     return 0;

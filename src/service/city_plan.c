@@ -13,6 +13,7 @@
 enum {
     PLACES_TRIED = 24, /* per meter */
     METERS_TRIED = 16, /* per fault */
+    PAST_DAYS = 14, /* that a meter has to have been known for, when the city has twice as many */
 };
 
 /* In readings, by pace: how far to both sides the surroundings of a fault reach, and how many at the
@@ -101,6 +102,11 @@ static int32_t draw_length(struct city_draft *draft, int32_t least, int32_t most
     return length > most ? most : length;
 }
 
+/* How many days at the beginning are left to learn from. */
+static int32_t days_before(const struct city_draft *draft, const struct city_fault_row *row) {
+    return row->needs_past && draft->city->options.days >= 2 * PAST_DAYS ? PAST_DAYS : 1;
+}
+
 /* The step at which day `day` of the city begins. */
 static int32_t day_step(const struct city_draft *draft, int32_t day) {
     if (bb_city_is_nem12(draft->city))
@@ -108,14 +114,15 @@ static int32_t day_step(const struct city_draft *draft, int32_t day) {
     return bb_city_step_of(draft->city, draft->meter, CITY_IMPORT_REGISTER, day);
 }
 
-static bool place_days(struct city_draft *draft, int32_t least, int32_t most) {
+static bool place_days(struct city_draft *draft, const struct city_fault_row *row, int32_t least,
+                       int32_t most) {
     int32_t days = (int32_t)draft->city->options.days;
 
     most = most > days / 2 ? days / 2 : most;
     if (most < least)
         return false;
     int32_t length = draw(draft, least, most);
-    int32_t day = draw(draft, 1, days - length);
+    int32_t day = draw(draft, days_before(draft, row), days - length);
     draft->fault->first = day_step(draft, day) + 1;
     draft->fault->last = day_step(draft, day + length);
     return true;
@@ -135,7 +142,7 @@ static bool place_readings(struct city_draft *draft, const struct city_fault_row
         return false;
     int32_t length = draw_length(draft, row->min_length, most);
     int32_t last_start = numbers.last - row->tail - length + 1;
-    int32_t first_start = numbers.first + 1 + margins[pace];
+    int32_t first_start = numbers.first + 1 + margins[pace] * days_before(draft, row);
     if (first_start > last_start)
         first_start = numbers.first + 1;
     if (first_start > last_start)
@@ -162,9 +169,9 @@ static bool plan_place(struct city_draft *draft, const struct city_fault_row *ro
     bool days = row->befalls & CITY_WHOLE_DAYS;
 
     if (row->resends && bb_city_is_nem12(draft->city)) {
-        if (!place_days(draft, 1, 1))
+        if (!place_days(draft, row, 1, 1))
             return false;
-    } else if (days ? !place_days(draft, row->min_length, row->max_length)
+    } else if (days ? !place_days(draft, row, row->min_length, row->max_length)
                     : !place_readings(draft, row)) {
         return false;
     }

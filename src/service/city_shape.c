@@ -16,7 +16,8 @@ enum { PROFILE_HOME = 0, PROFILE_SHOP, PROFILE_WATER };
 
 /* ---- shapes --------------------------------------------------------------------------------- */
 
-/* By hour, any scale: bb_city_shapes_init makes the mean of each row one. */
+/* By hour, any scale: bb_city_shapes_init makes the mean of each row one. Nobody draws water between
+ * three and four: a home whose flow never rests has a leak. */
 static const uint8_t hourly[CITY_PROFILES][CITY_DAY_KINDS][24] = {
     [PROFILE_HOME] =
         {
@@ -38,11 +39,11 @@ static const uint8_t hourly[CITY_PROFILES][CITY_DAY_KINDS][24] = {
         },
     [PROFILE_WATER] =
         {
-            {8,  4,  2,  2,  2,  10, 60, 118, 104, 66, 48, 44,
+            {8,  4,  1,  0,  0,  10, 60, 118, 104, 66, 48, 44,
              48, 44, 38, 40, 54, 78, 86, 76,  66,  58, 44, 22},
-            {14, 6,  3,  2,  2,  3,  12, 40, 92, 120, 104, 80,
+            {14, 6,  2,  0,  0,  3,  12, 40, 92, 120, 104, 80,
              66, 56, 48, 46, 54, 70, 74, 66, 58, 54,  46,  30},
-            {16, 8,  4,  2,  2,  2,  8,  26, 72, 118, 118, 90,
+            {16, 8,  3,  0,  0,  2,  8,  26, 72, 118, 118, 90,
              70, 58, 50, 48, 56, 74, 80, 70, 60, 52,  40,  22},
         },
 };

@@ -6,6 +6,8 @@
  *
  *   {"usage_point":"  NAME  ","channel":"1-1:1.29.0","timestamp":"  TIME  ","value":  0.123
  *   ,"unit":"kWh","interval":"15m"}
+ *
+ * A city that has faults says when each value was issued: ..."15m","issued":"  TIME  "}
  */
 #include "service/city_internal.h"
 
@@ -25,14 +27,21 @@ struct piece {
 };
 
 struct line_pieces {
-    struct piece before_name, before_time, before_value, end; /* before_name: all channels alike */
+    struct piece before_name, before_time, before_value; /* before_name: all channels alike */
+    struct piece end;                                    /* with `issued`: what is before it */
+};
+
+struct moment_text {
+    int64_t ms;
+    int64_t day; /* of its date */
+    char text[TIME_SIZE + 12];
 };
 
 struct writer {
     struct line_pieces pieces[CITY_CHANNELS];
-    int64_t time_ms; /* of time_text */
-    int64_t day;     /* of its date */
-    char time_text[TIME_SIZE + 12];
+    struct moment_text time, issued;
+    bool tells_issued;
+    struct piece after_issued;
     struct city_output out;
 };
 
@@ -53,26 +62,28 @@ static const char *interval_told(const struct bb_city_channel *channel) {
     return channel->kind == BB_KIND_INTERVAL ? "15m" : "";
 }
 
-static void set_ndjson(struct line_pieces *pieces, const struct bb_city_channel *channel) {
+static void set_ndjson(struct line_pieces *pieces, const struct bb_city_channel *channel,
+                       bool tells_issued) {
     const char *kind = kind_told(channel), *interval = interval_told(channel);
-    char unit[PIECE_MAX / 2];
+    const char *end = tells_issued ? ",\"issued\":\"" : "}\n";
+    char told[PIECE_MAX / 2];
 
-    (void)snprintf(unit, sizeof unit, "%s\"", channel->unit);
+    (void)snprintf(told, sizeof told, "%s%s\"", channel->unit,
+                   *kind       ? "\",\"kind\":\"register"
+                   : *interval ? "\",\"interval\":\"15m"
+                               : "");
     set_piece(&pieces->before_name, "{\"usage_point\":\"", "", "");
     set_piece(&pieces->before_time, "\",\"channel\":\"", channel->name, "\",\"timestamp\":\"");
     set_piece(&pieces->before_value, "\",\"value\":", "", "");
-    if (*kind)
-        set_piece(&pieces->end, ",\"unit\":\"", unit, ",\"kind\":\"register\"}\n");
-    else if (*interval)
-        set_piece(&pieces->end, ",\"unit\":\"", unit, ",\"interval\":\"15m\"}\n");
-    else
-        set_piece(&pieces->end, ",\"unit\":\"", unit, "}\n");
+    set_piece(&pieces->end, ",\"unit\":\"", told, end);
 }
 
-static void set_csv(struct line_pieces *pieces, const struct bb_city_channel *channel) {
+static void set_csv(struct line_pieces *pieces, const struct bb_city_channel *channel,
+                    bool tells_issued) {
     char tail[PIECE_MAX / 2];
 
-    (void)snprintf(tail, sizeof tail, ",%s,%s\n", kind_told(channel), interval_told(channel));
+    (void)snprintf(tail, sizeof tail, ",%s,%s%s", kind_told(channel), interval_told(channel),
+                   tells_issued ? "," : "\n");
     set_piece(&pieces->before_name, "", "", "");
     set_piece(&pieces->before_time, ",", channel->name, ",");
     set_piece(&pieces->before_value, ",", "", "");
@@ -134,21 +145,21 @@ char *bb_city_put_decimal(char *at, int64_t mantissa, int exponent) {
     }
 }
 
-static void set_time(struct writer *w, int64_t ms) {
+static void set_time(struct moment_text *at, int64_t ms) {
     int64_t day = ms / BB_DAY_MS;
     unsigned second = (unsigned)(ms % BB_DAY_MS / BB_SECOND_MS);
 
-    w->time_ms = ms;
-    if (day != w->day) {
+    at->ms = ms;
+    if (day != at->day) {
         char text[BB_TIME_TEXT_MAX];
         size_t size = bb_time_format_utc(day * BB_DAY_MS, text);
         BB_ASSERT(size == TIME_SIZE);
-        memcpy(w->time_text, text, TIME_SIZE);
-        w->day = day;
+        memcpy(at->text, text, TIME_SIZE);
+        at->day = day;
     }
-    put_pair(w->time_text + 11, second / 3600);
-    put_pair(w->time_text + 14, second / 60 % 60);
-    put_pair(w->time_text + 17, second % 60);
+    put_pair(at->text + 11, second / 3600);
+    put_pair(at->text + 14, second / 60 % 60);
+    put_pair(at->text + 17, second % 60);
 }
 
 /* ---- lines ---------------------------------------------------------------------------------- */
@@ -158,18 +169,25 @@ static inline char *put_piece(char *at, const struct piece *piece) {
     return at + piece->size;
 }
 
+static inline char *put_time(char *at, struct moment_text *time, int64_t ms) {
+    if (ms != time->ms)
+        set_time(time, ms);
+    memcpy(at, time->text, TIME_SIZE);
+    return at + TIME_SIZE;
+}
+
 static char *put_line(struct writer *w, char *at, const struct bb_city_reading *r) {
     const struct line_pieces *pieces = &w->pieces[r->channel->index];
 
-    if (r->end_ms != w->time_ms)
-        set_time(w, r->end_ms);
     at = put_piece(at, &pieces->before_name);
     memcpy(at, r->usage_point.data, CITY_NAME_SIZE);
     at = put_piece(at + r->usage_point.size, &pieces->before_time);
-    memcpy(at, w->time_text, TIME_SIZE);
-    at = put_piece(at + TIME_SIZE, &pieces->before_value);
+    at = put_time(at, &w->time, r->end_ms);
+    at = put_piece(at, &pieces->before_value);
     at = bb_city_put_decimal(at, r->mantissa, r->exponent);
-    return put_piece(at, &pieces->end);
+    at = put_piece(at, &pieces->end);
+    return w->tells_issued ? put_piece(put_time(at, &w->issued, r->issued_ms), &w->after_issued)
+                           : at;
 }
 
 static int write_lines(struct bb_city *city, struct writer *w, struct bb_error *error) {
@@ -188,13 +206,20 @@ static int write_lines(struct bb_city *city, struct writer *w, struct bb_error *
 
 int bb_city_write(struct bb_city *city, const struct bb_city_sink *sink, struct bb_error *error) {
     bool csv = city->options.format == BB_CITY_CSV;
-    const char *header = csv ? "usage_point,channel,timestamp,value,unit,kind,interval\n" : "";
-    struct writer w = {.time_ms = INT64_MIN, .day = INT64_MIN};
+    bool issued = city->options.fault_ppm > 0;
+    const char *header = !csv ? ""
+                         : issued
+                             ? "usage_point,channel,timestamp,value,unit,kind,interval,issued\n"
+                             : "usage_point,channel,timestamp,value,unit,kind,interval\n";
+    struct writer w = {.time = {.ms = INT64_MIN, .day = INT64_MIN},
+                       .issued = {.ms = INT64_MIN, .day = INT64_MIN},
+                       .tells_issued = issued};
 
     if (bb_city_is_nem12(city))
         return bb_city_write_nem12(city, sink, error);
     for (int i = 0; i < CITY_CHANNELS; i++)
-        (csv ? set_csv : set_ndjson)(&w.pieces[i], &bb_city_channels[i]);
+        (csv ? set_csv : set_ndjson)(&w.pieces[i], &bb_city_channels[i], issued);
+    set_piece(&w.after_issued, csv ? "\n" : "\"}\n", "", "");
     int status = bb_city_output_open(&w.out, sink, header, "", error);
     if (status < 0)
         return status;

@@ -164,12 +164,19 @@ static void the_version_recorded_last_is_current(struct registry_fixture *f) {
     expect_registry_usage_points(f, "demo",
                                  "demo/u water zone=Europe/Berlin calendar= customer=ACME 0\n");
 
-    /* told twice within a millisecond: the later one in the outbox */
+    /* told twice within a millisecond: the one with the greater bytes, in either order */
     REGISTRY_TELL(f, 2, registry_usage_point(f, "demo", "v", "Europe/Berlin", 4000),
                   registry_usage_point(f, "demo", "v", "Europe/Madrid", 4000));
+    REGISTRY_TELL(f, 2, registry_usage_point(f, "demo", "w", "Europe/Madrid", 4000),
+                  registry_usage_point(f, "demo", "w", "Europe/Berlin", 4000));
+    expect_registry_usage_points(f, "demo",
+                                 "demo/u water zone=Europe/Berlin calendar= customer=ACME 0\n"
+                                 "demo/v water zone=Europe/Madrid calendar= customer=ACME 0\n"
+                                 "demo/w water zone=Europe/Madrid calendar= customer=ACME 0\n");
     expect_registry_masters(f, "demo", BB_TIME_NONE,
                             "usage point demo/u Europe/Berlin @2000\n"
                             "usage point demo/v Europe/Madrid @4000\n"
+                            "usage point demo/w Europe/Madrid @4000\n"
                             "tenant demo/demo Asia/Kolkata @2000\n");
 }
 

@@ -291,16 +291,23 @@ def test_generate_into_a_folder(plant):
 
 def test_demo_finds_what_it_put_in(tmp_path):
     plant = Plant(tmp_path)
-    outcome = plant.run("--json", "demo", "--meters", "100", "--faults", "0.3", "--exit", expect=0)
+    outcome = plant.run("--json", "demo", "--meters", "100", "--seed", "2", "--faults", "1", "--exit", expect=0)
     report = outcome.json()
     assert report["readings"] > 100000
     assert report["duplicate_again"] == report["readings"], "the same files again change nothing"
-    assert report["put_in"]["gap"] > 0 and report["found"]["gap"] > 0 and report["estimated"] > 0
+    assert report["put_in"]["gap"] > 0 and report["estimated"] > 0
+    for kind in ("negative", "duplicate", "changed_duplicate"):
+        assert report["found"][kind] == report["put_in"][kind] > 0, kind
+    assert all(report["found"][kind] <= put_in for kind, put_in in report["put_in"].items())
+    assert report["open_exceptions"]["negative"] > 0
+    assert not any(report["false_alarms"].values()) and not any(report["false_alarms_by_check"].values())
+    estimates = report["estimates"]
+    assert estimates and all(0 < of["mean_error"] < of["mean_value"] for of in estimates.values())
     assert report["seconds"] < 60
     spans = [(row["start"][-6:], row["end"][-6:]) for row in report["days"]]
     assert ("+01:00", "+02:00") in spans, "the day of 23 hours is shown"
     text = plant.run("demo", "--meters", "20", "--exit", expect=0).out
-    assert "put in" in text and "next: busbar" in text
+    assert "put in" in text and "estimated by" in text and "next: busbar" in text
 
 
 def test_demo_leaves_other_folders_alone(plant):

@@ -19,7 +19,7 @@ static void describe(struct world *w, struct world_channel *channel) {
         *s = (struct bb_series){.usage_point = bb_span_of(channel->usage_point),
                                 .channel = bb_span_of(channel->channel),
                                 .zone = bb_span_of(channel->c.zone_name),
-                                .obis = BB_SPAN(""),
+                                .obis = bb_span_of(channel->obis),
                                 .interval_s = channel->c.channel.interval_s,
                                 .kind = channel->c.channel.kind,
                                 .commodity = channel->c.channel.calendar.day_start_s
@@ -119,6 +119,59 @@ static void make_masters(struct world *w) {
     }
 }
 
+/* Two devices, one after the other, from long before the readings on. */
+static void make_exchange(struct world *w, const struct world_channel *channel,
+                          struct bb_master_reading *readings,
+                          struct bb_master_installation installations[2]) {
+    static const struct bb_decimal multipliers[] = {{1, 0}, {40, 0}, {25, -1}, {100, -2}};
+    const struct channel_case *c = &channel->c;
+    int64_t at = c->count ? c->tellings[bb_random_below(&w->r, c->count)].end_ms
+                          : w->received_ms[0];
+
+    for (int i = 0; i < 2; i++) {
+        readings[i] = (struct bb_master_reading){bb_span_of(channel->channel),
+                                                 {(int64_t)bb_random_below(&w->r, 1000), 0}};
+        installations[i] = (struct bb_master_installation){
+            .device = i ? BB_SPAN("second") : BB_SPAN("first"),
+            .from_ms = i ? at : 0,
+            .to_ms = i ? BB_TIME_NONE : at,
+            .multiplier = multipliers[bb_random_below(&w->r, 4)],
+            .dials = (uint8_t)(bb_random_below(&w->r, 2) * 6)};
+    }
+    installations[0].closing = &readings[0];
+    installations[1].opening = &readings[1];
+    installations[0].closing_count = installations[1].opening_count = (uint32_t)bb_random_below(
+        &w->r, 2);
+}
+
+void world_install(struct world *w) {
+    int32_t holidays[] = {20000, 20358, 20379};
+    struct bb_master calendar = {.kind = BB_MASTER_CALENDAR,
+                                 .calendar = {.tenant = WORLD_TENANT,
+                                              .name = BB_SPAN("early"),
+                                              .zone = BB_SPAN("Europe/Madrid"),
+                                              .holidays = holidays,
+                                              .holiday_count = 3}};
+
+    add_master(w, &calendar);
+    for (uint64_t n = 1 + bb_random_below(&w->r, 4); n-- > 0;) {
+        struct world_channel *channel = &w->channels[bb_random_below(&w->r, w->channel_count)];
+        struct bb_master_installation installations[2];
+        struct bb_master_reading readings[2];
+        struct bb_master m = {
+            .kind = BB_MASTER_USAGE_POINT,
+            .usage_point = {.tenant = WORLD_TENANT,
+                            .name = bb_span_of(channel->usage_point),
+                            .calendar = bb_random_below(&w->r, 2) ? BB_SPAN("early") : BB_SPAN(""),
+                            .installations = installations,
+                            .installation_count = 1 + (uint32_t)bb_random_below(&w->r, 2)}};
+        if (bb_random_below(&w->r, 2))
+            m.usage_point.connection = (struct bb_master_connection){{25, 0}, BB_UNIT_A, 3};
+        make_exchange(w, channel, readings, installations);
+        add_master(w, &m);
+    }
+}
+
 void world_make(struct world *w, uint64_t seed, bool with_masters) {
     int64_t times[WORLD_DELIVERIES];
 
@@ -128,7 +181,15 @@ void world_make(struct world *w, uint64_t seed, bool with_masters) {
     for (uint32_t i = 0; i < w->channel_count; i++) {
         struct world_channel *channel = &w->channels[i];
         channel->kind = (enum case_kind)bb_random_below(&w->r, CASE_KINDS);
-        channel_case_make(&channel->c, channel->kind, seed * WORLD_CHANNELS_MAX + i);
+        channel->obis = "";
+        if (i % 2 == 1 && bb_random_below(&w->r, 2)) { /* a register beside intervals */
+            channel[-1].obis = "1-1:1.29.0";
+            channel->obis = "1-0:1.8.0";
+            channel->kind = CASE_REGISTER;
+            describe(w, &channel[-1]);
+        }
+        channel_case_make_beside(&channel->c, channel->kind, seed * WORLD_CHANNELS_MAX + i,
+                                 *channel->obis ? &channel[-1].c : NULL);
         snprintf(channel->usage_point, WORLD_NAME_MAX, "meter-%u", i / 2);
         snprintf(channel->channel, WORLD_NAME_MAX, "channel-%u", i);
         describe(w, channel);

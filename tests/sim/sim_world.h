@@ -8,7 +8,7 @@
 #include "port/log.h"
 #include "support/channel_case.h"
 
-enum { WORLD_CHANNELS_MAX = 8, WORLD_DELIVERIES = 6, WORLD_MASTERS_MAX = 8, WORLD_NAME_MAX = 32 };
+enum { WORLD_CHANNELS_MAX = 8, WORLD_DELIVERIES = 6, WORLD_MASTERS_MAX = 12, WORLD_NAME_MAX = 32 };
 
 struct world_item { /* one reading of one channel, or (channel UINT32_MAX) a master entry */
     uint32_t channel;
@@ -20,6 +20,7 @@ struct world_channel {
     enum case_kind kind;
     struct channel_case c;
     char usage_point[WORLD_NAME_MAX], channel[WORLD_NAME_MAX];
+    const char *obis; /* an interval channel and the register beside it have codes */
     struct bb_series series[WORLD_DELIVERIES]; /* as each delivery describes it */
 };
 
@@ -43,6 +44,9 @@ struct world {
 #define WORLD_TENANT BB_SPAN("demo")
 
 void world_make(struct world *w, uint64_t seed, bool with_masters);
+/* More versions of master data: multipliers that change amid the readings, exchanges, holidays,
+ * connections. */
+void world_install(struct world *w);
 void world_release(struct world *w);
 
 void world_shuffle(struct world *w, struct world_item *items, size_t count);

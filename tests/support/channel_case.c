@@ -272,11 +272,18 @@ static void make_channel(struct maker *m) {
 }
 
 void channel_case_make(struct channel_case *c, enum case_kind kind, uint64_t seed) {
+    channel_case_make_beside(c, kind, seed, NULL);
+}
+
+void channel_case_make_beside(struct channel_case *c, enum case_kind kind, uint64_t seed,
+                              const struct channel_case *other) {
     struct maker m = {.c = c, .kind = kind, .value = 1000000};
 
     memset(c, 0, sizeof *c);
     bb_random_seed(&m.r, seed * CASE_KINDS + (uint64_t)kind);
     make_channel(&m);
+    m.start_ms = other ? other->start_ms : m.start_ms;
+    c->start_ms = m.start_ms;
     m.span_ms = (int64_t)(1 + below(&m, 4 * 24)) * BB_HOUR_MS;
     if (kind != CASE_REGULAR)
         m.span_ms *= 2;

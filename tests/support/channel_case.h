@@ -33,11 +33,15 @@ struct channel_case {
     struct bb_pipeline pipeline;
     struct bb_zone *zone;
     const char *zone_name;
+    int64_t start_ms;
     struct telling *tellings;
     size_t count, capacity;
 };
 
 void channel_case_make(struct channel_case *c, enum case_kind kind, uint64_t seed);
+/* The same, beginning when another one does. */
+void channel_case_make_beside(struct channel_case *c, enum case_kind kind, uint64_t seed,
+                              const struct channel_case *other);
 void channel_case_release(struct channel_case *c);
 
 void tellings_shuffle(struct telling *tellings, size_t count, struct bb_random *r);

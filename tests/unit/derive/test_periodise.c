@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "derive/periodise.h"
+#include "derive/register.h"
 #include "model/unit.h"
 #include "support/seeds.h"
 
@@ -410,6 +411,191 @@ Test(periodise, a_register_without_value_is_passed_over) {
     day_at(b, t + 1, &day);
     expect_value(b, 0, 24, 0, BB_STATE_MEASURED);
     bench_free(b);
+}
+
+/* ---- registers to which something happened */
+
+Test(periodise, an_exchange_at_midnight_parts_the_days) {
+    struct bench *b = bench_new(BB_KIND_REGISTER, "UTC", 0);
+    struct bb_period_bounds day;
+    int64_t midnight = utc(2025, 6, 2, 0, 0);
+    struct bb_installation devices[] = {
+        {.from_ms = 0,
+         .to_ms = midnight,
+         .factor = {1, 0},
+         .has_closing = true,
+         .closing = {400, 0}},
+        {.from_ms = midnight, .to_ms = BB_TIME_NONE, .factor = {40, 0}, .has_opening = true},
+    };
+
+    b->channel.installations = devices;
+    b->channel.installation_count = 2;
+    put(b, midnight - 6 * BB_HOUR_MS, midnight - 6 * BB_HOUR_MS, 300, 0);
+    put(b, midnight + 6 * BB_HOUR_MS, midnight + 6 * BB_HOUR_MS, 100, 0)->quality.marks =
+        BB_MARK_EXCHANGE;
+    day_at(b, midnight, &day);
+    expect_value(b, 0, 100, 0, BB_STATE_PARTIAL);
+    cr_assert(b->rows[0].attribute->quality.marks == (BB_MARK_EXCHANGE | BB_MARK_ESTIMATED));
+    day_at(b, midnight + 1, &day);
+    expect_value(b, 0, 4000, 0, BB_STATE_PARTIAL);
+    cr_assert(b->rows[0].attribute->quality.marks == (BB_MARK_EXCHANGE | BB_MARK_ESTIMATED));
+    bench_free(b);
+}
+
+Test(periodise, what_takes_no_time_falls_into_the_day_of_its_moment) {
+    struct bench *b = bench_new(BB_KIND_REGISTER, "UTC", 0);
+    struct bb_period_bounds day;
+    int64_t midnight = utc(2025, 6, 2, 0, 0);
+    struct bb_installation devices[] = {
+        {.from_ms = 0, .to_ms = midnight, .factor = {1, 0}},
+        {.from_ms = midnight, .to_ms = BB_TIME_NONE, .factor = {1, 0}, .has_opening = true},
+    };
+
+    b->channel.installations = devices;
+    b->channel.installation_count = 2;
+    put(b, midnight - 2 * (int64_t)BB_DAY_MS, midnight - 2 * (int64_t)BB_DAY_MS, 300, 0);
+    put(b, midnight, midnight, 7, 0)->quality.marks = BB_MARK_EXCHANGE;
+    day_at(b, midnight - BB_DAY_MS, &day);
+    expect_value(b, 0, 0, 0, BB_STATE_ESTIMATED);
+    day_at(b, midnight, &day); /* what the new one showed at once */
+    expect_value(b, 0, 7, 0, BB_STATE_ESTIMATED);
+    cr_assert_eq(day_at(b, midnight + 1, &day), 0);
+    bench_free(b);
+}
+
+Test(periodise, marks_say_what_a_fall_counts) {
+    static const struct {
+        uint16_t marks;
+        int64_t day; /* 10 before it, 3 behind it */
+        uint16_t shown;
+    } cases[] = {
+        {BB_MARK_REVERSE, 10 - 60 + 3, BB_MARK_REVERSE},
+        {BB_MARK_REVERSE | BB_MARK_SUSPECT, 10 - 60 + 3, BB_MARK_REVERSE | BB_MARK_SUSPECT},
+        {BB_MARK_RESET, 10 + 50 + 3, BB_MARK_RESET | BB_MARK_SUSPECT},
+        {BB_MARK_ROLLOVER, 10 + 940 + 3, BB_MARK_ROLLOVER},
+        {BB_MARK_DIP, 10, 0}, /* and so the 53: */
+        {BB_MARK_FOREIGN, 10, 0},
+        {0, 10 + 0 + 3, BB_MARK_SUSPECT},
+    };
+    static const int64_t values[] = {100, 110, 50, 53};
+
+    for (size_t n = 0; n < sizeof cases / sizeof cases[0]; n++) {
+        struct bench *b = bench_new(BB_KIND_REGISTER, "UTC", 0);
+        struct bb_period_bounds day;
+        int64_t t = utc(2025, 6, 2, 0, 0);
+        bool dropped = cases[n].marks & (BB_MARK_DIP | BB_MARK_FOREIGN);
+        for (int i = 0; i < 4; i++, t += 8 * (int64_t)BB_HOUR_MS)
+            put(b, t, t, i == 3 && dropped ? 110 : values[i], 0)->quality.marks =
+                i == 2 ? cases[n].marks : (uint16_t)0;
+        day_at(b, utc(2025, 6, 2, 12, 0), &day);
+        expect_value(b, 0, cases[n].day, 0, BB_STATE_MEASURED);
+        cr_assert_eq(b->rows[0].attribute->quality.marks, cases[n].shown, "row %zu: marks %x", n,
+                     b->rows[0].attribute->quality.marks);
+        bench_free(b);
+    }
+}
+
+Test(periodise, a_foreign_reading_before_the_day_is_passed_over) {
+    struct bench *b = bench_new(BB_KIND_REGISTER, "UTC", 0);
+    struct bb_period_bounds day;
+    int64_t t = utc(2025, 6, 2, 0, 0);
+
+    put(b, t - 2000, t - 2000, 100, 0);
+    put(b, t - 1000, t - 1000, 900, 0)->quality.marks = BB_MARK_FOREIGN;
+    put(b, t + BB_DAY_MS - 1000, t + BB_DAY_MS - 1000, 900, 0)->quality.marks = BB_MARK_FOREIGN;
+    put(b, t + BB_DAY_MS + 1000, t + BB_DAY_MS + 1000, 186, 0);
+    day_at(b, t + 1, &day); /* 86 over a day and three seconds: a day's are 85.997 */
+    expect_value(b, 0, 85997, -3, BB_STATE_ESTIMATED);
+    bench_free(b);
+}
+
+Test(periodise, gas_days_are_energy) {
+    struct bench *b = bench_new(BB_KIND_REGISTER, "Europe/Amsterdam", 6 * 3600);
+    struct bb_period_bounds day;
+    int64_t t = utc(2025, 6, 2, 4, 0);
+    struct bb_installation device = {.to_ms = BB_TIME_NONE, .factor = {105432, -4}};
+
+    b->channel.metered_unit = BB_UNIT_M3;
+    put(b, t, t, 1000, -1);
+    put(b, t + BB_DAY_MS, t + BB_DAY_MS, 1100, -1);
+    day_at(b, t + 1, &day);
+    cr_assert_not(b->rows[0].usable, "without a factor a volume is no energy");
+    b->channel.installations = &device;
+    b->channel.installation_count = 1;
+    day_at(b, t + 1, &day);
+    expect_value(b, 0, 105432, -3, BB_STATE_MEASURED);
+    cr_assert_eq(b->rows[0].attribute->unit, BB_UNIT_KWH);
+    bench_free(b);
+}
+
+/* Readings that rise, turn over, begin again, run backwards and change devices: whatever periods time
+ * is cut into, they sum to what was counted between the readings. */
+Test(periodise, registers_with_a_history_telescope) {
+    static const uint16_t marks[] = {BB_MARK_ROLLOVER, BB_MARK_RESET, BB_MARK_REVERSE};
+    struct seeds seeds = seeds_of_run(200, 5000);
+
+    for (uint64_t seed = seeds.first; seed < seeds.end; seed++) {
+        struct bench *b = bench_new(BB_KIND_REGISTER, "UTC", 0);
+        struct bb_installation devices[20] = {0};
+        struct bb_random r;
+        bb_random_seed(&r, seed);
+        int64_t t = utc(2025, 10, 20, 0, 0), at = t - 1000;
+        uint32_t count = 1 + (uint32_t)bb_random_below(&r, 20);
+        for (uint32_t i = 0; i < count; i++) {
+            devices[i] = (struct bb_installation){
+                .from_ms = at,
+                .to_ms = BB_TIME_NONE,
+                .factor = {1 + (int64_t)bb_random_below(&r, 99), -(int8_t)bb_random_below(&r, 3)},
+                .has_opening = bb_random_below(&r, 2),
+                .opening = {(int64_t)bb_random_below(&r, 99), 0},
+                .has_closing = bb_random_below(&r, 2),
+                .closing = {(int64_t)bb_random_below(&r, 99999), 0}};
+            if (i > 0)
+                devices[i - 1].to_ms = at - (bb_random_below(&r, 3) ? 0 : 100);
+            at += 1000 + (int64_t)bb_random_below(&r, 100000000);
+        }
+        b->channel.installations = devices;
+        b->channel.installation_count = count;
+        int64_t value = 90000;
+        bb_wide total = 0, sum = 0;
+        put(b, t, t, value, -2);
+        for (uint64_t n = 1 + bb_random_below(&r, 30); n-- > 0;) {
+            struct bb_register_advance advance;
+            const struct bb_point *a = &b->points[b->vee.count - 1];
+            t += 1 + (int64_t)bb_random_below(&r, bb_random_below(&r, 4) ? 9000000 : 500000000);
+            if (bb_random_below(&r, 5) == 0) /* just when a device begins */
+                t = devices[bb_random_below(&r, count)].from_ms;
+            t = t > a->end_ms ? t : a->end_ms + 1;
+            uint16_t mark = bb_random_below(&r, 3) ? (uint16_t)0 : marks[bb_random_below(&r, 3)];
+            for (uint32_t i = 1; i < count; i++)
+                if (devices[i].from_ms > a->end_ms && devices[i].from_ms <= t &&
+                    (devices[i].has_opening || devices[i - 1].has_closing))
+                    mark = BB_MARK_EXCHANGE;
+            value = mark ? (int64_t)bb_random_below(&r, 90000)
+                         : value + (int64_t)bb_random_below(&r, 500);
+            put(b, t, t, value, -2)->quality.marks = mark;
+            bb_register_advance(&b->channel, a, a + 1, mark, &advance);
+            cr_assert_not(advance.overflow);
+            for (size_t i = 0; i < advance.count; i++)
+                sum += bb_decimal_widen((int64_t)advance.piece[i].amount, advance.exponent, -9);
+        }
+        int64_t first = b->points[0].end_ms, from = first - (int64_t)bb_random_below(&r, 5000);
+        while (from < t) {
+            int64_t to = from + 1 + (int64_t)bb_random_below(&r, 200000000);
+            struct bb_period_bounds period = {from, to};
+            b->out = (struct bb_window){.points = b->rows, .capacity = BB_PERIOD_ROWS_MAX};
+            cr_assert_eq(bb_periodise(&b->channel, &b->vee, period, &b->arena, &b->out, &b->error),
+                         0);
+            if (b->out.count > 0)
+                total += bb_decimal_widen(b->rows[0].value.mantissa, b->rows[0].value.exponent, -9);
+            from = to;
+        }
+        cr_assert(total == sum,
+                  "periods sum to %" PRId64 "e-9, the readings to %" PRId64
+                  "e-9" SEED_LINE("unit_derive", "periodise/registers_with*"),
+                  (int64_t)total, (int64_t)sum, SEED_ARG(seed));
+        bench_free(b);
+    }
 }
 
 /* ---- gauges */

@@ -211,6 +211,37 @@ Test(trailing, daily_advance_of_great_registers_does_not_wrap) {
     bench_free(b);
 }
 
+/* Made of readings, packed and unpacked again: 48 a day, whatever the hour of the last one. */
+Test(trailing, daily_advance_of_days_as_they_are_stored) {
+    static const int hours[] = {24, 1, 23, 12};
+    struct bb_channel channel = {.kind = BB_KIND_REGISTER};
+    struct bb_stat_day days[4];
+    struct bb_stat stored;
+    struct bb_buffer packed;
+    struct bb_arena arena;
+    struct bb_error error;
+    int64_t level;
+
+    bb_arena_init(&arena, 1 << 16, 1 << 20);
+    bb_buffer_init(&packed, 1 << 20);
+    for (int32_t i = 0; i < 4; i++) {
+        struct bb_attribute attribute = {0};
+        struct bb_point p = {.attribute = &attribute, .usable = true};
+        p.start_ms = p.end_ms = (90 + i) * (int64_t)BB_DAY_MS + hours[i] * (int64_t)BB_HOUR_MS;
+        level = p.end_ms * 2 / BB_HOUR_MS; /* 48 a day */
+        bb_stat_of_day(&channel, 90 + i, &p, &level, 1, &days[i]);
+    }
+    cr_assert_eq(bb_stat_pack(days, 4, &arena, &packed, &error), 0);
+    cr_assert_eq(bb_stat_unpack(bb_buffer_span(&packed), &arena, &stored, &error), 0);
+    cr_assert_eq(stored.count, 4);
+    for (size_t i = 0; i < 4; i++)
+        cr_assert(bb_stat_equal(&stored.days[i], &days[i]), "row %zu", i);
+    cr_assert(bb_trailing_daily(&stored, 100, 60, &level));
+    cr_assert_eq(level, 48, "%" PRId64, level);
+    bb_buffer_release(&packed);
+    bb_arena_release(&arena);
+}
+
 /* ---- selection */
 
 static int by_value(const void *a, const void *b) {

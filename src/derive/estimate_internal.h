@@ -1,0 +1,36 @@
+/* What the estimators share. */
+#ifndef BB_DERIVE_ESTIMATE_INTERNAL_H
+#define BB_DERIVE_ESTIMATE_INTERNAL_H
+
+#include "derive/estimate.h"
+
+/* value × numerator / denominator and its rest, exact however long the product is; all >= 0,
+ * 0 < denominator < 2^126. False when the quotient does not fit. */
+bool bb_wide_scale(bb_wide value, bb_wide numerator, bb_wide denominator, bb_wide *quotient,
+                   bb_wide *rest) BB_MUST_USE;
+
+/* Fill out->value with gap->total spread over gap->intervals shares; the bands are unknown. False
+ * when there is no memory or a part does not fit. */
+bool bb_estimate_put_spread(const struct bb_gap *gap, const bb_wide *share,
+                            struct bb_arena *scratch, struct bb_estimate *out) BB_MUST_USE;
+
+/* Errors as levels: |wide| / parts rounded up, BB_ERROR_MAX when it is larger or not known. */
+#define BB_ERROR_MAX INT64_MAX
+int64_t bb_estimate_error(bb_wide distance, bb_wide parts);
+
+/* Is it a value, and not the end of the scale (point.h: levels are saturated)? */
+static inline bool bb_level_known(int64_t level) {
+    return level < INT64_MAX && level > -INT64_MAX;
+}
+
+/* A band of levels at an exponent, rounded up; BB_BAND_UNKNOWN stays so, and is what does not fit. */
+int64_t bb_estimate_band_at(int64_t level, int exponent);
+
+/* One band for all slots. */
+static inline void bb_estimate_put_band(const struct bb_gap *gap, int64_t band,
+                                        struct bb_estimate *out) {
+    for (size_t i = 0; i < gap->intervals; i++)
+        out->band[i] = band;
+}
+
+#endif
