@@ -94,8 +94,8 @@ static int32_t slow_factor(uint64_t key, int64_t slot) {
 }
 
 /* Nobody is at home in one week of 17, and never in two in a row. */
-static bool is_away(const struct city_meter *meter, const struct city_moment *m) {
-    int64_t week = (m->day + 3) / 7;
+static bool is_away(const struct city_meter *meter, int64_t day) {
+    int64_t week = (day + 3) / 7;
 
     return (bb_city_bits(meter->key, CITY_FOR_WEEK, week) & 15) == 0 &&
            (bb_city_bits(meter->key, CITY_FOR_WEEK, week - 1) & 15) != 0;
@@ -146,7 +146,7 @@ static int64_t car_use(const struct city_meter *meter, const struct city_moment 
     int32_t start = 22 + (int32_t)((bits >> 8) % 18), length = 4 + (int32_t)((bits >> 16) % 24);
 
     bool comes = (evening + (int64_t)(meter->key % 3)) % 3 == 0 || bits % 10 == 0;
-    if (!comes || now < start || now >= start + length)
+    if (!comes || now < start || now >= start + length || is_away(meter, evening))
         return 0;
     int64_t use = meter->charger - (int64_t)(bits >> (now & 7) & 15);
     return now == start + length - 1 ? use * (int64_t)(1 + (bits >> 32 & 255)) / 256 : use;
@@ -171,7 +171,7 @@ static int64_t load(const struct bb_city *city, const struct city_meter *meter,
 
     if (meter->pump)
         use += pump_use(meter, m, bits >> 28);
-    if (meter->type != CITY_SHOP && is_away(meter, m))
+    if (meter->type != CITY_SHOP && is_away(meter, m->day))
         return use;
     int64_t day = 768 + (int64_t)(bb_city_bits(meter->key, CITY_FOR_DAY, m->day) & 511);
     int64_t people = (int64_t)meter->activity * share[m->quarter] / 64 * day / CITY_ONE;
@@ -220,7 +220,7 @@ static int64_t draws(const struct bb_city *city, const struct city_meter *meter,
     /* of each of 16 draws, in 1/2048, such that the day's mean is as asked */
     uint64_t chance = (uint64_t)(litres_a_day * share * 2 * 32 / DRAW_SUM / DRAWS_A_DAY);
 
-    if (is_away(meter, m))
+    if (is_away(meter, m->day))
         return 0;
     for (int part = 0; part < 4; part++) {
         uint64_t bits = bb_city_bits(meter->key, CITY_FOR_DRAW, hour * 4 + part);
