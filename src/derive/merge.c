@@ -178,9 +178,9 @@ static void note_changed_winner(struct bb_merge *out, int64_t end_ms, uint32_t l
     out->changed_to = end_ms > out->changed_to ? end_ms : out->changed_to;
 }
 
-/* The sender's own version time; BB_TIME_NONE when it gave none. */
-static int64_t own_issued(const struct version *v) {
-    return v->issued_ms == v->received_ms ? BB_TIME_NONE : v->issued_ms;
+/* When the sender says that it issued a version; BB_TIME_NONE: it does not. */
+static int64_t own_issue(const struct version *v) {
+    return v->issued_ms != v->received_ms ? v->issued_ms : BB_TIME_NONE;
 }
 
 /* Settle the set of one time: the winner into raw, the rest into history. */
@@ -199,13 +199,12 @@ static bool settle(struct walk *w, int64_t end_ms, const struct version *old_win
     }
     if (old_winner && !w->history) /* nothing new was told, and the others were not looked at */
         rivals = old_rivals;
-    /* Everything that the derived lanes look at; the checks "time" and "late" look at `recorded` and at
-     * the sender's version time. */
-    bool changed = touched &&
-                   (!old_winner || !same_content(winner, old_winner) ||
-                    winner->attribute.exponent != old_winner->attribute.exponent ||
-                    winner->recorded_ms != old_winner->recorded_ms || rivals != old_rivals ||
-                    own_issued(winner) != own_issued(old_winner));
+    /* Everything that the derived lanes look at; the checks "time" and "late" look at `recorded` and
+     * at the sender's own moment of issue. */
+    bool changed = touched && (!old_winner || !same_content(winner, old_winner) ||
+                               winner->attribute.exponent != old_winner->attribute.exponent ||
+                               winner->recorded_ms != old_winner->recorded_ms ||
+                               own_issue(winner) != own_issue(old_winner) || rivals != old_rivals);
     if (changed) {
         note_changed_winner(w->out, end_ms, winner->attribute.length_s);
         if (old_winner)

@@ -207,11 +207,11 @@ static void judge(const struct channel_case *c, struct naive_lanes *l, struct ju
     const struct bb_pipeline *pipeline = &c->pipeline;
     const struct naive_version *v = j->version;
     bool missing = v->attribute.quality.state == BB_STATE_MISSING;
-    int64_t ahead_ms = j->row.end_ms - v->recorded_ms;
+    bool issued = v->issued_ms != v->received_ms; /* by the sender's own word */
+    int64_t ahead_ms = j->row.end_ms - v->recorded_ms, late_ms = v->issued_ms - j->row.end_ms;
 
-    if (v->issued_ms != v->received_ms && j->row.end_ms - v->issued_ms > ahead_ms)
-        ahead_ms = j->row.end_ms - v->issued_ms;
-
+    if (issued && -late_ms > ahead_ms)
+        ahead_ms = -late_ms;
     if (c->channel.kind == BB_KIND_INTERVAL)
         judge_interval(&c->channel, pipeline, l, j, before);
     if (pipeline->check[BB_CHECK_DUPLICATE].on && v->rivals > 0)
@@ -222,6 +222,10 @@ static void judge(const struct channel_case *c, struct naive_lanes *l, struct ju
         say_here(l, j, BB_CHECK_UNIT, true, v->attribute.unit, c->channel.derived_unit, 0);
     if (pipeline->check[BB_CHECK_TIME].on && ahead_ms > pipeline->check[BB_CHECK_TIME].parameter[0])
         say_here(l, j, BB_CHECK_TIME, false, ahead_ms, 0, 0);
+    int64_t after_ms = pipeline->check[BB_CHECK_LATE].parameter[0];
+    int64_t told_ms = v->recorded_ms - j->row.end_ms;
+    if (pipeline->check[BB_CHECK_LATE].on && issued && late_ms > after_ms && told_ms > after_ms)
+        say_here(l, j, BB_CHECK_LATE, false, late_ms, told_ms, 0);
 }
 
 static struct judged judged_of(const struct channel_case *c, const struct naive_version *v) {

@@ -274,6 +274,14 @@ Test(merge, what_is_told_again_writes_nothing) {
     merge(&d, &early, 1);
     cr_assert(d.last.raw_written && d.last.content_changed);
     cr_assert_eq(d.raw.recorded_ms[0], 5);
+    struct says issued = a;
+    issued.issued_ms =
+        30; /* the sender says when it left: the checks "time" and "late" look at it */
+    issued.received_ms = 40;
+    merge(&d, &issued, 1);
+    cr_assert(d.last.raw_written && d.last.content_changed);
+    merge(&d, &issued, 1);
+    cr_assert(!d.last.raw_written && !d.last.content_changed);
     day_release(&d);
 }
 
