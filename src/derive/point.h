@@ -101,8 +101,9 @@ int64_t bb_point_level(const struct bb_channel *channel, const struct bb_point *
 bool bb_point_value(const struct bb_channel *channel, const struct bb_point *raw,
                     struct bb_decimal *out, bool *rounded) BB_MUST_USE;
 
-/* A value in another unit of the same dimension: exact where its digits allow, else rounded half to
- * even at bb_derived_exponent (then *rounded is set). False across dimensions or when it does not
+/* A value in another unit of the same dimension: by a power of ten its digits as they are, with the
+ * point moved; else exact where its digits allow, else rounded half to even at bb_derived_exponent (then
+ * *rounded is set). False across dimensions or when it does not
  * fit 18 digits. */
 bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *out, bool *rounded)
     BB_MUST_USE;
