@@ -170,6 +170,7 @@ static int judge_all(struct judging *judging, struct bb_error *error) {
 
 static void report_to_people(const struct judging *judging) {
     struct bb_buffer *out = &judging->command->out->buffer;
+    char at[BB_TIME_TEXT_MAX];
 
     for (size_t i = 0; i < judging->count; i++) {
         const struct judged *item = &judging->items[i];
@@ -181,9 +182,11 @@ static void report_to_people(const struct judging *judging) {
         bb_buffer_format(out, "exception %lld, %s of %.*s %.*s: %s%s\n", (long long)item->id,
                          bb_check_name(item->row.check), BB_SPAN_ARGS(item->row.usage_point),
                          BB_SPAN_ARGS(item->row.channel), open ? "still " : "", state);
+        at[bb_time_format_utc(item->row.to_ms, at)] = '\0';
         if (open)
-            bb_buffer_format(out, "next: busbar explain --usage-point %.*s --channel %.*s\n",
-                             BB_SPAN_ARGS(item->row.usage_point), BB_SPAN_ARGS(item->row.channel));
+            bb_buffer_format(
+                out, "next: busbar explain --usage-point %.*s --channel %.*s --at %s\n",
+                BB_SPAN_ARGS(item->row.usage_point), BB_SPAN_ARGS(item->row.channel), at);
     }
 }
 
