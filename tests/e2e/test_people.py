@@ -104,6 +104,9 @@ def test_a_wrong_value_is_edited_and_comes_back(spiked):
     assert then["value"] == number("0.25") and [v["stands"] for v in then["versions"]] == [False, True]
     assert then["versions"][0]["why"] == "a person's word stands over what sources tell"
     assert [v["stands"] for v in spiked.story("--as-of", wrong)["versions"]] == [True]
+    assert spiked.story("--lane", "day", "--as-of", edited)["value"] == 2
+    then = spiked.story("--lane", "day", "--as-of", wrong)
+    assert then["value"] == number("901.75") == sum(part["amount"] for part in then["period"]["parts"])
     text = spiked.told()
     assert "edit by Mo: read off the display" in text and "was withdrawn" in text and "day.csv line 5" in text
 
@@ -218,7 +221,7 @@ def test_an_overlap_is_left_to_estimators(desk):
     (found,) = desk.exceptions()
     assert found["check"] == "overlap"
     (done,) = desk.judge("estimate", found["id"], reason="the logger hung")
-    assert done["state"] == "estimated"
+    assert (done["state"], done["missing"]) == ("estimated", 0)
     assert desk.value() == ("1", "estimated|method:linear|check:gap")
     assert desk.day() == "4"
     (closed,) = desk.exceptions("--all")
@@ -241,6 +244,18 @@ def test_an_overlap_is_left_to_estimators(desk):
     assert desk.exceptions() == []
     whys = [v["why"] for v in desk.story()["versions"]]
     assert whys == ["came earlier", "gave way to a value that nobody had told then", "stands"]
+
+
+def test_what_no_estimator_fills_is_told(desk):
+    """Three hours are set aside: an hour more than a line is drawn over."""
+    header = HEADER + "\n"
+    desk.plant.ingest(desk.plant.file("a.csv", header + f"A,{C},2026-03-01T00:15:00Z,1,kWh,interval,15m\n"
+                                               f"A,{C},2026-03-01T03:15:00Z,-9,kWh,interval,3h\n"
+                                               f"A,{C},2026-03-01T03:30:00Z,1,kWh,interval,15m\n"))
+    (found,) = desk.exceptions()
+    (done,) = desk.judge("estimate", found["id"])
+    assert (done["told"], done["missing"], done["state"]) == (1, 1, "estimated")
+    assert desk.value(at="2026-03-01T03:15:00Z")[0] == ""
 
 
 def test_a_gap_is_accepted(desk):
