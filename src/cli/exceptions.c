@@ -4,8 +4,10 @@
 #include "cli/list_exceptions.h"
 #include "cli/person_options.h"
 #include "cli/verbs.h"
+#include "service/query.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -33,6 +35,7 @@ struct judged {
     struct bb_registry_exception row; /* texts in the arena; id 0: unknown */
     int64_t id;
     size_t told;
+    uint64_t missing;        /* values there, set aside, that no estimator has filled */
     struct bb_error refusal; /* code 0: told */
 };
 
@@ -146,6 +149,33 @@ static bool is_refusal(const struct bb_error *error) {
     return error->code < 3000 && error->code != BB_OK;
 }
 
+static int count_missing(void *context, const struct bb_query_row *row) {
+    struct judged *item = context;
+
+    item->missing += !row->has_value && row->end_ms <= item->row.to_ms;
+    return 0;
+}
+
+/* What was set aside may lie in a gap that no estimator fills: whoever asked for estimates is told. */
+static int look_at_estimates(struct judging *judging, struct bb_error *error) {
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < judging->count; i++) {
+        struct judged *item = &judging->items[i];
+        bool instant = item->row.from_ms == item->row.to_ms;
+        struct bb_query query = {.tenant = item->row.tenant,
+                                 .usage_point = item->row.usage_point,
+                                 .channel = item->row.channel,
+                                 .from_ms = item->row.from_ms - instant,
+                                 .to_ms = item->row.to_ms + 1,
+                                 .lane = BB_LANE_VEE,
+                                 .as_of_ms = BB_TIME_NONE};
+        if (item->refusal.code == BB_OK)
+            r = bb_query_run(&judging->plant, &query, count_missing, item, error);
+    }
+    return r;
+}
+
 static int judge_all(struct judging *judging, struct bb_error *error) {
     int r = look_up(judging, error);
 
@@ -163,13 +193,16 @@ static int judge_all(struct judging *judging, struct bb_error *error) {
     }
     if (r == 0)
         r = bb_catch_up(judging->command, &judging->plant, &judging->counts, error);
-    return r == 0 ? look_up(judging, error) : r;
+    if (r == 0)
+        r = look_up(judging, error);
+    return r == 0 && judging->act == BB_PERSON_ESTIMATE ? look_at_estimates(judging, error) : r;
 }
 
 /* ---- the report -----------------------------------------------------------------------------------*/
 
 static void report_to_people(const struct judging *judging) {
     struct bb_buffer *out = &judging->command->out->buffer;
+    char at[BB_TIME_TEXT_MAX];
 
     for (size_t i = 0; i < judging->count; i++) {
         const struct judged *item = &judging->items[i];
@@ -181,9 +214,15 @@ static void report_to_people(const struct judging *judging) {
         bb_buffer_format(out, "exception %lld, %s of %.*s %.*s: %s%s\n", (long long)item->id,
                          bb_check_name(item->row.check), BB_SPAN_ARGS(item->row.usage_point),
                          BB_SPAN_ARGS(item->row.channel), open ? "still " : "", state);
+        if (item->missing > 0)
+            bb_buffer_format(out,
+                             "  without an estimate: %" PRIu64 "; no estimator fills the gap\n",
+                             item->missing);
+        at[bb_time_format_utc(item->row.to_ms, at)] = '\0';
         if (open)
-            bb_buffer_format(out, "next: busbar explain --usage-point %.*s --channel %.*s\n",
-                             BB_SPAN_ARGS(item->row.usage_point), BB_SPAN_ARGS(item->row.channel));
+            bb_buffer_format(
+                out, "next: busbar explain --usage-point %.*s --channel %.*s --at %s\n",
+                BB_SPAN_ARGS(item->row.usage_point), BB_SPAN_ARGS(item->row.channel), at);
     }
 }
 
@@ -205,6 +244,7 @@ static void report_as_json(const struct judging *judging) {
                              bb_span_of(bb_person_exception_state(&item->row, &who)));
         }
         bb_json_put_u64(&json, "told", item->told);
+        bb_json_put_u64(&json, "missing", item->missing);
         if (item->refusal.code != BB_OK) {
             snprintf(code, sizeof code, "BB-%04d", (int)item->refusal.code);
             bb_json_put_text(&json, "code", bb_span_of(code));

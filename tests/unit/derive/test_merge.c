@@ -434,8 +434,11 @@ static size_t some_tellings(struct bb_random *r, struct says *told) {
                              .state = bb_random_below(r, 4) == 0 ? BB_STATE_ESTIMATED : 0,
                              .marks = bb_random_below(r, 6) == 0 ? BB_MARK_ACCEPTED : 0,
                              .end_ms = noon + time * 900000};
-            if (bb_random_below(r, 8) == 0)
+            /* One of each at most: alike, several would be one version, told more than twice. */
+            if (v == 0 && bb_random_below(r, 4) == 0)
                 s = (struct says){.line = s.line, .end_ms = s.end_ms, WITHDRAW};
+            if (v == 1 && bb_random_below(r, 4) == 0)
+                s = (struct says){.line = s.line, .end_ms = s.end_ms, NONE};
             for (uint64_t n = 1 + bb_random_below(r, 2); n-- > 0;) {
                 s.received_ms = 1 + (int64_t)(bb_random_below(r, 6) * 3 + v);
                 told[count++] = s;
