@@ -54,10 +54,12 @@ class Case:
     why: str = "as OED"
 
 
+DOUBTED = {"2021-06-04T00:00:00Z": "register"}  # 72 kWh in a day, when one day of 48 is all that is known before
+
 CASES = {
     "pipe1": Case(READINGS, "raw", 5),
-    "pipe3": Case(CUMULATIVE, "day", 5, why="a counter's first reading is no amount: OED drops it, busbar keeps it as"
-                  " the register's beginning; the days are the same"),
+    "pipe3": Case(CUMULATIVE, "day", 5, found=DOUBTED, why="a counter's first reading is no amount: OED drops it, busbar"
+                  " keeps it as the register's beginning; the days are the same"),
     "pipe15": Case(READINGS, "raw", 5, found={
         "2021-06-03T00:01:00Z": "interval_size", "2021-06-04T00:00:00Z": "interval_size",
         "2021-06-04T23:58:00Z": "interval_size", "2021-06-06T00:00:00Z": "interval_size"},
@@ -67,10 +69,10 @@ CASES = {
         "2021-06-03T00:00:00Z": "gap interval_size", "2021-06-05T00:00:00Z": "gap interval_size"},
                    why="OED allows gaps of two minutes here (`lengthGap`) and says nothing; busbar's tolerance is none, so"
                    " that two days are partial; the readings are the same"),
-    "pipe21": Case(CUMULATIVE, "day", 5, duplicate=10, why="three times the same is once (`duplications`); as pipe3"),
+    "pipe21": Case(CUMULATIVE, "day", 5, duplicate=10, found=DOUBTED, why="three times the same is once (`duplications`); as pipe3"),
     "pipe23": Case(END_ONLY, "raw", 5, more=FIRST_DAY, why="OED takes a reading's start from the one before it and drops"
                    " the first; the map says that readings last a day, so the first one has its start"),
-    "pipe25": Case(CUMULATIVE_END_ONLY, "day", 5, why="order does not matter; as pipe3"),
+    "pipe25": Case(CUMULATIVE_END_ONLY, "day", 5, found=DOUBTED, why="order does not matter; as pipe3"),
     "pipe27": Case(READINGS, "raw", 0, error=("BB-1006", 2)),
     "pipe29": Case(CUMULATIVE, "day", 0, error=("BB-1005", 4), why="1.44e2 is a number, 240.x is none"),
     "pipe73": Case(READINGS, "raw", 5, found={
@@ -241,7 +243,7 @@ def test_every_chart_is_read():
 
 
 def test_a_channel_in_another_unit(tmp_path):
-    """Master data says MJ: the lanes behind raw are in MJ, each value converted exactly."""
+    """Master data says MJ: the lanes behind raw are in MJ, each value right to the last digit that was sent."""
     plant = Plant(tmp_path)
     plant.run("registry", "apply", "-", expect=0, stdin="""
 usage_points:
@@ -250,9 +252,12 @@ usage_points:
     channels: [{name: energy, kind: interval, interval: 15m, unit: MJ}]
 """)
     plant.ingest("--map", MAPS / "oed-charts.yaml", CHARTS / METERS["15"])
-    raw, vee, day = ([(row["unit"], Fraction(row["value"] or 0)) for row in plant.query("ri_15", "--lane", lane)]
-                     for lane in ("raw", "vee", "day"))
-    assert [("MJ", value * Fraction("3.6")) for _, value in raw] == vee
+    raw = [row["value"] for row in plant.query("ri_15")]
+    vee, day = ([(row["unit"], Fraction(row["value"] or 0)) for row in plant.query("ri_15", "--lane", lane)]
+                for lane in ("vee", "day"))
+    for text, (unit, value) in zip(raw, vee, strict=True):
+        last_digit = Fraction(1, 10 ** len(text.partition(".")[2]))
+        assert unit == "MJ" and abs(value - Fraction(text) * Fraction("3.6")) <= last_digit / 2, (text, value)
     chart = Chart(next(CHARTS.glob("expected_bar_ri_15_mu_kWh_gu_MJ_*")))
     assert [unit for unit, _ in day] == ["MJ"] * 75
     for (_, value), (expected, _, _) in zip(day, chart.rows):
