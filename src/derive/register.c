@@ -17,7 +17,7 @@
 #include "model/unit.h"
 
 enum { READS, WITHIN, SHARE, FACTOR }; /* the parameters of the step */
-enum { PAST_DAYS = 10 };               /* with readings, before their mean alone is the limit */
+enum { PAST_DAYS = 28 };               /* with readings, before their mean alone is the limit */
 
 /* The least that is plausible in a day, in a unit of the commodity's: a home with a bath to fill or
  * a car to charge. */
@@ -70,7 +70,7 @@ static bb_wide carried_of(const struct bb_channel *channel) {
     return channel->derived_unit == channel->metered_unit ? (bb_wide)channel->capacity * 24 : 0;
 }
 
-/* A mean of few days may be one of a home that was empty: until there are more, what the connection
+/* A mean of few days may be that of a home that was empty: until there are more, what the connection
  * carries is plausible, too, where it is known. Without a floor, a connection and a mean above zero
  * nothing is known, and everything is plausible. */
 static void look_back(struct judging *j, int64_t end_ms) {
