@@ -55,13 +55,22 @@ static int64_t earlier(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-/* Bring the sum back to the exponent of the values as sent, when nothing is lost by it. */
+/* Bring the sum back to the exponent of the values as sent, when nothing is lost by it. One value of
+ * 18 digits behind the point would leave a sum no room before it: then the sum has fewer. */
 static bool settle_value(struct total *t, struct bb_decimal *out) {
     while (t->exponent < t->clean_exponent && t->sum % 10 == 0) {
         t->sum /= 10;
         t->exponent++;
     }
-    return !t->overflow && bb_wide_to_decimal(t->sum, t->exponent, t->exponent, out);
+    if (t->overflow)
+        return false;
+    for (int exponent = t->exponent; exponent == t->exponent || exponent <= 0; exponent++) {
+        if (!bb_wide_to_decimal(t->sum, t->exponent, exponent, out))
+            continue;
+        t->marks |= (uint16_t)(exponent > t->exponent ? BB_MARK_ROUNDED : 0);
+        return true;
+    }
+    return false;
 }
 
 static int put_row(const struct bb_channel *channel, struct bb_period_bounds period,
@@ -109,10 +118,11 @@ static struct bb_quality quality_of(const struct total *t, int64_t length_ms) {
 static int put_total(const struct bb_channel *channel, struct bb_period_bounds period,
                      struct total *t, struct bb_arena *arena, struct bb_window *out,
                      struct bb_error *error) {
-    struct bb_quality quality = quality_of(t, period.end_ms - period.start_ms);
     struct bb_decimal value;
+    bool settled = t->values > 0 && settle_value(t, &value);
+    struct bb_quality quality = quality_of(t, period.end_ms - period.start_ms);
 
-    if (t->values > 0 && settle_value(t, &value))
+    if (settled)
         return put_row(channel, period, &quality, BB_STATISTIC_VALUE, &value, arena, out, error);
     if (t->values == 0 && t->missing == 0)
         return 0;
@@ -322,9 +332,9 @@ static int periodise_gauges(const struct bb_channel *channel, const struct bb_wi
         t.overflow |= __builtin_mul_overflow(fine, (bb_wide)10, &fine);
     t.sum = bb_wide_divide_round(fine, (bb_wide)t.values);
     t.exponent = exponent;
-    struct bb_quality quality = quality_of(&t, length_ms);
     if (!settle_value(&t, &mean))
         return put_total(channel, period, &t, arena, out, error);
+    struct bb_quality quality = quality_of(&t, length_ms);
     int result = put_row(channel, period, &quality, BB_STATISTIC_VALUE, &mean, arena, out, error);
     if (!result)
         result = put_row(channel, period, &quality, BB_STATISTIC_MIN, &min, arena, out, error);

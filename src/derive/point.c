@@ -158,29 +158,55 @@ static bool to_decimal(bb_wide value, int exponent, struct bb_decimal *out) {
     return bb_wide_to_decimal(value, exponent, exponent, out);
 }
 
-/* Exactly with the least digits behind the point, down to a few finer than `finest`; else rounded
- * half to even there. */
-static bool settle(const struct fraction *f, int finest, struct bb_decimal *out, bool *rounded) {
-    enum { FINER = 6 };
-    bb_wide quotient, rest, denominator;
-    int last = finest - FINER < f->exponent ? finest - FINER : f->exponent;
+/* What stays of a denominator when powers of ten are cancelled: 1 when every fraction ends. */
+static bb_wide without_twos_and_fives(bb_wide n) {
+    while (n % 2 == 0)
+        n /= 2;
+    while (n % 5 == 0)
+        n /= 5;
+    return n;
+}
 
-    for (int to = f->exponent; to >= last; to--) {
+/* Exactly with the least digits behind the point, down to `finest` (or as many as the fraction has).
+ * False when there is no such decimal. */
+static bool settle_exactly(const struct fraction *f, int finest, struct bb_decimal *out) {
+    bb_wide quotient, rest, denominator;
+    bb_wide odd = without_twos_and_fives(f->denominator);
+
+    if (odd != 1 && f->product % odd != 0 && f->numerator % odd != 0)
+        return false; /* nearly always so where digits never end */
+    for (int to = f->exponent; to >= finest || to >= f->exponent; to--) {
         if (!divide_at(f, to, &quotient, &rest, &denominator))
-            break; /* too many digits: rounding may do */
-        if (rest != 0)
-            continue;
-        if (to_decimal(quotient, to, out))
-            return true;
-        break;
+            return false;
+        if (rest == 0)
+            return to_decimal(quotient, to, out);
     }
-    *rounded = true;
-    if (!divide_at(f, finest, &quotient, &rest, &denominator))
+    return false;
+}
+
+/* Rounded half to even at an exponent; false when it does not fit there. */
+static bool settle_nearest(const struct fraction *f, int exponent, struct bb_decimal *out) {
+    bb_wide quotient, rest, denominator;
+
+    if (!divide_at(f, exponent, &quotient, &rest, &denominator))
         return false;
     bb_wide distance = rest < 0 ? -rest : rest;
     if (2 * distance > denominator || (2 * distance == denominator && (quotient & 1)))
         quotient += rest < 0 ? -1 : 1;
-    return bb_wide_to_decimal(quotient, finest, finest, out);
+    return bb_wide_to_decimal(quotient, exponent, exponent, out);
+}
+
+/* `source` is the exponent of the value as sent. */
+static bool settle(const struct fraction *f, int source, struct bb_decimal *out, bool *rounded) {
+    int finest = source < BB_CONVERTED_EXPONENT ? source : BB_CONVERTED_EXPONENT;
+
+    if (settle_exactly(f, finest, out))
+        return true;
+    *rounded = true;
+    for (int exponent = finest; exponent <= source || exponent <= 0; exponent++)
+        if (settle_nearest(f, exponent, out))
+            return true;
+    return false;
 }
 
 /* A thousandth is the same digits with the point elsewhere. Zeros at the end stay: how fine a value was
@@ -209,7 +235,7 @@ bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *ou
     if (shift_point(value, numerator, denominator, out))
         return true;
     struct fraction f = {value.mantissa, numerator, denominator, value.exponent};
-    return settle(&f, bb_derived_exponent(value.exponent), out, rounded);
+    return settle(&f, value.exponent, out, rounded);
 }
 
 /* ---- installations --------------------------------------------------------------------------- */
@@ -281,7 +307,7 @@ bool bb_point_value(const struct bb_channel *channel, const struct bb_point *raw
                bb_convert(raw->value, raw->attribute->unit, channel->metered_unit, out, rounded);
     *rounded = false;
     return amount_of(channel, raw, factor, &amount) &&
-           settle(&amount, bb_derived_exponent(raw->value.exponent), out, rounded);
+           settle(&amount, raw->value.exponent, out, rounded);
 }
 
 int64_t bb_point_level(const struct bb_channel *channel, const struct bb_point *raw) {

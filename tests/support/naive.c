@@ -51,8 +51,8 @@ static struct naive_number to_unit(struct naive_number n, int from, int to) {
     for (int k = 0; up == 1 && k < 18; k++) /* a power of ten moves the point, and that is all */
         if (power(k) == down)
             return (struct naive_number){n.mantissa, n.exponent - k};
-    int finest = naive_derived_exponent(n.exponent);
-    for (int k = 0; n.exponent - k >= finest - 6; k++)
+    int finest = n.exponent < BB_CONVERTED_EXPONENT ? n.exponent : BB_CONVERTED_EXPONENT;
+    for (int k = 0; n.exponent - k >= finest; k++)
         if (n.mantissa * up * power(k) % down == 0)
             return (struct naive_number){n.mantissa * up * power(k) / down, n.exponent - k};
     return (struct naive_number){naive_divide(n.mantissa * up * power(n.exponent - finest), down),

@@ -56,11 +56,22 @@ static void add_between(struct sum *s, struct naive_number amount, int64_t from,
     add(s, (struct naive_number){until.mantissa - before.mantissa, until.exponent});
 }
 
+/* A value has 18 digits; a finer sum loses its last ones. */
+static struct naive_number of_18_digits(struct naive_number n) {
+    const bb_wide limit = bb_power_of_ten[18];
+    struct naive_number fits = n;
+
+    for (bb_wide by = 10; fits.exponent < 0 && (fits.mantissa >= limit || fits.mantissa <= -limit);
+         by *= 10)
+        fits = (struct naive_number){naive_divide(n.mantissa, by), fits.exponent + 1};
+    return fits;
+}
+
 static struct naive_row row_of(const struct sum *s, struct bb_period_bounds period) {
     struct naive_row row = {.start_ms = period.start_ms,
                             .end_ms = period.end_ms,
                             .has_value = s->values > 0,
-                            .value = s->total,
+                            .value = of_18_digits(s->total),
                             .checks = s->checks,
                             .marks = s->marks};
 

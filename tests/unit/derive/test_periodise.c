@@ -277,6 +277,24 @@ Test(periodise, a_sum_that_does_not_fit_is_not_a_wrong_number) {
     bench_free(b);
 }
 
+/* Floating-point texts have 17 digits behind however many zeros: 0.0012345678901234567 + 96 x 25.5
+ * needs 23 digits; of 2448.0012345678901234567 there are 18. */
+Test(periodise, a_sum_keeps_the_digits_before_its_point) {
+    struct bench *b = bench_new(BB_KIND_INTERVAL, "UTC", 0);
+    struct bb_period_bounds day;
+    int64_t midnight = utc(2025, 6, 2, 0, 0), quarter_ms = 15 * (int64_t)BB_MINUTE_MS;
+
+    put(b, midnight, midnight + quarter_ms / 3, 12345678901234567, -19);
+    for (int i = 0; i < 95; i++)
+        put(b, midnight + i * quarter_ms + (i ? 0 : quarter_ms / 3),
+            midnight + (i + 1) * quarter_ms, 255, -1);
+    put(b, midnight + 95 * quarter_ms, midnight + 96 * quarter_ms, 255, -1);
+    cr_assert_eq(day_at(b, midnight + 1, &day), 1);
+    expect_value(b, 0, 244800123456789012, -14, BB_STATE_MEASURED);
+    cr_assert_eq(b->rows[0].attribute->quality.marks, BB_MARK_ROUNDED);
+    bench_free(b);
+}
+
 /* Whatever exponents the source wrote: no overflow is silent, and none is undefined. */
 Test(periodise, extreme_values_end_in_a_row_or_none) {
     static const int64_t mantissas[] = {999999999999999999, -999999999999999999, 1, 0};

@@ -1,0 +1,128 @@
+"""busbar against a witness: the lanes of thousands of random channels, worked out a second time in plain Python.
+
+    BUSBAR_SOAK=1   more than 10,000 cases          BUSBAR_SEED=17   the usage point of this seed alone
+
+A seed is a usage point (a zone, a start of day) with twenty channels, each a case. See reference/__init__.py.
+"""
+
+import collections
+import csv
+import datetime
+import fractions
+import functools
+import io
+import os
+
+import pytest
+from reference import calendars, cases, periods, readings, values
+
+LANES = ("hour", "day", "month")
+MARKS = ("suspect", "estimated")
+SHOWN = 5  # differences that are told in full
+
+
+def seeds():
+    one = os.environ.get("BUSBAR_SEED")
+    if one:
+        return [int(one)]
+    return range(1, 1 + (600 if os.environ.get("BUSBAR_SOAK", "0") not in ("", "0") else 50))
+
+
+@functools.cache
+def moment(text):
+    return (datetime.datetime.fromisoformat(text.replace("Z", "+00:00")) -
+            datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)) // datetime.timedelta(milliseconds=1)
+
+
+def number(text):
+    return fractions.Fraction(text) if text else None
+
+
+@pytest.fixture(scope="module")
+def points():
+    return [cases.usage_point(seed) for seed in seeds()]
+
+
+@pytest.fixture(scope="module")
+def plant(points, tmp_path_factory):
+    from conftest import Plant
+
+    plant = Plant(tmp_path_factory.mktemp("reference"))
+    for i, text in enumerate(cases.registry(points)):
+        plant.run("registry", "apply", plant.file(f"registry-{i}.yaml", text), expect=0)
+    lines = [cases.CSV_HEADER]
+    for point in points:
+        for case in point.cases:
+            lines += case.csv()
+    report = plant.ingest(plant.file("readings.csv", "\n".join(lines) + "\n"))
+    assert report["accepted"] == len(lines) - 1
+    return plant
+
+
+def asked(plant, point, lane):
+    """{channel: {(start, end): row}} of a lane, times in milliseconds."""
+    found = collections.defaultdict(dict)
+    text = plant.run("query", "--usage-point", point.name, "--lane", lane, "--format", "csv", expect=0).out
+    for row in csv.DictReader(io.StringIO(text)):
+        found[row["channel"]][moment(row["start"]), moment(row["end"])] = row
+    return found
+
+
+def told_row(row):
+    """What of a row is compared: value, state, marks, method; least and most of a gauge's period."""
+    state, *rest = row["quality"].split("|")
+    return (row["value"], state, frozenset(set(rest) & set(MARKS)),
+            next((name for name in rest if name.startswith("method:")), ""), row.get("min") or "", row.get("max") or "",
+            row["unit"])
+
+
+def vee_row(case, point):
+    marks = frozenset(["suspect"] if point.suspect else [])
+    method = f"method:{point.method}" if point.method else ""
+    value = values.text(point.value.number) if point.value else ""
+    return value, point.state, marks, method, "", "", values.SHOWN.get(case.channel.unit, case.channel.unit)
+
+
+def period_row(case, period):
+    marks = frozenset([name for name in MARKS if getattr(period, name)])
+    texts = [values.text(part) if part is not None else "" for part in (period.value, period.least, period.most)]
+    return (texts[0], period.state, marks, "", texts[1], texts[2],
+            values.SHOWN.get(case.channel.unit, case.channel.unit))
+
+
+def differences(case, lane, expected, got):
+    found = []
+    for key in sorted(expected.keys() | got.keys()):
+        mine, its = expected.get(key), told_row(got[key]) if key in got else None
+        if mine != its:
+            found.append(f"    {cases.stamp(key[0])} .. {cases.stamp(key[1])}\n      expected {mine}\n      busbar   {its}")
+    return [f"  {lane}: {len(found)} rows of {len(expected)} differ"] + found[:3] if found else []
+
+
+def describe(point, case, found):
+    lines = "\n    ".join(list(case.csv())[:300])
+    return (f"seed {point.seed}, {point.name} {case.channel.name}: {point.calendar.zone_name}, day starts at "
+            f"{point.calendar.day_start_s} s, {case.channel.kind}, interval {case.channel.interval // 1000} s, "
+            f"shown in {case.channel.unit}, {'in' if case.registered else 'not in'} the registry\n"
+            + "\n".join(found) + f"\n  readings\n    {cases.CSV_HEADER}\n    {lines}\n"
+            f"  again: BUSBAR_SEED={point.seed} tools/run-tests e2e/test_reference")
+
+
+def test_every_lane_agrees(plant, points):
+    wrong, rows, compared = [], 0, 0
+    for point in points:
+        lanes = {lane: asked(plant, point, lane) for lane in ("vee", *LANES)}
+        for case in point.cases:
+            name = case.channel.name
+            vee = readings.validated(case.channel, case.told)
+            found = differences(case, "vee", {(p.start, p.end): vee_row(case, p) for p in vee}, lanes["vee"][name])
+            for lane in LANES:
+                expected = {(p.start, p.end): period_row(case, p)
+                            for p in periods.periods(case.channel, lane, vee)}
+                found += differences(case, lane, expected, lanes[lane][name])
+                rows += len(expected)
+            compared += 1
+            if found:
+                wrong.append(describe(point, case, found))
+    print(f"{compared} cases, {rows} periods, seeds {points[0].seed} to {points[-1].seed}")
+    assert not wrong, f"{len(wrong)} of {compared} cases differ\n\n" + "\n\n".join(wrong[:SHOWN])
