@@ -17,7 +17,6 @@
 #include "model/unit.h"
 
 enum { READS, WITHIN, SHARE, FACTOR }; /* the parameters of the step */
-enum { PAST_DAYS = 10 };               /* with readings, before their mean alone is the limit */
 
 /* The least that is plausible in a day, in a unit of the commodity's: a home with a bath to fill or
  * a car to charge. */
@@ -70,25 +69,23 @@ static bb_wide carried_of(const struct bb_channel *channel) {
     return channel->derived_unit == channel->metered_unit ? (bb_wide)channel->capacity * 24 : 0;
 }
 
-/* A mean of few days may be one of a home that was empty: until there are more, what the connection
- * carries is plausible, too, where it is known. Without a floor, a connection and a mean above zero
- * nothing is known, and everything is plausible. */
+/* The usual says little of a home that was empty, or whose car comes home once a week: where the
+ * connection is known, what it carries is plausible, too. Without a floor, a connection and a mean above
+ * zero nothing is known, and everything is plausible. */
 static void look_back(struct judging *j, int64_t end_ms) {
     int32_t day = bb_lane_span_of(BB_LANE_RAW, end_ms);
-    const struct bb_stat *stat = j->context->stat;
     int64_t mean = 0;
-    size_t first;
 
     if (day == j->day)
         return;
     j->day = day;
+    bb_wide carried = carried_of(j->context->channel);
     j->max_daily = floor_of(j->context->channel);
-    if (bb_trailing_daily(stat, day, BB_STAT_DAYS, &mean) &&
+    if (carried > j->max_daily)
+        j->max_daily = carried;
+    if (bb_trailing_daily(j->context->stat, day, BB_STAT_DAYS, &mean) &&
         (bb_wide)mean * j->parameter[FACTOR] > j->max_daily)
         j->max_daily = (bb_wide)mean * j->parameter[FACTOR];
-    bb_wide carried = carried_of(j->context->channel);
-    if (carried > j->max_daily && bb_stat_before(stat, day, BB_STAT_DAYS, &first) < PAST_DAYS)
-        j->max_daily = carried;
     j->limited = j->max_daily > 0;
 }
 

@@ -128,6 +128,8 @@ static int64_t appliances_use(const struct city_meter *meter, const struct city_
             if (age < 0 || age >= length)
                 continue;
             int32_t start = m->quarter - age; /* people start things when they are awake */
+            if (start < 0 && is_away(meter, m->day - 1))
+                continue;
             start = start < 0 ? start + CITY_QUARTERS : start;
             if ((uint64_t)share[start] * (meter->activity + 20U) >> 8 > (bits >> 7 & 1023))
                 use += run_use(bits >> 17, age, length);
