@@ -63,7 +63,7 @@ Test(convert, rounding_is_half_to_even) {
 
 /* JSON numbers come with 17 digits and more behind the point: as many stay. */
 Test(convert, fine_values_are_rounded_and_not_lost) {
-    expect(30000000000000004, -17, BB_UNIT_WH, BB_UNIT_KWH, 30000000000000, -17, true);
+    expect(30000000000000004, -17, BB_UNIT_WH, BB_UNIT_KWH, 30000000000000004, -20, false);
     expect(123456789012345678, BB_DECIMAL_MIN_EXPONENT, BB_UNIT_L, BB_UNIT_M3, 123456789012346,
            BB_DECIMAL_MIN_EXPONENT, true);
 }

@@ -130,7 +130,7 @@ Test(story, evidence_in_words) {
     expect_evidence((struct bb_finding){.check = BB_CHECK_UNIT, .a = BB_UNIT_M3, .b = BB_UNIT_KWH},
                     "unit as sent m³, unit of the channel kWh");
     expect_evidence((struct bb_finding){.check = BB_CHECK_TIME, .a = 600000},
-                    "10m ahead of its arrival");
+                    "10m ahead of its issue or arrival");
 }
 
 static struct bb_story_version version(uint8_t state, uint16_t marks, int64_t received_ms,
