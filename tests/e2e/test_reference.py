@@ -48,6 +48,7 @@ def plant(points, tmp_path_factory):
     from conftest import Plant
 
     plant = Plant(tmp_path_factory.mktemp("reference"))
+    plant.file("data/busbar.yaml", cases.CONFIG)
     for i, text in enumerate(cases.registry(points)):
         plant.run("registry", "apply", plant.file(f"registry-{i}.yaml", text), expect=0)
     lines = [cases.CSV_HEADER]

@@ -50,6 +50,13 @@ class UsagePoint:
     cases: tuple
 
 
+# What marks values as suspect, or looks further than a case goes, is off where it is not the case's subject.
+OTHER_CHECKS = ("high", "low", "zero", "spike", "stuck", "leak", "inactive", "prolonged", "late", "outlier", "jump")
+CONFIG = "pipelines:\n" + "".join(
+    f"  {commodity}:\n    checks: {{{', '.join(f'{check}: off' for check in checks)}}}\n"
+    for commodity, checks in (("other", (*OTHER_CHECKS, "register")), ("electricity", OTHER_CHECKS),
+                              ("water", OTHER_CHECKS), ("heat", OTHER_CHECKS), ("gas", OTHER_CHECKS)))
+
 CSV_HEADER = "usage_point,channel,timestamp,value,unit,kind,interval,quality"
 
 
@@ -189,7 +196,7 @@ def registry(points):
             key = f"{zone}-{start}".replace("/", "-")
             calendar_lines[key] = (f'  - {{name: {key}, zone: {zone}, '
                                    f'day_start: "{start // 3600:02d}:{start // 60 % 60:02d}"}}')
-            lines += [f"  - name: {point.name}", f"    zone: {zone}", f"    calendar: {key}"]
+            lines += [f"  - name: {point.name}", f"    zone: {zone}", f"    calendar: {key}", "    commodity: other"]
             entries = [case.channel for case in point.cases if case.registered]
             if entries:
                 lines.append("    channels:")

@@ -1,18 +1,15 @@
 """What is told of a channel, and what validation makes of it.
 
 A gap is what lies between the end of one usable interval and the start of the next. One of at most two hours is
-filled with a straight line between the values at its ends; of a longer one the intervals are missing, up to
-GAP_ROWS; of a still longer one nothing is made. Only a gap of a whole number of the channel's intervals can be
+XX Only a gap of a whole number of the channel's intervals can be
 filled. Values that were told to be missing stand as such where nothing was put in their place.
 """
 
 import dataclasses
-import fractions
 
-from . import calendars, values
+from . import calendars, estimators, values
 
-LINEAR_LIMIT = 2 * calendars.HOUR
-GAP_ROWS = 7 * calendars.DAY
+GAP_ROWS = 62 * calendars.DAY
 
 STATES = ("measured", "estimated", "edited", "substituted", "missing")
 
@@ -24,6 +21,7 @@ class Channel:
     unit: str  # of the derived lanes
     interval: int = 0  # nominal, milliseconds
     calendar: calendars.Calendar = None
+    holidays: frozenset = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,30 +61,30 @@ def validated(channel, lines):
     if channel.kind != "interval":
         return points
     usable = [point for point in points if point.value is not None]
-    made = []
+    past, made = estimators.Past(channel, past_of(channel, lines)), []
     for before, after in zip(usable, usable[1:]):
-        made += fill(channel, before, after)
+        made += fill(channel, past, before, after)
     ends = {point.end for point in made}
     told = [point for point in points if point.value is not None or point.end not in ends]
     return sorted(told + made, key=lambda point: point.end)
 
 
-def fill(channel, before, after):
+def past_of(channel, lines):
+    return [(line.start, line.end, values.exact(values.parse(line.text), line.unit, channel.unit), line.state)
+            for line in lines if line.text]
+
+
+def fill(channel, past, before, after):
     length = after.start - before.end
     step = channel.interval
     if length <= 0 or not step or length % step or length > GAP_ROWS:
         return []
     count = length // step
-    bounds = [before.end + i * step for i in range(count + 1)]
-    if length > LINEAR_LIMIT:
-        return [Point(start, end, None, "missing") for start, end in zip(bounds, bounds[1:])]
-    line = straight_line(before.value, after.value, count)
-    return [Point(bounds[i], bounds[i + 1], line[i], "estimated", method="linear") for i in range(count)]
-
-
-def straight_line(before, after, count):
-    """x_i = before + (after - before) i / (n + 1), i = 1..n."""
-    exponent = values.derived_exponent(min(before.exponent, after.exponent))
-    slope = (after.number - before.number) / fractions.Fraction(count + 1)
-    return [values.Value(values.round_at(before.number + slope * i, exponent), exponent)
-            for i in range(1, count + 1)]
+    slots = [(before.end + i * step, before.end + (i + 1) * step) for i in range(count)]
+    found = estimators.fill(past, before.value, after.value, before.end, step, count)
+    if not found:
+        return [Point(*slot, None, "missing") for slot in slots]
+    method, numbers = found
+    exponent = values.derived_exponent(min(before.value.exponent, after.value.exponent))
+    return [Point(*slot, values.Value(number, exponent), "estimated", method=method)
+            for slot, number in zip(slots, numbers)]
