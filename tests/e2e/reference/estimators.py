@@ -115,11 +115,9 @@ def like_day(past, start, step, count):
     return ("like_day" if most == 1 else "average_like_day"), means
 
 
-def fill(past, before, after, start, step, count, total=None):
-    """(method, values) of `count` slots from `start` on, or None. `total`: what the registers say of them."""
-    exponent = values.derived_exponent(min(before.exponent, after.exponent))
-    if count * step <= LINEAR_LIMIT:
-        return "linear", straight_line(before, after, count)
+def fill(past, start, step, count, exponent, total=None):
+    """(method, numbers) of `count` slots of a gap longer than two hours, from `start` on; or None. `total`: what the
+    registers say of them."""
     found = like_day(past, start, step, count)
     if found:
         method, means = found
