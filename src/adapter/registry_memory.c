@@ -186,7 +186,8 @@ static bool apply_exception_opened(struct registry_memory *r, uint32_t partition
                                             .channel = keep(r, record->channel, &full),
                                             .check = record->check,
                                             .from_ms = record->from_ms,
-                                            .opened_ms = record->recorded_ms};
+                                            .opened_ms = record->recorded_ms,
+                                            .opened_by = keep(r, record->body, &full)};
         if (full || !ensure_usage_point(r, record->tenant, record->usage_point))
             return false;
         known = sorted_insert(&r->exceptions, &row);
@@ -198,6 +199,7 @@ static bool apply_exception_opened(struct registry_memory *r, uint32_t partition
     known->b = record->b;
     known->exponent = record->exponent;
     known->closed_ms = BB_TIME_NONE;
+    known->closed_by = BB_SPAN("");
     return true;
 }
 
@@ -205,10 +207,14 @@ static bool apply_exception_closed(struct registry_memory *r, uint32_t partition
                                    const struct bb_outbox_record *record) {
     struct bb_registry_exception *known = find_exception(r, record);
 
+    bool full = false;
+
     (void)partition;
-    if (known && known->closed_ms == BB_TIME_NONE)
-        known->closed_ms = record->recorded_ms;
-    return true;
+    if (!known || known->closed_ms != BB_TIME_NONE)
+        return true;
+    known->closed_ms = record->recorded_ms;
+    known->closed_by = keep(r, record->body, &full);
+    return !full;
 }
 
 static bool apply_master(struct registry_memory *r, uint32_t partition,

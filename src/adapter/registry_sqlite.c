@@ -66,13 +66,14 @@ static const char *const statement_text[REGISTRY_STATEMENTS] = {
         "AND channel = ?3 AND from_ms = ?4 AND check_id = ?5",
     [REGISTRY_EXCEPTION_ADD] =
         "INSERT INTO exception (tenant, usage_point, channel, from_ms, check_id, to_ms, a, b, "
-        "exponent, opened_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "exponent, opened_ms, opened_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [REGISTRY_EXCEPTION_OPEN] = "UPDATE exception SET to_ms = ?2, a = ?3, b = ?4, exponent = ?5, "
-                                "closed_ms = NULL WHERE id = ?1",
-    [REGISTRY_EXCEPTION_CLOSE] = "UPDATE exception SET closed_ms = ?2 WHERE id = ?1",
+                                "closed_ms = NULL, closed_by = '' WHERE id = ?1",
+    [REGISTRY_EXCEPTION_CLOSE] =
+        "UPDATE exception SET closed_ms = ?2, closed_by = ?3 WHERE id = ?1",
     [REGISTRY_EXCEPTION_HISTORY_ADD] =
         "INSERT INTO exception_history VALUES (?1, (SELECT coalesce(max(ordinal), 0) + 1 "
-        "FROM exception_history WHERE exception = ?1), ?2, ?3)",
+        "FROM exception_history WHERE exception = ?1), ?2, ?3, ?4)",
 };
 
 /* ---- errors ---------------------------------------------------------------------------------- */

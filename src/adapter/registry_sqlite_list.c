@@ -205,13 +205,15 @@ static int exception_row(struct registry_sql *sql, void *context) {
         .exponent = (int8_t)bb_registry_row_integer(sql, 9),
         .opened_ms = bb_registry_row_integer(sql, 10),
         .closed_ms = bb_registry_row_time(sql, 11),
+        .opened_by = bb_registry_row_text(sql, 12),
+        .closed_by = bb_registry_row_text(sql, 13),
     };
     return list->visit(list->context, &row);
 }
 
 #define EXCEPTION_LIST(condition)                                                                  \
     "SELECT id, tenant, usage_point, channel, from_ms, check_id, to_ms, a, b, exponent, "          \
-    "opened_ms, closed_ms FROM exception WHERE " condition                                         \
+    "opened_ms, closed_ms, opened_by, closed_by FROM exception WHERE " condition                   \
     " ORDER BY tenant, usage_point, channel, from_ms, check_id"
 
 int bb_registry_sqlite_exception_list(struct bb_registry *registry, struct bb_span tenant,

@@ -115,18 +115,20 @@ static int add_exception(struct projection *p, const struct bb_outbox_record *re
     bb_registry_sql_integer(&sql, record->b);
     bb_registry_sql_integer(&sql, record->exponent);
     bb_registry_sql_integer(&sql, record->recorded_ms);
+    bb_registry_sql_text(&sql, record->body);
     int failed = bb_registry_sql_run(&sql, doing, p->error);
     *id = sqlite3_last_insert_rowid(p->registry->db);
     return failed;
 }
 
-static int add_history(struct projection *p, int64_t id, int64_t recorded_ms,
+static int add_history(struct projection *p, int64_t id, const struct bb_outbox_record *record,
                        struct bb_span happening) {
     struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_EXCEPTION_HISTORY_ADD);
 
     bb_registry_sql_integer(&sql, id);
-    bb_registry_sql_integer(&sql, recorded_ms);
+    bb_registry_sql_integer(&sql, record->recorded_ms);
     bb_registry_sql_text(&sql, happening);
+    bb_registry_sql_text(&sql, record->body);
     return bb_registry_sql_run(&sql, doing, p->error);
 }
 
@@ -152,7 +154,7 @@ static int apply_exception_opened(struct projection *p, const struct bb_outbox_r
     }
     if (failed || known.open)
         return failed;
-    return add_history(p, known.id, record->recorded_ms, BB_SPAN("opened"));
+    return add_history(p, known.id, record, BB_SPAN("opened"));
 }
 
 static int apply_exception_closed(struct projection *p, const struct bb_outbox_record *record) {
@@ -164,10 +166,11 @@ static int apply_exception_closed(struct projection *p, const struct bb_outbox_r
     struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_EXCEPTION_CLOSE);
     bb_registry_sql_integer(&sql, known.id);
     bb_registry_sql_integer(&sql, record->recorded_ms);
+    bb_registry_sql_text(&sql, record->body);
     failed = bb_registry_sql_run(&sql, doing, p->error);
     if (failed)
         return failed;
-    return add_history(p, known.id, record->recorded_ms, BB_SPAN("closed"));
+    return add_history(p, known.id, record, BB_SPAN("closed"));
 }
 
 /* ---- master data ----------------------------------------------------------------------------- */

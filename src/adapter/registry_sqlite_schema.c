@@ -17,7 +17,7 @@
 #include "model/quality.h"
 #include "model/unit.h"
 
-enum { SCHEMA_VERSION = 1 };
+enum { SCHEMA_VERSION = 2 };
 
 static const char schema[] =
     "CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT;"
@@ -104,8 +104,10 @@ static const char schema[] =
     "  a INTEGER NOT NULL," /* evidence, times 10^exponent */
     "  b INTEGER NOT NULL,"
     "  exponent INTEGER NOT NULL,"
-    "  opened_ms INTEGER NOT NULL," /* the first time */
-    "  closed_ms INTEGER,"          /* NULL: open */
+    "  opened_ms INTEGER NOT NULL,"         /* the first time */
+    "  closed_ms INTEGER,"                  /* NULL: open */
+    "  opened_by TEXT NOT NULL DEFAULT ''," /* the source that caused it, at opened_ms */
+    "  closed_by TEXT NOT NULL DEFAULT '',"
     "  UNIQUE (tenant, usage_point, channel, from_ms, check_id),"
     "  FOREIGN KEY (tenant, usage_point) REFERENCES usage_point (tenant, name)) STRICT;"
     "CREATE INDEX exception_open ON exception (tenant, usage_point, channel, from_ms, check_id)"
@@ -115,6 +117,7 @@ static const char schema[] =
     "  ordinal INTEGER NOT NULL,"
     "  recorded_ms INTEGER NOT NULL,"
     "  happening TEXT NOT NULL CHECK (happening IN ('opened', 'closed')),"
+    "  source TEXT NOT NULL DEFAULT '',"
     "  PRIMARY KEY (exception, ordinal)) STRICT, WITHOUT ROWID;";
 
 #define UTC(column)      "strftime('%Y-%m-%dT%H:%M:%SZ', " column " / 1000, 'unixepoch')"
@@ -147,12 +150,12 @@ static const char views[] =
                               "  " EVIDENCE("a") " AS a, " EVIDENCE(
                                   "b") " AS b,"
                                        "  " UTC("opened_ms") " AS opened, " UTC(
-                                           "closed_ms") " AS closed"
+                                           "closed_ms") " AS closed, opened_by, closed_by"
                                                         "  FROM exception LEFT JOIN check_name n ON n.id = check_id;"
 
                                                         "CREATE VIEW list_exception_history AS SELECT exception, " UTC(
                                                             "recorded_ms") " AS recorded,"
-                                                                           "  happening FROM exception_history;"
+                                                                           "  happening, source FROM exception_history;"
 
                                                                            "CREATE VIEW list_master_versions AS SELECT"
                                                                            "  CASE kind WHEN 1 THEN 'usage point' WHEN 2 THEN 'tenant' WHEN 3 THEN 'calendar' END AS kind,"

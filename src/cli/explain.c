@@ -1,5 +1,8 @@
-/* busbar explain BB-2031 | units: the page behind an error code, and the table of units. */
+/* busbar explain BB-2031 | units | --usage-point UP --channel C --at T: the page behind an error code,
+ * the table of units, the story of a value (explain_value.c). */
 #include "base/nearest.h"
+#include "cli/asked_channels.h"
+#include "cli/explain_value.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "model/unit.h"
@@ -8,6 +11,44 @@
 #include <stdlib.h>
 
 enum { TEXT_COLUMNS = 80 };
+
+#define AT(field) offsetof(struct bb_explain_options, field)
+
+static const struct bb_option options[] = {
+    {.name = "usage-point",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(usage_point),
+     .value = "UP",
+     .help = "whose value is to be explained"},
+    {.name = "channel",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(channel),
+     .value = "C",
+     .help = "a name, an OBIS code or an alias"},
+    {.name = "at",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(at),
+     .value = "T",
+     .help =
+         "any moment of the interval or the period; without offset: in --zone, else the channel's "
+         "zone"},
+    {.name = "lane",
+     .kind = BB_OPTION_CHOICE,
+     .offset = AT(lane),
+     .choice = bb_lane_choice,
+     .initial = "vee",
+     .help = "as sent, validated, or by period"},
+    {.name = "as-of",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(as_of),
+     .value = "T",
+     .help = "the story as it was known then"},
+    {.name = "zone",
+     .kind = BB_OPTION_ZONE,
+     .offset = AT(zone),
+     .value = "ZONE",
+     .help = "print times with their offset there (default: UTC)"},
+    BB_OPTION_END};
 
 /* "BB-1004", "bb-1004" or "1004"; -1: no code at all. */
 static int code_of(const char *text) {
@@ -127,8 +168,11 @@ static int explain_units(struct bb_command *command) {
 }
 
 static int run(struct bb_command *command, struct bb_error *error) {
+    const struct bb_explain_options *given = command->options;
     struct bb_nearest nearest;
 
+    if (given->usage_point || given->channel || given->at || given->as_of)
+        return bb_explain_value(command, given, error);
     if (command->argument_count == 0)
         return list_codes(command);
     const char *subject = command->arguments[0];
@@ -148,10 +192,20 @@ static int run(struct bb_command *command, struct bb_error *error) {
 
 const struct bb_verb bb_verb_explain = {
     .name = "explain",
-    .summary = "the story of an error code; the units there are",
+    .summary = "the story of a value, or of an error code; the units there are",
     .arguments = "[BB-NNNN|units]",
     .arguments_max = 1,
-    .examples = "busbar explain BB-1007\n"
-                "busbar explain units\n",
+    .options = options,
+    .options_size = sizeof(struct bb_explain_options),
+    .examples =
+        "busbar explain BB-1007\n"
+        "busbar explain units\n"
+        "busbar explain --usage-point 871685900012345678 --channel 1.29.0 \\\n"
+        "    --at 2026-03-01T00:30:00Z\n"
+        "busbar explain --usage-point 871685900012345678 --channel 1.8.0 --at 2026-03-01 \\\n"
+        "    --lane month --zone Europe/Amsterdam\n",
+    .details =
+        "Of a value: every version that was told, by whom and when, which one stands and why; what\n"
+        "checks found; how an estimate was made; what a period's value is made of.\n",
     .run = run,
 };

@@ -5,10 +5,12 @@
  * row to a sink, which is a table for people or an array of objects.
  */
 #include "base/nearest.h"
+#include "cli/list_exceptions.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "model/unit.h"
 #include "service/findings.h"
+#include "service/person.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -174,14 +176,20 @@ static int list_channels(struct listing *listing, struct bb_registry *registry,
                                        listing, error);
 }
 
-static const struct bb_table_column exception_columns[] = {
-    {"id", true},  {"usage_point", false}, {"channel", false}, {"check", false},  {"from", false},
-    {"to", false}, {"state", false},       {"opened", false},  {"closed", false},
-};
+#define EXCEPTION_COLUMNS                                                                          \
+    {"id", true}, {"usage_point", false}, {"channel", false}, {"check", false}, {"from", false},   \
+        {"to", false}, {"state", false}, {"opened", false}, {"closed", false}, {"by", false}, {    \
+        "reason", false                                                                            \
+    }
+
+static const struct bb_table_column exception_columns[] = {EXCEPTION_COLUMNS};
+static const struct bb_table_column exception_keys[] = {
+    EXCEPTION_COLUMNS, {"opened_by", false}, {"closed_by", false}};
 
 static int exception_row(void *context, const struct bb_registry_exception *row) {
     struct listing *listing = context;
     const char *usage_point = listing->given->usage_point;
+    struct bb_person who;
 
     if (usage_point && !bb_span_equal(row->usage_point, bb_span_of(usage_point)))
         return 0;
@@ -191,9 +199,15 @@ static int exception_row(void *context, const struct bb_registry_exception *row)
     put_name(listing, bb_check_name(row->check));
     put_time(listing, row->from_ms);
     put_time(listing, row->to_ms);
-    put_name(listing, row->closed_ms == BB_TIME_NONE ? "open" : "closed");
+    put_name(listing, bb_person_exception_state(row, &who));
     put_time(listing, row->opened_ms);
     put_time(listing, row->closed_ms);
+    put_text(listing, who.name);
+    put_text(listing, who.reason);
+    if (listing->command->globals.json) {
+        put_text(listing, row->opened_by);
+        put_text(listing, row->closed_by);
+    }
     return go_on(listing);
 }
 
@@ -268,17 +282,21 @@ static int list_rules(struct listing *listing, struct bb_registry *registry,
     return 0;
 }
 
-#define COLUMNS(table) table, sizeof(table) / sizeof(table)[0]
+#define COUNT(table)   (sizeof(table) / sizeof(table)[0])
+#define COLUMNS(table) table, COUNT(table), table, COUNT(table)
 
 static const struct subject {
     const char *name;
     const struct bb_table_column *columns;
     size_t column_count;
+    const struct bb_table_column *keys; /* of the objects; they may say more */
+    size_t key_count;
     int (*list)(struct listing *listing, struct bb_registry *registry, struct bb_error *error);
 } subjects[] = {
     {"usage-points", COLUMNS(usage_point_columns), list_usage_points},
     {"channels", COLUMNS(channel_columns), list_channels},
-    {"exceptions", COLUMNS(exception_columns), list_exceptions},
+    {"exceptions", exception_columns, COUNT(exception_columns), exception_keys,
+     COUNT(exception_keys), list_exceptions},
     {"findings", COLUMNS(finding_columns), list_findings},
     {"rules", COLUMNS(rule_columns), list_rules},
     {"tenants", COLUMNS(tenant_columns), list_tenants},
@@ -304,12 +322,14 @@ static const struct subject *find_subject(const char *name, struct bb_error *err
 }
 
 static int print_list(struct bb_command *command, const struct subject *subject,
-                      struct bb_plant *plant, struct bb_error *error) {
+                      const struct list_options *given, struct bb_plant *plant,
+                      struct bb_error *error) {
+    bool json = command->globals.json;
     struct listing listing = {.command = command,
                               .plant = plant,
-                              .given = command->options,
-                              .columns = subject->columns,
-                              .column_count = subject->column_count,
+                              .given = given,
+                              .columns = json ? subject->keys : subject->columns,
+                              .column_count = json ? subject->key_count : subject->column_count,
                               .json = bb_command_json(command)};
 
     if (command->globals.json)
@@ -331,18 +351,31 @@ static int print_list(struct bb_command *command, const struct subject *subject,
     return r;
 }
 
-static int run(struct bb_command *command, struct bb_error *error) {
-    const struct subject *subject = find_subject(command->arguments[0], error);
+static int list_subject(struct bb_command *command, const struct subject *subject,
+                        const struct list_options *given, struct bb_error *error) {
     struct bb_plant plant;
-
-    if (!subject)
-        return -(int)error->code;
     int r = bb_command_open_plant(command, BB_PLANT_READ, &plant, error);
+
     if (r < 0)
         return r;
-    r = print_list(command, subject, &plant, error);
+    r = print_list(command, subject, given, &plant, error);
     bb_plant_close(&plant);
     return r < 0 ? r : BB_EXIT_DONE;
+}
+
+static int run(struct bb_command *command, struct bb_error *error) {
+    const struct subject *subject = find_subject(command->arguments[0], error);
+
+    return subject ? list_subject(command, subject, command->options, error) : -(int)error->code;
+}
+
+int bb_list_exceptions(struct bb_command *command, const char *usage_point, bool all,
+                       struct bb_error *error) {
+    struct list_options given = {.usage_point = usage_point, .all = all};
+    const struct subject *subject = find_subject("exceptions", error);
+
+    BB_ASSERT(subject);
+    return list_subject(command, subject, &given, error);
 }
 
 const struct bb_verb bb_verb_list = {

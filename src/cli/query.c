@@ -1,7 +1,7 @@
 /* busbar query: values of a usage point, in a lane, now or as of a past moment. */
+#include "cli/asked_channels.h"
 #include "cli/query_writer.h"
 #include "cli/verbs.h"
-#include "model/obis.h"
 
 struct query_options {
     const char *usage_point, *channel, *from, *to, *as_of, *zone;
@@ -10,14 +10,6 @@ struct query_options {
 };
 
 #define AT(field) offsetof(struct query_options, field)
-
-/* The lanes that have a name of their own. */
-static const char *lane_choice(int index) {
-    for (int lane = 0; lane < BB_LANE_COUNT; lane++)
-        if (bb_lane_is_asked(lane) && index-- == 0)
-            return bb_lanes[lane].name;
-    return NULL;
-}
 
 static const struct bb_option options[] = {
     {.name = "usage-point",
@@ -40,7 +32,7 @@ static const struct bb_option options[] = {
     {.name = "lane",
      .kind = BB_OPTION_CHOICE,
      .offset = AT(lane),
-     .choice = lane_choice,
+     .choice = bb_lane_choice,
      .initial = "raw",
      .help = "as sent, validated, or by period"},
     {.name = "as-of",
@@ -68,100 +60,15 @@ static const struct bb_option options[] = {
      .help = "of the rows"},
     BB_OPTION_END};
 
-/* What the registry says of some channels. */
-struct seen {
-    uint64_t count;
-    bool has_gauge, zones_differ;
-    char zone[BB_ZONE_NAME_MAX]; /* of the first one; empty: none was seen */
-};
-
-struct asked {
-    const struct query_options *given;
-    struct bb_obis obis; /* of --channel */
-    bool is_obis;
-    struct seen named; /* the channels that --channel calls by name or OBIS code */
-    struct seen every; /* all of the usage point: those that an alias may mean */
-};
-
-static bool is_named(const struct asked *asked, const struct bb_registry_channel *row) {
-    struct bb_obis code;
-
-    if (!asked->given->channel || bb_span_equal(row->channel, bb_span_of(asked->given->channel)))
-        return true;
-    return asked->is_obis &&
-           (bb_obis_parse(row->obis, &code) || bb_obis_parse(row->channel, &code)) &&
-           bb_obis_match(&asked->obis, &code);
-}
-
-static void see(struct seen *seen, const struct bb_registry_channel *row) {
-    bool fits = row->zone.size < sizeof seen->zone;
-
-    seen->has_gauge = seen->has_gauge || row->kind == BB_KIND_GAUGE;
-    if (seen->count++ == 0 && fits)
-        memcpy(seen->zone, row->zone.data, row->zone.size);
-    else if (!bb_span_equal(row->zone, bb_span_of(seen->zone)))
-        seen->zones_differ = true;
-}
-
-static int look_at_channel(void *context, const struct bb_registry_channel *row) {
-    struct asked *asked = context;
-
-    see(&asked->every, row);
-    if (is_named(asked, row))
-        see(&asked->named, row);
-    return 0;
-}
-
-static const struct seen *seen_of(const struct asked *asked) {
-    return asked->named.count > 0 ? &asked->named : &asked->every;
-}
-
-/* The zone of times without offset: --zone, else the one all channels asked for share. */
-static int local_zone(struct bb_plant *plant, const struct asked *asked, const char *what,
-                      const struct bb_zone **zone, struct bb_error *error) {
-    const struct seen *seen = seen_of(asked);
-    const char *name = asked->given->zone ? asked->given->zone : seen->zone;
-
-    if (!asked->given->zone && seen->zones_differ)
-        return BB_FAIL(
-            error, BB_E_USAGE,
-            "--%s has no offset and the channels lie in several zones: add one, or --zone", what);
-    return bb_zone_set_get(plant->zones, bb_span_of(name), zone, error);
-}
-
-static int read_time(struct bb_plant *plant, const struct asked *asked, const char *what,
-                     const char *text, int64_t *ms, struct bb_error *error) {
-    const struct bb_zone *zone = NULL;
-    int r = 0;
-
-    *ms = BB_TIME_NONE;
-    if (!text)
-        return 0;
-    switch (bb_time_parse_rfc3339(bb_span_of(text), ms)) {
-    case BB_TIME_OK: break;
-    case BB_TIME_SYNTAX:
-        return BB_FAIL(error, BB_E_USAGE,
-                       "--%s cannot be \"%s\": allowed is a date such as 2026-03-01 or a time such "
-                       "as 2026-03-01T00:15:00Z",
-                       what, text);
-    case BB_TIME_LOCAL:
-        r = local_zone(plant, asked, what, &zone, error);
-        if (r == 0)
-            *ms = bb_zone_first_at(zone, *ms);
-        break;
-    }
-    return r;
-}
-
-static int read_times(struct bb_plant *plant, const struct asked *asked, struct bb_query *query,
+static int read_times(struct bb_plant *plant, const struct bb_asked_channels *asked,
+                      const struct query_options *given, struct bb_query *query,
                       struct bb_error *error) {
-    const struct query_options *given = asked->given;
-    int r = read_time(plant, asked, "from", given->from, &query->from_ms, error);
+    int r = bb_asked_time(plant, asked, "from", given->from, &query->from_ms, error);
 
     if (r == 0)
-        r = read_time(plant, asked, "to", given->to, &query->to_ms, error);
+        r = bb_asked_time(plant, asked, "to", given->to, &query->to_ms, error);
     if (r == 0)
-        r = read_time(plant, asked, "as-of", given->as_of, &query->as_of_ms, error);
+        r = bb_asked_time(plant, asked, "as-of", given->as_of, &query->as_of_ms, error);
     return r;
 }
 
@@ -175,22 +82,21 @@ static int run_query(struct bb_command *command, struct bb_plant *plant, struct 
         .tenant = bb_command_tenant(command),
         .usage_point = bb_span_of(given->usage_point),
         .channel = bb_span_of(given->channel),
-        .lane = (enum bb_lane)bb_lane_find(bb_span_of(lane_choice(given->lane))),
+        .lane = (enum bb_lane)bb_lane_find(bb_span_of(bb_lane_choice(given->lane))),
         .limit = (uint64_t)given->limit};
-    struct asked asked = {.given = given};
+    struct bb_asked_channels asked;
     const struct bb_zone *zone = NULL;
     struct bb_query_writer writer;
 
-    asked.is_obis = bb_obis_parse(query.channel, &asked.obis);
-    int r = plant->registry->ops->channel_list(plant->registry, query.tenant, query.usage_point,
-                                               look_at_channel, &asked, error);
+    int r = bb_asked_look(plant, query.tenant, query.usage_point, given->channel, given->zone,
+                          &asked, error);
     if (r >= 0)
-        r = read_times(plant, &asked, &query, error);
+        r = read_times(plant, &asked, given, &query, error);
     if (r >= 0 && given->zone)
         r = bb_zone_set_get(plant->zones, bb_span_of(given->zone), &zone, error);
     if (r < 0)
         return r;
-    bool with_range = seen_of(&asked)->has_gauge && bb_lane_has_periods((int)query.lane);
+    bool with_range = bb_asked_has_gauge(&asked) && bb_lane_has_periods((int)query.lane);
     bb_query_writer_begin(&writer, command->out,
                           command->globals.json ? BB_QUERY_JSON
                                                 : (enum bb_query_format)given->format,

@@ -8,6 +8,8 @@ extern const struct bb_verb bb_verb_bench;
 extern const struct bb_verb bb_verb_check;
 extern const struct bb_verb bb_verb_completion;
 extern const struct bb_verb bb_verb_demo;
+extern const struct bb_verb bb_verb_edit;
+extern const struct bb_verb bb_verb_exceptions;
 extern const struct bb_verb bb_verb_explain;
 extern const struct bb_verb bb_verb_generate;
 extern const struct bb_verb bb_verb_help;

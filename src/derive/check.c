@@ -84,7 +84,7 @@ const struct bb_step_row bb_check_steps[BB_CHECK_COUNT] = {
     [BB_CHECK_HIGH] = {"high",
                        "a value above what the connection carries, or else far above the usual",
                        {NUMBER("ratio", 3, 1, 1000, "times what 99.9 % of values do not exceed"),
-                        NUMBER("days", 10, 1, BB_STAT_DAYS, "that must be known before, of 60")}},
+                        NUMBER("days", 21, 1, BB_STAT_DAYS, "that must be known before, of 60")}},
     [BB_CHECK_LOW] = {"low",
                       "a value far below the least usual one, where flow has two directions",
                       {NUMBER("ratio", 3, 1, 1000, "times the least value"),

@@ -2,25 +2,31 @@
  *
  * The limit is the connection's capacity over the length of the interval where master data knows it,
  * else `ratio` x the level that 99.9 % of the values of the 60 days before did not exceed
- * (trailing.h), once `days` of them are known. Nothing is said where that level is not above zero, nor
- * of temperatures, which have no zero to be a multiple of. Hard. */
+ * (trailing.h), once `days` of them say what is usual; before that, from the second on, ten times as
+ * much, which no home exceeds when it is lived in again, but Wh that are called kWh do. Nothing is said
+ * where that level is not above zero, nor of temperatures, which have no zero to be a multiple of.
+ * Hard. */
 #include "derive/check.h"
 #include "derive/trailing.h"
 #include "model/unit.h"
 
 enum { RATIO, DAYS };
+enum { EARLY_DAYS = 2, EARLY_RATIO = 10 };
 
 static int64_t saturated(bb_wide level) {
     return level > INT64_MAX ? INT64_MAX : (int64_t)level;
 }
 
 static int64_t usual_limit(const struct bb_check_context *c, int32_t day) {
+    bb_wide ratio = c->parameter[RATIO];
     int64_t high;
 
-    if (!bb_trailing_high(c->stat, day, BB_STAT_DAYS, (int32_t)c->parameter[DAYS], &high) ||
-        high <= 0)
-        return INT64_MAX;
-    return saturated((bb_wide)c->parameter[RATIO] * high);
+    if (!bb_trailing_high(c->stat, day, BB_STAT_DAYS, (int32_t)c->parameter[DAYS], &high)) {
+        ratio *= EARLY_RATIO;
+        if (!bb_trailing_high(c->stat, day, BB_STAT_DAYS, EARLY_DAYS, &high))
+            return INT64_MAX;
+    }
+    return high > 0 ? saturated(ratio * high) : INT64_MAX;
 }
 
 void bb_check_high(const struct bb_check_context *c) {

@@ -80,8 +80,11 @@ void bb_check_prolonged(const struct bb_check_context *c) {
     struct run run = {.until_ms = INT64_MIN};
     size_t i = c->first;
 
-    if (c->stat->count == 0 || c->first == c->last)
+    while (i < c->last && !is_estimate(&points[i]))
+        i++;
+    if (c->stat->count == 0 || i == c->last)
         return;
+    i = c->first;
     /* from the day's beginning on: a measured value there ends the run, an estimate has told it */
     int64_t midnight = bb_point_day(&points[i]) * (int64_t)BB_DAY_MS;
     while (i > 0 && points[i - 1].end_ms > midnight)

@@ -53,8 +53,10 @@ static void tell(const struct bb_check_context *c, const struct bb_run_rule *rul
         if (so_far.count == 0 || bb_point_day(&points[i]) != day) {
             day = bb_point_day(&points[i]);
             int64_t midnight = day * (int64_t)BB_DAY_MS;
-            today = (struct run){.first = i,
-                                 .begin_ms = run->begin_ms > midnight ? run->begin_ms : midnight};
+            /* of this point, not of the run: values may stand still over a hole that is long */
+            int64_t begin_ms = i == run->first ? run->begin_ms
+                                               : rule->begin(c, (ptrdiff_t)so_far.last, i);
+            today = (struct run){.first = i, .begin_ms = begin_ms > midnight ? begin_ms : midnight};
         }
         so_far.count++;
         today.count++;

@@ -3,12 +3,13 @@
  * (x - third) / third > `ratio`, where third is the third greatest of x, of the `days` before
  * (trailing.h) and of the two values to each side. Two high values may thus be a spike each, three
  * are use. A spike is told by what follows: the newest value is not judged. At least `values` must
- * be known of the days before. Formula: the spike check of meter data managements. Hard. */
+ * be known of those days, and two of the 60 days before must say what is usual. Formula: the spike
+ * check of meter data managements. Hard. */
 #include "derive/check.h"
 #include "derive/trailing.h"
 
 enum { RATIO, DAYS, VALUES };
-enum { BESIDE = 2, TOPS = 3 };
+enum { BESIDE = 2, TOPS = 3, MIN_DAYS = 2 };
 
 struct tops { /* of the days before a UTC day */
     int64_t until_ms;
@@ -24,7 +25,8 @@ static void find_tops(const struct bb_check_context *c, const struct bb_point *p
     if (p->end_ms <= out->until_ms)
         return;
     out->until_ms = (day + 1) * (int64_t)BB_DAY_MS;
-    out->values = bb_trailing_count(c->stat, day, back);
+    out->values = bb_trailing_days(c->stat, day) >= MIN_DAYS ? bb_trailing_count(c->stat, day, back)
+                                                             : 0;
     out->count = 0;
     while (out->count < TOPS &&
            bb_trailing_top(c->stat, day, back, out->count + 1, &out->level[out->count]))

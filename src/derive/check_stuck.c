@@ -38,6 +38,21 @@ static void evidence(const struct bb_check_context *c, size_t count, size_t firs
     finding->exponent = c->window->points[last].value.exponent;
 }
 
+/* Most windows hold no run: a look at the levels alone says so. */
+static bool any_run(const struct bb_check_context *c) {
+    const size_t least = (size_t)c->parameter[COUNT];
+    int64_t before = 0;
+    size_t count = 0;
+
+    for (size_t i = 0; i < c->window->count && count < least; i++) {
+        if (!c->window->points[i].usable)
+            continue;
+        count = c->level[i] == before && before != 0 ? count + 1 : 1;
+        before = c->level[i];
+    }
+    return count >= least;
+}
+
 void bb_check_stuck(const struct bb_check_context *c) {
     static const struct bb_run_rule rule = {.check = BB_CHECK_STUCK,
                                             .part = part,
@@ -45,7 +60,8 @@ void bb_check_stuck(const struct bb_check_context *c) {
                                             .enough = enough,
                                             .evidence = evidence};
 
-    bb_runs_judge(c, &rule, NULL);
+    if (any_run(c))
+        bb_runs_judge(c, &rule, NULL);
 }
 
 /* To see whether the run was long enough one point before, and where its part of the day begins. */

@@ -3,9 +3,9 @@
  * A run of zeros without a gap, at least `hours` long. A zero is one up to the margin, and counts only
  * in an hour of the UTC day that was usually used: on the same weekday, in `share` per cent of the
  * weeks before, once three of them are known; on all days until then. And it counts only on a channel
- * that hardly ever is at zero: where hours without use came on more than one day in ten (and on more
- * than two), as in a home with panels at noon or on its other register at night, a run of zeros is
- * no alarm however much the last weeks were cloudy.
+ * that is hardly ever at zero: a home with panels is at noon, for a quarter of an hour at least, even
+ * on a day with clouds, and a run of them is no alarm once the sun shines. So days with a zero must be
+ * fewer than half, and no more than two and one in ten.
  *
  * What is usual is told by the days before the one that is judged, for all points of a run alike: so
  * a verdict depends on no later day.
@@ -16,7 +16,7 @@
 enum { HOURS, MARGIN, SHARE };
 enum {
     MIN_WEEKS = 3,
-    RARE_DAYS = 2,    /* days with unused hours that may be, and */
+    RARE_DAYS = 2,    /* days with zeros that may be, and */
     RARE_ONE_IN = 10, /* one more in so many */
     LONGEST_MS = BB_HOUR_MS
 };
@@ -83,14 +83,13 @@ static void evidence(const struct bb_check_context *c, size_t count, size_t firs
     finding->b = finding->to_ms - finding->from_ms;
 }
 
-/* The days [day - BB_STAT_DAYS, day) when hours without use are rare among them, else none. */
-static struct bb_stat rarely_unused(const struct bb_stat *stat, int32_t day) {
-    size_t first, count = bb_stat_before(stat, day, BB_STAT_DAYS, &first);
-    uint32_t unused = 0;
+/* The days [day - BB_STAT_DAYS, day) when zeros are rare among them, else none. */
+static struct bb_stat without_zeros(const struct bb_stat *stat, int32_t day, int64_t margin) {
+    size_t first, count = bb_stat_before(stat, day, BB_STAT_DAYS, &first), with = 0;
 
     for (size_t i = first; i < first + count; i++)
-        unused += (stat->days[i].seen_hours & ~stat->days[i].used_hours) != 0;
-    if (count == 0 || unused > RARE_DAYS + count / RARE_ONE_IN)
+        with += stat->days[i].least <= margin;
+    if (2 * with >= count || with > RARE_DAYS + count / RARE_ONE_IN)
         return (struct bb_stat){NULL, 0};
     return (struct bb_stat){&stat->days[first], count};
 }
@@ -101,24 +100,28 @@ void bb_check_zero(const struct bb_check_context *c) {
                                             .begin = begin,
                                             .enough = enough,
                                             .evidence = evidence};
-    const struct bb_window *window = c->window;
-    struct bb_check_context one_day = *c;
+    const struct bb_point *points = c->window->points;
+    struct bb_check_context alike = *c;
 
     if (!c->channel->one_way || c->stat->count == 0)
         return;
-    for (size_t i = c->first; i < c->last; i = one_day.last) {
-        int32_t day = bb_point_day(&window->points[i]);
+    /* Points of one day and of one length at a time. */
+    for (size_t i = c->first; i < c->last; i = alike.last) {
+        int32_t day = bb_point_day(&points[i]);
         int64_t midnight = (day + 1) * (int64_t)BB_DAY_MS;
+        int64_t length_ms = points[i].end_ms - points[i].start_ms;
         bool zeros = false;
-        one_day.first = i;
-        for (; i < c->last && window->points[i].end_ms <= midnight; i++)
+        alike.first = i;
+        for (; i < c->last && points[i].end_ms <= midnight &&
+               points[i].end_ms - points[i].start_ms == length_ms;
+             i++)
             zeros = zeros || is_zero(c, i);
-        one_day.last = i;
+        alike.last = i;
         if (!zeros)
             continue;
-        struct usual usual = {rarely_unused(c->stat, day)};
+        struct usual usual = {without_zeros(c->stat, day, bb_zero_margin(c->channel, length_ms))};
         if (usual.before.count > 0)
-            bb_runs_judge(&one_day, &rule, &usual);
+            bb_runs_judge(&alike, &rule, &usual);
     }
 }
 

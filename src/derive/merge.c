@@ -143,12 +143,43 @@ static bool put_row(struct bb_block *block, int64_t end_ms, const struct version
     return true;
 }
 
+static int rank_of(const struct version *v) {
+    return bb_quality_rank(&v->attribute.quality);
+}
+
 static bool is_rival(const struct version *winner, const struct version *other) {
     bool winner_says_newer = winner->issued_ms != winner->received_ms &&
                              winner->issued_ms > other->issued_ms;
 
-    return !winner_says_newer && bb_quality_rank(&winner->attribute.quality) ==
-                                     bb_quality_rank(&other->attribute.quality);
+    return !winner_says_newer && rank_of(winner) == rank_of(other) &&
+           rank_of(winner) != BB_RANK_PERSON;
+}
+
+/* What a person tells when there is no value of theirs: withdrawn, or missing and accepted. */
+static bool lacks_value(const struct bb_quality *q) {
+    return q->marks & BB_MARK_WITHDRAWN ||
+           (q->marks & BB_MARK_ACCEPTED && q->state == BB_STATE_MISSING);
+}
+
+/* Does v stand where a person's greatest word is `word`, which has no value? See merge.h. */
+static bool stands_against(const struct version *v, const struct version *word) {
+    if (rank_of(v) == BB_RANK_PERSON)
+        return false;
+    return word->attribute.quality.marks & BB_MARK_WITHDRAWN ||
+           (v->attribute.quality.state != BB_STATE_MISSING && v->recorded_ms > word->received_ms);
+}
+
+/* The index of the version that stands in a set that is sorted by content_order. */
+static size_t winner_of(const struct versions *set) {
+    size_t greatest = set->count - 1;
+    const struct version *word = &set->items[greatest];
+
+    if (!lacks_value(&word->attribute.quality))
+        return greatest;
+    for (size_t i = greatest; i-- > 0;)
+        if (stands_against(&set->items[i], word))
+            return i;
+    return greatest;
 }
 
 static int by_content(const void *a, const void *b) {
@@ -191,8 +222,11 @@ static bool settle(struct walk *w, int64_t end_ms, const struct version *old_win
 
     if (set->count > 1)
         qsort(set->items, set->count, sizeof *set->items, by_content);
-    const struct version *winner = &set->items[set->count - 1];
-    for (size_t i = 0; i + 1 < set->count; i++) {
+    size_t wins = winner_of(set);
+    const struct version *winner = &set->items[wins];
+    for (size_t i = 0; i < set->count; i++) {
+        if (i == wins)
+            continue;
         rivals += is_rival(winner, &set->items[i]);
         if (!put_row(&w->out->history, end_ms, &set->items[i], 0))
             return false;

@@ -13,7 +13,18 @@
  *
  * 1.50 and 1.5 are one version; the text with more digits is kept.
  * A version is a rival of the winner when nothing but the hour of its arrival speaks against it:
- * same rank, and the winner's sender did not say that its version is newer.
+ * same rank, and the winner's sender did not say that its version is newer. What a person tells has
+ * no rivals: who tells a value again means the later one.
+ *
+ * A person (rank 3) may also tell that there is no value of theirs. When such a version is the
+ * greatest of its time, what stands is looked for among those below rank 3:
+ *
+ *     withdrawn          edits and acceptances are taken back: the greatest of them
+ *     missing, accepted  there is none: the greatest that has a value and was first told after it,
+ *                        so that a value nobody knew of then is not lost
+ *
+ * and when there is none of these, the person's version itself stands, as a missing row. The winner
+ * is thus still a function of the set alone. Whatever was withdrawn stays in history.
  */
 #ifndef BB_DERIVE_MERGE_H
 #define BB_DERIVE_MERGE_H

@@ -209,6 +209,19 @@ static bool settle(const struct fraction *f, int source, struct bb_decimal *out,
     return false;
 }
 
+/* A thousandth is the same digits with the point elsewhere. Zeros at the end stay: how fine a value was
+ * sent decides how finely its parts are rounded, and must not hang on its last digit. */
+static bool shift_point(struct bb_decimal value, int64_t numerator, int64_t denominator,
+                        struct bb_decimal *out) {
+    int exponent = value.exponent;
+
+    if (numerator != 1)
+        return false;
+    for (; denominator % 10 == 0; denominator /= 10)
+        exponent--;
+    return denominator == 1 && bb_wide_to_decimal(value.mantissa, exponent, exponent, out);
+}
+
 bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *out, bool *rounded) {
     int64_t numerator, denominator;
 
@@ -219,6 +232,8 @@ bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *ou
     }
     if (!bb_unit_ratio(from, to, &numerator, &denominator))
         return false;
+    if (shift_point(value, numerator, denominator, out))
+        return true;
     struct fraction f = {value.mantissa, numerator, denominator, value.exponent};
     return settle(&f, value.exponent, out, rounded);
 }
@@ -234,8 +249,9 @@ const struct bb_installation *bb_installation_at(const struct bb_channel *channe
     return NULL;
 }
 
-static bool is_one(struct bb_decimal factor) {
-    return bb_decimal_equal(factor, (struct bb_decimal){1, 0});
+/* Asked for every point: 1.0, which no record writes so, only takes the longer way. */
+static inline bool is_one(struct bb_decimal factor) {
+    return factor.mantissa == 1 && factor.exponent == 0;
 }
 
 bool bb_channel_has_factor(const struct bb_channel *channel) {

@@ -64,7 +64,14 @@ static bb_wide floor_of(const struct bb_channel *channel) {
     return 0;
 }
 
-/* Without a floor and without a mean above zero nothing is known, and everything is plausible. */
+/* What the connection carries in a day; 0: unknown, or told in another unit. */
+static bb_wide carried_of(const struct bb_channel *channel) {
+    return channel->derived_unit == channel->metered_unit ? (bb_wide)channel->capacity * 24 : 0;
+}
+
+/* The usual says little of a home that was empty, or whose car comes home once a week: where the
+ * connection is known, what it carries is plausible, too. Without a floor, a connection and a mean above
+ * zero nothing is known, and everything is plausible. */
 static void look_back(struct judging *j, int64_t end_ms) {
     int32_t day = bb_lane_span_of(BB_LANE_RAW, end_ms);
     int64_t mean = 0;
@@ -72,7 +79,10 @@ static void look_back(struct judging *j, int64_t end_ms) {
     if (day == j->day)
         return;
     j->day = day;
+    bb_wide carried = carried_of(j->context->channel);
     j->max_daily = floor_of(j->context->channel);
+    if (carried > j->max_daily)
+        j->max_daily = carried;
     if (bb_trailing_daily(j->context->stat, day, BB_STAT_DAYS, &mean) &&
         (bb_wide)mean * j->parameter[FACTOR] > j->max_daily)
         j->max_daily = (bb_wide)mean * j->parameter[FACTOR];

@@ -18,7 +18,8 @@
  *
  * The plausible advance over a time is max_daily x days, at least one day's: max_daily = 10 x the
  * trailing mean advance of 60 days (trailing.h), at least 50 kWh, 2 m3, 200 kWh of heat or cooling,
- * 20 m3 of gas, by the channel's commodity and unit; of other units without history: anything is.
+ * 20 m3 of gas, by the channel's commodity and unit, and at least what the connection carries in a day
+ * where master data knows it; of other units without history: anything is.
  */
 #ifndef BB_DERIVE_REGISTER_H
 #define BB_DERIVE_REGISTER_H

@@ -58,7 +58,7 @@ static void note_interval(struct tally *t, const struct bb_channel *channel,
 static uint8_t flags_of(const struct tally *t, const struct bb_stat_day *row, int64_t begin_ms,
                         uint32_t measured) {
     uint8_t flags = 0;
-    bool whole = !t->broken && row->count > 0 && t->first_ms <= begin_ms &&
+    bool whole = t->next_ms != INT64_MIN && !t->broken && t->first_ms <= begin_ms &&
                  begin_ms + BB_DAY_MS - t->next_ms < (t->longest_ms > 0 ? t->longest_ms : 1);
 
     flags |= whole ? BB_STAT_COMPLETE : 0;

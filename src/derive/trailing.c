@@ -6,7 +6,14 @@
 
 #include "derive/median.h"
 
-enum { TIMES_MEDIAN = 10, DAYS_A_WEEK = 7 };
+enum {
+    FAR_TIMES = 10,  /* so many times the usual is no use but a mistake */
+    WRONG_DAYS = 2,  /* that many days of mistakes are borne with, when five are known */
+    TIMES_LEAST = 5, /* a base load keeps within a few times its least level */
+    QUIET_DAYS = 28, /* that many days say what is usual even if nothing happened on them */
+    DAYS_A_WEEK = 7,
+    FEW = 16 /* ranks that are found by keeping the greatest, in one pass */
+};
 
 /* The rows of a stretch of days. */
 struct rows {
@@ -24,17 +31,27 @@ static struct rows rows_before(const struct bb_stat *stat, int32_t day, int32_t 
     return (struct rows){count ? &stat->days[first] : NULL, count};
 }
 
-/* How far from the median ten times the median is; as far on its other side, and below zero. */
-static bb_wide width_of(int64_t median) {
-    return (TIMES_MEDIAN - 1) * (median < 0 ? -(bb_wide)median : median);
+/* How far from the usual ten times the usual is; as far on its other side, and below zero. */
+static bb_wide width_of(int64_t usual) {
+    return (FAR_TIMES - 1) * (usual < 0 ? -(bb_wide)usual : usual);
 }
 
-static bool beyond(int64_t level, int64_t median) {
-    return level > median + width_of(median);
+static bool beyond(int64_t level, int64_t usual) {
+    return level > usual + width_of(usual);
 }
 
-static bool beneath(int64_t level, int64_t median) {
-    return level < median - width_of(median);
+static bool beneath(int64_t level, int64_t usual) {
+    return level < usual - width_of(usual);
+}
+
+/* Keep the `count` greatest, descending; those that are not there yet are INT64_MIN. */
+static void keep_greatest(int64_t *greatest, size_t count, int64_t level) {
+    if (level <= greatest[count - 1])
+        return;
+    size_t at = count - 1;
+    for (; at > 0 && greatest[at - 1] < level; at--)
+        greatest[at] = greatest[at - 1];
+    greatest[at] = level;
 }
 
 /* Days that speak. */
@@ -45,20 +62,23 @@ struct plain {
 
 static void plain_before(const struct bb_stat *stat, int32_t day, int32_t back, struct plain *out) {
     struct rows rows = rows_before(stat, day, back);
-    int64_t greatest[BB_STAT_DAYS];
+    int64_t greatest[WRONG_DAYS + 1];
 
     out->count = 0;
+    for (size_t k = 0; k <= WRONG_DAYS; k++)
+        greatest[k] = INT64_MIN;
     for (size_t i = 0; i < rows.count; i++)
         if (rows.at[i].top[0] != INT64_MIN) {
-            greatest[out->count] = rows.at[i].top[0];
+            keep_greatest(greatest, WRONG_DAYS + 1, rows.at[i].top[0]);
             out->day[out->count++] = &rows.at[i];
         }
     if (out->count == 0)
         return;
-    int64_t median = bb_median(greatest, out->count);
+    /* the third greatest of five or more; of fewer the one in the middle */
+    size_t rank = (out->count - 1) / 2 < WRONG_DAYS ? (out->count - 1) / 2 : WRONG_DAYS;
     size_t kept = 0;
     for (size_t i = 0; i < out->count; i++)
-        if (!beyond(out->day[i]->top[0], median))
+        if (!beyond(out->day[i]->top[0], greatest[rank]))
             out->day[kept++] = out->day[i];
     out->count = kept;
 }
@@ -66,17 +86,52 @@ static void plain_before(const struct bb_stat *stat, int32_t day, int32_t back, 
 /* The rank-th greatest of the plain days' greatest levels, or the least of them when there are not
  * as many. */
 static bool top_of(const struct plain *plain, size_t rank, bool or_least, int64_t *level) {
-    int64_t tops[BB_STAT_DAYS * BB_STAT_TOPS];
+    int64_t tops[BB_STAT_DAYS * BB_STAT_TOPS], few[FEW];
     size_t count = 0;
 
-    for (size_t i = 0; i < plain->count; i++)
-        for (size_t k = 0; k < BB_STAT_TOPS && k < rank; k++)
-            if (plain->day[i]->top[k] != INT64_MIN)
-                tops[count++] = plain->day[i]->top[k];
+    for (size_t k = 0; k < FEW; k++)
+        few[k] = INT64_MIN;
+    for (size_t i = 0; i < plain->count; i++) {
+        const int64_t *top = plain->day[i]->top;
+        for (size_t k = 0; k < BB_STAT_TOPS && top[k] != INT64_MIN; k++) {
+            if (rank > FEW)
+                tops[count] = top[k];
+            else if (top[k] > few[rank - 1])
+                keep_greatest(few, rank, top[k]);
+            count++;
+        }
+    }
     if (count == 0 || (rank > count && !or_least))
         return false;
-    *level = bb_select(tops, count, rank > count ? 0 : count - rank);
+    size_t found = rank < count ? rank : count;
+    *level = rank > FEW ? bb_select(tops, count, count - found) : few[found - 1];
     return true;
+}
+
+/* Did something happen, or is it a base load alone? That is flat, and stays so where panels take some
+ * of it away (then the least level is zero and says nothing). */
+static bool is_lively(const struct bb_stat_day *day) {
+    bb_wide greatest = day->top[0], eighth = day->top[BB_STAT_TOPS - 1];
+
+    return (day->least > 0 && greatest > TIMES_LEAST * (bb_wide)day->least) ||
+           (eighth > 0 && greatest > 2 * eighth);
+}
+
+static int32_t count_speaking(const struct plain *plain) {
+    int32_t lively = 0;
+
+    if (plain->count >= QUIET_DAYS)
+        return (int32_t)plain->count;
+    for (size_t i = 0; i < plain->count; i++)
+        lively += is_lively(plain->day[i]);
+    return lively;
+}
+
+int32_t bb_trailing_days(const struct bb_stat *stat, int32_t day) {
+    struct plain plain;
+
+    plain_before(stat, day, BB_STAT_DAYS, &plain);
+    return count_speaking(&plain);
 }
 
 bool bb_trailing_high(const struct bb_stat *stat, int32_t day, int32_t back, int32_t min_days,
@@ -85,7 +140,7 @@ bool bb_trailing_high(const struct bb_stat *stat, int32_t day, int32_t back, int
     uint64_t values = 0;
 
     plain_before(stat, day, back, &plain);
-    if (plain.count < (size_t)min_days)
+    if (plain.count == 0 || count_speaking(&plain) < min_days)
         return false;
     for (size_t i = 0; i < plain.count; i++)
         values += plain.day[i]->count;

@@ -6,11 +6,18 @@
 
 #include "derive/stat.h"
 
-/* Those of the days [day - back, day) whose greatest level is at most 10 x the median of the days'
- * greatest levels speak ("plain" days); a day of wrong readings does not. */
+/* Those of the days [day - back, day) speak whose greatest level is at most 10 x the third greatest of
+ * the days' greatest levels (of fewer than five days: x the median one): "plain" days. One or two days
+ * of wrong readings do not; what comes on three days is use, however rare (a car that is charged). */
+
+/* How many of the BB_STAT_DAYS before say what is usual: plain days on which something happened, whose
+ * greatest level is more than 5 x the least (above zero) or 2 x the eighth greatest: a home that is
+ * left alone says little about itself. All plain days, once there are 28. */
+int32_t bb_trailing_days(const struct bb_stat *stat, int32_t day);
 
 /* The level that 99.9 % of the values of the plain days do not exceed (nearest rank over the days'
- * BB_STAT_TOPS greatest; n = the sum of counts). False when fewer than min_days rows speak. */
+ * BB_STAT_TOPS greatest; n = the sum of counts). False when fewer than min_days of
+ * the plain days say what is usual. */
 bool bb_trailing_high(const struct bb_stat *stat, int32_t day, int32_t back, int32_t min_days,
                       int64_t *level);
 /* The `rank`-th greatest level of the plain days (1: the greatest); false when there is none. */

@@ -1,6 +1,7 @@
 /* Validation and estimation: see vee.h. Pure. */
 #include "derive/vee.h"
 
+#include "derive/acceptance.h"
 #include "derive/like.h"
 #include "derive/register.h"
 
@@ -411,6 +412,7 @@ int bb_vee_judge(const struct bb_channel *channel, struct bb_window *raw, size_t
     bool room = out->capacity - out->count >= last - first;
 
     run_checks(channel, raw, first, last, aid, findings);
+    bb_acceptance_apply(raw, first, last, findings);
     if (channel->kind == BB_KIND_REGISTER)
         room = room && judge_registers(channel, raw, first, last, aid, arena, out, findings);
     else

@@ -13,9 +13,11 @@
 
 /* Stored ids: append only. */
 enum bb_outbox_kind {
-    BB_OUTBOX_CHANNEL = 1,          /* a channel was created or changed: `body` describes it */
-    BB_OUTBOX_EXCEPTION_OPENED = 2, /* a check failed hard over (from, to] */
-    BB_OUTBOX_EXCEPTION_CLOSED = 3, /* it no longer does */
+    BB_OUTBOX_CHANNEL = 1, /* a channel was created or changed: `body` describes it */
+    BB_OUTBOX_EXCEPTION_OPENED =
+        2, /* a check failed hard over (from, to]: `body` is the name of the
+                                       source that caused it; empty: master data, parameters */
+    BB_OUTBOX_EXCEPTION_CLOSED = 3, /* it no longer does; likewise */
     BB_OUTBOX_MASTER = 4,           /* master data was applied: `body` is the packed entry */
     BB_OUTBOX_CHANGED = 5           /* current values that had been there before changed */
 };

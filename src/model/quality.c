@@ -88,7 +88,7 @@ int bb_check_find(struct bb_span name) {
 int bb_quality_rank(const struct bb_quality *quality) {
     if (quality->state == BB_STATE_EDITED ||
         quality->marks & (BB_MARK_ACCEPTED | BB_MARK_WITHDRAWN))
-        return 3;
+        return BB_RANK_PERSON;
     if (quality->marks & BB_MARK_FINAL)
         return 2;
     return quality->state == BB_STATE_MEASURED || quality->state == BB_STATE_SUBSTITUTED;

@@ -96,6 +96,7 @@ _Static_assert(sizeof(struct bb_quality) == 28, "compared and hashed as bytes: n
 
 /* The rank by which one of two readings for one time wins: told by a person (edited, accepted,
  * withdrawn) 3, final 2, measured or substituted 1, the source's own estimate and missing 0. */
+enum { BB_RANK_PERSON = 3 };
 int bb_quality_rank(const struct bb_quality *quality);
 
 /* "measured", "substituted|final", "estimated|method:linear|check:gap": the states, marks, checks

@@ -31,6 +31,9 @@ struct bb_registry_exception { /* a row of `list exceptions` */
     int8_t exponent;
     int64_t from_ms, to_ms, a, b;
     int64_t opened_ms, closed_ms; /* closed: BB_TIME_NONE while open */
+    /* Names of the sources that caused it to open (at first, at opened_ms) and to close: a file, or
+     * what a person did (service/person.h); empty: master data, or open. */
+    struct bb_span opened_by, closed_by;
 };
 
 struct bb_registry_usage_point {

@@ -271,15 +271,18 @@ static bool plan_reset(struct city_draft *draft) {
 }
 
 /* Water flows back, a disc turns back: the next reading is less than the last. By a few per cent of
- * a day, which nobody can tell from a reading that dipped; or by so much that it is not made up for
- * within the next readings. */
+ * a day, which the reading behind it makes up for, so that nobody can tell it from one that dipped;
+ * or by so much that it is not made up for within the next readings. */
 static bool plan_reverse(struct city_draft *draft) {
     struct city_fault *fault = draft->fault;
     bool daily = bb_city_pace(fault->channel) == CITY_DAILY;
     int64_t a_day = draft->survey.mean * (daily ? 1 : 24);
 
     fault->size = a_day * one_of(draft, 10, 60) / MILLE;
-    if (one_of(draft, 0, 3) > 0) {
+    if (one_of(draft, 0, 3) == 0) {
+        if (true_value(draft, fault->first + 1) < fault->size)
+            return false;
+    } else {
         int64_t made_up = 0;
         for (int32_t i = 1; i <= READINGS_LOOKED_AHEAD; i++)
             made_up += true_value(draft, fault->first + i);

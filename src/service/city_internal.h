@@ -145,6 +145,8 @@ void bb_city_shapes_init(struct city_shapes *shapes);
 
 /* Draw a meter's character from its key. */
 void bb_city_character(struct city_meter *meter);
+/* More than an electricity meter counts in any quarter, either way: Wh. */
+int64_t bb_city_most_in_a_quarter(const struct city_meter *meter);
 
 /* What the two quantities of a meter are in a quarter (electricity: Wh drawn and fed back) or in
  * the hour that ends with the moment (water: litres, 0; heat: Wh, litres). */

@@ -94,6 +94,22 @@ static void put_channels(struct city_output *out, const struct bb_city *city,
     }
 }
 
+/* The connection that a home of this character needs, as fuses come: never blown, and not far from
+ * it. */
+static void put_connection(struct city_output *out, const struct city_meter *meter) {
+    static const int amperes[] = {25, 35, 50, 63, 80}; /* in three phases at 230 V */
+    int64_t wh = bb_city_most_in_a_quarter(meter);
+
+    if (bb_city_types[meter->type].commodity != BB_COMMODITY_ELECTRICITY)
+        return;
+    for (size_t i = 0; i < sizeof amperes / sizeof *amperes; i++)
+        if (wh * 4 <= amperes[i] * INT64_C(690)) {
+            bb_city_output_format(out, "    connection: 3x%d A\n", amperes[i]);
+            return;
+        }
+    bb_city_output_format(out, "    connection: %" PRId64 " kW\n", wh * 4 / 10000 * 10 + 10);
+}
+
 static void put_usage_point(struct city_output *out, const struct bb_city *city, uint32_t index) {
     const struct city_meter *meter = &city->meters[index];
     uint32_t transformer = index / METERS_PER_TRANSFORMER;
@@ -105,6 +121,7 @@ static void put_usage_point(struct city_output *out, const struct bb_city *city,
     bb_city_output_format(
         out, "    calendar: nl\n    tags: {district: %s, transformer: T%03" PRIu32 "}\n",
         districts[transformer / TRANSFORMERS_PER_DISTRICT % DISTRICTS], transformer + 1);
+    put_connection(out, meter);
     put_installations(out, city, meter);
     put_channels(out, city, meter);
 }

@@ -67,6 +67,17 @@ static bool overlaps(const struct bb_finding *alarm, const struct bb_city_truth 
     return alarm->from_ms < truth->to_ms && truth->from_ms < alarm->to_ms;
 }
 
+/* Does an alarm speak of the fault? A run is told day by day, and may begin before the fault or end
+ * behind it. */
+static bool is_near(const struct bb_finding *alarm, const struct bb_city_truth *truth) {
+    const uint32_t runs = 1u << BB_CHECK_STUCK | 1u << BB_CHECK_ZERO | 1u << BB_CHECK_LEAK |
+                          1u << BB_CHECK_PROLONGED;
+    int64_t beside_ms = runs >> alarm->check & 1 ? BB_DAY_MS : 0;
+
+    return overlaps(alarm, truth) ||
+           (alarm->from_ms < truth->to_ms + beside_ms && truth->from_ms - beside_ms < alarm->to_ms);
+}
+
 /* The fault of a usage point, NULL when it has none: its name holds its number. */
 static const struct city_fault *fault_of(const struct bb_city *city, struct bb_span name,
                                          uint32_t *index) {
@@ -120,12 +131,13 @@ static int score_alarm(void *context, const struct bb_findings_row *row) {
 
     if (fault)
         bb_city_fault_truth(s->city, index, &truth);
-    if (!fault || !overlaps(row->finding, &truth) || is_wrong_mark(row, fault, &truth)) {
+    if (!fault || !is_near(row->finding, &truth) || is_wrong_mark(row, fault, &truth)) {
         count_false(s, row);
         return 0;
     }
     for (size_t i = 0; i < STANDS; i++)
-        if (strcmp(stands[i].kind, truth.kind) == 0 && stands_for(&stands[i], row) &&
+        if (overlaps(row->finding, &truth) && strcmp(stands[i].kind, truth.kind) == 0 &&
+            stands_for(&stands[i], row) &&
             bb_span_equal(row->channel, bb_span_of(truth.channel->name)))
             s->found[index] = true;
     return 0;

@@ -93,9 +93,12 @@ static int32_t slow_factor(uint64_t key, int64_t slot) {
     return (slow_point(key, node) * (8 - along) + slow_point(key, node + 1) * along) / 8;
 }
 
-/* Nobody is at home in one week of 16. */
-static bool is_away(const struct city_meter *meter, const struct city_moment *m) {
-    return (bb_city_bits(meter->key, CITY_FOR_WEEK, (m->day + 3) / 7) & 15) == 0;
+/* Nobody is at home in one week of 17, and never in two in a row. */
+static bool is_away(const struct city_meter *meter, int64_t day) {
+    int64_t week = (day + 3) / 7;
+
+    return (bb_city_bits(meter->key, CITY_FOR_WEEK, week) & 15) == 0 &&
+           (bb_city_bits(meter->key, CITY_FOR_WEEK, week - 1) & 15) != 0;
 }
 
 /* ---- electricity ---------------------------------------------------------------------------- */
@@ -125,6 +128,8 @@ static int64_t appliances_use(const struct city_meter *meter, const struct city_
             if (age < 0 || age >= length)
                 continue;
             int32_t start = m->quarter - age; /* people start things when they are awake */
+            if (start < 0 && is_away(meter, m->day - 1))
+                continue;
             start = start < 0 ? start + CITY_QUARTERS : start;
             if ((uint64_t)share[start] * (meter->activity + 20U) >> 8 > (bits >> 7 & 1023))
                 use += run_use(bits >> 17, age, length);
@@ -133,8 +138,8 @@ static int64_t appliances_use(const struct city_meter *meter, const struct city_
     return use;
 }
 
-/* A car comes home between half past five and ten, four evenings of ten, and is charged for one to
- * seven hours. Its evening lasts from noon to noon. */
+/* A car comes home between half past five and ten, every third evening and some others, and is
+ * charged for one to seven hours. Its evening lasts from noon to noon. */
 static int64_t car_use(const struct city_meter *meter, const struct city_moment *m) {
     bool afternoon = m->quarter >= CITY_QUARTERS / 2;
     int64_t evening = m->day - !afternoon;
@@ -142,7 +147,8 @@ static int64_t car_use(const struct city_meter *meter, const struct city_moment 
     uint64_t bits = bb_city_bits(meter->key, CITY_FOR_CAR, evening);
     int32_t start = 22 + (int32_t)((bits >> 8) % 18), length = 4 + (int32_t)((bits >> 16) % 24);
 
-    if (bits % 10 >= 4 || now < start || now >= start + length)
+    bool comes = (evening + (int64_t)(meter->key % 3)) % 3 == 0 || bits % 10 == 0;
+    if (!comes || now < start || now >= start + length || is_away(meter, evening))
         return 0;
     int64_t use = meter->charger - (int64_t)(bits >> (now & 7) & 15);
     return now == start + length - 1 ? use * (int64_t)(1 + (bits >> 32 & 255)) / 256 : use;
@@ -167,7 +173,7 @@ static int64_t load(const struct bb_city *city, const struct city_meter *meter,
 
     if (meter->pump)
         use += pump_use(meter, m, bits >> 28);
-    if (meter->type != CITY_SHOP && is_away(meter, m))
+    if (meter->type != CITY_SHOP && is_away(meter, m->day))
         return use;
     int64_t day = 768 + (int64_t)(bb_city_bits(meter->key, CITY_FOR_DAY, m->day) & 511);
     int64_t people = (int64_t)meter->activity * share[m->quarter] / 64 * day / CITY_ONE;
@@ -194,6 +200,14 @@ static struct city_use electricity_use(const struct bb_city *city, const struct 
     return net > 0 ? (struct city_use){net + both, both} : (struct city_use){both, both - net};
 }
 
+/* Everything at once: the car, the pump on a cold night, a dinner for many, two ovens. */
+int64_t bb_city_most_in_a_quarter(const struct city_meter *meter) {
+    int64_t drawn = meter->base + meter->charger + 4 * (int64_t)meter->pump +
+                    12 * (int64_t)meter->activity + (meter->type == CITY_SHOP ? 0 : 1200);
+
+    return drawn > meter->panels ? drawn : meter->panels + drawn / 8;
+}
+
 /* ---- water and heat ------------------------------------------------------------------------- */
 
 /* Litres of a draw: taps and flushes mostly, a bath at times. */
@@ -208,7 +222,7 @@ static int64_t draws(const struct bb_city *city, const struct city_meter *meter,
     /* of each of 16 draws, in 1/2048, such that the day's mean is as asked */
     uint64_t chance = (uint64_t)(litres_a_day * share * 2 * 32 / DRAW_SUM / DRAWS_A_DAY);
 
-    if (is_away(meter, m))
+    if (is_away(meter, m->day))
         return 0;
     for (int part = 0; part < 4; part++) {
         uint64_t bits = bb_city_bits(meter->key, CITY_FOR_DRAW, hour * 4 + part);

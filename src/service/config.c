@@ -46,7 +46,7 @@ static void add_step(struct bb_config_keys *keys, const char *prefix,
     BB_ASSERT(keys->count + BB_PARAMETERS_MAX < BB_CONFIG_KEYS_MAX);
     *key = (struct bb_config_key){.unit = BB_CONFIG_STEP,
                                   .offset = offset,
-                                  .initial = 1,
+                                  .initial = !step->off,
                                   .min = 0,
                                   .max = 1,
                                   .help = step->what,
@@ -202,7 +202,9 @@ static void print_parents(const char *before, const char *name, struct bb_buffer
     }
 }
 
-static void print_key(const struct bb_config_key *key, int64_t value, struct bb_buffer *out) {
+/* A parameter of a step that is off is a comment: turned on, the step takes its default. */
+static void print_key(const struct bb_config_key *key, int64_t value, bool as_comment,
+                      struct bb_buffer *out) {
     char text[BB_CONFIG_TEXT_MAX], least[BB_CONFIG_TEXT_MAX], most[BB_CONFIG_TEXT_MAX];
     char line[BB_CONFIG_KEY_MAX * 2 + BB_CONFIG_TEXT_MAX * 2];
     int depth = 0;
@@ -213,7 +215,7 @@ static void print_key(const struct bb_config_key *key, int64_t value, struct bb_
     bb_config_value_format(key, value, text);
     bool is_step = key->step && key->unit == BB_CONFIG_STEP;
     bool has_parameters = is_step && value && key->step->parameters[0].name;
-    snprintf(line, sizeof line, "%*s%s:%s%s", depth * 2, "", dot ? dot + 1 : key->name,
+    snprintf(line, sizeof line, "%*s%s%s:%s%s", depth * 2, "", as_comment ? "# " : "", dot ? dot + 1 : key->name,
              has_parameters ? "" : " ", has_parameters ? "" : text);
     bb_buffer_format(out, "%-*s # %s", COMMENT_COLUMN, line, key->help);
     if (is_step) {
@@ -242,11 +244,11 @@ void bb_config_print(const struct bb_config *config, struct bb_buffer *out) {
         bool is_step = key->unit == BB_CONFIG_STEP;
         if (is_step)
             step_is_on = bb_config_step(key, &copy)->on;
-        if (key->step && !is_step && !step_is_on)
-            continue;
-        print_parents(before, key->name, out);
-        print_key(key, is_step ? step_is_on : *bb_config_field(key, &copy), out);
-        before = key->name;
+        bool as_comment = key->step && !is_step && !step_is_on;
+        if (!as_comment)
+            print_parents(before, key->name, out);
+        print_key(key, is_step ? step_is_on : *bb_config_field(key, &copy), as_comment, out);
+        before = as_comment ? before : key->name;
     }
     bb_config_keys_release(&keys);
 }

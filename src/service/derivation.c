@@ -96,7 +96,7 @@ static void big_endian(uint64_t v, size_t size, char *out) {
 struct channel_work {
     struct bb_derivation *d;
     struct bb_store_view *view;
-    struct bb_gather *gather;
+    struct bb_gather *gather; /* its sources by received time */
     struct bb_channel_table *channels;
     const uint32_t *fresh; /* slots that are new in this commit, by key */
     size_t fresh_count;
@@ -157,16 +157,54 @@ static int collect_outputs(struct channel_work *w, const struct bb_plan *plan,
     return 0;
 }
 
-static int collect_findings(struct channel_work *w, const struct bb_finding_list *list,
-                            enum bb_outbox_kind kind, struct bb_error *error) {
+/* When that was received which a finding about (from, at] comes from, or goes with: the latest of what
+ * was told about that stretch, else (a neighbour, master data) of all. */
+static int64_t cause_of(const struct channel_work *w, const struct bb_plan_input *input,
+                        const struct bb_finding *f) {
+    int64_t last_ms = f->to_ms > f->at_ms ? f->to_ms : f->at_ms, cause_ms = 0;
+    size_t low = 0, high = input->told_count;
+
+    while (low < high) { /* the first that ends at or behind the beginning */
+        size_t middle = low + (high - low) / 2;
+        if (input->told[middle].end_ms < f->from_ms)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < input->told_count && input->told[low].end_ms <= last_ms; low++)
+        if (input->told[low].received_ms > cause_ms)
+            cause_ms = input->told[low].received_ms;
+    return cause_ms ? cause_ms : w->recorded_ms;
+}
+
+static int by_received(const void *a, const void *b) {
+    const struct bb_gather_source *x = a, *y = b;
+    return (x->received_ms > y->received_ms) - (x->received_ms < y->received_ms);
+}
+
+static struct bb_span source_at(const struct channel_work *w, int64_t received_ms) {
+    const struct bb_gather *g = w->gather;
+    struct bb_gather_source key = {.received_ms = received_ms};
+    const struct bb_gather_source *found = g->source_count
+                                               ? bsearch(&key, g->sources, g->source_count,
+                                                         sizeof key, by_received)
+                                               : NULL;
+
+    return found ? found->name : BB_SPAN("");
+}
+
+static int collect_findings(struct channel_work *w, const struct bb_plan_input *input,
+                            const struct bb_finding_list *list, enum bb_outbox_kind kind,
+                            struct bb_error *error) {
     int result = 0;
 
     for (size_t i = 0; !result && i < list->count; i++) {
         const struct bb_finding *f = &list->items[i];
+        int64_t cause_ms = cause_of(w, input, f);
         struct bb_outbox_record record = {.kind = (uint8_t)kind,
                                           .check = f->check,
                                           .exponent = f->exponent,
-                                          .recorded_ms = w->recorded_ms,
+                                          .recorded_ms = cause_ms,
                                           .tenant = bb_channel_slot_tenant(w->slot),
                                           .usage_point = bb_channel_slot_usage_point(w->slot),
                                           .channel = bb_channel_slot_channel(w->slot),
@@ -174,7 +212,7 @@ static int collect_findings(struct channel_work *w, const struct bb_finding_list
                                           .to_ms = f->to_ms,
                                           .a = f->a,
                                           .b = f->b,
-                                          .body = BB_SPAN("")};
+                                          .body = source_at(w, cause_ms)};
         result = put_outbox(w->d, &record, error);
     }
     return result;
@@ -227,9 +265,9 @@ static int run_plan(struct channel_work *w, const struct bb_plan_input *input,
     d->closed += plan.closed.count;
     result = collect_outputs(w, &plan, error);
     if (!result)
-        result = collect_findings(w, &plan.closed, BB_OUTBOX_EXCEPTION_CLOSED, error);
+        result = collect_findings(w, input, &plan.closed, BB_OUTBOX_EXCEPTION_CLOSED, error);
     if (!result)
-        result = collect_findings(w, &plan.opened, BB_OUTBOX_EXCEPTION_OPENED, error);
+        result = collect_findings(w, input, &plan.opened, BB_OUTBOX_EXCEPTION_OPENED, error);
     if (!result && input->told_count > 0)
         result = collect_changed(w, input->told, input->told_count, plan.counts.changed, error);
     return result;
@@ -737,6 +775,8 @@ int bb_derivation_run(struct bb_derivation *d, struct bb_gather *gather,
     struct channel_work w = {.d = d, .view = view, .gather = gather, .channels = channels};
     char next[4];
 
+    if (gather->source_count > 0)
+        qsort(gather->sources, gather->source_count, sizeof gather->sources[0], by_received);
     int result = apply_masters(d, gather, channels, view, error);
     if (!result)
         result = note_registers(&w, error);

@@ -219,8 +219,8 @@ static int load_companions(struct bb_query_channel *c, const struct list *l,
     return 0;
 }
 
-static int read_channel(struct bb_query_channel *c, const struct list *l, uint32_t partition,
-                        struct bb_error *error) {
+static int open_channel(struct bb_query_channel *c, const struct list *l, uint32_t partition,
+                        bb_query_act *act, void *context, struct bb_error *error) {
     struct bb_store *store = c->plant->store;
     int result = store->ops->view_begin(store, partition, &c->view, error);
 
@@ -231,7 +231,7 @@ static int read_channel(struct bb_query_channel *c, const struct list *l, uint32
     if (!result && bb_query_is_made(c->query))
         result = load_companions(c, l, error);
     if (!result)
-        result = bb_query_lane(c, error);
+        result = act(c, context, error);
     store->ops->view_end(c->view);
     return result;
 }
@@ -261,11 +261,10 @@ static int find_channels(struct bb_plant *plant, const struct bb_query *q, struc
     return mark_asked(plant, q, l, error);
 }
 
-int bb_query_run(struct bb_plant *plant, const struct bb_query *query, bb_query_visit *visit,
-                 void *context, struct bb_error *error) {
+int bb_query_channels(struct bb_plant *plant, const struct bb_query *query, bb_query_act *act,
+                      void *context, struct bb_error *error) {
     struct list list = {0};
     struct bb_arena arena;
-    uint64_t left = query->limit ? query->limit : UINT64_MAX;
 
     bb_arena_init(&list.arena, 16 << 10, 64 << 20);
     bb_arena_init(&arena, ARENA_CHUNK_BYTES, arena_limit_bytes);
@@ -277,14 +276,33 @@ int bb_query_run(struct bb_plant *plant, const struct bb_query *query, bb_query_
                                      .query = query,
                                      .usage_point = query->usage_point,
                                      .name = list.items[i].name,
-                                     .arena = &arena,
-                                     .visit = visit,
-                                     .context = context,
-                                     .left = &left};
-        result = read_channel(&c, &list, list.items[i].partition, error);
+                                     .arena = &arena};
+        result = open_channel(&c, &list, list.items[i].partition, act, context, error);
     }
     free(list.items);
     bb_arena_release(&list.arena);
     bb_arena_release(&arena);
     return result < 0 ? result : 0;
+}
+
+struct telling { /* to whom the rows are told, and how many more */
+    bb_query_visit *visit;
+    void *context;
+    uint64_t left;
+};
+
+static int tell_lane(struct bb_query_channel *c, void *context, struct bb_error *error) {
+    struct telling *telling = context;
+
+    c->visit = telling->visit;
+    c->context = telling->context;
+    c->left = &telling->left;
+    return bb_query_lane(c, error);
+}
+
+int bb_query_run(struct bb_plant *plant, const struct bb_query *query, bb_query_visit *visit,
+                 void *context, struct bb_error *error) {
+    struct telling telling = {visit, context, query->limit ? query->limit : UINT64_MAX};
+
+    return bb_query_channels(plant, query, tell_lane, &telling, error);
 }

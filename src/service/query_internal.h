@@ -1,9 +1,9 @@
-/* What the parts of a query share: query.c finds channels, query_lane.c reads their lanes. */
+/* What the parts of a query share: query.c finds channels, query_lane.c reads their lanes, story.c and
+ * person.c look at both more closely. */
 #ifndef BB_SERVICE_QUERY_INTERNAL_H
 #define BB_SERVICE_QUERY_INTERNAL_H
 
-#include "derive/coverage.h"
-#include "derive/point.h"
+#include "derive/plan.h"
 #include "service/channel_table.h"
 #include "service/query.h"
 
@@ -37,8 +37,27 @@ static inline bool bb_query_is_made(const struct bb_query *query) {
     return query->lane != BB_LANE_RAW &&
            (query->as_of_ms != BB_TIME_NONE || !bb_lanes[query->lane].stored);
 }
+/* Open each channel that is asked for and act on it: record, channel and coverage are filled, the
+ * view and the arena last until `act` returns. visit, context and left are the act's to set. Errors
+ * as of bb_query_run. */
+typedef int bb_query_act(struct bb_query_channel *c, void *context, struct bb_error *error);
+int bb_query_channels(struct bb_plant *plant, const struct bb_query *query, bb_query_act *act,
+                      void *context, struct bb_error *error) BB_MUST_USE;
 
 /* Tell the channel's rows of the asked lane. 0, 1 when the visitor or the limit stopped it. */
 int bb_query_lane(struct bb_query_channel *c, struct bb_error *error) BB_MUST_USE;
+
+/* A block as it is stored; an absent one is empty. */
+int bb_query_block(struct bb_query_channel *c, uint8_t lane, int32_t span, struct bb_block *block,
+                   struct bb_error *error) BB_MUST_USE;
+
+/* The raw block of a day, current or as of the asked moment. */
+int bb_query_raw_of_day(struct bb_query_channel *c, int32_t day, struct bb_block *out,
+                        struct bb_error *error) BB_MUST_USE;
+
+/* Derive what is asked for in memory, from raw as it was then: `plan` has the blocks as its writes.
+ * `out` is the plan's buffer, the caller's to release. BB_ABSENT when no day is covered. */
+int bb_query_make(struct bb_query_channel *c, struct bb_plan *plan, struct bb_buffer *out,
+                  struct bb_error *error) BB_MUST_USE;
 
 #endif

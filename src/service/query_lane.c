@@ -112,9 +112,8 @@ static int tell_periods(struct bb_query_channel *c, const struct bb_block *block
 
 /* ---- blocks */
 
-/* An absent block is empty. */
-static int get_block(struct bb_query_channel *c, uint8_t lane, int32_t span, struct bb_block *block,
-                     struct bb_error *error) {
+int bb_query_block(struct bb_query_channel *c, uint8_t lane, int32_t span, struct bb_block *block,
+                   struct bb_error *error) {
     struct bb_block_key key = {c->record.number, span, lane};
     struct bb_span packed;
 
@@ -141,17 +140,16 @@ static void day_bounds(const struct bb_query_channel *c, int32_t *first, int32_t
         *last = bb_lane_span_of(BB_LANE_RAW, q->to_ms);
 }
 
-/* The raw block of a day, current or as of the asked moment. */
-static int raw_of_day(struct bb_query_channel *c, int32_t day, struct bb_block *out,
-                      struct bb_error *error) {
+int bb_query_raw_of_day(struct bb_query_channel *c, int32_t day, struct bb_block *out,
+                        struct bb_error *error) {
     struct bb_block history, current;
-    int result = get_block(c, BB_LANE_RAW, day, &current, error);
+    int result = bb_query_block(c, BB_LANE_RAW, day, &current, error);
 
     if (result || c->query->as_of_ms == BB_TIME_NONE) {
         *out = current;
         return result;
     }
-    result = get_block(c, BB_LANE_HISTORY, day, &history, error);
+    result = bb_query_block(c, BB_LANE_HISTORY, day, &history, error);
     return result ? result
                   : bb_merge_as_of(&current, &history, c->query->as_of_ms, c->arena, out, error);
 }
@@ -169,7 +167,7 @@ static int read_raw(struct bb_query_channel *c, struct bb_error *error) {
             day = bb_coverage_after(&c->coverage, day) - 1;
             continue;
         }
-        result = raw_of_day(c, day, &block, error);
+        result = bb_query_raw_of_day(c, day, &block, error);
         if (!result)
             result = tell_raw(c, &block);
     }
@@ -208,10 +206,10 @@ static int read_vee(struct bb_query_channel *c, struct bb_error *error) {
         }
         if (has) {
             covered = day;
-            result = get_block(c, BB_LANE_RAW, day, &raw, error);
+            result = bb_query_block(c, BB_LANE_RAW, day, &raw, error);
         }
         if (!result)
-            result = get_block(c, BB_LANE_VEE, day, &overlay, error);
+            result = bb_query_block(c, BB_LANE_VEE, day, &overlay, error);
         if (!result)
             result = vee_of_day(c, &raw, &overlay, day, error);
     }
@@ -238,7 +236,7 @@ static int read_periods(struct bb_query_channel *c, struct bb_error *error) {
         last = bb_lane_span_of(q->lane, q->to_ms);
     for (int32_t span = first; !result && span <= last; span++) {
         struct bb_block block;
-        result = get_block(c, (uint8_t)q->lane, span, &block, error);
+        result = bb_query_block(c, (uint8_t)q->lane, span, &block, error);
         if (!result)
             result = tell_periods(c, &block);
     }
@@ -252,7 +250,7 @@ static int stat_of_day(struct bb_query_channel *c, int32_t day, struct bb_stat_d
                        struct bb_error *error) {
     struct bb_block raw;
     int64_t start, end;
-    int result = raw_of_day(c, day, &raw, error);
+    int result = bb_query_raw_of_day(c, day, &raw, error);
 
     if (result)
         return result;
@@ -315,7 +313,7 @@ static int supply(struct bb_query_channel *asked, struct bb_plan *plan, struct b
 
     bb_buffer_init(&b, BB_BLOCK_MAX_BYTES);
     if (key.lane == BB_LANE_RAW && past) {
-        result = raw_of_day(c, key.span, &block, error);
+        result = bb_query_raw_of_day(c, key.span, &block, error);
         if (!result && block.count > 0)
             result = bb_block_pack(&block, c->arena, &b, error);
     } else if (key.lane == BB_LANE_STAT && past) {
@@ -413,7 +411,7 @@ static int tell_made(struct bb_query_channel *c, const struct bb_plan *plan,
     for (int32_t day = first; !result && c->query->lane == BB_LANE_VEE && day <= last; day++) {
         struct bb_block raw = {.lane = BB_LANE_RAW}, overlay = {.lane = BB_LANE_VEE};
         if (bb_coverage_has(&c->coverage, day))
-            result = raw_of_day(c, day, &raw, error);
+            result = bb_query_raw_of_day(c, day, &raw, error);
         for (size_t i = 0; !result && i < plan->write_count; i++)
             if (plan->writes[i].key.lane == BB_LANE_VEE && plan->writes[i].key.span == day)
                 result = bb_block_unpack((struct bb_span){plan->out->data + plan->writes[i].offset,
@@ -451,27 +449,33 @@ static void derived_bounds(const struct bb_query_channel *c, int32_t *first, int
     *last = *last < latest ? *last : latest;
 }
 
-/* A lane that is not stored, or a derived one as of a past moment. */
-static int read_made(struct bb_query_channel *c, struct bb_error *error) {
+int bb_query_make(struct bb_query_channel *c, struct bb_plan *plan, struct bb_buffer *out,
+                  struct bb_error *error) {
     const bool past = c->query->as_of_ms != BB_TIME_NONE;
     const uint8_t also = bb_lanes[c->query->lane].stored ? 0 : (uint8_t)c->query->lane;
     int32_t first, last;
-    struct bb_buffer out;
-    struct bb_plan plan;
     int result = 0;
 
     derived_bounds(c, &first, &last);
     if (first > last)
-        return 0;
+        return BB_ABSENT;
     first = past ? begin_earlier(c, first) : first;
     for (size_t i = 0; !result && past && i < c->companion_count; i++)
         result = make_companion(&c->companions[i], first - 2 * BB_TOTAL_DAYS_MAX,
                                 last + 2 * BB_TOTAL_DAYS_MAX, error);
-    if (result)
-        return result;
+    return result ? result : run_plan(c, plan, out, first, last, also, error);
+}
+
+/* A lane that is not stored, or a derived one as of a past moment. */
+static int read_made(struct bb_query_channel *c, struct bb_error *error) {
+    struct bb_buffer out;
+    struct bb_plan plan;
+
     bb_buffer_init(&out, BB_BLOCK_MAX_BYTES);
-    result = run_plan(c, &plan, &out, first, last, also, error);
-    if (!result)
+    int result = bb_query_make(c, &plan, &out, error);
+    if (result == BB_ABSENT)
+        result = 0;
+    else if (!result)
         result = tell_made(c, &plan, error);
     bb_buffer_release(&out);
     return result;

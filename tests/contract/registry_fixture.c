@@ -226,10 +226,15 @@ static void paint_state(struct registry_fixture *f, const struct bb_registry_exc
                      BB_SPAN_ARGS(row->channel), bb_check_name(row->check), (long long)row->from_ms,
                      (long long)row->to_ms, (long long)row->a, (long long)row->b, row->exponent,
                      (long long)row->opened_ms);
+    if (row->opened_by.size > 0)
+        bb_buffer_format(&f->picture, "by=%.*s ", BB_SPAN_ARGS(row->opened_by));
     if (row->closed_ms == BB_TIME_NONE)
-        bb_buffer_format(&f->picture, "open\n");
+        bb_buffer_format(&f->picture, "open");
     else
-        bb_buffer_format(&f->picture, "closed=%lld\n", (long long)row->closed_ms);
+        bb_buffer_format(&f->picture, "closed=%lld", (long long)row->closed_ms);
+    if (row->closed_by.size > 0)
+        bb_buffer_format(&f->picture, " by=%.*s", BB_SPAN_ARGS(row->closed_by));
+    bb_buffer_append_byte(&f->picture, '\n');
 }
 
 int paint_registry_exception(void *context, const struct bb_registry_exception *row) {

@@ -378,6 +378,36 @@ Test(registry, an_exception_keeps_its_id) {
     each_registry(an_exception_keeps_its_id);
 }
 
+static void an_exception_names_its_sources(struct registry_fixture *f) {
+    struct bb_outbox_record opened = registry_exception(BB_OUTBOX_EXCEPTION_OPENED, "u", "a",
+                                                        BB_CHECK_GAP, 100, 200, 1000);
+    struct bb_outbox_record closed = registry_exception(BB_OUTBOX_EXCEPTION_CLOSED, "u", "a",
+                                                        BB_CHECK_GAP, 100, 200, 2000);
+
+    opened.body = BB_SPAN("day.csv");
+    closed.body = BB_SPAN("accept by Mo: it's a holiday (exception 1)");
+    REGISTRY_TELL(f, 0, opened);
+    expect_registry_exceptions(
+        f, "demo", true, "1 demo/u/a gap 100..200 a=12345 b=-7 e-3 opened=1000 by=day.csv open\n");
+    REGISTRY_TELL(f, 0, closed);
+    expect_registry_exceptions(f, "demo", false,
+                               "1 demo/u/a gap 100..200 a=12345 b=-7 e-3 opened=1000 by=day.csv "
+                               "closed=2000 by=accept by Mo: it's a holiday (exception 1)\n");
+    opened.body = BB_SPAN("later.csv"); /* again: who opened it at first stays */
+    REGISTRY_TELL(f, 0, opened);
+    expect_registry_exceptions(
+        f, "demo", true, "1 demo/u/a gap 100..200 a=12345 b=-7 e-3 opened=1000 by=day.csv open\n");
+    closed.body = BB_SPAN("");
+    REGISTRY_TELL(f, 0, closed);
+    expect_registry_exceptions(
+        f, "demo", false,
+        "1 demo/u/a gap 100..200 a=12345 b=-7 e-3 opened=1000 by=day.csv closed=2000\n");
+}
+
+Test(registry, an_exception_names_its_sources) {
+    each_registry(an_exception_names_its_sources);
+}
+
 static void a_closing_of_the_unknown_is_ignored(struct registry_fixture *f) {
     REGISTRY_TELL(f, 0,
                   registry_exception(BB_OUTBOX_EXCEPTION_CLOSED, "u", "a", BB_CHECK_GAP, 1, 2, 3));

@@ -68,7 +68,7 @@ Test(registry_sqlite, another_version_is_refused_and_left_alone) {
 
     registry_fixture_init(&f, &registry_subjects[REGISTRY_SQLITE]);
     registry_fixture_close(&f);
-    for (int version = 0; version <= 2; version += 2) {
+    for (int version = 1; version <= 3; version += 2) {
         char update[80];
         snprintf(update, sizeof update, "UPDATE schema_version SET version = %d", version);
         execute(&f, update);
@@ -77,7 +77,7 @@ Test(registry_sqlite, another_version_is_refused_and_left_alone) {
         snprintf(update, sizeof update, "%d\n", version);
         expect_rows(&f, "SELECT version FROM schema_version", update);
     }
-    execute(&f, "UPDATE schema_version SET version = 1");
+    execute(&f, "UPDATE schema_version SET version = 2");
     registry_subjects[REGISTRY_SQLITE].open(&f);
     registry_fixture_release(&f);
 }
@@ -370,14 +370,23 @@ static void tell_of_everything(struct registry_fixture *f) {
                                                .installation_count = 2}};
     enum { OPENED = BB_OUTBOX_EXCEPTION_OPENED, CLOSED = BB_OUTBOX_EXCEPTION_CLOSED };
 
+    static const struct {
+        uint8_t kind;
+        int64_t recorded_ms;
+        const char *source;
+    } told[] = {{OPENED, 1767225600000, "a.csv"},
+                {CLOSED, 1767232800000, "edit by Mo: read off"},
+                {OPENED, 1767236400000, "b.csv"}};
+
     REGISTRY_TELL(f, 0, registry_channel(f, "demo", "u", "a", 1),
-                  registry_master(f, &master, 1767225600000),
-                  registry_exception(OPENED, "u", "a", BB_CHECK_GAP, 1767225600000, 1767229200000,
-                                     1767225600000),
-                  registry_exception(CLOSED, "u", "a", BB_CHECK_GAP, 1767225600000, 1767229200000,
-                                     1767232800000),
-                  registry_exception(OPENED, "u", "a", BB_CHECK_GAP, 1767225600000, 1767229200000,
-                                     1767236400000));
+                  registry_master(f, &master, 1767225600000));
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+        struct bb_outbox_record record = registry_exception(told[i].kind, "u", "a", BB_CHECK_GAP,
+                                                            1767225600000, 1767229200000,
+                                                            told[i].recorded_ms);
+        record.body = bb_span_of(told[i].source);
+        REGISTRY_TELL(f, 0, record);
+    }
 }
 
 Test(registry_sqlite, views_speak_in_words_and_utc) {
@@ -394,11 +403,11 @@ Test(registry_sqlite, views_speak_in_words_and_utc) {
                 "demo|u|E2|2026-03-04T10:00:00Z||1|0|broken\n");
     expect_rows(&f, "SELECT * FROM list_exceptions",
                 "1|demo|u|a|gap|2026-01-01T00:00:00Z|2026-01-01T01:00:00Z|12.345|-0.007|"
-                "2026-01-01T00:00:00Z|\n");
+                "2026-01-01T00:00:00Z||a.csv|\n");
     expect_rows(&f, "SELECT * FROM list_exception_history",
-                "1|2026-01-01T00:00:00Z|opened\n"
-                "1|2026-01-01T02:00:00Z|closed\n"
-                "1|2026-01-01T03:00:00Z|opened\n");
+                "1|2026-01-01T00:00:00Z|opened|a.csv\n"
+                "1|2026-01-01T02:00:00Z|closed|edit by Mo: read off\n"
+                "1|2026-01-01T03:00:00Z|opened|b.csv\n");
     expect_rows(&f, "SELECT kind, tenant, name, recorded FROM list_master_versions",
                 "usage point|demo|u|2026-01-01T00:00:00Z\n");
     expect_rows(&f, "PRAGMA journal_mode", "wal\n");

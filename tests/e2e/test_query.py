@@ -101,7 +101,7 @@ def test_a_gap_is_estimated_or_told(plant):
     report = plant.ingest(plant.file("late.csv", quarter_hours(fill)))
     assert (report["accepted"], report["exceptions"]) == (12, 0)
     assert plant.list("exceptions") == []
-    assert [row["state"] for row in plant.list("exceptions", "--all")] == ["closed"]
+    assert [row["state"] for row in plant.list("exceptions", "--all")] == ["resolved"]
     assert all(row["value"] for row in plant.query("A", "--lane", "vee"))
 
 

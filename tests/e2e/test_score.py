@@ -63,6 +63,18 @@ def test_only_what_stands_for_the_kind_finds_it(scorer):
     assert put_in.is_found
 
 
+@pytest.mark.parametrize("check, begin, end, is_false", [
+    ("leak", "2026-03-31T02:00:00Z", "2026-04-01T01:00:00Z", False),  # the day before, told of the same run
+    ("leak", "2026-03-30T02:00:00Z", "2026-03-31T01:00:00Z", True),
+    ("leak", at(9), "2026-04-02T08:00:00Z", False),
+    ("sum", "2026-03-31T02:00:00Z", at(1), True),
+])
+def test_a_run_may_begin_before_its_fault(scorer, check, begin, end, is_false):
+    put_in = fault(scorer, "leak", at(1), at(9), intervals=32)
+    assert bool(scorer.match([put_in], [alarm(scorer, check, begin, end)])) == is_false
+    assert not put_in.is_found, "which it has to overlap to be found"
+
+
 def test_another_usage_point_excuses_nothing(scorer):
     put_in = fault(scorer, "gap", at(1), at(9), intervals=32)
     assert len(scorer.match([put_in], [alarm(scorer, "gap", at(1), at(9), usage_point="B")])) == 1

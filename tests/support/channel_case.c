@@ -69,9 +69,16 @@ static void put(struct maker *m, struct telling *t) {
     c->tellings[c->count++] = *t;
 }
 
+static void withdraw(struct maker *m, struct telling t) {
+    t.mantissa = 0;
+    t.attribute.quality = (struct bb_quality){.state = BB_STATE_MISSING,
+                                              .marks = BB_MARK_WITHDRAWN};
+    put(m, &t);
+}
+
 /* Another telling of the same time: what differs is up to the dice. */
 static void vary(struct maker *m, struct telling *t) {
-    switch (below(m, 12)) {
+    switch (below(m, 14)) {
     case 0:
     case 1: /* the same again */ break;
     case 2: /* the same number with another digit */
@@ -93,6 +100,14 @@ static void vary(struct maker *m, struct telling *t) {
         t->mantissa = 0;
         break;
     case 10: t->attribute.unit = chance(m, 70) ? BB_UNIT_WH : BB_UNIT_M3; break;
+    case 11: /* a person accepts the value, or says that there is none */
+        if (chance(m, 40)) {
+            t->attribute.quality = (struct bb_quality){.state = BB_STATE_MISSING};
+            t->mantissa = 0;
+        }
+        t->attribute.quality.marks |= BB_MARK_ACCEPTED;
+        break;
+    case 12: /* takes it back; what is told then is told by somebody else */ withdraw(m, *t); break;
     default:
         if (t->attribute.length_s > 2)
             t->attribute.length_s = chance(m, 50) ? t->attribute.length_s / 3 * 2
@@ -181,7 +196,25 @@ static void make_instants(struct maker *m) {
     }
 }
 
-/* Clusters of a few readings; between them days or weeks, in which rows may say "missing". */
+/* A person says that (from, to] has no value, in one row or two; now and then not of all of it. */
+static void deny(struct maker *m, int64_t from_ms, int64_t to_ms) {
+    int64_t cut_ms = chance(m, 40) ? (int64_t)below(m, (uint64_t)(to_ms - from_ms)) : 0;
+    int64_t cut_s = cut_ms / BB_SECOND_MS, whole_s = (to_ms - from_ms) / BB_SECOND_MS;
+    struct telling none = {
+        .end_ms = to_ms,
+        .attribute = {.quality = {.state = BB_STATE_MISSING, .marks = BB_MARK_ACCEPTED},
+                      .length_s = (uint32_t)(whole_s - cut_s),
+                      .unit = BB_UNIT_KWH}};
+    put(m, &none);
+    if (cut_s == 0 || chance(m, 30))
+        return;
+    none.end_ms = from_ms + cut_s * BB_SECOND_MS;
+    none.attribute.length_s = (uint32_t)cut_s;
+    put(m, &none);
+}
+
+/* Clusters of a few readings; between them days or weeks, in which rows may say "missing", and of
+ * which a person may say that there is nothing. */
 static void make_sparse(struct maker *m) {
     int64_t step_ms = m->c->channel.interval_s * (int64_t)BB_SECOND_MS, t = m->start_ms;
 
@@ -198,6 +231,8 @@ static void make_sparse(struct maker *m) {
             if (chance(m, 40))
                 put(m, &missing);
         }
+        if (hole_ms > 0 && chance(m, 40))
+            deny(m, t - step_ms, t + hole_ms - step_ms);
         t += hole_ms;
     }
 }

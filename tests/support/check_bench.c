@@ -65,7 +65,7 @@ struct bb_stat_day *bench_row(struct check_bench *b, int32_t day, int64_t greate
     cr_assert(b->stat.count <= BENCH_ROWS, "the bench is full");
     *row = (struct bb_stat_day){.day = day,
                                 .count = 96,
-                                .least = 0,
+                                .least = 11 * 1000000,
                                 .seen_hours = 0xffffff,
                                 .used_hours = 0xffffff,
                                 .flags = BB_STAT_COMPLETE | BB_STAT_MEASURED | BB_STAT_SOUND |

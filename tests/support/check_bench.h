@@ -34,8 +34,8 @@ void bench_fill(struct check_bench *bench, int from_minute, int length, int coun
 /* An attribute of the point's own, to be changed. */
 struct bb_attribute *bench_attribute(struct check_bench *bench, struct bb_point *point);
 
-/* A row of the statistics, ascending: 96 readings, levels from 0 to mantissas x 10^-3, measured, every
- * hour seen and used. */
+/* A row of the statistics, ascending: 96 measured readings, levels from 0.011 to a mantissa x 10^-3,
+ * which is also the eighth greatest; every hour seen and used. */
 struct bb_stat_day *bench_row(struct check_bench *bench, int32_t day, int64_t greatest);
 void bench_rows(struct check_bench *bench, int32_t first, int32_t last, int64_t greatest);
 

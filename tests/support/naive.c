@@ -48,6 +48,9 @@ static struct naive_number to_unit(struct naive_number n, int from, int to) {
     BB_ASSERT(bb_unit_ratio(from, to, &up, &down));
     if (from == to)
         return n;
+    for (int k = 0; up == 1 && k < 18; k++) /* a power of ten moves the point, and that is all */
+        if (power(k) == down)
+            return (struct naive_number){n.mantissa, n.exponent - k};
     int finest = n.exponent < BB_CONVERTED_EXPONENT ? n.exponent : BB_CONVERTED_EXPONENT;
     for (int k = 0; n.exponent - k >= finest; k++)
         if (n.mantissa * up * power(k) % down == 0)
@@ -92,7 +95,9 @@ static void join(struct naive_version *v, const struct telling *t) {
 static int rank(const struct naive_version *v) {
     const struct bb_quality *q = &v->attribute.quality;
 
-    return q->state == BB_STATE_EDITED        ? 3
+    return q->marks & BB_MARK_ACCEPTED        ? 3
+           : q->marks & BB_MARK_WITHDRAWN     ? 3
+           : q->state == BB_STATE_EDITED      ? 3
            : q->marks & BB_MARK_FINAL         ? 2
            : q->state == BB_STATE_MEASURED    ? 1
            : q->state == BB_STATE_SUBSTITUTED ? 1
@@ -116,14 +121,35 @@ static int by_claim(const void *a, const void *b) {
     return 0;
 }
 
+/* Which of the versions [first, end) of one time stands: the greatest; but a person may have said
+ * that there is none, or that none of theirs counts. */
+static size_t winner_among(const struct naive_version *v, size_t first, size_t end) {
+    const struct naive_version *last = &v[end - 1];
+    bool withdrawn = last->attribute.quality.marks & BB_MARK_WITHDRAWN;
+    bool denied = last->attribute.quality.state == BB_STATE_MISSING &&
+                  last->attribute.quality.marks & BB_MARK_ACCEPTED;
+
+    for (size_t i = end; i > first && (withdrawn || denied); i--) {
+        const struct naive_version *other = &v[i - 1];
+        bool has_value = other->attribute.quality.state != BB_STATE_MISSING;
+        bool news = has_value && other->recorded_ms > last->received_ms;
+        if (rank(other) < 3 && (withdrawn || news))
+            return i - 1;
+    }
+    return end - 1;
+}
+
 static void find_winners(struct naive_lanes *l) {
-    for (size_t i = 0; i < l->version_count; i++) {
-        struct naive_version *w = &l->versions[i];
-        w->wins = i + 1 == l->version_count || w[1].end_ms != w->end_ms;
-        for (size_t k = 0; w->wins && k < i; k++) {
-            const struct naive_version *other = &l->versions[k];
-            bool said_newer = w->issued_ms != w->received_ms && w->issued_ms > other->issued_ms;
-            w->rivals += other->end_ms == w->end_ms && rank(other) == rank(w) && !said_newer;
+    struct naive_version *v = l->versions;
+
+    for (size_t first = 0, end; first < l->version_count; first = end) {
+        for (end = first; end < l->version_count && v[end].end_ms == v[first].end_ms;)
+            end++;
+        struct naive_version *w = &v[winner_among(v, first, end)];
+        w->wins = true;
+        for (size_t k = first; k < end; k++) {
+            bool said_newer = w->issued_ms != w->received_ms && w->issued_ms > v[k].issued_ms;
+            w->rivals += &v[k] != w && rank(&v[k]) == rank(w) && rank(w) < 3 && !said_newer;
         }
     }
 }
@@ -159,24 +185,55 @@ struct judged { /* a winner on its way into the lane vee */
     struct naive_row row;
 };
 
+/* Of a value that a person told nothing is hard and nothing suspect; the gap before it is not its own. Of
+ * a row that says that there is none nothing is said. */
 static void say(struct naive_lanes *l, struct judged *j, enum bb_check check, bool hard,
                 int64_t from, int64_t to, int64_t a, int64_t b, int exponent) {
-    l->findings[l->finding_count++] = (struct bb_finding){.at_ms = j->row.end_ms,
-                                                          .from_ms = from,
-                                                          .to_ms = to,
-                                                          .a = a,
-                                                          .b = b,
-                                                          .check = (uint8_t)check,
-                                                          .hard = hard,
-                                                          .exponent = (int8_t)exponent};
+    bool person = rank(j->version) == 3;
+    bool suspect = check == BB_CHECK_OVERLAP || check == BB_CHECK_NEGATIVE;
+
+    if (person && j->version->attribute.quality.state == BB_STATE_MISSING)
+        return;
+    l->findings[l->finding_count++] = (struct bb_finding){
+        .at_ms = j->row.end_ms,
+        .from_ms = from,
+        .to_ms = to,
+        .a = a,
+        .b = b,
+        .check = (uint8_t)check,
+        .hard = hard && (!person || check == BB_CHECK_GAP),
+        .exponent = (int8_t)exponent};
+    if (suspect && person)
+        return;
     j->row.checks |= 1u << check;
-    if (check == BB_CHECK_OVERLAP || check == BB_CHECK_NEGATIVE)
+    if (suspect)
         j->row.marks |= BB_MARK_SUSPECT;
 }
 
 static void say_here(struct naive_lanes *l, struct judged *j, enum bb_check check, bool hard,
                      int64_t a, int64_t b, int exponent) {
     say(l, j, check, hard, j->row.end_ms, j->row.end_ms, a, b, exponent);
+}
+
+/* Of every second between two readings a person said that it has no value. */
+static bool denied(const struct naive_lanes *l, int64_t from, int64_t to) {
+    for (bool covered = from < to; from < to && covered;) {
+        covered = false;
+        for (size_t i = 0; i < l->version_count; i++) {
+            const struct naive_version *v = &l->versions[i];
+            int64_t start = v->end_ms - v->attribute.length_s * (int64_t)1000;
+            if (!v->wins || v->attribute.quality.state != BB_STATE_MISSING ||
+                !(v->attribute.quality.marks & BB_MARK_ACCEPTED) || v->end_ms > to)
+                continue;
+            if (start <= from && v->end_ms > from) {
+                from = v->end_ms;
+                covered = true;
+            }
+        }
+        if (!covered)
+            return false;
+    }
+    return true;
 }
 
 /* Checks of intervals; `before` is the usable reading before, or NULL. */
@@ -189,7 +246,8 @@ static void judge_interval(const struct bb_channel *channel, const struct bb_pip
     if (pipeline->check[BB_CHECK_GAP].on && j->row.has_value && before &&
         j->row.start_ms > before->row.end_ms) {
         int64_t gap_ms = j->row.start_ms - before->row.end_ms;
-        say(l, j, BB_CHECK_GAP, true, before->row.end_ms, j->row.start_ms,
+        bool open = !denied(l, before->row.end_ms, j->row.start_ms);
+        say(l, j, BB_CHECK_GAP, open, before->row.end_ms, j->row.start_ms,
             length_ms ? gap_ms / length_ms : 0, gap_ms, 0);
     }
     if (pipeline->check[BB_CHECK_OVERLAP].on && j->row.has_value && before &&

@@ -37,7 +37,7 @@ struct naive_rows {
 };
 
 struct naive_lanes {
-    struct naive_version *versions; /* by end; the winner of a time is the last of it */
+    struct naive_version *versions; /* by end, then by claim; one of each time wins */
     size_t version_count;
     struct naive_row *vee;
     size_t vee_count;

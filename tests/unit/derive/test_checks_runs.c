@@ -158,16 +158,26 @@ Test(checks_runs, zero_counts_in_hours_that_were_used) {
     bench_free(b);
 }
 
-Test(checks_runs, zero_is_no_alarm_where_hours_without_use_are_not_rare) {
+Test(checks_runs, zero_is_no_alarm_where_zeros_are_not_rare) {
+    const int64_t margin = 2500000; /* of a quarter of an hour */
     struct check_bench *b = used_home();
 
     set(b, 40, 24, 0);
-    /* 28 days may have four (2 + 28 / 10) with an unused hour; it need not be this one */
+    /* 28 days may have four (2 + 28 / 10) with a zero at any time */
     for (int i = 0; i < 4; i++)
-        b->rows[i].used_hours &= ~(1u << 2);
+        b->rows[i].least = margin;
+    b->rows[4].least = margin + 1;
     bench_judge_all(b, BB_CHECK_ZERO);
     cr_assert_eq(b->findings.count, 2);
-    b->rows[4].used_hours &= ~(1u << 2);
+    b->rows[4].least = margin;
+    bench_judge_all(b, BB_CHECK_ZERO);
+    bench_expect_silence(b);
+    /* of few days fewer than half */
+    b->stat.days = &b->rows[4];
+    b->stat.count = 3;
+    bench_judge_all(b, BB_CHECK_ZERO);
+    cr_assert_eq(b->findings.count, 2);
+    b->stat.count = 2;
     bench_judge_all(b, BB_CHECK_ZERO);
     bench_expect_silence(b);
     bench_free(b);

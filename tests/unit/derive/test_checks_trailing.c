@@ -25,14 +25,25 @@ static void expect_at(const struct check_bench *b, size_t i, size_t point, bool 
 Test(checks_trailing, high_is_three_times_the_usual) {
     struct check_bench *b = intervals();
 
-    bench_rows(b, BENCH_DAY - 10, BENCH_DAY - 1, 500);
+    bench_rows(b, BENCH_DAY - 21, BENCH_DAY - 1, 500);
     bench_put(b, 0, 15, 1500);
     bench_put(b, 15, 30, 1501);
     bench_put(b, 30, 45, 99999)->usable = false;
     bench_judge_all(b, BB_CHECK_HIGH);
     cr_assert_eq(b->findings.count, 1);
     expect_at(b, 0, 1, true, 1501, 1500);
-    b->stat.count = 9; /* days are too few */
+    b->stat.count = 20; /* days are too few: ten times as much */
+    bench_judge_all(b, BB_CHECK_HIGH);
+    bench_expect_silence(b);
+    bench_put(b, 45, 60, 15000);
+    bench_put(b, 60, 75, 15001);
+    bench_judge_all(b, BB_CHECK_HIGH);
+    cr_assert_eq(b->findings.count, 1);
+    expect_at(b, 0, 4, true, 15001, 15000);
+    b->stat.count = 2; /* from the second on */
+    bench_judge_all(b, BB_CHECK_HIGH);
+    cr_assert_eq(b->findings.count, 1);
+    b->rows[1].least = 100 * INT64_C(1000000); /* on which nothing happened */
     bench_judge_all(b, BB_CHECK_HIGH);
     bench_expect_silence(b);
     bench_free(b);
@@ -41,7 +52,7 @@ Test(checks_trailing, high_is_three_times_the_usual) {
 Test(checks_trailing, high_evidence_is_in_the_unit_as_sent) {
     struct check_bench *b = intervals();
 
-    bench_rows(b, BENCH_DAY - 10, BENCH_DAY - 1, 500);
+    bench_rows(b, BENCH_DAY - 21, BENCH_DAY - 1, 500);
     struct bb_point *p = bench_put(b, 0, 15, 15010);
     struct bb_attribute *wh = bench_attribute(b, p);
     wh->unit = BB_UNIT_WH;
@@ -56,7 +67,7 @@ Test(checks_trailing, high_evidence_is_in_the_unit_as_sent) {
 Test(checks_trailing, high_by_each_days_own_past) {
     struct check_bench *b = intervals();
 
-    bench_rows(b, BENCH_DAY - 10, BENCH_DAY - 1, 500);
+    bench_rows(b, BENCH_DAY - 21, BENCH_DAY - 1, 500);
     bench_row(b, BENCH_DAY, 600); /* its greatest counts from tomorrow on */
     bench_put(b, 0, 15, 1501);
     bench_put(b, 24 * 60 - 15, 24 * 60, 1501); /* until midnight it is today */
@@ -87,14 +98,14 @@ Test(checks_trailing, high_is_what_a_connection_cannot_carry) {
 Test(checks_trailing, high_of_nothing_is_no_limit) {
     struct check_bench *b = intervals();
 
-    bench_rows(b, BENCH_DAY - 10, BENCH_DAY - 1, 0);
+    bench_rows(b, BENCH_DAY - 21, BENCH_DAY - 1, 0);
     bench_put(b, 0, 15, 100);
     bench_judge_all(b, BB_CHECK_HIGH);
     bench_expect_silence(b);
     bench_free(b);
     b = bench_new(BB_KIND_GAUGE, BB_COMMODITY_OTHER);
     b->plain.unit = b->channel.metered_unit = b->channel.derived_unit = BB_UNIT_CELSIUS;
-    bench_rows(b, BENCH_DAY - 10, BENCH_DAY - 1, 500);
+    bench_rows(b, BENCH_DAY - 21, BENCH_DAY - 1, 500);
     bench_put(b, 0, 0, 20000);
     bench_judge_all(b, BB_CHECK_HIGH);
     bench_expect_silence(b);
@@ -104,8 +115,8 @@ Test(checks_trailing, high_of_nothing_is_no_limit) {
 Test(checks_trailing, high_limits_are_saturated) {
     struct check_bench *b = intervals();
 
-    bench_rows(b, BENCH_DAY - 10, BENCH_DAY - 1, 0);
-    for (int i = 0; i < 10; i++)
+    bench_rows(b, BENCH_DAY - 21, BENCH_DAY - 1, 0);
+    for (int i = 0; i < 21; i++)
         b->rows[i].top[0] = INT64_MAX / 2;
     b->channel.capacity = INT64_MAX;
     bench_put(b, 0, 120, INT64_C(999999999999999999));
@@ -123,8 +134,8 @@ Test(checks_trailing, low_is_three_times_the_least) {
     struct check_bench *b = intervals();
 
     b->channel.one_way = false;
-    bench_rows(b, BENCH_DAY - 10, BENCH_DAY - 1, 500);
-    for (int i = 0; i < 10; i++)
+    bench_rows(b, BENCH_DAY - 21, BENCH_DAY - 1, 500);
+    for (int i = 0; i < 21; i++)
         b->rows[i].least = -100 * INT64_C(1000000);
     bench_put(b, 0, 15, -300);
     bench_put(b, 15, 30, -301);
@@ -145,7 +156,7 @@ Test(checks_trailing, low_is_silent_until_something_was_below_zero) {
     struct check_bench *b = intervals();
 
     b->channel.one_way = false;
-    bench_rows(b, BENCH_DAY - 10, BENCH_DAY - 1, 500); /* the least is 0 */
+    bench_rows(b, BENCH_DAY - 21, BENCH_DAY - 1, 500); /* the least is 0.011 */
     bench_put(b, 0, 15, -5000);
     bench_judge_all(b, BB_CHECK_LOW);
     bench_expect_silence(b);
@@ -221,15 +232,23 @@ Test(checks_trailing, spike_is_told_by_what_follows) {
 Test(checks_trailing, spike_wants_twenty_values_of_the_days_before) {
     struct check_bench *b = around(700);
 
-    b->stat.days = &b->rows[26];
-    b->stat.count = 1;
-    b->rows[26].count = 19;
+    b->stat.days = &b->rows[25];
+    b->stat.count = 2;
+    b->rows[25].count = 9;
+    b->rows[26].count = 10;
+    bench_judge_all(b, BB_CHECK_SPIKE);
+    bench_expect_silence(b);
+    b->rows[25].count = 10;
+    bench_judge_all(b, BB_CHECK_SPIKE);
+    cr_assert_eq(b->findings.count, 1);
+    b->rows[25].day = BENCH_DAY - 28; /* too long ago for its values */
     bench_judge_all(b, BB_CHECK_SPIKE);
     bench_expect_silence(b);
     b->rows[26].count = 20;
     bench_judge_all(b, BB_CHECK_SPIKE);
     cr_assert_eq(b->findings.count, 1);
-    b->rows[26].day = BENCH_DAY - 28; /* too long ago */
+    b->stat.days = &b->rows[26]; /* one day alone */
+    b->stat.count = 1;
     bench_judge_all(b, BB_CHECK_SPIKE);
     bench_expect_silence(b);
     b->stat.count = 0;

@@ -24,7 +24,9 @@ static void expect(int64_t mantissa, int exponent, int from, int to, int64_t exp
 
 Test(convert, known_values) {
     expect(150, -2, BB_UNIT_KWH, BB_UNIT_KWH, 150, -2, false); /* as sent, zeros and all */
-    expect(1500, 0, BB_UNIT_WH, BB_UNIT_KWH, 15, -1, false);
+    expect(1500, 0, BB_UNIT_WH, BB_UNIT_KWH, 1500, -3, false); /* as fine as it was sent */
+    expect(4, 5, BB_UNIT_L, BB_UNIT_M3, 4, 2, false);
+    expect(0, 0, BB_UNIT_L, BB_UNIT_M3, 0, -3, false);
     expect(1501, 0, BB_UNIT_WH, BB_UNIT_KWH, 1501, -3, false);
     expect(2, 0, BB_UNIT_MWH, BB_UNIT_KWH, 2000, 0, false);
     expect(-1234, -1, BB_UNIT_L, BB_UNIT_M3, -1234, -4, false);
@@ -61,7 +63,7 @@ Test(convert, rounding_is_half_to_even) {
 
 /* JSON numbers come with 17 digits and more behind the point: as many stay. */
 Test(convert, fine_values_are_rounded_and_not_lost) {
-    expect(30000000000000004, -17, BB_UNIT_WH, BB_UNIT_KWH, 30000000000000, -17, true);
+    expect(30000000000000004, -17, BB_UNIT_WH, BB_UNIT_KWH, 30000000000000004, -20, false);
     expect(123456789012345678, BB_DECIMAL_MIN_EXPONENT, BB_UNIT_L, BB_UNIT_M3, 123456789012346,
            BB_DECIMAL_MIN_EXPONENT, true);
 }
@@ -226,13 +228,13 @@ Test(convert, readings_stay_as_the_device_shows_them) {
     for (uint8_t kind = BB_KIND_REGISTER; kind <= BB_KIND_GAUGE; kind++) {
         m.channel.kind = kind;
         cr_assert_not(bb_channel_has_factor(&m.channel));
-        expect_value(&m, 1500, 0, BB_UNIT_WH, 900000, 15, -1, false);
+        expect_value(&m, 1500, 0, BB_UNIT_WH, 900000, 1500, -3, false);
         cr_assert_eq(level(&m, 1500, 0, BB_UNIT_WH, 900000), 1500000000);
     }
     m = interval_meter(BB_UNIT_M3, BB_UNIT_KWH); /* a gas register: m³, whatever its days are in */
     install(&m, BB_TIME_NONE, 1064, -2);
     m.channel.kind = BB_KIND_REGISTER;
-    expect_value(&m, 1500, 0, BB_UNIT_L, 900000, 15, -1, false);
+    expect_value(&m, 1500, 0, BB_UNIT_L, 900000, 1500, -3, false);
 }
 
 /* 11.2 kWh/m³ × 0.95 = 10.64; 12.345 m³ are 131.3508 kWh. */

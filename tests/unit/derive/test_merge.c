@@ -118,7 +118,11 @@ struct winner_case {
     size_t versions;
 };
 
-#define FINAL BB_MARK_FINAL
+#define FINAL    BB_MARK_FINAL
+#define EDIT     .state = BB_STATE_EDITED
+#define ACCEPT   .marks = BB_MARK_ACCEPTED
+#define NONE     .state = BB_STATE_MISSING, .marks = BB_MARK_ACCEPTED
+#define WITHDRAW .state = BB_STATE_MISSING, .marks = BB_MARK_WITHDRAWN
 
 /* What it shows, the winner's mantissa, its rivals, all versions, and what was told. */
 #define CASE(what_, wins_, rivals_, versions_, ...)                                                \
@@ -171,6 +175,41 @@ static const struct winner_case winner_cases[] = {
          SAYS(1, 0, 10, 0, 1), SAYS(1, 0, 20, 0, 1, .unit = BB_UNIT_WH)),
     CASE("three values, none said to be newer", 3, 2, 3,
          SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1), SAYS(3, 0, 30, 0, 1)),
+    CASE("a value that a person accepted over a newer one", 1, 0, 3,
+         SAYS(1, 0, 10, 0, 1), SAYS(1, 0, 20, 0, 1, ACCEPT), SAYS(2, 0, 30, 900, 1)),
+    CASE("the later of two edits, which are no rivals", 2, 0, 2,
+         SAYS(1, 0, 10, 0, 1, EDIT), SAYS(2, 0, 20, 0, 1, EDIT)),
+    CASE("a withdrawn edit: what was told before, with its rival", 2, 1, 4,
+         SAYS(1, 0, 10, 0, 1), SAYS(2, 0, 20, 0, 1), SAYS(7, 0, 30, 0, 1, EDIT),
+         SAYS(0, 0, 40, 0, 1, WITHDRAW)),
+    CASE("a withdrawal takes back all edits before it", 1, 0, 4,
+         SAYS(1, 0, 10, 0, 1), SAYS(7, 0, 20, 0, 1, EDIT), SAYS(1, 0, 30, 0, 1, ACCEPT),
+         SAYS(0, 0, 40, 0, 1, WITHDRAW)),
+    CASE("what came while an edit stood, newer, stands after it", 3, 0, 4,
+         SAYS(1, 0, 10, 100, 1), SAYS(7, 0, 20, 0, 1, EDIT), SAYS(3, 0, 30, 200, 1),
+         SAYS(0, 0, 40, 0, 1, WITHDRAW)),
+    CASE("what comes after a withdrawal competes as ever", 5, 1, 4,
+         SAYS(1, 0, 10, 0, 1), SAYS(7, 0, 20, 0, 1, EDIT), SAYS(0, 0, 30, 0, 1, WITHDRAW),
+         SAYS(5, 0, 50, 0, 1)),
+    CASE("an edit after a withdrawal", 8, 0, 4,
+         SAYS(1, 0, 10, 0, 1), SAYS(7, 0, 20, 0, 1, EDIT), SAYS(0, 0, 30, 0, 1, WITHDRAW),
+         SAYS(8, 0, 40, 0, 1, EDIT)),
+    CASE("edited, withdrawn, edited alike", 7, 0, 3,
+         SAYS(1, 0, 10, 0, 1), SAYS(7, 0, 20, 0, 1, EDIT), SAYS(0, 0, 30, 0, 1, WITHDRAW),
+         SAYS(7, 0, 40, 0, 1, EDIT)),
+    CASE("withdrawn twice", 1, 0, 3,
+         SAYS(1, 0, 10, 0, 1), SAYS(7, 0, 20, 0, 1, EDIT), SAYS(0, 0, 30, 0, 1, WITHDRAW),
+         SAYS(0, 0, 40, 0, 1, WITHDRAW)),
+    CASE("nothing but edits, withdrawn: there is no value", 0, 0, 2,
+         SAYS(7, 0, 20, 0, 1, EDIT), SAYS(0, 0, 30, 0, 1, WITHDRAW)),
+    CASE("there is none, says a person: the value is set aside, told again or not", 0, 0, 2,
+         SAYS(9, 0, 10, 0, 1), SAYS(0, 0, 20, 0, 1, NONE), SAYS(9, 0, 30, 0, 1)),
+    CASE("there is none, until a value comes that nobody had told", 5, 1, 3,
+         SAYS(9, 0, 10, 300, 1), SAYS(0, 0, 20, 0, 1, NONE), SAYS(5, 0, 30, 100, 1)),
+    CASE("there is none, and a row that says so, too", 0, 0, 2,
+         SAYS(0, 0, 20, 0, 1, NONE), SAYS(0, 0, 30, 0, 1, .state = BB_STATE_MISSING)),
+    CASE("there is none, withdrawn", 9, 0, 3,
+         SAYS(9, 0, 10, 0, 1), SAYS(0, 0, 20, 0, 1, NONE), SAYS(0, 0, 30, 0, 1, WITHDRAW)),
     CASE("two values in one line: not by chance", 7, 1, 2,
          SAYS(7, 0, 10, 0, 1), SAYS(3, 0, 10, 0, 1)),
 };
@@ -393,7 +432,13 @@ static size_t some_tellings(struct bb_random *r, struct says *told) {
             struct says s = {.mantissa = (int64_t)v + 1,
                              .line = 1 + (int64_t)v,
                              .state = bb_random_below(r, 4) == 0 ? BB_STATE_ESTIMATED : 0,
+                             .marks = bb_random_below(r, 6) == 0 ? BB_MARK_ACCEPTED : 0,
                              .end_ms = noon + time * 900000};
+            /* One of each at most: alike, several would be one version, told more than twice. */
+            if (v == 0 && bb_random_below(r, 4) == 0)
+                s = (struct says){.line = s.line, .end_ms = s.end_ms, WITHDRAW};
+            if (v == 1 && bb_random_below(r, 4) == 0)
+                s = (struct says){.line = s.line, .end_ms = s.end_ms, NONE};
             for (uint64_t n = 1 + bb_random_below(r, 2); n-- > 0;) {
                 s.received_ms = 1 + (int64_t)(bb_random_below(r, 6) * 3 + v);
                 told[count++] = s;
@@ -401,6 +446,27 @@ static size_t some_tellings(struct bb_random *r, struct says *told) {
         }
     }
     return count;
+}
+
+Test(merge, an_edit_and_its_withdrawal_each_stand_in_their_time) {
+    static const struct says told[] = {SAYS(1, 0, 10, 0, 1), SAYS(7, 0, 20, 0, 1, EDIT),
+                                       SAYS(3, 0, 30, 0, 1), SAYS(0, 0, 40, 0, 1, WITHDRAW)};
+    static const struct {
+        int64_t as_of_ms, stands;
+    } moments[] = {{10, 1}, {19, 1}, {20, 7}, {30, 7}, {39, 7}, {40, 3}, {99, 3}};
+    struct bb_block block;
+    struct day d;
+
+    day_init(&d);
+    merge(&d, told, 4);
+    for (size_t i = 0; i < sizeof moments / sizeof moments[0]; i++) {
+        cr_assert_eq(
+            bb_merge_as_of(&d.raw, &d.history, moments[i].as_of_ms, &d.arena, &block, &d.error), 0);
+        cr_assert_eq(block.count, 1);
+        cr_assert_eq(block.mantissa[0], moments[i].stands, "as of %" PRId64 ": %" PRId64,
+                     moments[i].as_of_ms, block.mantissa[0]);
+    }
+    day_release(&d);
 }
 
 Test(merge, as_of_is_what_a_merge_of_that_time_would_say) {

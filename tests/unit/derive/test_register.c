@@ -236,6 +236,28 @@ Test(registers, what_is_plausible_grows_with_the_days) {
     bench_free(b);
 }
 
+/* 250 L an hour are 6,000 in a day; in another unit than the readings' it says nothing. */
+Test(registers, what_the_connection_carries_is_plausible) {
+    struct bench *b = bench_new();
+
+    put_history(b, 500);
+    b->channel.capacity = 250 * INT64_C(1000000000);
+    HOURLY(b, 1000, 7000, 13001);
+    judge(b);
+    cr_assert_eq(b->findings.count, 1);
+    expect_finding(b, 0, 2, true, 7000, 6001);
+    b->channel.capacity++;
+    judge(b);
+    cr_assert_eq(b->findings.count, 1, "24 of a milliardth of a litre are no litre");
+    b->channel.capacity = 251 * INT64_C(1000000000);
+    judge(b);
+    cr_assert_eq(b->findings.count, 0);
+    b->channel.derived_unit = BB_UNIT_M3;
+    judge(b);
+    cr_assert_eq(b->findings.count, 2);
+    bench_free(b);
+}
+
 Test(registers, what_is_plausible_is_ten_times_the_mean) {
     struct bench *b = bench_new();
 

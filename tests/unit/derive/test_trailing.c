@@ -9,12 +9,13 @@
 #include "support/check_bench.h"
 #include "support/seeds.h"
 
-/* A row whose eight greatest levels are these and those below them by one. */
+/* A lively row whose eight greatest levels are this one and those below it by one each. */
 static struct bb_stat_day *row(struct check_bench *b, int32_t day, int64_t greatest) {
     struct bb_stat_day *r = bench_row(b, day, 0);
 
     for (int i = 0; i < BB_STAT_TOPS; i++)
         r->top[i] = greatest - i;
+    r->least = 1;
     return r;
 }
 
@@ -58,7 +59,7 @@ Test(trailing, high_is_the_nearest_rank) {
     bench_free(b);
 }
 
-Test(trailing, high_wants_enough_days_and_bears_with_wrong_ones) {
+Test(trailing, high_wants_enough_days) {
     struct check_bench *b = intervals();
     int64_t level;
 
@@ -66,19 +67,92 @@ Test(trailing, high_wants_enough_days_and_bears_with_wrong_ones) {
         row(b, day, 1000);
     cr_assert_not(bb_trailing_high(&b->stat, 99, 60, 10, &level), "nine days");
     cr_assert(bb_trailing_high(&b->stat, 100, 60, 10, &level));
-    b->rows[4].top[0] = 10000; /* ten times the median speaks */
-    cr_assert(bb_trailing_high(&b->stat, 100, 60, 10, &level));
-    cr_assert_eq(level, 10000);
-    b->rows[4].top[0] = 10001; /* more does not */
-    cr_assert_not(bb_trailing_high(&b->stat, 100, 60, 10, &level));
-    cr_assert(bb_trailing_high(&b->stat, 100, 60, 9, &level));
     cr_assert_eq(level, 1000);
-    b->rows[3].top[0] = INT64_MIN; /* nor does a day without values */
-    cr_assert_not(bb_trailing_high(&b->stat, 100, 60, 9, &level));
+    b->rows[3].top[0] = INT64_MIN; /* a day without values */
+    cr_assert_not(bb_trailing_high(&b->stat, 100, 60, 10, &level));
     bench_free(b);
 }
 
-Test(trailing, days_below_zero_are_plain_as_far_above_their_median) {
+Test(trailing, two_days_of_wrong_readings_do_not_speak_and_three_do) {
+    struct check_bench *b = intervals();
+    int64_t level;
+
+    for (int32_t day = 90; day < 100; day++)
+        row(b, day, 1000);
+    b->rows[4].top[0] = 10000; /* ten times the third greatest speaks */
+    cr_assert(bb_trailing_high(&b->stat, 100, 60, 10, &level) && level == 10000);
+    b->rows[4].top[0] = 10001; /* more does not */
+    cr_assert_not(bb_trailing_high(&b->stat, 100, 60, 10, &level));
+    cr_assert(bb_trailing_high(&b->stat, 100, 60, 9, &level) && level == 1000);
+    b->rows[7].top[0] = 20000;
+    cr_assert(bb_trailing_high(&b->stat, 100, 60, 8, &level) && level == 1000);
+    b->rows[8].top[0] = 15000; /* three days: it is use */
+    cr_assert(bb_trailing_high(&b->stat, 100, 60, 10, &level) && level == 20000);
+    bench_free(b);
+}
+
+Test(trailing, of_few_days_the_middle_one_tells_which_are_plain) {
+    /* the greatest levels of some days; the greatest that speaks */
+    static const int64_t cases[][6] = {{50000, 0},
+                                       {50000, 1, 0},
+                                       {50000, 100, 1, 0},
+                                       {50000, 100, 1, 1, 0},
+                                       {50000, 40000, 100, 1, 1, 0}};
+    static const int64_t expected[] = {50000, 50000, 100, 100, 100};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct check_bench *b = intervals();
+        int64_t level;
+        for (int k = 0; cases[i][k]; k++)
+            row(b, 90 + k, cases[i][k]);
+        cr_assert(bb_trailing_top(&b->stat, 100, 60, 1, &level));
+        cr_assert_eq(level, expected[i], "case %zu: %" PRId64, i, level);
+        bench_free(b);
+    }
+}
+
+Test(trailing, a_home_that_is_left_alone_says_little) {
+    struct check_bench *b = intervals();
+
+    row(b, 90, 1000)->least = 200; /* five times */
+    row(b, 91, 1000)->least = 199;
+    row(b, 92, 1000)->least = 0;    /* panels: the least says nothing */
+    row(b, 93, 1000)->top[7] = 500; /* lively by its least level in any case */
+    b->rows[3].least = -5;
+    cr_assert_eq(bb_trailing_days(&b->stat, 94), 1);
+    b->rows[3].top[7] = 499; /* more than twice the eighth greatest */
+    cr_assert_eq(bb_trailing_days(&b->stat, 94), 2);
+    b->rows[3].top[7] = INT64_MIN; /* fewer than eight readings */
+    cr_assert_eq(bb_trailing_days(&b->stat, 94), 1);
+    for (int32_t day = 94; day < 117; day++)
+        row(b, day, 1000)->least = 500;
+    cr_assert_eq(bb_trailing_days(&b->stat, 117), 1);
+    row(b, 117, 1000)->least = 500; /* the twenty-eighth */
+    cr_assert_eq(bb_trailing_days(&b->stat, 118), 28);
+    bench_free(b);
+}
+
+Test(trailing, high_of_many_values_by_any_rank) {
+    struct check_bench *b = intervals();
+    int64_t level;
+
+    for (int32_t day = 90; day < 100; day++)
+        row(b, day, 1000 + 10 * day)->count = 1600;
+    /* 16,000: rank 17; 99: 1990 to 1983, 98: 1980 to 1973, then 1970 */
+    cr_assert(bb_trailing_high(&b->stat, 100, 60, 10, &level));
+    cr_assert_eq(level, 1970, "%" PRId64, level);
+    for (int i = 0; i < 10; i++)
+        b->rows[i].count = 1599; /* rank 16 */
+    cr_assert(bb_trailing_high(&b->stat, 100, 60, 10, &level));
+    cr_assert_eq(level, 1973, "%" PRId64, level);
+    for (int i = 0; i < 10; i++)
+        b->rows[i].count = 86400; /* beyond the eighty that are kept: the least of them */
+    cr_assert(bb_trailing_high(&b->stat, 100, 60, 10, &level));
+    cr_assert_eq(level, 1893, "%" PRId64, level);
+    bench_free(b);
+}
+
+Test(trailing, days_below_zero_are_plain_as_far_above_the_usual) {
     struct check_bench *b = intervals();
     int64_t level;
 

@@ -207,9 +207,9 @@ Test(channel_resolve, opening_and_closing_readings) {
     cr_assert_eq(s.resolved_count, 2);
     cr_expect_not(s.resolved[0].has_opening);
     cr_assert(s.resolved[0].has_closing);
-    expect_decimal(s.resolved[0].closing, 842113, -1); /* as the device shows it, Wh, in kWh */
+    expect_decimal(s.resolved[0].closing, 84211300, -3); /* as the device shows it, Wh, in kWh */
     cr_assert(s.resolved[1].has_opening);
-    expect_decimal(s.resolved[1].opening, 0, 0);
+    expect_decimal(s.resolved[1].opening, 0, -3);
     cr_expect_not(s.resolved[1].has_closing);
     s.record.told_obis = BB_SPAN("1-0:2.8.0");
     resolve(&s);

@@ -205,3 +205,20 @@ Test(city_judged, no_home_draws_water_day_and_night) {
     cr_expect_leq(longest, 23, "%" PRIu32, longest);
     bb_city_free(city);
 }
+
+Test(city_judged, no_home_draws_more_than_its_connection_carries) {
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct bb_city *city = make(400, 60, 0, seed);
+        struct bb_city_reading r;
+        int64_t closest = 0;
+        while (bb_city_next(city, &r)) {
+            if (r.channel->kind != BB_KIND_INTERVAL)
+                continue;
+            int64_t most = bb_city_most_in_a_quarter(&city->meters[r.meter]);
+            cr_assert_leq(r.mantissa, most, "seed %" PRIu64 ", meter %" PRIu32, seed, r.meter);
+            closest = r.mantissa * 100 / most > closest ? r.mantissa * 100 / most : closest;
+        }
+        cr_expect_geq(closest, 50, "%" PRId64, closest);
+        bb_city_free(city);
+    }
+}
