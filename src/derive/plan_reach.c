@@ -10,6 +10,7 @@
 #include "derive/plan_internal.h"
 
 #include "derive/estimate.h"
+#include "derive/like.h"
 
 enum search { SEARCH_FOUND, SEARCH_NONE, SEARCH_NEED };
 
@@ -167,6 +168,16 @@ static const struct bb_stat_day *stored_row(struct bb_plan *plan, int32_t day) {
                                                                         : NULL;
 }
 
+/* An estimate holds values of the days before it one by one: a changed reading may bear on it though the
+ * statistics of its day say what they said. */
+static void reach_estimates(struct bb_plan *plan) {
+    const struct bb_channel *channel = plan->input.channel;
+
+    if (channel->kind == BB_KIND_INTERVAL && channel->pipeline->estimate[BB_METHOD_LIKE_DAY].on)
+        grow_to(&plan->stat_to, plan->changed_to + bb_like_within(channel) +
+                                    (BB_LOOK_AHEAD_DAYS + 2) * (int64_t)BB_DAY_MS);
+}
+
 int bb_plan_stat(struct bb_plan *plan, struct bb_error *error) {
     const struct bb_coverage *coverage = plan->input.coverage;
     int32_t first = bb_utc_day_of(plan->changed_from + 1), last = bb_utc_day_of(plan->changed_to);
@@ -198,6 +209,7 @@ int bb_plan_stat(struct bb_plan *plan, struct bb_error *error) {
         if (plan->reach.stat)
             plan->stat_to = (day + 1 + (int64_t)BB_STAT_DAYS) * BB_DAY_MS;
     }
+    reach_estimates(plan);
     return 0;
 }
 
