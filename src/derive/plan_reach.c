@@ -269,14 +269,17 @@ static bool reach_tick(struct bb_plan *plan) {
     const int64_t tick_ms = plan->input.tick_ms, expected_ms = BB_TICK_DAYS * (int64_t)BB_DAY_MS;
     int64_t last = plan->changed_to, t;
 
+    const bool intervals = plan->input.channel->kind == BB_KIND_INTERVAL;
+
+    /* What is derived again may have been intervals before. */
     plan->silent_to = 0;
-    if (plan->input.channel->kind != BB_KIND_INTERVAL || tick_ms == 0)
+    if (tick_ms == 0 || (!intervals && plan->input.force_from >= plan->input.force_to))
         return true;
     enum search found = ahead(plan, 0, plan->judge_to, next_usable, &t);
     if (found != SEARCH_NONE)
         return found != SEARCH_NEED;
     found = back(plan, 0, plan->judge_to, next_usable, &last);
-    if (found == SEARCH_FOUND)
+    if (found == SEARCH_FOUND && intervals)
         plan->silent_to = last + expected_ms < tick_ms ? last + expected_ms : tick_ms;
     if (last < plan->changed_to)
         last = plan->changed_to;

@@ -221,8 +221,8 @@ static int forget_periods(struct bb_derivation_work *w, struct bb_error *error) 
         return 0;
     int32_t first = bb_lane_span_of(BB_LANE_DAY, c->runs[0].first * (int64_t)BB_DAY_MS -
                                                      c->longest_s * (int64_t)BB_SECOND_MS);
-    int32_t last = bb_lane_span_of(BB_LANE_DAY,
-                                   (c->runs[c->count - 1].last + 3) * (int64_t)BB_DAY_MS);
+    int32_t last = bb_lane_span_of(BB_LANE_DAY, (c->runs[c->count - 1].last + BB_TICK_DAYS + 3) *
+                                                    (int64_t)BB_DAY_MS);
     for (int32_t year = first; year <= last; year++) {
         struct bb_span packed;
         int result = fetch(w, (struct bb_plan_key){BB_LANE_DAY, 0, year}, &packed, error);

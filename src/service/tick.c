@@ -21,6 +21,12 @@ static int64_t get_number(const char *in) {
     return (int64_t)value;
 }
 
+void bb_tick_encode(const struct bb_tick *tick, struct bb_buffer *out) {
+    bb_buffer_append_byte(out, TICK_VERSION);
+    bb_put_text(out, tick->tenant);
+    bb_put_zigzag(out, tick->at_ms);
+}
+
 int bb_tick_decode(const struct bb_log_record *record, struct bb_tick *out,
                    struct bb_error *error) {
     struct bb_cursor in = bb_cursor_over(record->body);
@@ -45,9 +51,7 @@ int bb_tick_append(struct bb_plant *plant, struct bb_span tenant, int64_t at_ms,
     if (at_ms <= 0 || at_ms > now_ms)
         return BB_FAIL(error, BB_E_USAGE, "a tick says what is over; it cannot lie in the future");
     bb_buffer_init(&body, 1 << 10);
-    bb_buffer_append_byte(&body, TICK_VERSION);
-    bb_put_text(&body, tenant);
-    bb_put_zigzag(&body, at_ms);
+    bb_tick_encode(&(struct bb_tick){.tenant = tenant, .at_ms = at_ms}, &body);
     for (uint32_t partition = 0; !result && partition < log->partitions; partition++) {
         struct bb_log_record record = {
             .kind = BB_RECORD_TICK, .received_ms = now_ms, .body = bb_buffer_span(&body)};

@@ -19,6 +19,7 @@ struct bb_tick {
     int64_t received_ms;
 };
 
+void bb_tick_encode(const struct bb_tick *tick, struct bb_buffer *out);
 int bb_tick_decode(const struct bb_log_record *record, struct bb_tick *out, struct bb_error *error)
     BB_MUST_USE;
 /* Append it to every data partition and make it durable. The plant is open for appending. -BB_E_USAGE
