@@ -56,12 +56,17 @@ struct bb_register_piece {
     int64_t from_ms,
         to_ms;      /* (from, to]; equal: all at once (an exchange without time in between) */
     bb_wide amount; /* x 10^exponent */
+    /* What the device showed at from_ms and counted until to_ms, x 10^counts_exponent, before the
+     * factor of the installation (an index; 0, too, without any); a hole: the time between two. */
+    bb_wide begins, counts;
+    uint32_t installation;
+    bool hole;
 };
 enum { BB_REGISTER_PIECES_MAX = 34 };
 struct bb_register_advance {
     struct bb_register_piece piece[BB_REGISTER_PIECES_MAX];
     size_t count;
-    int exponent;
+    int exponent, counts_exponent;
     bool overflow; /* does not fit: the period is suspect */
 };
 void bb_register_advance(const struct bb_channel *channel, const struct bb_point *a,

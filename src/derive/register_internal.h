@@ -21,7 +21,8 @@ uint32_t bb_register_installation(const struct bb_channel *channel, int64_t t);
 /* What one device counted, (from, to], or the time between two devices, in which nothing is. */
 struct bb_register_leg {
     int64_t from_ms, to_ms;
-    bb_wide counts;
+    bb_wide begins, counts; /* what the device showed first */
+    bool hole;              /* between two devices */
 };
 
 /* The legs from a to b, in order, where an exchange was marked; one leg where none was. */

@@ -121,6 +121,8 @@ bool bb_register_walk_next(struct bb_register_walk *walk, struct bb_register_leg
         return false;
     skip_mere_changes(walk);
     leg->from_ms = walk->at_ms;
+    leg->begins = walk->at;
+    leg->hole = walk->hole;
     if (walk->next == walk->changes.last) {
         walk->done = true;
         leg->to_ms = walk->to_ms;
