@@ -111,6 +111,7 @@ static void put_piece(struct adding *s, struct bb_register_piece piece) {
     if (s->overflow)
         return;
     s->amount = bb_wide_divide_round(scaled, s->ratio.denominator);
+    piece.carried = s->carried;
     piece.amount = s->amount - before + s->carried;
     s->carried = 0;
     if (piece.from_ms == piece.to_ms && out->count == 0) {
@@ -128,7 +129,8 @@ static void put_leg(struct adding *s, const struct bb_register_leg *leg,
                     struct bb_register_changes changes) {
     const struct bb_installation *at = s->channel->installations;
     int64_t from_ms = leg->from_ms, length_ms = leg->to_ms - leg->from_ms;
-    struct bb_register_piece piece = {.begins = leg->begins, .hole = leg->hole};
+    struct bb_register_piece piece = {.begins = leg->begins,
+                                      .ends = leg->ends & ~(unsigned)BB_PIECE_CLOSES};
     bb_wide before = 0, until;
 
     if (s->channel->installation_count > 0)
@@ -149,7 +151,9 @@ static void put_leg(struct adding *s, const struct bb_register_leg *leg,
         piece.begins += piece.counts;
         before = until;
         piece.installation = k;
+        piece.ends &= ~(unsigned)BB_PIECE_OPENS;
     }
+    piece.ends |= leg->ends & BB_PIECE_CLOSES;
     piece.from_ms = from_ms;
     piece.to_ms = leg->to_ms;
     piece.counts = leg->counts - before;
