@@ -12,6 +12,8 @@ struct total {
     uint32_t checks;
     uint16_t marks;
     size_t values, missing;
+    uint32_t present; /* usable values that were told and end in the period */
+    uint32_t estimated;
     bool overflow;
 };
 
@@ -89,10 +91,17 @@ static bool settle_value(struct total *t, struct bb_decimal *out) {
     return false;
 }
 
+/* How much of the period was really measured. Overlapping intervals cover some of it twice. */
+static int64_t measured_of(const struct total *t, int64_t length_ms) {
+    int64_t measured_ms = t->covered_ms - t->estimated_ms - t->substituted_ms;
+
+    return measured_ms < 0 ? 0 : measured_ms < length_ms ? measured_ms : length_ms;
+}
+
 static int put_row(const struct bb_channel *channel, struct bb_period_bounds period,
-                   const struct bb_quality *quality, enum bb_statistic statistic,
-                   const struct bb_decimal *value, struct bb_arena *arena, struct bb_window *out,
-                   struct bb_error *error) {
+                   const struct total *t, const struct bb_quality *quality,
+                   enum bb_statistic statistic, const struct bb_decimal *value,
+                   struct bb_arena *arena, struct bb_window *out, struct bb_error *error) {
     struct bb_attribute *a = bb_arena_take(arena, sizeof *a);
 
     if (!a || out->count == out->capacity)
@@ -108,6 +117,9 @@ static int put_row(const struct bb_channel *channel, struct bb_period_bounds per
         .end_ms = period.end_ms,
         .value = value ? *value : (struct bb_decimal){0, 0},
         .attribute = a,
+        .measured_ms = measured_of(t, period.end_ms - period.start_ms),
+        .estimated = t->estimated,
+        .present = t->present,
         .checks = quality->checks,
         .usable = value != NULL,
         .overlay = true,
@@ -139,12 +151,12 @@ static int put_total(const struct bb_channel *channel, struct bb_period_bounds p
     struct bb_quality quality = quality_of(t, period.end_ms - period.start_ms);
 
     if (settled)
-        return put_row(channel, period, &quality, BB_STATISTIC_VALUE, &value, arena, out, error);
+        return put_row(channel, period, t, &quality, BB_STATISTIC_VALUE, &value, arena, out, error);
     if (t->values == 0 && t->missing == 0)
         return 0;
     quality.state = BB_STATE_MISSING;
     quality.marks |= (uint16_t)(t->values > 0 ? BB_MARK_SUSPECT : 0);
-    return put_row(channel, period, &quality, BB_STATISTIC_VALUE, NULL, arena, out, error);
+    return put_row(channel, period, t, &quality, BB_STATISTIC_VALUE, NULL, arena, out, error);
 }
 
 static void note_state(struct total *t, const struct bb_point *p, int64_t length_ms) {
@@ -155,6 +167,13 @@ static void note_state(struct total *t, const struct bb_point *p, int64_t length
     t->substituted_ms += q->state == BB_STATE_SUBSTITUTED || q->state == BB_STATE_EDITED ? length_ms
                                                                                          : 0;
     t->marks |= q->marks & (BB_MARK_SUSPECT | BB_MARK_AMBIGUOUS_TIME);
+}
+
+static void note_count(struct total *t, const struct bb_point *p, size_t count) {
+    bool told = p->attribute->quality.method == BB_METHOD_NONE;
+
+    t->present += (uint32_t)(told ? count : 0);
+    t->estimated += (uint32_t)(told ? 0 : count);
 }
 
 static struct total total_begin(void) {
@@ -186,6 +205,7 @@ static size_t add_alike(struct total *t, const struct bb_window *vee, size_t fir
         t->checks |= q->checks;
     }
     t->values += i - first;
+    note_count(t, p, i - first);
     note_exponent(t, p);
     note_state(t, p, length_ms);
     add(t, sum, p->value.exponent);
@@ -216,6 +236,7 @@ static int periodise_intervals(const struct bb_channel *channel, const struct bb
         int64_t from = later(p->start_ms, period.start_ms);
         int64_t to = earlier(p->end_ms, period.end_ms);
         t.values++;
+        note_count(&t, p, p->end_ms <= period.end_ms);
         note_exponent(&t, p);
         note_state(&t, p, to - from);
         add_share(&t, bb_share_of(p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms,
@@ -292,6 +313,7 @@ static int periodise_registers(const struct bb_channel *channel, const struct bb
         const struct bb_point *b = &vee->points[i];
         if (!is_accepted(b))
             continue;
+        t.present += b->end_ms <= period.end_ms;
         if (a) {
             int64_t from = later(a->end_ms, period.start_ms);
             int64_t to = earlier(b->end_ms, period.end_ms);
@@ -334,6 +356,7 @@ static int periodise_gauges(const struct bb_channel *channel, const struct bb_wi
         min = t.values == 0 || less(p->value, min) ? p->value : min;
         max = t.values == 0 || less(max, p->value) ? p->value : max;
         t.values++;
+        t.present++;
         note_exponent(&t, p);
         note_state(&t, p, each_ms);
         add(&t, p->value.mantissa, p->value.exponent);
@@ -349,11 +372,12 @@ static int periodise_gauges(const struct bb_channel *channel, const struct bb_wi
     if (!settle_value(&t, &mean))
         return put_total(channel, period, &t, arena, out, error);
     struct bb_quality quality = quality_of(&t, length_ms);
-    int result = put_row(channel, period, &quality, BB_STATISTIC_VALUE, &mean, arena, out, error);
+    int result = put_row(channel, period, &t, &quality, BB_STATISTIC_VALUE, &mean, arena, out,
+                         error);
     if (!result)
-        result = put_row(channel, period, &quality, BB_STATISTIC_MIN, &min, arena, out, error);
+        result = put_row(channel, period, &t, &quality, BB_STATISTIC_MIN, &min, arena, out, error);
     if (!result)
-        result = put_row(channel, period, &quality, BB_STATISTIC_MAX, &max, arena, out, error);
+        result = put_row(channel, period, &t, &quality, BB_STATISTIC_MAX, &max, arena, out, error);
     return result;
 }
 

@@ -84,15 +84,23 @@ static bool in_step(const struct bb_plan *plan) {
 
 /* ---- writing the lane vee */
 
+/* What the columns behind the value mean in derived lanes: model/block.h. */
 static void put_point(struct bb_block *block, const struct bb_point *p) {
+    bool period = bb_lane_has_periods(block->lane);
     uint32_t i = block->count++;
 
     block->end_ms[i] = p->end_ms;
     block->mantissa[i] = p->value.mantissa;
     block->attribute[i] = bb_attribute_set_index(&block->attributes, p->attribute);
-    block->recorded_ms[i] = block->received_ms[i] = block->issued_ms[i] = 0;
-    block->origin[i] = 0;
-    block->rivals[i] = p->attribute->quality.state == BB_STATE_ESTIMATED ? p->band : 0;
+    block->recorded_ms[i] = block->received_ms[i] = block->issued_ms[i] = period ? p->measured_ms
+                                                                                 : 0;
+    block->origin[i] = period ? p->estimated : 0;
+    block->rivals[i] = 0;
+    if (period)
+        block->rivals[i] = p->present;
+    else if (p->attribute->quality.state == BB_STATE_ESTIMATED &&
+             p->attribute->quality.method != BB_METHOD_NONE)
+        block->rivals[i] = p->band;
 }
 
 static void put_row(struct bb_block *block, const struct bb_block *from, uint32_t row) {
@@ -102,8 +110,10 @@ static void put_row(struct bb_block *block, const struct bb_block *from, uint32_
     block->mantissa[i] = from->mantissa[row];
     block->attribute[i] = bb_attribute_set_index(&block->attributes,
                                                  &from->attributes.items[from->attribute[row]]);
-    block->recorded_ms[i] = block->received_ms[i] = block->issued_ms[i] = 0;
-    block->origin[i] = 0;
+    block->recorded_ms[i] = from->recorded_ms[row];
+    block->received_ms[i] = from->received_ms[row];
+    block->issued_ms[i] = from->issued_ms[row];
+    block->origin[i] = from->origin[row];
     block->rivals[i] = from->rivals[row];
 }
 

@@ -10,6 +10,7 @@
 #include "derive/plan_internal.h"
 
 #include "derive/estimate.h"
+#include "derive/like.h"
 
 enum search { SEARCH_FOUND, SEARCH_NONE, SEARCH_NEED };
 
@@ -167,6 +168,42 @@ static const struct bb_stat_day *stored_row(struct bb_plan *plan, int32_t day) {
                                                                         : NULL;
 }
 
+/* Is the day wholly told, so that no gap lies in it? */
+static bool is_complete(struct bb_plan *plan, int32_t day) {
+    const struct bb_stat_day *row = bb_coverage_has(plan->input.coverage, day)
+                                        ? stored_row(plan, day)
+                                        : NULL;
+
+    return row && (row->flags & BB_STAT_COMPLETE);
+}
+
+/* An estimate holds values of the days before it one by one: a changed reading may bear on it though the
+ * statistics of its day say what they said. Where no gap lies there are no estimates. */
+static void reach_estimates(struct bb_plan *plan) {
+    const struct bb_channel *channel = plan->input.channel;
+    const struct bb_coverage *coverage = plan->input.coverage;
+    int32_t first = bb_utc_day_of(plan->changed_to) + 1;
+    int32_t last = bb_utc_day_of(plan->changed_to + bb_like_within(channel)) +
+                   BB_LOOK_AHEAD_DAYS + 2;
+
+    if (channel->kind != BB_KIND_INTERVAL ||
+        !channel->pipeline->estimate[BB_METHOD_LIKE_DAY].on || coverage->count == 0)
+        return;
+    int32_t latest = coverage->runs[coverage->count - 1].last;
+    last = last < latest ? last : latest;
+    if (first > last)
+        return;
+    want_months(plan, first, last);
+    if (plan->need_count > 0 || plan->failed_memory)
+        return;
+    /* a gap ends with the reading behind it, which may stand in a complete day */
+    for (int32_t day = last; day >= first; day--)
+        if (!is_complete(plan, day)) {
+            grow_to(&plan->stat_to, (day + 2) * (int64_t)BB_DAY_MS);
+            return;
+        }
+}
+
 int bb_plan_stat(struct bb_plan *plan, struct bb_error *error) {
     const struct bb_coverage *coverage = plan->input.coverage;
     int32_t first = bb_utc_day_of(plan->changed_from + 1), last = bb_utc_day_of(plan->changed_to);
@@ -179,6 +216,9 @@ int bb_plan_stat(struct bb_plan *plan, struct bb_error *error) {
         want_months(plan, day, day);
         days++;
     }
+    if (plan->need_count > 0 || plan->failed_memory)
+        return 0;
+    reach_estimates(plan);
     if (plan->need_count > 0 || plan->failed_memory)
         return 0;
     plan->changed_days = bb_arena_take(plan->arena, (days + 1) * sizeof plan->changed_days[0]);
@@ -196,7 +236,7 @@ int bb_plan_stat(struct bb_plan *plan, struct bb_error *error) {
             continue;
         plan->changed_day_count++;
         if (plan->reach.stat)
-            plan->stat_to = (day + 1 + (int64_t)BB_STAT_DAYS) * BB_DAY_MS;
+            grow_to(&plan->stat_to, (day + 1 + (int64_t)BB_STAT_DAYS) * BB_DAY_MS);
     }
     return 0;
 }

@@ -44,9 +44,16 @@ struct bb_point {
         int64_t recorded_ms; /* raw points */
         int64_t
             band; /* vee points that were estimated: half-width + 1 at the value's exponent; 0: none */
+        int64_t measured_ms; /* rows of periods: how much of the period was really measured */
     };
-    int64_t late_ms; /* raw points: issued by the sender so long behind its time; 0: not told */
-    uint32_t rivals;
+    union {
+        int64_t late_ms; /* raw points: issued by the sender so long behind its time; 0: not told */
+        int64_t estimated; /* rows of periods: values that were estimated */
+    };
+    union {
+        uint32_t rivals;  /* raw points */
+        uint32_t present; /* rows of periods: values that were told */
+    };
     uint32_t checks; /* vee points: bits of enum bb_check that spoke */
     bool usable;     /* has a value of the right dimension */
     bool overlay;    /* vee points: differs from raw, so the vee block holds it */

@@ -31,6 +31,16 @@ static void note_top(struct bb_stat_day *row, int64_t level) {
     row->top[i] = level;
 }
 
+/* More than nothing: check zero says how much that is in an hour. */
+static bool is_used(const struct bb_channel *channel, const struct bb_point *p, int64_t level,
+                    int64_t *length_ms, int64_t *margin) {
+    if (p->end_ms - p->start_ms != *length_ms) {
+        *length_ms = p->end_ms - p->start_ms;
+        *margin = bb_zero_margin(channel, *length_ms);
+    }
+    return level > *margin || level < -*margin;
+}
+
 struct tally {       /* what a walk over a day's intervals finds out */
     int64_t next_ms; /* where the next one has to begin */
     int64_t first_ms, longest_ms;
@@ -72,6 +82,7 @@ void bb_stat_of_day(const struct bb_channel *channel, int32_t day, const struct 
                     const int64_t *level, size_t count, struct bb_stat_day *row) {
     const int64_t begin_ms = day * (int64_t)BB_DAY_MS;
     struct tally t = {.next_ms = INT64_MIN, .still_level = INT64_MIN};
+    int64_t length_ms = INT64_MIN, margin = 0; /* of the interval before */
     uint32_t measured = 0;
 
     *row = (struct bb_stat_day){.day = day, .least = INT64_MAX};
@@ -84,7 +95,6 @@ void bb_stat_of_day(const struct bb_channel *channel, int32_t day, const struct 
         uint32_t hour = 1u << ((p->end_ms - 1 - begin_ms) / BB_HOUR_MS);
         row->count++;
         row->seen_hours |= hour;
-        row->used_hours |= level[i] > BB_STAT_MARGIN || level[i] < -BB_STAT_MARGIN ? hour : 0;
         measured += is_measured(&p->attribute->quality);
         if (channel->kind == BB_KIND_REGISTER) {
             row->last_ms = p->end_ms;
@@ -93,8 +103,10 @@ void bb_stat_of_day(const struct bb_channel *channel, int32_t day, const struct 
         }
         note_top(row, level[i]);
         row->least = level[i] < row->least ? level[i] : row->least;
-        if (channel->kind == BB_KIND_INTERVAL)
-            note_interval(&t, channel, p, level[i]);
+        if (channel->kind != BB_KIND_INTERVAL)
+            continue;
+        row->used_hours |= is_used(channel, p, level[i], &length_ms, &margin) ? hour : 0;
+        note_interval(&t, channel, p, level[i]);
     }
     row->flags = flags_of(&t, row, begin_ms, measured);
 }

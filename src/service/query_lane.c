@@ -74,6 +74,10 @@ static int tell_points(struct bb_query_channel *c, const struct bb_window *windo
             .value = p->value,
             .unit = unit,
             .quality = &p->attribute->quality,
+            .has_band = p->overlay && p->band > 0 &&
+                        p->attribute->quality.state == BB_STATE_ESTIMATED &&
+                        p->attribute->quality.method != BB_METHOD_NONE,
+            .band = {p->band - 1, p->value.exponent},
             .recorded_ms = BB_TIME_NONE,
         };
         result = tell(c, &row);

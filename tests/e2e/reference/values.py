@@ -73,12 +73,16 @@ def canonical(unit):
     return CANONICAL[UNITS[unit][0]]
 
 
+def exact(value, unit, into):
+    return value.number * UNITS[unit][1] / UNITS[into][1]
+
+
 def convert(value, unit, into):
     """Exact where nine decimals hold it (or as many as it has), at the greatest exponent up to the value's; else
     rounded there, with fewer decimals only where 18 digits do not hold those."""
     if unit == into:
         return value
-    number = value.number * UNITS[unit][1] / UNITS[into][1]
+    number = exact(value, unit, into)
     finest = min(value.exponent, CONVERTED)
     ends = places(number)
     if ends is not None and -ends >= finest:
