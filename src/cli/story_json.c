@@ -2,6 +2,7 @@
 #include "cli/story_print.h"
 
 #include "derive/check.h"
+#include "derive/register.h"
 #include "model/unit.h"
 
 struct object {
@@ -122,6 +123,35 @@ static void put_estimate(const struct object *o) {
     bb_json_object_end(o->json);
 }
 
+static void put_end_told(const struct object *o, const char *key, const struct bb_story_part *part,
+                         bool out) {
+    bb_json_key(o->json, key);
+    if (!(part->ends & (out ? BB_PIECE_CLOSES : BB_PIECE_OPENS)))
+        bb_json_null(o->json);
+    else
+        bb_json_text(o->json, bb_span_of(part->end_told[out] ? "told" : "assumed"));
+}
+
+static void put_register(const struct object *o, const struct bb_story_part *part) {
+    static const char *const events[BB_STORY_EVENTS] = {
+        [BB_STORY_ROSE] = "rise",         [BB_STORY_ROLLOVER] = "rollover",
+        [BB_STORY_EXCHANGE] = "exchange", [BB_STORY_RESET] = "reset",
+        [BB_STORY_REVERSE] = "reverse",   [BB_STORY_FELL] = "fall"};
+    bool hole = part->ends & BB_PIECE_HOLE;
+
+    bb_json_put_text(o->json, "event", bb_span_of(events[part->event]));
+    bb_json_put_text(o->json, "device", hole ? BB_SPAN("") : part->device);
+    put_decimal(o, "from_reading", !hole, part->from, true);
+    put_decimal(o, "to_reading", !hole, part->to, true);
+    put_decimal(o, "factor", !hole, part->factor, true);
+    put_end_told(o, "opening", part, false);
+    put_end_told(o, "closing", part, true);
+    put_decimal(o, "turned_over_at", part->event == BB_STORY_ROLLOVER, part->turn, true);
+    put_decimal(o, "carried", part->carried.mantissa != 0, part->carried, true);
+    put_decimal(o, "last_reading", true, part->last, true);
+    put_time(o, "last_time", part->last_ms);
+}
+
 static void put_part(const struct object *o, const struct bb_story_part *part) {
     bb_json_object_begin(o->json);
     put_time(o, "start", part->start_ms);
@@ -133,11 +163,8 @@ static void put_part(const struct object *o, const struct bb_story_part *part) {
     put_time(o, "whole_start", part->whole_start_ms);
     put_time(o, "whole_end", part->whole_end_ms);
     put_decimal(o, "whole", part->has_value, part->whole, true);
-    if (o->s->kind == BB_KIND_REGISTER) {
-        put_decimal(o, "from_reading", true, part->from, true);
-        put_decimal(o, "to_reading", true, part->to, true);
-        bb_json_put_bool(o->json, "fell", part->fell);
-    }
+    if (o->s->kind == BB_KIND_REGISTER)
+        put_register(o, part);
     bb_json_object_end(o->json);
 }
 
@@ -173,6 +200,15 @@ static void put_period(const struct object *o) {
     bb_json_array_begin(o->json);
     for (size_t i = 0; i < p->part_count; i++)
         put_part(o, &p->parts[i]);
+    bb_json_array_end(o->json);
+    bb_json_key(o->json, "set_aside");
+    bb_json_array_begin(o->json);
+    for (size_t i = 0; i < p->aside_count; i++) {
+        bb_json_object_begin(o->json);
+        put_value(o, &p->asides[i].reading, true);
+        bb_json_put_text(o->json, "why", bb_span_of(p->asides[i].why));
+        bb_json_object_end(o->json);
+    }
     bb_json_array_end(o->json);
     bb_json_object_end(o->json);
 }

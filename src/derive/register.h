@@ -52,16 +52,27 @@ void bb_reach_register(const int64_t *parameter, struct bb_reach *reach);
  * factor holds, between and after installations that of the one before; without any it is 1. `a` and
  * `b` are points of the lane vee, in metered_unit; `mark` is that of b: without one of ROLLOVER,
  * EXCHANGE, RESET and REVERSE the amount is b - a, which may be negative. */
+enum bb_register_ends { /* what begins and ends a piece, besides the readings a and b */
+                        BB_PIECE_OPENS = 1, /* the device was put in */
+                        BB_PIECE_CLOSES = 2,
+                        BB_PIECE_HOLE = 4 /* no device: the time between two */
+};
 struct bb_register_piece {
     int64_t from_ms,
         to_ms;      /* (from, to]; equal: all at once (an exchange without time in between) */
     bb_wide amount; /* x 10^exponent */
+    /* What the device showed at from_ms and counted until to_ms, x 10^counts_exponent, before the
+     * factor of the installation (an index; 0, too, without any). */
+    bb_wide begins, counts;
+    bb_wide carried; /* of the amount: from a device before that counted all at once */
+    uint32_t installation;
+    unsigned ends; /* enum bb_register_ends */
 };
 enum { BB_REGISTER_PIECES_MAX = 34 };
 struct bb_register_advance {
     struct bb_register_piece piece[BB_REGISTER_PIECES_MAX];
     size_t count;
-    int exponent;
+    int exponent, counts_exponent;
     bool overflow; /* does not fit: the period is suspect */
 };
 void bb_register_advance(const struct bb_channel *channel, const struct bb_point *a,

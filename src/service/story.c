@@ -9,9 +9,8 @@ static int no_memory(struct bb_error *error) {
     return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the story of a value");
 }
 
-/* Room for one more item of a list in an arena; the items may move. */
-static bool grow(struct bb_arena *arena, void **items, size_t count, size_t *capacity,
-                 size_t size) {
+bool bb_story_grow(struct bb_arena *arena, void **items, size_t count, size_t *capacity,
+                   size_t size) {
     if (count < *capacity)
         return true;
     size_t more = *capacity ? *capacity * 2 : 16;
@@ -30,8 +29,8 @@ static bool grow(struct bb_arena *arena, void **items, size_t count, size_t *cap
 static int take_row(void *context, const struct bb_query_row *row) {
     struct bb_story_rows *rows = context;
 
-    if (!grow(rows->arena, (void **)&rows->items, rows->count, &rows->capacity,
-              sizeof rows->items[0])) {
+    if (!bb_story_grow(rows->arena, (void **)&rows->items, rows->count, &rows->capacity,
+                       sizeof rows->items[0])) {
         rows->full = true;
         return 1;
     }
@@ -221,8 +220,8 @@ static int add_versions(struct bb_story_work *w, const struct bb_block *block, i
         if (block->end_ms[i] != end_ms ||
             (s->as_of_ms != BB_TIME_NONE && block->recorded_ms[i] > s->as_of_ms))
             continue;
-        if (!grow(w->arena, (void **)&s->versions, s->version_count, capacity,
-                  sizeof s->versions[0]))
+        if (!bb_story_grow(w->arena, (void **)&s->versions, s->version_count, capacity,
+                           sizeof s->versions[0]))
             return no_memory(error);
         result = version_of_row(w, block, i, &s->versions[s->version_count++], error);
     }
@@ -259,6 +258,17 @@ static int tell_versions(struct bb_story_work *w, struct bb_error *error) {
         if (i != winner)
             s->versions[i].why = bb_story_why(s->versions, s->version_count, i, winner);
     return 0;
+}
+
+/* ---- master data */
+
+int bb_story_master(struct bb_story_work *w, struct bb_master_usage_point *out,
+                    struct bb_error *error) {
+    const struct bb_query *q = w->c->query;
+    struct bb_registry *registry = w->c->plant->registry;
+
+    return registry->ops->usage_point_get(registry, q->tenant, q->usage_point, q->as_of_ms,
+                                          w->arena, out, error);
 }
 
 /* ---- findings */
@@ -312,7 +322,8 @@ static int add_finding(struct bb_story_work *w, const struct bb_finding *f, size
 
     if (s->finding_total++ >= BB_STORY_FINDINGS_MAX)
         return 0;
-    if (!grow(w->arena, (void **)&s->findings, s->finding_count, capacity, sizeof s->findings[0]))
+    if (!bb_story_grow(w->arena, (void **)&s->findings, s->finding_count, capacity,
+                       sizeof s->findings[0]))
         return no_memory(error);
     struct bb_story_finding *told = &s->findings[s->finding_count++];
     *told = (struct bb_story_finding){*f, bb_story_evidence(f, w->arena)};

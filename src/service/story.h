@@ -54,19 +54,45 @@ struct bb_story_estimate {
     struct bb_decimal band; /* half the width of what holds the true value in 9 of 10 cases */
 };
 
-/* A part of a period: an interval, or a register's stretch between two readings; or several in a row
- * that lie whole in the period and are of one quality. */
+/* What a register did between two accepted readings. */
+enum bb_story_event {
+    BB_STORY_ROSE = 0, /* or stood still */
+    BB_STORY_ROLLOVER,
+    BB_STORY_EXCHANGE,
+    BB_STORY_RESET,
+    BB_STORY_REVERSE,
+    BB_STORY_FELL, /* and nothing says why: it counts nothing */
+    BB_STORY_EVENTS
+};
+
+/* A part of a period: an interval; a register's piece between two readings (derive/register.h); readings
+ * of a gauge; or several in a row that lie whole in the period and are alike. */
 struct bb_story_part {
     int64_t start_ms, end_ms; /* what it covers in the period */
     int64_t whole_start_ms, whole_end_ms;
-    uint64_t count;
+    uint64_t count; /* intervals, readings, stretches that end in it */
     bool has_value;
-    struct bb_decimal amount; /* in the period */
+    struct bb_decimal amount; /* in the period; gauges: the sum of its readings */
     struct bb_decimal whole;  /* of it all */
     struct bb_quality quality;
-    struct bb_decimal from, to; /* registers: the readings at its ends */
-    bool estimated;             /* counts as estimated */
-    bool fell; /* registers: it was less at the end; unless a mark explains it, it adds nothing */
+    bool estimated; /* counts as estimated */
+    /* Registers: */
+    enum bb_story_event event;
+    struct bb_decimal from, to; /* what the device showed at the whole's ends, before its factor */
+    struct bb_decimal last;     /* the accepted reading before, */
+    int64_t last_ms;            /* and its time; of `event` */
+    unsigned ends;              /* enum bb_register_ends */
+    bool end_told[2]; /* master data knows what the device showed when it was put in, and out */
+    struct bb_decimal turn;    /* rollover: where it turned over */
+    struct bb_decimal carried; /* of whole: from a device before, all at once */
+    struct bb_decimal factor;
+    struct bb_span device; /* empty: master data knows none */
+};
+
+/* A reading among those of a register that does not count. */
+struct bb_story_aside {
+    struct bb_story_value reading;
+    const char *why;
 };
 
 struct bb_story_period {
@@ -75,6 +101,9 @@ struct bb_story_period {
     int32_t day_start_s;
     struct bb_story_part *parts;
     size_t part_count;
+    struct bb_story_aside *asides; /* registers: between the readings that it is made of */
+    size_t aside_count;
+    int reading_unit; /* of registers' readings */
     int64_t length_ms, covered_ms, measured_ms;
     uint64_t values; /* that it is made of */
     /* Registers: the reading that is worked out for each end of the period. */

@@ -1,5 +1,5 @@
 /* What the parts of the story share: story.c finds the value, its versions and findings, story_period.c
- * has the recipes of periods, story_words.c says what is told in words. */
+ * and story_register.c have the recipes of periods, story_words.c says what is told in words. */
 #ifndef BB_SERVICE_STORY_INTERNAL_H
 #define BB_SERVICE_STORY_INTERNAL_H
 
@@ -29,6 +29,28 @@ int bb_story_rows(struct bb_story_work *w, enum bb_lane lane, int64_t from_ms, i
 /* A block of the lane vee, current or as of then. */
 int bb_story_vee_block(struct bb_story_work *w, int32_t day, struct bb_block *out,
                        struct bb_error *error) BB_MUST_USE;
+
+/* Room for one more item of a list in an arena; the items may move. */
+bool bb_story_grow(struct bb_arena *arena, void **items, size_t count, size_t *capacity,
+                   size_t size) BB_MUST_USE;
+
+/* A period while its recipe is told. */
+struct bb_story_recipe {
+    struct bb_story_work *w;
+    struct bb_story_period *p;
+    int64_t start_ms, end_ms;
+    size_t capacity, aside_capacity;
+    bool full; /* memory was out */
+};
+/* Set the amount of a part from its whole, x 10^exponent. */
+void bb_story_cut(struct bb_story_recipe *r, struct bb_story_part *part, bb_wide whole,
+                  int exponent);
+void bb_story_add_part(struct bb_story_recipe *r, const struct bb_story_part *part);
+int bb_story_tell_registers(struct bb_story_recipe *r, struct bb_error *error) BB_MUST_USE;
+
+/* Master data of the usage point, as of then; BB_ABSENT: none. */
+int bb_story_master(struct bb_story_work *w, struct bb_master_usage_point *out,
+                    struct bb_error *error) BB_MUST_USE;
 
 int bb_story_tell_period(struct bb_story_work *w, struct bb_error *error) BB_MUST_USE;
 
