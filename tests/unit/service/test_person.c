@@ -121,7 +121,7 @@ static void expect_evidence(struct bb_finding f, const char *expected) {
 
 Test(story, evidence_in_words) {
     expect_evidence((struct bb_finding){.check = BB_CHECK_GAP, .a = 3, .b = 2700000},
-                    "missing intervals 3, length 45m");
+                    "missing readings 3, length 45m");
     expect_evidence((struct bb_finding){.check = BB_CHECK_OVERLAP, .a = 900000}, "overlap 15m");
     expect_evidence((struct bb_finding){.check = BB_CHECK_NEGATIVE, .a = -250, .exponent = -2},
                     "the value -2.5");
