@@ -33,6 +33,8 @@ void bb_check_high(const struct bb_check_context *c) {
     const struct bb_channel *channel = c->channel;
     bool capacity = channel->kind == BB_KIND_INTERVAL && channel->capacity > 0;
     int64_t limit = INT64_MAX, limit_until = INT64_MIN; /* the UTC day's */
+    int64_t floor = 0; /* the limit is no lower, and nearly all values are not above it */
+    bool limit_is_known = false;
 
     if (bb_unit_dimension(channel->metered_unit) == BB_DIMENSION_TEMPERATURE)
         return;
@@ -44,9 +46,15 @@ void bb_check_high(const struct bb_check_context *c) {
             bb_wide carried = (bb_wide)channel->capacity * (p->end_ms - p->start_ms);
             limit = saturated(carried / BB_HOUR_MS);
         } else if (p->end_ms > limit_until) {
-            int32_t day = bb_point_day(p);
-            limit = usual_limit(c, day);
-            limit_until = (day + 1) * (int64_t)BB_DAY_MS;
+            limit_until = (bb_point_day(p) + 1) * (int64_t)BB_DAY_MS;
+            floor = bb_trailing_floor(c->stat, bb_point_day(p), BB_STAT_DAYS);
+            floor = saturated((bb_wide)c->parameter[RATIO] * floor);
+            limit = INT64_MAX;
+            limit_is_known = false;
+        }
+        if (!capacity && c->level[i] > floor && !limit_is_known) {
+            limit = usual_limit(c, bb_point_day(p));
+            limit_is_known = true;
         }
         if (c->level[i] > limit)
             bb_finding_at(c, BB_CHECK_HIGH, i, true, p->value.mantissa,

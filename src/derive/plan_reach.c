@@ -142,23 +142,6 @@ static void want_months(struct bb_plan *plan, int32_t first_day, int32_t last_da
         bb_plan_want_own(plan, BB_LANE_STAT, month);
 }
 
-/* The row of a day whose raw block is known. */
-static bool make_row(struct bb_plan *plan, const struct bb_plan_slot *slot,
-                     struct bb_stat_day *row) {
-    struct bb_window window;
-    int64_t start, end;
-
-    bb_lane_span_bounds(BB_LANE_RAW, slot->key.span, &start, &end);
-    if (!bb_plan_window(plan, &window, slot->block.count))
-        return false;
-    int64_t *level = bb_arena_take(plan->arena, (slot->block.count + 1) * sizeof *level);
-    if (!level || !bb_window_add_raw(&window, plan->input.channel, &slot->block, start, end))
-        return false;
-    bb_window_levels(plan->input.channel, &window, level);
-    bb_stat_of_day(plan->input.channel, slot->key.span, window.points, level, window.count, row);
-    return true;
-}
-
 static const struct bb_stat_day *stored_row(struct bb_plan *plan, int32_t day) {
     int32_t month = bb_lane_span_of(BB_LANE_STAT, day * (int64_t)BB_DAY_MS + 1);
     const struct bb_plan_slot *slot = bb_plan_want_own(plan, BB_LANE_STAT, month);
@@ -229,8 +212,9 @@ int bb_plan_stat(struct bb_plan *plan, struct bb_error *error) {
             continue;
         struct bb_stat_day *row = &plan->changed_days[plan->changed_day_count];
         const struct bb_plan_slot *slot = bb_plan_want_own(plan, BB_LANE_RAW, day);
-        if (!slot || !make_row(plan, slot, row))
+        if (!slot)
             return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for statistics");
+        bb_stat_of_day(plan->input.channel, day, &slot->block, row);
         const struct bb_stat_day *stored = stored_row(plan, day);
         if (stored && bb_stat_equal(stored, row))
             continue;

@@ -30,9 +30,11 @@ bool bb_vee_next_gap(const struct bb_channel *channel, const struct bb_window *r
         const struct bb_point *p = &raw->points[*at];
         if (!p->usable)
             continue;
-        *gap = before ? gap_between(before, p) : (struct bb_vee_gap){0, 0, 0};
+        bool apart = before && p->start_ms > before->end_ms;
+        if (apart)
+            *gap = gap_between(before, p);
         before = p;
-        if (gap->count > 0) {
+        if (apart && gap->count > 0) {
             ++*at;
             return true;
         }

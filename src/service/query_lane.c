@@ -255,20 +255,11 @@ static int read_periods(struct bb_query_channel *c, struct bb_error *error) {
 static int stat_of_day(struct bb_query_channel *c, int32_t day, struct bb_stat_day *row,
                        struct bb_error *error) {
     struct bb_block raw;
-    int64_t start, end;
     int result = bb_query_raw_of_day(c, day, &raw, error);
 
     if (result)
         return result;
-    struct bb_window window = {.capacity = raw.count};
-    window.points = bb_arena_take(c->arena, ((size_t)raw.count + 1) * sizeof window.points[0]);
-    int64_t *level = bb_arena_take(c->arena, ((size_t)raw.count + 1) * sizeof *level);
-    if (!window.points || !level)
-        return no_memory(error);
-    bb_lane_span_bounds(BB_LANE_RAW, day, &start, &end);
-    bb_window_add_raw(&window, &c->channel, &raw, start, end);
-    bb_window_levels(&c->channel, &window, level);
-    bb_stat_of_day(&c->channel, day, window.points, level, window.count, row);
+    bb_stat_of_day(&c->channel, day, &raw, row);
     return 0;
 }
 
