@@ -75,15 +75,15 @@ static int gather_meter(struct bb_plan *plan, uint8_t companion, struct bb_meter
                         struct bb_error *error) {
     const struct bb_channel *channel = bb_plan_channel(plan, companion);
     const struct bb_block **overlays;
-    struct bb_window raw, *vee = &meter->accepted;
+    struct bb_window *raw = &meter->sent, *vee = &meter->accepted;
     size_t count, rows, kept = 0;
 
     meter->channel = channel;
-    if (!gather_raw(plan, companion, &raw) ||
+    if (!gather_raw(plan, companion, raw) ||
         !gather_overlays(plan, companion, &overlays, &count, &rows) ||
-        !bb_plan_window(plan, vee, raw.count + rows))
+        !bb_plan_window(plan, vee, raw->count + rows))
         return no_memory(error);
-    int result = bb_vee_restore(channel, &raw, plan->window_from, plan->window_to, overlays, count,
+    int result = bb_vee_restore(channel, raw, plan->window_from, plan->window_to, overlays, count,
                                 plan->arena, vee, error);
     for (size_t i = 0; i < vee->count; i++)
         if (vee->points[i].usable)

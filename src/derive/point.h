@@ -108,13 +108,13 @@ int64_t bb_point_level(const struct bb_channel *channel, const struct bb_point *
 bool bb_point_value(const struct bb_channel *channel, const struct bb_point *raw,
                     struct bb_decimal *out, bool *rounded) BB_MUST_USE;
 
-/* A value in another unit of the same dimension: by a power of ten its digits as they are, with the
- * point moved; else exact where 9 decimals hold it (as many as it has, when those are more), at the
- * greatest exponent up to the value's that does; else rounded half to even there (then *rounded is set),
- * with fewer decimals only where 18 digits do not hold those. Few decimals would do for one reading, but
- * the same one comes again and again: a gallon is 0.003785411784 m3, and 0.004 an hour would be 6 % too
- * much each day. More decimals would leave sums no digits before the point. False across dimensions or
- * when it does not fit at all. */
+/* A value in another unit of the same dimension: where that is larger by a power of ten, its digits as
+ * they are, with the point moved; else exact where 9 decimals hold it (as many as it has, when those are
+ * more), at the greatest exponent up to the value's that does; else rounded half to even there (then
+ * *rounded is set), with fewer decimals only where 18 digits do not hold those. Few decimals would do
+ * for one reading, but the same one comes again and again: a gallon is 0.003785411784 m3, and 0.004 an
+ * hour would be 6 % too much each day. More decimals would leave sums no digits before the point. False
+ * across dimensions or when it does not fit at all. */
 enum { BB_CONVERTED_EXPONENT = -9 };
 bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *out, bool *rounded)
     BB_MUST_USE;

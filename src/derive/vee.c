@@ -40,6 +40,20 @@ bool bb_vee_next_gap(const struct bb_channel *channel, const struct bb_window *r
     return false;
 }
 
+struct bb_vee_gap bb_vee_silence(const struct bb_channel *channel, const struct bb_window *raw,
+                                 int64_t silent_to_ms) {
+    const struct bb_point *last = bb_previous_usable(raw, raw->count);
+    struct bb_vee_gap gap = {0, 0, 0};
+
+    if (!has_gaps(channel) || !last || silent_to_ms <= last->end_ms)
+        return gap;
+    gap.from_ms = last->end_ms;
+    gap.step_ms = last->end_ms - last->start_ms;
+    if (gap.step_ms > 0 && silent_to_ms - gap.from_ms <= BB_GAP_ROWS_DAYS * (int64_t)BB_DAY_MS)
+        gap.count = (size_t)((silent_to_ms - gap.from_ms) / gap.step_ms);
+    return gap;
+}
+
 /* ---- checks */
 
 static void run_checks(const struct bb_channel *channel, struct bb_window *raw, size_t first,
@@ -206,7 +220,7 @@ static bool put_rows(struct filling *f, size_t first, size_t count, enum bb_meth
                              .checks = 1u << BB_CHECK_GAP,
                              .usable = filled,
                              .overlay = true};
-        if (filled) {
+        if (filled && estimate) {
             p.value = estimate->value[i];
             p.band = estimate->band[i] + 1;
         }
@@ -291,6 +305,23 @@ static bool put_gap(struct filling *f, const struct bb_point *before,
         room = fill_part(f, first, end - first);
     }
     return room;
+}
+
+/* Nothing came behind the last reading, though time went on. */
+static bool put_silence(struct filling *f, struct bb_finding_list *findings) {
+    f->rows = bb_vee_silence(f->channel, f->raw, f->aid->silent_to);
+    if (f->rows.count == 0)
+        return true;
+    int64_t to_ms = f->rows.from_ms + (int64_t)f->rows.count * f->rows.step_ms;
+    struct bb_finding finding = {.at_ms = to_ms,
+                                 .from_ms = f->rows.from_ms,
+                                 .to_ms = to_ms,
+                                 .a = (int64_t)f->rows.count,
+                                 .b = to_ms - f->rows.from_ms,
+                                 .check = BB_CHECK_GAP,
+                                 .hard = true};
+    bb_finding_add(findings, &finding);
+    return put_rows(f, 0, f->rows.count, BB_METHOD_NONE, NULL);
 }
 
 /* A gap that was filled opens no exception. */
@@ -433,6 +464,12 @@ static bool judge_points(const struct bb_channel *channel, struct bb_window *raw
             since_usable = out->count;
             before = &out->points[out->count - 1];
         }
+    }
+    if (room && last == raw->count) {
+        size_t gap_from = out->count;
+        room = put_silence(&filling, findings);
+        if (filling.rows.count > 0)
+            drop_covered_missing(out, since_usable, gap_from, &filling.rows);
     }
     return room;
 }

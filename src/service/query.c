@@ -4,6 +4,7 @@
 
 #include "model/obis.h"
 #include "service/companions.h"
+#include "service/tick.h"
 
 #include <stdlib.h>
 
@@ -176,6 +177,10 @@ static int load_channel(struct bb_query_channel *c, struct bb_error *error) {
         result = resolve_as_of(c, error);
     if (!result)
         result = bb_channel_from_record(c->plant, &c->record, c->arena, &c->channel, error);
+    if (result)
+        return result;
+    result = bb_tick_latest(c->plant->store, c->view, c->query->tenant, c->query->as_of_ms,
+                            &c->tick_ms, error);
     if (result)
         return result;
     for (int i = 0; i < 4; i++)

@@ -138,6 +138,8 @@ static void day_bounds(const struct bb_query_channel *c, int32_t *first, int32_t
         return;
     *first = c->coverage.runs[0].first;
     *last = c->coverage.runs[c->coverage.count - 1].last;
+    if (q->lane != BB_LANE_RAW && c->tick_ms > (*last + 1) * (int64_t)BB_DAY_MS)
+        *last += BB_TICK_DAYS + 1; /* rows of silence */
     if (q->from_ms != BB_TIME_NONE && bb_lane_span_of(BB_LANE_RAW, q->from_ms) > *first)
         *first = bb_lane_span_of(BB_LANE_RAW, q->from_ms);
     if (q->to_ms != BB_TIME_NONE && bb_lane_span_of(BB_LANE_RAW, q->to_ms) < *last)
@@ -221,7 +223,7 @@ static int read_vee(struct bb_query_channel *c, struct bb_error *error) {
 }
 
 static int read_periods(struct bb_query_channel *c, struct bb_error *error) {
-    enum { PERIOD_DAYS = 2 };
+    const int32_t period_days = c->tick_ms ? BB_TICK_DAYS + 2 : 2;
     const struct bb_query *q = c->query;
     int result = 0;
 
@@ -233,7 +235,7 @@ static int read_periods(struct bb_query_channel *c, struct bb_error *error) {
                                                  c->coverage.longest_s * (int64_t)BB_SECOND_MS);
     int32_t last = bb_lane_span_of(
         q->lane,
-        (c->coverage.runs[c->coverage.count - 1].last + PERIOD_DAYS) * (int64_t)BB_DAY_MS + 1);
+        (c->coverage.runs[c->coverage.count - 1].last + period_days) * (int64_t)BB_DAY_MS + 1);
     if (q->from_ms != BB_TIME_NONE && bb_lane_span_of(q->lane, q->from_ms) > first)
         first = bb_lane_span_of(q->lane, q->from_ms);
     if (q->to_ms != BB_TIME_NONE && bb_lane_span_of(q->lane, q->to_ms) < last)
@@ -348,6 +350,7 @@ static int run_plan(struct bb_query_channel *c, struct bb_plan *plan, struct bb_
                                   .coverage = &c->coverage,
                                   .companions = companions,
                                   .companion_count = c->companion_count,
+                                  .tick_ms = c->tick_ms,
                                   .force_from = first_day * (int64_t)BB_DAY_MS,
                                   .force_to = (last_day + 1) * (int64_t)BB_DAY_MS,
                                   .discard_periods = true,

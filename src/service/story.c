@@ -341,6 +341,16 @@ static int add_finding(struct bb_story_work *w, const struct bb_finding *f, size
     return told->evidence.data ? 0 : no_memory(error);
 }
 
+/* The next day that may hold findings: with readings, or behind them all with the end of a silence. */
+static int32_t next_day(const struct bb_query_channel *c, int32_t day) {
+    int32_t next = bb_coverage_after(&c->coverage, day);
+
+    if (next != BB_DAY_NONE || c->tick_ms == 0 || c->coverage.count == 0)
+        return next;
+    return day <= c->coverage.runs[c->coverage.count - 1].last + BB_TICK_DAYS ? day + 1
+                                                                              : BB_DAY_NONE;
+}
+
 /* Findings stand with the reading at which a check spoke, which may be one that ends a gap long after
  * the value: days are looked through until every check of the value's quality was heard. */
 static int tell_findings(struct bb_story_work *w, struct bb_error *error) {
@@ -353,10 +363,10 @@ static int tell_findings(struct bb_story_work *w, struct bb_error *error) {
     int result = 0;
 
     if (!bb_coverage_has(coverage, day))
-        day = bb_coverage_after(coverage, day);
+        day = next_day(w->c, day);
     for (;
          !result && day != BB_DAY_NONE && (day <= last + 1 || unheard) && day <= last + REACH_DAYS;
-         day = bb_coverage_after(coverage, day)) {
+         day = next_day(w->c, day)) {
         struct bb_block block;
         result = bb_story_vee_block(w, day, &block, error);
         for (uint32_t i = 0; !result && i < block.finding_count; i++) {

@@ -69,6 +69,9 @@ CANONICAL = {"energy": "kWh", "volume": "m3", "power": "kW", "voltage": "V"}
 SHOWN = {"m3": "m³", "ft3": "ft³"}
 
 
+TENS = {fractions.Fraction(10) ** n: n for n in range(-18, 1)}
+
+
 def canonical(unit):
     return CANONICAL[UNITS[unit][0]]
 
@@ -78,11 +81,12 @@ def exact(value, unit, into):
 
 
 def convert(value, unit, into):
-    """Exact where nine decimals hold it (or as many as it has), at the greatest exponent up to the value's; else
-    rounded there, with fewer decimals only where 18 digits do not hold those."""
-    if unit == into:
-        return value
-    number = exact(value, unit, into)
+    """Into a unit larger by a power of ten: its digits as they are. Else exact where nine decimals hold it (or as many as it has), at the
+    greatest exponent up to the value's; else rounded there, with fewer decimals only where 18 digits do not hold
+    those."""
+    number, factor = exact(value, unit, into), UNITS[unit][1] / UNITS[into][1]
+    if factor in TENS:
+        return Value(number, value.exponent + TENS[factor])
     finest = min(value.exponent, CONVERTED)
     ends = places(number)
     if ends is not None and -ends >= finest:
