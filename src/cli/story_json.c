@@ -103,6 +103,58 @@ static void put_end(const struct object *o, const char *key, const struct bb_sto
     bb_json_object_end(o->json);
 }
 
+static void put_likes(const struct object *o) {
+    const struct bb_story_estimate *e = &o->s->estimate;
+
+    bb_json_key(o->json, "like_days");
+    bb_json_array_begin(o->json);
+    for (size_t i = 0; i < e->like_count; i++) {
+        bb_json_object_begin(o->json);
+        put_time(o, "start", e->like[i].start_ms);
+        put_time(o, "end", e->like[i].end_ms);
+        put_decimal(o, "value", true, e->like[i].value, true);
+        bb_json_put_bool(o->json, "used", e->like[i].used);
+        bb_json_object_end(o->json);
+    }
+    bb_json_array_end(o->json);
+}
+
+static void put_meter(const struct object *o, const struct bb_story_meter *m) {
+    bb_json_object_begin(o->json);
+    bb_json_put_text(o->json, "channel", m->channel);
+    put_decimal(o, "from_reading", m->has_from, m->from, true);
+    put_decimal(o, "to_reading", m->has_to, m->to, true);
+    bb_json_put_text(o->json, "unit", bb_span_of(bb_unit_symbol(m->unit)));
+    bb_json_object_end(o->json);
+}
+
+/* What the registers say; null when the method does not follow them. */
+static void put_total(const struct object *o) {
+    const struct bb_story_estimate *e = &o->s->estimate;
+
+    bb_json_key(o->json, "registers");
+    if (!e->has_total) {
+        bb_json_null(o->json);
+        return;
+    }
+    bb_json_object_begin(o->json);
+    put_time(o, "from", e->total_from_ms);
+    put_time(o, "to", e->total_to_ms);
+    bb_json_key(o->json, "meters");
+    bb_json_array_begin(o->json);
+    for (size_t i = 0; i < e->meter_count; i++)
+        put_meter(o, &e->meters[i]);
+    bb_json_array_end(o->json);
+    put_decimal(o, "advance", true, e->advance, true);
+    put_decimal(o, "told", true, e->told, true);
+    bb_json_put_i64(o->json, "told_seconds", e->told_ms / BB_SECOND_MS);
+    put_decimal(o, "missing", true, e->missing, true);
+    put_time(o, "part_from", e->part_from_ms);
+    put_time(o, "part_to", e->part_to_ms);
+    put_decimal(o, "scaled_to", true, e->total, true);
+    bb_json_object_end(o->json);
+}
+
 static void put_estimate(const struct object *o) {
     const struct bb_story_estimate *e = &o->s->estimate;
     bool known = e->from_ms < e->to_ms;
@@ -120,6 +172,8 @@ static void put_estimate(const struct object *o) {
     put_end(o, "before", &e->before);
     put_end(o, "after", &e->after);
     put_decimal(o, "band", e->has_band, e->band, true);
+    put_likes(o);
+    put_total(o);
     bb_json_object_end(o->json);
 }
 

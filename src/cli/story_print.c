@@ -182,6 +182,57 @@ static void put_end(const struct page *p, const char *which, const struct bb_sto
     put(p, "\n");
 }
 
+static void put_likes(const struct page *p) {
+    const struct bb_story_estimate *e = &p->s->estimate;
+
+    for (size_t i = 0; i < e->like_count; i++) {
+        put(p, "    like ");
+        put_stretch(p, e->like[i].start_ms, e->like[i].end_ms);
+        put(p, "  ");
+        put_amount(p, e->like[i].value);
+        put(p, e->like[i].used ? "\n" : "  only tells the error\n");
+    }
+}
+
+/* "registers advanced 10 kWh from .. to ..: 1.8.0 from 100 kWh to 110 kWh" and what follows from it. */
+static void put_total(const struct page *p) {
+    const struct bb_story_estimate *e = &p->s->estimate;
+
+    if (!e->has_total)
+        return;
+    put(p, "    registers advanced ");
+    put_amount(p, e->advance);
+    put(p, " from ");
+    put_stretch(p, e->total_from_ms, e->total_to_ms);
+    put(p, "\n");
+    for (size_t i = 0; i < e->meter_count; i++) {
+        const struct bb_story_meter *m = &e->meters[i];
+        const char *unit = bb_unit_symbol(m->unit);
+        bb_buffer_format(p->out, "      %.*s", BB_SPAN_ARGS(m->channel));
+        if (m->has_from && m->has_to) {
+            put(p, " from ");
+            put_decimal(p, m->from, true);
+            bb_buffer_format(p->out, " %s to ", unit);
+            put_decimal(p, m->to, true);
+            bb_buffer_format(p->out, " %s", unit);
+        }
+        put(p, "\n");
+    }
+    put(p, "      told ");
+    put_amount(p, e->told);
+    put(p, " in ");
+    put_duration(p, e->told_ms);
+    put(p, ", missing ");
+    put_amount(p, e->missing);
+    put(p, " in ");
+    put_duration(p, e->total_to_ms - e->total_from_ms - e->told_ms);
+    put(p, "\n      ");
+    put_stretch(p, e->part_from_ms, e->part_to_ms);
+    put(p, " is scaled to ");
+    put_amount(p, e->total);
+    put(p, "\n");
+}
+
 static void put_estimate(const struct page *p) {
     const struct bb_story_estimate *e = &p->s->estimate;
 
@@ -196,6 +247,8 @@ static void put_estimate(const struct page *p) {
     put(p, "\n");
     put_end(p, "before", &e->before);
     put_end(p, "behind", &e->after);
+    put_likes(p);
+    put_total(p);
     if (e->has_band) {
         put(p, "    9 of 10 such estimates were right within ");
         put_amount(p, e->band);

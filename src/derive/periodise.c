@@ -281,6 +281,7 @@ bool bb_register_stretch_estimated(const struct bb_channel *channel, const struc
 static void add_stretch(struct total *t, const struct bb_channel *channel, const struct bb_point *a,
                         const struct bb_point *b, int64_t from, int64_t to) {
     struct bb_register_stretch stretch;
+    int64_t estimated_ms = t->estimated_ms, substituted_ms = t->substituted_ms;
 
     bb_register_stretch(channel, a, b, &stretch);
     t->overflow |= stretch.advance.overflow;
@@ -295,9 +296,10 @@ static void add_stretch(struct total *t, const struct bb_channel *channel, const
         add_share(t, bb_share_of(piece->amount, stretch.advance.exponent, piece->from_ms,
                                  piece->to_ms, from, to));
     }
-    if (b->attribute->quality.state != BB_STATE_ESTIMATED &&
-        bb_register_stretch_estimated(channel, a, b, from, to))
+    if (t->estimated_ms == estimated_ms && bb_register_stretch_estimated(channel, a, b, from, to)) {
         t->estimated_ms += to - from;
+        t->substituted_ms = substituted_ms; /* no part of the time is both */
+    }
 }
 
 static int periodise_registers(const struct bb_channel *channel, const struct bb_window *vee,

@@ -48,6 +48,7 @@ struct bb_plan_input {
     int64_t tick_ms;
     bool discard_periods; /* forget stored period values of the channel: the calendar changed */
     uint8_t also;         /* a period lane that is not stored, to be made, too; 0: none */
+    struct bb_vee_account *account; /* somebody asks how a value was estimated; NULL: nobody */
 };
 
 struct bb_plan_key {
@@ -117,5 +118,13 @@ int bb_plan_run(struct bb_plan *plan, struct bb_error *error) BB_MUST_USE;
  * the plan is done. */
 int bb_plan_supply(struct bb_plan *plan, struct bb_plan_key key, struct bb_span packed,
                    struct bb_error *error) BB_MUST_USE;
+
+/* What a plan that is done knew, for those who explain what it found. Lives in its arena. */
+struct bb_plan_facts {
+    struct bb_stat stat;
+    const struct bb_meter *meters; /* by companion */
+    size_t meter_count;
+};
+struct bb_plan_facts bb_plan_facts(const struct bb_plan *plan);
 
 #endif

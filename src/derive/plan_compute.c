@@ -30,7 +30,8 @@ static int build_vee(struct bb_plan *plan, struct bb_error *error) {
                              .stat = &w->stat,
                              .totals = &w->totals,
                              .past = &w->past,
-                             .silent_to = plan->silent_to};
+                             .silent_to = plan->silent_to,
+                             .account = plan->input.account};
     /* Registers look at the reading before the first period, and before what is judged. */
     int64_t from = channel->kind == BB_KIND_REGISTER ? INT64_MIN / 2 : plan->period_from;
     int64_t to = INT64_MAX / 2;

@@ -45,6 +45,17 @@ void bb_register_judge(const struct bb_check_context *context, const struct bb_p
 /* The reach of check `register`. */
 void bb_reach_register(const int64_t *parameter, struct bb_reach *reach);
 
+/* What a register may plausibly advance in a day, a level, on the day after those of `stat`, and what says
+ * so; BB_DAILY_UNKNOWN: anything is. parameter: of check `register`. */
+enum bb_daily_source {
+    BB_DAILY_UNKNOWN = 0,
+    BB_DAILY_FLOOR,      /* of the commodity */
+    BB_DAILY_CONNECTION, /* what it carries */
+    BB_DAILY_MEAN        /* the factor times the trailing mean */
+};
+enum bb_daily_source bb_register_daily(const struct bb_channel *channel, const int64_t *parameter,
+                                       const struct bb_stat *stat, int32_t day, bb_wide *level);
+
 /* How a register's advance over (a, b], two accepted neighbours, runs in time: pieces that are
  * straight lines, in order, the first from a.end_ms, the last to b.end_ms. One piece usually; more
  * where installations (thus factors, or devices) change in between. Amounts are in derived_unit, the

@@ -154,11 +154,14 @@ struct filling { /* a gap while its rows are made */
     struct bb_arena *arena;
     struct bb_window *out;
     bool filled; /* all of it */
+    struct bb_like like;
+    struct bb_total around; /* of the part at hand, when it has a total */
+    struct bb_told_sum told;
 };
 
 /* What the registers say a part of the gap amounts to: what the stretch between their readings lacks, by
  * the part's share of the time that is missing there. */
-static void find_total(const struct filling *f, struct bb_gap *part) {
+static void find_total(struct filling *f, struct bb_gap *part) {
     const struct bb_total *total = bb_total_around(f->aid->totals, part->from_ms, part->to_ms);
 
     part->has_total = false;
@@ -176,6 +179,8 @@ static void find_total(const struct filling *f, struct bb_gap *part) {
         one *= 10;
     part->total = bb_wide_divide_round(lacking, one);
     part->has_total = true;
+    f->around = *total;
+    f->told = told;
 }
 
 /* Where the part that begins with row `first` ends: at the next reading of the registers that falls
@@ -227,6 +232,31 @@ static bool put_rows(struct filling *f, size_t first, size_t count, enum bb_meth
     return true;
 }
 
+/* Somebody asks how one of the rows came to be. */
+static void put_down(const struct filling *f, const struct bb_gap *part, enum bb_method method) {
+    struct bb_vee_account *account = f->aid->account;
+    const struct bb_step *step = &f->channel->pipeline->estimate[BB_METHOD_LIKE_DAY];
+    int64_t offset_ms;
+
+    if (!account || account->at_ms <= part->from_ms || account->at_ms > part->to_ms)
+        return;
+    offset_ms = account->at_ms - part->from_ms;
+    *account = (struct bb_vee_account){.at_ms = account->at_ms,
+                                       .known = true,
+                                       .method = method,
+                                       .gap = *part,
+                                       .step_ms = f->rows.step_ms,
+                                       .around = f->around,
+                                       .told = f->told};
+    if (method != BB_METHOD_LIKE_DAY && method != BB_METHOD_AVERAGE_LIKE_DAY &&
+        method != BB_METHOD_LIKE_DAY_SCALED && method != BB_METHOD_AVERAGE_LIKE_DAY_SCALED)
+        return;
+    account->like_count = bb_like_of_slot(f->channel, &f->like, f->aid->past, part, f->rows.step_ms,
+                                          (size_t)((offset_ms - 1) / f->rows.step_ms) + 1,
+                                          account->like);
+    account->like_used = bb_like_averaged(step->parameter, account->like_count);
+}
+
 /* Rows [first, first + count) as a gap of their own. */
 static bool fill_part(struct filling *f, size_t first, size_t count) {
     struct bb_gap part = f->gap;
@@ -246,6 +276,7 @@ static bool fill_part(struct filling *f, size_t first, size_t count) {
     find_total(f, &part);
     enum bb_method method = bb_estimate(&part, f->arena, &estimate);
     f->filled &= method != BB_METHOD_NONE;
+    put_down(f, &part, method);
     return put_rows(f, first, count, method, &estimate);
 }
 
@@ -256,7 +287,6 @@ static bool put_gap(struct filling *f, const struct bb_point *before,
     const struct bb_channel *channel = f->channel;
     int source = before->value.exponent < after->value.exponent ? before->value.exponent
                                                                 : after->value.exponent;
-    struct bb_like like;
     bool room = true;
 
     f->filled = true;
@@ -267,8 +297,8 @@ static bool put_gap(struct filling *f, const struct bb_point *before,
                              .to_ms = after->start_ms,
                              .intervals = f->rows.count,
                              .exponent = bb_derived_exponent(source)};
-    bb_like_choose(channel, f->aid->stat, f->rows.from_ms, bb_like_within(channel), &like);
-    if (!bb_like_fill(channel, &like, f->aid->past, f->rows.step_ms, f->arena, &f->gap))
+    bb_like_choose(channel, f->aid->stat, f->rows.from_ms, bb_like_within(channel), &f->like);
+    if (!bb_like_fill(channel, &f->like, f->aid->past, f->rows.step_ms, f->arena, &f->gap))
         return false;
     const struct bb_step *line = &channel->pipeline->estimate[BB_METHOD_LINEAR];
     bool closed = line->on && f->gap.to_ms - f->gap.from_ms <= line->parameter[0];
@@ -400,7 +430,8 @@ static bool judge_points(const struct bb_channel *channel, struct bb_window *raw
                          struct bb_window *out, struct bb_finding_list *findings) {
     struct bb_point outside, *before = NULL; /* the point with a reading before the one at hand */
     const struct bb_point *previous = bb_previous_usable(raw, first);
-    struct filling filling = {channel, raw, aid, {0}, {0}, arena, out, false};
+    struct filling filling = {
+        .channel = channel, .raw = raw, .aid = aid, .arena = arena, .out = out};
     bool room = true, gaps = has_gaps(channel);
 
     if (previous) {

@@ -8,6 +8,21 @@
 
 #include "base/error.h"
 #include "derive/check.h"
+#include "derive/like.h"
+
+/* How one missing value was estimated, put down while its gap is filled. */
+struct bb_vee_account {
+    int64_t at_ms; /* asked: the value's end */
+    bool known;    /* it was in a gap that got rows; then: */
+    enum bb_method method;
+    struct bb_gap
+        gap; /* the part of the gap that was filled at once: between readings of registers */
+    int64_t step_ms;
+    struct bb_like_value like[BB_LIKE_MAX];
+    size_t like_count, like_used; /* the latest ones are averaged */
+    struct bb_total around;       /* with gap.has_total: between which readings, */
+    struct bb_told_sum told;      /* and what was told there */
+};
 
 /* What judging looks at besides the points. */
 struct bb_vee_aid {
@@ -18,6 +33,7 @@ struct bb_vee_aid {
     int64_t silent_to; /* behind the last usable point there is a gap up to here; 0: none */
     const struct bb_point
         *accepted; /* registers: the last accepted point before those judged; NULL: none */
+    struct bb_vee_account *account; /* to be filled; NULL: nobody asks */
 };
 
 /* Judge raw points [first, last): run the channel's checks, fill gaps, append vee points to `out`

@@ -233,7 +233,7 @@ static int open_channel(struct bb_query_channel *c, const struct list *l, uint32
         return result;
     bb_arena_reset(c->arena);
     result = load_channel(c, error);
-    if (!result && bb_query_is_made(c->query))
+    if (!result && (c->query->explained || bb_query_is_made(c->query)))
         result = load_companions(c, l, error);
     if (!result)
         result = act(c, context, error);

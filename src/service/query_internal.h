@@ -26,6 +26,7 @@ struct bb_query_channel { /* one channel while it is read */
     size_t companion_count;
     struct bb_query_made *vee;
     size_t vee_count;
+    struct bb_vee_account *account; /* of plans: how a value is estimated; NULL: nobody asks */
 };
 
 struct bb_query_made { /* a block that was made */

@@ -345,7 +345,8 @@ static int run_plan(struct bb_query_channel *c, struct bb_plan *plan, struct bb_
                                   .force_from = first_day * (int64_t)BB_DAY_MS,
                                   .force_to = (last_day + 1) * (int64_t)BB_DAY_MS,
                                   .discard_periods = true,
-                                  .also = also};
+                                  .also = also,
+                                  .account = c->account};
     bb_plan_begin(plan, &input, c->arena, out);
     while ((result = bb_plan_run(plan, error)) == BB_PLAN_NEED) {
         for (size_t i = 0; i < plan->need_count && result >= 0; i++)

@@ -24,6 +24,8 @@ struct bb_story_value { /* a row of a lane */
     struct bb_quality quality;
     bool has_range; /* gauges' periods */
     struct bb_decimal min, max;
+    bool has_band; /* lane vee: of an estimate */
+    struct bb_decimal band;
 };
 
 struct bb_story_version {
@@ -46,12 +48,39 @@ struct bb_story_finding {
     struct bb_span evidence; /* in words */
 };
 
+/* A register beside the channel, at two moments at which it was read. */
+struct bb_story_meter {
+    struct bb_span channel;
+    int unit;
+    bool has_from, has_to;
+    struct bb_decimal from, to;
+};
+
+/* The same time on a like day. */
+struct bb_story_like {
+    int64_t start_ms, end_ms;
+    struct bb_decimal value; /* in the channel's derived unit */
+    bool used;               /* averaged; the others only tell the error */
+};
+enum { BB_STORY_LIKES_MAX = 6, BB_STORY_METERS_MAX = 8 };
+
 struct bb_story_estimate {
     int64_t from_ms, to_ms; /* the gap; equal: not found */
     int64_t intervals;
     struct bb_story_value before, after; /* the readings at its ends; has_value false: not found */
     bool has_band;
     struct bb_decimal band; /* half the width of what holds the true value in 9 of 10 cases */
+    struct bb_story_like like[BB_STORY_LIKES_MAX]; /* the latest day first */
+    size_t like_count;
+    /* What the registers say, between the readings around the part of the gap that holds the value: */
+    bool has_total;
+    int64_t total_from_ms, total_to_ms; /* the two moments */
+    struct bb_story_meter meters[BB_STORY_METERS_MAX];
+    size_t meter_count;
+    struct bb_decimal advance, told, missing; /* missing = advance - told */
+    int64_t told_ms;                          /* for how much of that time values were told */
+    int64_t part_from_ms, part_to_ms;         /* the part */
+    struct bb_decimal total;                  /* what it was given: its share of what is missing */
 };
 
 /* What a register did between two accepted readings. */

@@ -91,10 +91,13 @@ void bb_story_cut(struct bb_story_recipe *r, struct bb_story_part *part, bb_wide
         r->p->exponent = share.exponent;
 }
 
-static void note(struct bb_story_period *p, uint64_t values, int64_t length_ms, bool estimated) {
-    p->values += values;
+void bb_story_note(struct bb_story_period *p, int64_t length_ms, bool estimated,
+                   const struct bb_quality *quality) {
+    bool substituted = quality->state == BB_STATE_SUBSTITUTED || quality->state == BB_STATE_EDITED;
+
+    p->values++;
     p->covered_ms += length_ms;
-    p->measured_ms += estimated ? 0 : length_ms;
+    p->measured_ms += estimated || substituted ? 0 : length_ms;
 }
 
 /* ---- intervals */
@@ -113,7 +116,7 @@ static void add_interval(struct bb_story_recipe *r, const struct bb_story_value 
     if (v->has_value)
         bb_story_cut(r, &part, v->value.mantissa, v->value.exponent);
     if (part.has_value)
-        note(r->p, 1, part.end_ms - part.start_ms, part.estimated);
+        bb_story_note(r->p, part.end_ms - part.start_ms, part.estimated, &part.quality);
     bb_story_add_part(r, &part);
 }
 
@@ -167,7 +170,8 @@ static int tell_gauges(struct bb_story_recipe *r, struct bb_error *error) {
     for (size_t i = 0; !result && i < rows.count; i++) {
         add_reading(r, &rows.items[i]);
         if (rows.items[i].has_value)
-            note(r->p, 1, each_ms, rows.items[i].quality.state == BB_STATE_ESTIMATED);
+            bb_story_note(r->p, each_ms, rows.items[i].quality.state == BB_STATE_ESTIMATED,
+                          &rows.items[i].quality);
     }
     r->p->covered_ms = earlier(r->p->covered_ms, r->p->length_ms);
     r->p->measured_ms = earlier(r->p->measured_ms, r->p->length_ms);

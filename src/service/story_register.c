@@ -169,9 +169,7 @@ static void tell_stretch(struct telling *t) {
     t->estimated = bb_register_stretch_estimated(channel, &a.point, &b.point, from_ms, to_ms);
     for (size_t i = 0; i < t->stretch.advance.count; i++)
         tell_piece(t, i);
-    r->p->values++;
-    r->p->covered_ms += to_ms - from_ms;
-    r->p->measured_ms += t->estimated ? 0 : to_ms - from_ms;
+    bb_story_note(r->p, to_ms - from_ms, t->estimated, &t->b->quality);
     if (t->a->end_ms <= r->start_ms)
         r->p->has_start = reading_at(t, r->start_ms, false, &r->p->at_start);
     if (t->b->end_ms >= r->end_ms)

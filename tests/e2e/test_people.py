@@ -201,7 +201,7 @@ def test_a_negative_value_is_accepted(desk):
     assert "suspect" in desk.value("--as-of", open_then)[1]
     story = desk.story()
     assert [(f["check"], f["hard"]) for f in story["findings"]] == [("negative", False)], "evidence is kept"
-    assert story["findings"][0]["evidence"] == "the value -2"
+    assert story["findings"][0]["evidence"] == "the value -2 kWh"
     assert story["versions"][1]["act"] == "accept"
 
     refused = desk.judge("accept", found["id"], expect=1)
@@ -274,7 +274,7 @@ def test_a_gap_is_accepted(desk):
     assert len(rows) == 4 + 3 * 96 + 1 and [row["value"] for row in rows].count("") == 3 * 96
     story = desk.story(at="2026-03-02T12:07:00Z")
     assert story["value"] is None and [(f["check"], f["hard"]) for f in story["findings"]] == [("gap", False)]
-    assert story["findings"][0]["evidence"] == "missing intervals 288, length 3d"
+    assert story["findings"][0]["evidence"] == "288 intervals are missing, 3d"
 
     # what comes after all is used, every value of it. The row of the first day gave way to the value of its end, so that
     # the rest of that day is asked for again; the rest of the days behind is accepted still.

@@ -385,6 +385,23 @@ Test(periodise, readings_just_at_midnight_make_measured_days) {
     bench_free(b);
 }
 
+/* Twelve hours between two readings, then twelve of a day that ends with an edited one: cut, they are
+ * estimated, and not edited besides. */
+Test(periodise, no_time_is_estimated_and_edited) {
+    struct bench *b = bench_new(BB_KIND_REGISTER, "UTC", 0);
+    struct bb_period_bounds day;
+    int64_t t = utc(2025, 6, 2, 0, 0);
+
+    put(b, t, t, 0, 0);
+    put(b, t + 12 * (int64_t)BB_HOUR_MS, t + 12 * (int64_t)BB_HOUR_MS, 6, 0);
+    put(b, t + 36 * (int64_t)BB_HOUR_MS, t + 36 * (int64_t)BB_HOUR_MS, 30, 0)->quality.state =
+        BB_STATE_EDITED;
+    day_at(b, t + 1, &day);
+    expect_value(b, 0, 18, 0, BB_STATE_ESTIMATED);
+    cr_assert_eq(b->rows[0].measured_ms, 12 * (int64_t)BB_HOUR_MS);
+    bench_free(b);
+}
+
 Test(periodise, a_fall_adds_nothing_and_is_suspect) {
     struct bench *b = bench_new(BB_KIND_REGISTER, "UTC", 0);
     struct bb_period_bounds day;
