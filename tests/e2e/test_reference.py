@@ -17,7 +17,8 @@ import pytest
 from reference import cases, periods, readings, sums, values
 
 LANES = ("hour", "day", "month")
-MARKS = ("suspect", "estimated")
+REGISTER_MARKS = ("rollover", "exchange", "reset", "reverse", "dip", "foreign")
+MARKS = ("suspect", "estimated", *REGISTER_MARKS)
 SHOWN = 5  # differences that are told in full
 
 
@@ -78,14 +79,14 @@ def told_row(row):
 
 
 def vee_row(channel, point):
-    marks = frozenset(["suspect"] if point.suspect else [])
+    marks = frozenset(["suspect"] if point.suspect else []) | frozenset(point.marks)
     method = f"method:{point.method}" if point.method else ""
     value = values.text(point.value.number) if point.value else ""
     return value, point.state, marks, method, "", "", values.SHOWN.get(channel.unit, channel.unit)
 
 
 def period_row(channel, period):
-    marks = frozenset([name for name in MARKS if getattr(period, name)])
+    marks = frozenset(name for name in ("suspect", "estimated") if getattr(period, name)) | period.marks
     texts = [values.text(part) if part is not None else "" for part in (period.value, period.least, period.most)]
     return (texts[0], period.state, marks, "", texts[1], texts[2],
             values.SHOWN.get(channel.unit, channel.unit))

@@ -8,7 +8,7 @@ import dataclasses
 import datetime
 import random
 
-from . import calendars, readings, values
+from . import calendars, meters, readings, values
 
 DAY = calendars.DAY
 
@@ -56,6 +56,7 @@ class UsagePoint:
     calendar: calendars.Calendar
     holidays: frozenset
     cases: tuple
+    installations: tuple = ()
 
 
 # What marks values as suspect, or looks further than a case goes, is off where it is not the case's subject.
@@ -78,9 +79,10 @@ def usage_point(seed):
     calendar = calendars.Calendar(dice.choice(ZONES), dice.choice(DAY_STARTS))
     name = f"R{seed:05d}"
     anchors = [moment for moment in calendars.changes(calendar.zone_name)
-               if calendars.civil_ms(2004, 1, 1) < moment < calendars.civil_ms(2026, 6, 1)]
-    places = [dice.choice(anchors) if anchors and dice.random() < 0.7
-              else calendars.civil_ms(dice.randrange(2004, 2026), dice.randrange(1, 13), 1) for _ in range(CHANNELS)]
+               if calendars.civil_ms(2004, 1, 1) < moment < calendars.civil_ms(2022, 6, 1)]
+    if seed % 4 == 0:
+        return with_devices(dice, seed, name, calendar, anchor_of(dice, anchors))
+    places = [anchor_of(dice, anchors) for _ in range(CHANNELS)]
     holidays = frozenset((calendars.EPOCH + datetime.timedelta(milliseconds=place + dice.randrange(-40, 10) * DAY)).date()
                          for place in places for _ in range(dice.randrange(3)))
     cases = []
@@ -90,8 +92,31 @@ def usage_point(seed):
     return UsagePoint(seed, name, calendar, holidays, tuple(cases))
 
 
-def case_of(dice, seed, name, channel, told):
-    registered = channel.unit != values.canonical(channel.unit) or dice.random() < 0.5
+def anchor_of(dice, anchors):
+    if anchors and dice.random() < 0.7:
+        return dice.choice(anchors)
+    return calendars.civil_ms(dice.randrange(2004, 2022), dice.randrange(1, 13), 1)
+
+
+def with_devices(dice, seed, name, calendar, anchor):
+    """Installations are those of the usage point: all its channels lie around one moment."""
+    plan = meters.installations(dice, meters.window(dice, anchor), anchor - 400 * DAY, anchor + 400 * DAY)
+    made, readings_of = [], {}
+    for i in range(CHANNELS):
+        channel_name = f"c{i:02d}"
+        if dice.random() < 0.7:
+            channel, told, opening, closing = meters.register_case(dice, channel_name, calendar, plan, anchor)
+            readings_of[channel_name] = opening, closing
+            made.append(Case(seed, name, channel, told, True))
+        else:
+            made.append(intervals(dice, seed, name, channel_name, calendar, anchor, frozenset(), registered=True))
+    installed = meters.build(plan, readings_of)
+    made = [dataclasses.replace(case, channel=dataclasses.replace(case.channel, installations=installed)) for case in made]
+    return UsagePoint(seed, name, calendar, frozenset(), tuple(made), installed)
+
+
+def case_of(dice, seed, name, channel, told, registered=False):
+    registered = registered or channel.unit != values.canonical(channel.unit) or dice.random() < 0.5
     return Case(seed, name, channel, tuple(told), registered)
 
 
@@ -116,7 +141,7 @@ def quality(dice, plain):
     return dice.choices([row[0] for row in QUALITIES], [row[1] for row in QUALITIES])[0]
 
 
-def intervals(dice, seed, name, channel_name, calendar, anchor, holidays):
+def intervals(dice, seed, name, channel_name, calendar, anchor, holidays, registered=False):
     """A run of intervals that may not begin on the clock's quarters; with holes and rows without a value, or with
     intervals of other lengths. Not with both: no document says into what a gap between unlike intervals is cut."""
     sent, unit = units(dice, (ENERGY, VOLUME))
@@ -143,7 +168,7 @@ def intervals(dice, seed, name, channel_name, calendar, anchor, holidays):
             text, state = "", "missing"
         told.append(readings.Told(at, at + this, text, sent, state, suspect and bool(text)))
         at += this
-    return case_of(dice, seed, name, channel, told)
+    return case_of(dice, seed, name, channel, told, registered)
 
 
 def long_gaps(dice, seed, name, channel_name, calendar, anchor, holidays):
@@ -270,6 +295,9 @@ def registry(points):
                                   f'{start // 60 % 60:02d}", holidays: [{holidays}]}}')
             lines += [f"  - name: {point.name}", f"    zone: {zone}", f"    calendar: {point.name}",
                       "    commodity: other"]
+            if point.installations:
+                lines.append("    installations:")
+            lines += [f"      - {{{meters.yaml(one)}}}" for one in point.installations]
             entries = [channel for case in point.cases for channel, _ in case.all_channels()
                        if case.registered or channel is not case.channel]
             if entries:
@@ -283,4 +311,6 @@ def entry(channel):
     text = f"name: {channel.name}, kind: {channel.kind}, unit: {channel.unit}"
     if channel.interval:
         text += f", interval: {channel.interval // 1000}"
+    if channel.commodity != "other":
+        text += f", commodity: {channel.commodity}"
     return text + (f', obis: "{channel.obis}"' if channel.obis else "")

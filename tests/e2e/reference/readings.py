@@ -9,7 +9,7 @@ in their place.
 import dataclasses
 import fractions
 
-from . import calendars, estimators, sums, values
+from . import calendars, estimators, registers, sums, values
 
 GAP_ROWS = 62 * calendars.DAY
 
@@ -25,6 +25,8 @@ class Channel:
     calendar: calendars.Calendar = None
     holidays: frozenset = frozenset()
     obis: str = ""
+    commodity: str = "other"  # of which no register is judged
+    installations: tuple = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,18 +51,31 @@ class Point:
     state: str
     suspect: bool = False
     method: str = ""
+    marks: tuple = ()
 
 
 def point_of(channel, told):
     if told.text == "":
         return Point(told.start, told.end, None, "missing", told.suspect)
-    value = values.convert(values.parse(told.text), told.unit, channel.unit)
+    value = value_of(channel, told)
     return Point(told.start, told.end, value, told.state, told.suspect)
+
+
+def value_of(channel, told):
+    """In the derived unit: of an interval with the factor of the installation at its end, of others as metered."""
+    value = values.parse(told.text)
+    if channel.kind == "interval":
+        at = registers.installed(channel.installations, told.end - 1)
+        if at and at.factor.number != 1:
+            return values.convert(value, told.unit, channel.unit, at.factor)
+    return values.convert(value, told.unit, channel.unit)
 
 
 def validated(channel, lines, beside=()):
     """The points of the lane vee, by their ends. `beside`: [(channel, lines)] of the registers beside intervals."""
     points = sorted((point_of(channel, line) for line in lines), key=lambda point: point.end)
+    if channel.kind == "register" and channel.commodity != "other":
+        return judged(channel, points)
     if channel.kind != "interval":
         return points
     usable = [point for point in points if point.value is not None]
@@ -73,10 +88,21 @@ def validated(channel, lines, beside=()):
     return sorted(told + made, key=lambda point: point.end)
 
 
+def judged(channel, points):
+    marks, suspect = registers.judge(channel, [point for point in points if point.value is not None])
+    return [dataclasses.replace(point, marks=(marks[point.end],) if marks.get(point.end) else (),
+                                suspect=point.suspect or point.end in suspect) for point in points]
+
+
 def past_of(channel, lines):
     """[(start, end, exact number, state)] of the values that can be used."""
-    return [(line.start, line.end, values.exact(values.parse(line.text), line.unit, channel.unit), line.state)
-            for line in lines if line.text]
+    return [(line.start, line.end, exact_of(channel, line), line.state) for line in lines if line.text]
+
+
+def exact_of(channel, line):
+    at = registers.installed(channel.installations, line.end - 1)
+    number = values.exact(values.parse(line.text), line.unit, channel.unit)
+    return number * at.factor.number if at else number
 
 
 def told_amounts(channel, lines):
