@@ -340,8 +340,9 @@ static void tell_sum(struct bb_command *command, const struct bb_completeness_su
 
     if (sum->days == 0)
         return;
-    bb_buffer_format(out, "%s: %s days of %s channels", command->globals.tenant,
-                     bb_human_count(sum->days, days), bb_human_count(sum->channels, channels));
+    bb_buffer_format(out, "%s: %s days of %s channel%s", command->globals.tenant,
+                     bb_human_count(sum->days, days), bb_human_count(sum->channels, channels),
+                     sum->channels == 1 ? "" : "s");
     if (known > 0) {
         uint64_t share = sum->complete * 1000 / known;
         bb_buffer_format(out, ", %" PRIu64 ".%" PRIu64 " %% complete", share / 10, share % 10);
@@ -355,9 +356,9 @@ static void tell_sum(struct bb_command *command, const struct bb_completeness_su
                          bb_human_count(sum->unknown, lacking));
     if (sum->silent > 0)
         bb_buffer_format(out,
-                         "\n%s more channels have no day here: their readings lie elsewhere, "
-                         "and no tick (busbar tick) says that more were due",
-                         bb_human_count(sum->silent, silent));
+                         "\n%s more channel%s no day here: the readings lie elsewhere, and no tick "
+                         "(busbar tick) says that more were due",
+                         bb_human_count(sum->silent, silent), sum->silent == 1 ? " has" : "s have");
     bb_buffer_append_byte(out, '\n');
 }
 

@@ -113,6 +113,13 @@ def test_registers(plant):
     assert contiguous(plant) == "2026-03-03T23:13:20Z"
 
 
+def test_a_reading_lacks_right_behind_midnight(plant):
+    # 23:13:20 and 01:13:20: either lies near enough to the bound of the day
+    tell(plant, hours("2026-03-01T00:13:20Z", 72, without=[48], kind="register"))
+    assert days(plant)["2026-03-03"] == (24, 23, 0, 1, 1)
+    assert contiguous(plant) == "2026-03-02T23:13:20Z"
+
+
 def test_daily_registers_at_midnight_through_a_clock_change(plant):
     day = [f"2026-03-{d:02d}T00:00:00{'+01:00' if d < 30 else '+02:00'}" for d in range(26, 32)]
     lines = [f"UP1,r,{stamp},{i},kWh,register,1d" for i, stamp in enumerate(day)]
@@ -137,7 +144,7 @@ def test_without_an_interval_nobody_knows_what_to_expect(plant):
         [(None, 1, None), (None, 1, None), (None, 0, None), (None, 0, None), (None, 1, None)]
     assert {row["contiguous_to"] for row in rows} == {None}
     table = plant.run("list", "completeness", expect=0).out.splitlines()
-    assert table[-1] == "default: 5 days of 1 channels, 5 without a nominal interval"
+    assert table[-1] == "default: 5 days of 1 channel, 5 without a nominal interval"
 
 
 def test_longer_intervals_cover_a_day_as_well(plant):
@@ -165,7 +172,7 @@ def test_the_last_seven_days_and_the_summary(plant):
     assert out[0].split() == ["usage_point", "channel", "start", "end", "expected", "present", "estimated", "missing",
                               "measured_share", "contiguous_to"]
     assert out[-2] == "default: 12 days of 2 channels, 100.0 % complete, 0 with values missing"
-    assert out[-1].startswith("1 more channels have no day here")
+    assert out[-1].startswith("1 more channel has no day here")
     tick(plant, "2026-03-21T00:00:00Z")
     out = plant.run("list", "completeness", expect=0).out.splitlines()
     assert out[-1].startswith("default: 21 days of 3 channels, 52.3 % complete")
