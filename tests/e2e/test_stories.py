@@ -84,6 +84,12 @@ class Book:
             assert sum(number(part["amount"]) for part in story["period"]["parts"] if part["amount"] is not None) == number(value)
         return story
 
+    def explain_missing(self, at):
+        """The story of a time without a value."""
+        story = self.plant.run("--json", "explain", "--usage-point", "A", "--channel", self.channel, "--at", at, expect=0).json()
+        assert story["value"] is None
+        return story
+
     def text(self, at, lane="vee", *arguments):
         return self.plant.run("explain", "--usage-point", "A", "--channel", self.channel, "--at", at, "--lane", lane, *arguments,
                               expect=0).out
@@ -514,3 +520,71 @@ def test_tariffs_and_intervals(intervals):
     assert findings(intervals.explain(day(2))) == {}
     assert findings(intervals.explain(day(2), "vee", "--as-of", off)) == {"sum": evidence}
     assert findings(intervals.explain(day(2), "vee", "--as-of", small)) == {}
+
+
+def test_one_tariff_is_told_long_before_the_other(intervals):
+    """The low tariff alone is not the total; the high one comes in files of its own, in the other order of time."""
+    low, high = "1-0:1.8.1", "1-0:1.8.2"
+    intervals.measured(*hours(1, "0.4", "0.6"), *hours(2, "0.4", "0.6"), interval="1h")
+    intervals.read((day(1), 100), (day(2), 102), (day(3), 104), channel=low)
+    # 2 are not 12: as far as anybody knows, it is the whole
+    alone = intervals.chapter(day={day(2): "12", day(3): "12"}, open=["sum", "sum"])
+    assert "1-0:1.8.1 from 100 to 102 kWh" in findings(intervals.explain(day(2)))["sum"]
+    # what the first reading of the other one says nothing about, is not compared any more
+    intervals.read((day(3), 220), channel=high)
+    intervals.chapter(day={day(2): "12", day(3): "12"})
+    intervals.read((day(2), 210), channel=high)
+    intervals.read((day(1), 200), channel=high)
+    intervals.chapter(day={day(2): "12", day(3): "12"})  # 2 + 10, twice
+    assert intervals.closed() == [("sum", "resolved"), ("sum", "resolved")]
+    assert list(findings(intervals.explain(day(2), "vee", "--as-of", alone))) == ["sum"]
+
+
+# ---- a meter falls silent ------------------------------------------------------------------------
+
+
+def test_a_silence_is_told(intervals):
+    """Values until 01:00, then nothing; a tick says that the day is over."""
+    intervals.measured(*((end, value) for end, value in zip(QUARTERS, ("0.1", "0.2", "0.3", "0.4"))))
+    before = intervals.chapter(day={day(2): "1"})
+    intervals.plant.run("tick", "--at", day(2), expect=0)
+    intervals.chapter(day={day(2): "1"}, vee={day(1, "12:00:00"): ""}, open=["gap"])
+    story = intervals.explain_missing(day(1, "12:00:00"))
+    assert findings(story) == {"gap": "92 intervals are missing, 23h"}
+    assert story["estimate"] is None and story["versions"] == []
+    day_story = intervals.explain(day(2), "day")
+    assert parts(day_story, "amount", "count") == [(1, 4), (None, 92)]
+    assert round(day_story["period"]["covered_share"], 4) == number("0.0417"), "an hour of 24"
+    assert parts(intervals.explain(day(2), "day", "--as-of", before), "amount") == [(1,)]
+
+
+# ---- a city --------------------------------------------------------------------------------------
+
+
+def test_parts_sum_to_every_day_of_registers_with_a_history(plant):
+    """Registers of a city in which everybody has a fault: each of their days and months is the sum of its parts, now and
+    as of now, whatever happened; and something of every kind did."""
+    plant.run("generate", "--meters", "60", "--days", "35", "--seed", "7", "--from", "2026-03-01", "--format", "csv", "--faults", "1",
+              "--out", plant.folder / "city", expect=0)
+    plant.run("registry", "apply", plant.folder / "city/registry.yaml", expect=0)
+    plant.ingest(plant.folder / "city")
+    seen = {}
+    for channel in plant.list("channels"):
+        where = ["--usage-point", channel["usage_point"], "--channel", channel["channel"]]
+        vee = plant.run("query", *where, "--lane", "vee", "--format", "csv", expect=0).rows()
+        marks = {mark for row in vee for mark in row["quality"].split("|")}
+        happened = marks & {"exchange", "rollover", "reset", "reverse", "dip", "foreign"}
+        if channel["kind"] != "register" or all(seen.get(mark, 0) >= 2 for mark in happened):
+            continue
+        for mark in happened:
+            seen[mark] = seen.get(mark, 0) + 1
+        moment = now()
+        for lane in ("day", "month"):
+            rows = plant.run("query", *where, "--lane", lane, "--format", "csv", expect=0).rows()
+            for i, row in enumerate(rows):
+                then = ["--as-of", moment] if i % 10 == 0 else []
+                outcome = plant.run("--json", "explain", *where, "--lane", lane, "--at", row["end"], *then, expect=0)
+                story = json.loads(outcome.out, parse_float=decimal.Decimal)
+                amounts = [number(part["amount"]) for part in story["period"]["parts"] if part["amount"] is not None]
+                assert sum(amounts) == number(row["value"]) == number(story["value"]), outcome.out
+    assert set(seen) == {"exchange", "rollover", "reset", "reverse", "dip", "foreign"}, seen
