@@ -135,7 +135,8 @@ class Filler:
         end = start + count * step
         exponent = values.derived_exponent(min(before.value.exponent, after.value.exponent))
         if long:
-            found = estimators.fill(self.past, start, step, count, exponent, self.left_over(start, end, exponent))
+            found = estimators.fill(self.past, before.end, start, step, count, exponent,
+                                    self.left_over(start, end, exponent))
         else:
             found = "linear", estimators.straight_line(before.value, after.value, count)
         slots = [(start + i * step, start + (i + 1) * step) for i in range(count)]
