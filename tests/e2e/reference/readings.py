@@ -106,8 +106,8 @@ def exact_of(channel, line):
 
 
 def told_amounts(channel, lines):
-    """[(start, end, number)] of the same, as the lane vee has them."""
-    return [(line.start, line.end, point_of(channel, line).value.number) for line in lines if line.text]
+    """[(start, end, number, state)] of the same, as the lane vee has them."""
+    return [(line.start, line.end, point_of(channel, line).value.number, line.state) for line in lines if line.text]
 
 
 class Filler:
