@@ -1,8 +1,6 @@
 /* Periodisation: see periodise.h. Pure; all sums in 128 bits. */
 #include "derive/periodise.h"
 
-#include "derive/register.h"
-
 enum { SPREAD_MAX = 18 }; /* powers of ten by which two mantissas may differ in one sum */
 
 /* What is gathered about one period. */
@@ -30,24 +28,42 @@ static void add(struct total *t, bb_wide mantissa, int exponent) {
     t->overflow |= __builtin_add_overflow(t->sum, mantissa, &t->sum);
 }
 
-/* The part of `amount` (at `exponent`, accruing evenly over (start, end]) that has accrued by t:
- * rounded once at the derived exponent, and the whole at the end. An amount too large for the
- * product with a stretch of time sets the overflow of `total`. */
-static bb_wide accrued(struct total *total, bb_wide amount, int exponent, int64_t start_ms,
-                       int64_t end_ms, int64_t t) {
-    const bb_wide limit = (bb_wide)1 << 70;
-
-    if (amount >= limit || amount <= -limit) {
-        total->overflow = true;
-        return 0;
-    }
-    for (int i = exponent - bb_derived_exponent(exponent); i > 0; i--)
-        amount *= 10;
+/* What of an amount that accrues evenly over (start, end] has come by t: rounded once, and the whole at
+ * the end. */
+static bb_wide accrued(bb_wide amount, int64_t start_ms, int64_t end_ms, int64_t t) {
     if (t <= start_ms)
         return 0;
     if (t >= end_ms)
         return amount;
     return bb_wide_divide_round(amount * (t - start_ms), end_ms - start_ms);
+}
+
+struct bb_share bb_share_of(bb_wide amount, int exponent, int64_t start_ms, int64_t end_ms,
+                            int64_t from_ms, int64_t to_ms) {
+    const bb_wide limit = (bb_wide)1 << 70; /* its product with a stretch of time fits */
+    struct bb_share share = {.exponent = exponent};
+
+    if (start_ms == end_ms) {
+        share.any = end_ms > from_ms && end_ms <= to_ms;
+        share.amount = share.any ? amount : 0;
+        return share;
+    }
+    share.any = end_ms > from_ms && start_ms < to_ms;
+    share.overflow = share.any && (amount >= limit || amount <= -limit);
+    if (!share.any || share.overflow)
+        return share;
+    share.exponent = bb_derived_exponent(exponent);
+    for (int i = exponent - share.exponent; i > 0; i--)
+        amount *= 10;
+    share.amount = accrued(amount, start_ms, end_ms, to_ms) -
+                   accrued(amount, start_ms, end_ms, from_ms);
+    return share;
+}
+
+static void add_share(struct total *t, struct bb_share share) {
+    t->overflow |= share.overflow;
+    if (share.any)
+        add(t, share.amount, share.exponent);
 }
 
 static int64_t later(int64_t a, int64_t b) {
@@ -223,10 +239,8 @@ static int periodise_intervals(const struct bb_channel *channel, const struct bb
         note_count(&t, p, p->end_ms <= period.end_ms);
         note_exponent(&t, p);
         note_state(&t, p, to - from);
-        add(&t,
-            accrued(&t, p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms, to) -
-                accrued(&t, p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms, from),
-            bb_derived_exponent(p->value.exponent));
+        add_share(&t, bb_share_of(p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms,
+                                  from, to));
     }
     return put_total(channel, period, &t, arena, out, error);
 }
@@ -240,50 +254,52 @@ static bool is_accepted(const struct bb_point *p) {
     return p->usable && !(p->attribute->quality.marks & NOT_ACCEPTED);
 }
 
-/* What accrued over (from, to] of a straight piece. One without time falls where its moment is. */
-static void add_piece(struct total *t, const struct bb_register_piece *piece, int exponent,
-                      int64_t from, int64_t to) {
-    if (piece->from_ms == piece->to_ms) {
-        if (piece->to_ms > from && piece->to_ms <= to)
-            add(t, piece->amount, exponent);
-        return;
-    }
-    if (piece->to_ms > from && piece->from_ms < to)
-        add(t,
-            accrued(t, piece->amount, exponent, piece->from_ms, piece->to_ms, to) -
-                accrued(t, piece->amount, exponent, piece->from_ms, piece->to_ms, from),
-            bb_derived_exponent(exponent));
+void bb_register_stretch(const struct bb_channel *channel, const struct bb_point *a,
+                         const struct bb_point *b, struct bb_register_stretch *out) {
+    bb_wide whole = 0;
+
+    out->marks = b->attribute->quality.marks & REGISTER_MARKS;
+    bb_register_advance(channel, a, b, out->marks, &out->advance);
+    for (size_t i = 0; i < out->advance.count; i++)
+        whole += out->advance.piece[i].amount;
+    out->fell = whole < 0 && out->marks == 0;
+    out->suspect = (out->marks & BB_MARK_RESET) || (whole < 0 && !(out->marks & BB_MARK_REVERSE));
+    for (size_t i = 0; out->fell && i < out->advance.count; i++)
+        out->advance.piece[i].amount = 0;
+}
+
+bool bb_register_stretch_estimated(const struct bb_channel *channel, const struct bb_point *a,
+                                   const struct bb_point *b, int64_t from_ms, int64_t to_ms) {
+    const int64_t trusted_ms = channel->pipeline->estimate[BB_METHOD_LINEAR].parameter[0];
+    bool cut = from_ms > a->end_ms || to_ms < b->end_ms;
+
+    return b->attribute->quality.state == BB_STATE_ESTIMATED ||
+           (cut && b->end_ms - a->end_ms > trusted_ms);
 }
 
 /* Add what accrued over (from, to] between readings a and b, and judge how it is known. */
 static void add_stretch(struct total *t, const struct bb_channel *channel, const struct bb_point *a,
                         const struct bb_point *b, int64_t from, int64_t to) {
-    const int64_t limit_ms =
-        channel->pipeline->estimate[BB_METHOD_LINEAR].parameter[0]; /* trusted interpolation */
-    uint16_t marks = b->attribute->quality.marks & REGISTER_MARKS;
-    struct bb_register_advance advance;
-    bb_wide whole = 0;
+    struct bb_register_stretch stretch;
+    int64_t estimated_ms = t->estimated_ms, substituted_ms = t->substituted_ms;
 
-    bb_register_advance(channel, a, b, marks, &advance);
-    for (size_t i = 0; i < advance.count; i++)
-        whole += advance.piece[i].amount;
-    t->overflow |= advance.overflow;
+    bb_register_stretch(channel, a, b, &stretch);
+    t->overflow |= stretch.advance.overflow;
     t->values++;
     t->checks |= b->checks;
-    t->marks |= marks;
+    t->marks |= stretch.marks | (uint16_t)(stretch.suspect ? BB_MARK_SUSPECT : 0);
     note_exponent(t, a);
     note_exponent(t, b);
     note_state(t, b, to - from);
-    if ((marks & BB_MARK_RESET) || (whole < 0 && !(marks & BB_MARK_REVERSE)))
-        t->marks |= BB_MARK_SUSPECT;
-    for (size_t i = 0; i < advance.count; i++) {
-        if (whole < 0 && !marks) /* nobody said why it fell */
-            advance.piece[i].amount = 0;
-        add_piece(t, &advance.piece[i], advance.exponent, from, to);
+    for (size_t i = 0; i < stretch.advance.count; i++) {
+        const struct bb_register_piece *piece = &stretch.advance.piece[i];
+        add_share(t, bb_share_of(piece->amount, stretch.advance.exponent, piece->from_ms,
+                                 piece->to_ms, from, to));
     }
-    bool cut = from > a->end_ms || to < b->end_ms;
-    if (cut && b->end_ms - a->end_ms > limit_ms)
+    if (t->estimated_ms == estimated_ms && bb_register_stretch_estimated(channel, a, b, from, to)) {
         t->estimated_ms += to - from;
+        t->substituted_ms = substituted_ms; /* no part of the time is both */
+    }
 }
 
 static int periodise_registers(const struct bb_channel *channel, const struct bb_window *vee,

@@ -26,7 +26,12 @@ static int build_vee(struct bb_plan *plan, struct bb_error *error) {
     const struct bb_channel *channel = plan->input.channel;
     size_t first = bb_window_after(&w->raw, plan->judge_from);
     size_t last = bb_window_after(&w->raw, plan->judge_to);
-    struct bb_vee_aid aid = {w->level, &w->stat, &w->totals, &w->past, NULL};
+    struct bb_vee_aid aid = {.level = w->level,
+                             .stat = &w->stat,
+                             .totals = &w->totals,
+                             .past = &w->past,
+                             .silent_to = plan->silent_to,
+                             .account = plan->input.account};
     /* Registers look at the reading before the first period, and before what is judged. */
     int64_t from = channel->kind == BB_KIND_REGISTER ? INT64_MIN / 2 : plan->period_from;
     int64_t to = INT64_MAX / 2;

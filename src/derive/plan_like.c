@@ -45,7 +45,11 @@ int bb_plan_like(struct bb_plan *plan, struct bb_error *error) {
         bb_like_choose(channel, &w->stat, gap.from_ms, bb_like_within(channel), &like);
         want_like_days(plan, &like, gap.step_ms);
     }
-    if (plan->need_count > 0 || plan->failed_memory || w->gap_rows == 0)
+    if (plan->need_count > 0 || plan->failed_memory)
+        return 0;
+    bool gaps = w->gap_rows > 0;
+    w->gap_rows += bb_vee_silence(channel, &w->raw, plan->silent_to).count;
+    if (!gaps)
         return 0;
     return gather_past(plan) ? 0 : BB_FAIL(error, BB_E_NO_MEMORY, "no memory for like days");
 }

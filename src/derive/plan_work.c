@@ -93,11 +93,12 @@ static int gather_meter(struct bb_plan *plan, uint8_t companion, struct bb_meter
 }
 
 static int gather_totals(struct bb_plan *plan, struct bb_error *error) {
-    struct bb_meter meters[BB_METERS_MAX];
     size_t count = plan->input.companion_count;
-    int result = 0;
+    struct bb_meter *meters = bb_arena_take_array(plan->arena, count + 1, sizeof *meters);
+    int result = meters ? 0 : no_memory(error);
 
     BB_ASSERT(count <= BB_METERS_MAX);
+    plan->work->meters = meters;
     for (size_t k = 0; !result && k < count; k++)
         result = gather_meter(plan, (uint8_t)(k + 1), &meters[k], error);
     if (!result &&
@@ -123,4 +124,12 @@ int bb_plan_gather(struct bb_plan *plan, struct bb_error *error) {
     bb_window_levels(plan->input.channel, &w->raw, w->level);
     w->overlay_rows = overlay_rows;
     return gather_totals(plan, error);
+}
+
+struct bb_plan_facts bb_plan_facts(const struct bb_plan *plan) {
+    const struct bb_plan_work *w = plan->work;
+
+    if (!w)
+        return (struct bb_plan_facts){.meters = NULL};
+    return (struct bb_plan_facts){w->stat, w->meters, plan->input.companion_count};
 }

@@ -101,6 +101,9 @@ static inline int bb_derived_exponent(int source) {
  * statistics: units of 10^-9 of derived_unit (intervals, with the factor of their installation) or
  * metered_unit (registers, gauges), rounded towards zero, saturated. */
 enum { BB_LEVEL_EXPONENT = -9, BB_LEVEL_ONE = 1000000000 };
+/* What a mantissa as sent is multiplied with to be a level, where that is all there is to do (no factor,
+ * the metered unit, not too fine); 0: bb_point_level does more. */
+int64_t bb_level_scale(const struct bb_channel *channel, const struct bb_attribute *attribute);
 int64_t bb_point_level(const struct bb_channel *channel, const struct bb_point *raw);
 
 /* The value that a raw point has in the lane vee: of an interval the amount (its factor applied) in

@@ -46,10 +46,9 @@ struct bb_stat {
     size_t count;
 };
 
-/* The row of a UTC day from its raw points (those with end in the day, in the order of time) and their
- * levels. */
-void bb_stat_of_day(const struct bb_channel *channel, int32_t day, const struct bb_point *points,
-                    const int64_t *level, size_t count, struct bb_stat_day *row);
+/* The row of a UTC day from its raw block. */
+void bb_stat_of_day(const struct bb_channel *channel, int32_t day, const struct bb_block *raw,
+                    struct bb_stat_day *out);
 bool bb_stat_equal(const struct bb_stat_day *a, const struct bb_stat_day *b);
 
 /* Days of one UTC month as a block of the lane stat, and back. -BB_E_BLOCK_CORRUPT. */

@@ -16,6 +16,7 @@ struct bb_query {
     enum bb_lane lane;
     int64_t as_of_ms; /* BB_TIME_NONE: current */
     uint64_t limit;   /* rows; 0: no limit */
+    bool explained;   /* what stored lanes were derived from is opened, too */
 };
 
 struct bb_query_row {
