@@ -171,7 +171,7 @@ static void tell_likes(const struct bb_vee_account *account, struct bb_story_est
 }
 
 /* Does the method follow what the registers say? */
-static bool is_scaled(int method) {
+static bool is_scaled(enum bb_method method) {
     return method == BB_METHOD_LIKE_DAY_SCALED || method == BB_METHOD_AVERAGE_LIKE_DAY_SCALED ||
            method == BB_METHOD_PROFILE || method == BB_METHOD_FLAT;
 }

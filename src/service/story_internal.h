@@ -57,7 +57,7 @@ void bb_story_note(struct bb_story_period *p, int64_t length_ms, bool estimated,
                    const struct bb_quality *quality);
 int bb_story_tell_registers(struct bb_story_recipe *r, struct bb_error *error) BB_MUST_USE;
 
-/* Look up w->rows. */
+/* Look up w->rows, once. */
 int bb_story_near(struct bb_story_work *w, struct bb_error *error) BB_MUST_USE;
 
 /* Master data of the usage point, as of then; BB_ABSENT: none. */
