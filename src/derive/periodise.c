@@ -1,6 +1,7 @@
 /* Periodisation: see periodise.h. Pure; all sums in 128 bits. */
 #include "derive/periodise.h"
 
+#include "derive/profile.h"
 #include "derive/register.h"
 
 enum { SPREAD_MAX = 18 }; /* powers of ten by which two mantissas may differ in one sum */
@@ -28,11 +29,11 @@ static void add(struct total *t, bb_wide mantissa, int exponent) {
     t->overflow |= __builtin_add_overflow(t->sum, mantissa, &t->sum);
 }
 
-/* The part of `amount` (at `exponent`, accruing evenly over (start, end]) that has accrued by t:
- * rounded once at the derived exponent, and the whole at the end. An amount too large for the
- * product with a stretch of time sets the overflow of `total`. */
-static bb_wide accrued(struct total *total, bb_wide amount, int exponent, int64_t start_ms,
-                       int64_t end_ms, int64_t t) {
+/* The part of `amount` (at `exponent`, accruing over (start, end]) that has accrued by t: evenly, or like
+ * the profile of `channel` (NULL: evenly), rounded once at the derived exponent, and the whole at the
+ * end. An amount too large for the product with a stretch of time sets the overflow of `total`. */
+static bb_wide accrued(struct total *total, const struct bb_channel *channel, bb_wide amount,
+                       int exponent, int64_t start_ms, int64_t end_ms, int64_t t) {
     const bb_wide limit = (bb_wide)1 << 70;
 
     if (amount >= limit || amount <= -limit) {
@@ -45,6 +46,9 @@ static bb_wide accrued(struct total *total, bb_wide amount, int exponent, int64_
         return 0;
     if (t >= end_ms)
         return amount;
+    bb_wide part;
+    if (channel && bb_profile_share(channel, amount, start_ms, end_ms, t, &part))
+        return part;
     return bb_wide_divide_round(amount * (t - start_ms), end_ms - start_ms);
 }
 
@@ -203,8 +207,9 @@ static int periodise_intervals(const struct bb_channel *channel, const struct bb
         note_exponent(&t, p);
         note_state(&t, p, to - from);
         add(&t,
-            accrued(&t, p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms, to) -
-                accrued(&t, p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms, from),
+            accrued(&t, NULL, p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms, to) -
+                accrued(&t, NULL, p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms,
+                        from),
             bb_derived_exponent(p->value.exponent));
     }
     return put_total(channel, period, &t, arena, out, error);
@@ -219,9 +224,10 @@ static bool is_accepted(const struct bb_point *p) {
     return p->usable && !(p->attribute->quality.marks & NOT_ACCEPTED);
 }
 
-/* What accrued over (from, to] of a straight piece. One without time falls where its moment is. */
-static void add_piece(struct total *t, const struct bb_register_piece *piece, int exponent,
-                      int64_t from, int64_t to) {
+/* What accrued over (from, to] of a piece. One without time falls where its moment is. */
+static void add_piece(struct total *t, const struct bb_channel *channel,
+                      const struct bb_register_piece *piece, int exponent, int64_t from,
+                      int64_t to) {
     if (piece->from_ms == piece->to_ms) {
         if (piece->to_ms > from && piece->to_ms <= to)
             add(t, piece->amount, exponent);
@@ -229,8 +235,8 @@ static void add_piece(struct total *t, const struct bb_register_piece *piece, in
     }
     if (piece->to_ms > from && piece->from_ms < to)
         add(t,
-            accrued(t, piece->amount, exponent, piece->from_ms, piece->to_ms, to) -
-                accrued(t, piece->amount, exponent, piece->from_ms, piece->to_ms, from),
+            accrued(t, channel, piece->amount, exponent, piece->from_ms, piece->to_ms, to) -
+                accrued(t, channel, piece->amount, exponent, piece->from_ms, piece->to_ms, from),
             bb_derived_exponent(exponent));
 }
 
@@ -258,7 +264,7 @@ static void add_stretch(struct total *t, const struct bb_channel *channel, const
     for (size_t i = 0; i < advance.count; i++) {
         if (whole < 0 && !marks) /* nobody said why it fell */
             advance.piece[i].amount = 0;
-        add_piece(t, &advance.piece[i], advance.exponent, from, to);
+        add_piece(t, channel, &advance.piece[i], advance.exponent, from, to);
     }
     bool cut = from > a->end_ms || to < b->end_ms;
     if (cut && b->end_ms - a->end_ms > limit_ms)

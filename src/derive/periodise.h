@@ -2,9 +2,10 @@
  *
  *   interval  Σ of the parts of intervals inside the period; one that straddles a boundary is split
  *             by time, its last part taking the remainder, so that parts sum to the whole
- *   register  what it counted between accepted readings (register.h), as straight lines cut at the
- *             boundaries and rounded once there, so that the sum over periods telescopes to the whole
- *             exactly (to last - first, when nothing happened); what ran backwards counts negatively,
+ *   register  what it counted between accepted readings (register.h), as straight lines, or like the
+ *             channel's profile (profile.h), cut at the boundaries and rounded once there, so that the sum over periods telescopes to the whole
+ *             exactly (to last - first, when nothing happened); what ran backwards counts negatively
+ *             (and evenly),
  *             a reset makes the period suspect; a fall that no mark explains adds nothing and does so
  *             too. Marks of the reading that ends a stretch show in its periods
  *   gauge     mean, min and max of the readings in the period

@@ -8,7 +8,7 @@
 #include "port/log.h"
 #include "support/channel_case.h"
 
-enum { WORLD_CHANNELS_MAX = 8, WORLD_DELIVERIES = 6, WORLD_MASTERS_MAX = 12, WORLD_NAME_MAX = 32 };
+enum { WORLD_CHANNELS_MAX = 8, WORLD_DELIVERIES = 6, WORLD_MASTERS_MAX = 16, WORLD_NAME_MAX = 32 };
 
 struct world_item { /* one reading of one channel, or (channel UINT32_MAX) a master entry */
     uint32_t channel;
@@ -45,7 +45,7 @@ struct world {
 
 void world_make(struct world *w, uint64_t seed, bool with_masters);
 /* More versions of master data: multipliers that change amid the readings, exchanges, holidays,
- * connections. */
+ * connections, profiles. */
 void world_install(struct world *w);
 void world_release(struct world *w);
 
