@@ -1,7 +1,6 @@
 /* Periodisation: see periodise.h. Pure; all sums in 128 bits. */
 #include "derive/periodise.h"
 
-#include "derive/profile.h"
 #include "derive/register.h"
 
 enum { SPREAD_MAX = 18 }; /* powers of ten by which two mantissas may differ in one sum */
@@ -16,6 +15,8 @@ struct total {
     uint16_t marks;
     size_t values, missing;
     bool overflow;
+    const struct bb_channel *register_of; /* NULL: amounts of intervals, which run evenly */
+    struct bb_profile_sums *sums;
 };
 
 static void add(struct total *t, bb_wide mantissa, int exponent) {
@@ -29,12 +30,13 @@ static void add(struct total *t, bb_wide mantissa, int exponent) {
     t->overflow |= __builtin_add_overflow(t->sum, mantissa, &t->sum);
 }
 
-/* The part of `amount` (at `exponent`, accruing over (start, end]) that has accrued by t: evenly, or like
- * the profile of `channel` (NULL: evenly), rounded once at the derived exponent, and the whole at the
- * end. An amount too large for the product with a stretch of time sets the overflow of `total`. */
-static bb_wide accrued(struct total *total, const struct bb_channel *channel, bb_wide amount,
-                       int exponent, int64_t start_ms, int64_t end_ms, int64_t t) {
+/* The part of `amount` (at `exponent`, accruing over (start, end] evenly, of a register like its profile)
+ * that has accrued by t: rounded once at the derived exponent, and the whole at the end. An amount too
+ * large for the product with a stretch of time sets the overflow of `total`. */
+static bb_wide accrued(struct total *total, bb_wide amount, int exponent, int64_t start_ms,
+                       int64_t end_ms, int64_t t) {
     const bb_wide limit = (bb_wide)1 << 70;
+    bb_wide part;
 
     if (amount >= limit || amount <= -limit) {
         total->overflow = true;
@@ -46,8 +48,8 @@ static bb_wide accrued(struct total *total, const struct bb_channel *channel, bb
         return 0;
     if (t >= end_ms)
         return amount;
-    bb_wide part;
-    if (channel && bb_profile_share(channel, amount, start_ms, end_ms, t, &part))
+    if (total->register_of &&
+        bb_profile_share(total->register_of, total->sums, amount, start_ms, end_ms, t, &part))
         return part;
     return bb_wide_divide_round(amount * (t - start_ms), end_ms - start_ms);
 }
@@ -207,9 +209,8 @@ static int periodise_intervals(const struct bb_channel *channel, const struct bb
         note_exponent(&t, p);
         note_state(&t, p, to - from);
         add(&t,
-            accrued(&t, NULL, p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms, to) -
-                accrued(&t, NULL, p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms,
-                        from),
+            accrued(&t, p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms, to) -
+                accrued(&t, p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms, from),
             bb_derived_exponent(p->value.exponent));
     }
     return put_total(channel, period, &t, arena, out, error);
@@ -225,19 +226,18 @@ static bool is_accepted(const struct bb_point *p) {
 }
 
 /* What accrued over (from, to] of a piece. One without time falls where its moment is. */
-static void add_piece(struct total *t, const struct bb_channel *channel,
-                      const struct bb_register_piece *piece, int exponent, int64_t from,
-                      int64_t to) {
+static void add_piece(struct total *t, const struct bb_register_piece *piece, int exponent,
+                      int64_t from, int64_t to) {
     if (piece->from_ms == piece->to_ms) {
         if (piece->to_ms > from && piece->to_ms <= to)
             add(t, piece->amount, exponent);
         return;
     }
-    if (piece->to_ms > from && piece->from_ms < to)
-        add(t,
-            accrued(t, channel, piece->amount, exponent, piece->from_ms, piece->to_ms, to) -
-                accrued(t, channel, piece->amount, exponent, piece->from_ms, piece->to_ms, from),
-            bb_derived_exponent(exponent));
+    if (piece->to_ms <= from || piece->from_ms >= to)
+        return;
+    bb_wide before = accrued(t, piece->amount, exponent, piece->from_ms, piece->to_ms, from);
+    add(t, accrued(t, piece->amount, exponent, piece->from_ms, piece->to_ms, to) - before,
+        bb_derived_exponent(exponent));
 }
 
 /* Add what accrued over (from, to] between readings a and b, and judge how it is known. */
@@ -264,7 +264,7 @@ static void add_stretch(struct total *t, const struct bb_channel *channel, const
     for (size_t i = 0; i < advance.count; i++) {
         if (whole < 0 && !marks) /* nobody said why it fell */
             advance.piece[i].amount = 0;
-        add_piece(t, channel, &advance.piece[i], advance.exponent, from, to);
+        add_piece(t, &advance.piece[i], advance.exponent, from, to);
     }
     bool cut = from > a->end_ms || to < b->end_ms;
     if (cut && b->end_ms - a->end_ms > limit_ms)
@@ -272,12 +272,15 @@ static void add_stretch(struct total *t, const struct bb_channel *channel, const
 }
 
 static int periodise_registers(const struct bb_channel *channel, const struct bb_window *vee,
-                               struct bb_period_bounds period, struct bb_arena *arena,
-                               struct bb_window *out, struct bb_error *error) {
+                               struct bb_period_bounds period, struct bb_profile_sums *sums,
+                               struct bb_arena *arena, struct bb_window *out,
+                               struct bb_error *error) {
     struct total t = total_begin();
     size_t i = bb_window_after(vee, period.start_ms);
     const struct bb_point *a = NULL;
 
+    t.register_of = channel;
+    t.sums = sums;
     for (size_t k = i; k-- > 0 && !a;)
         a = is_accepted(&vee->points[k]) ? &vee->points[k] : NULL;
     for (; i < vee->count; i++) {
@@ -350,11 +353,12 @@ static int periodise_gauges(const struct bb_channel *channel, const struct bb_wi
 }
 
 int bb_periodise(const struct bb_channel *channel, const struct bb_window *vee,
-                 struct bb_period_bounds period, struct bb_arena *arena, struct bb_window *out,
-                 struct bb_error *error) {
+                 struct bb_period_bounds period, struct bb_profile_sums *sums,
+                 struct bb_arena *arena, struct bb_window *out, struct bb_error *error) {
     switch (channel->kind) {
     case BB_KIND_INTERVAL: return periodise_intervals(channel, vee, period, arena, out, error);
-    case BB_KIND_REGISTER: return periodise_registers(channel, vee, period, arena, out, error);
+    case BB_KIND_REGISTER:
+        return periodise_registers(channel, vee, period, sums, arena, out, error);
     case BB_KIND_GAUGE: return periodise_gauges(channel, vee, period, arena, out, error);
     default: return 0; /* events have no period values */
     }

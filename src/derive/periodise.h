@@ -16,13 +16,14 @@
 #define BB_DERIVE_PERIODISE_H
 
 #include "base/error.h"
-#include "derive/point.h"
+#include "derive/profile.h"
 
 /* Rows of one period (start, end] appended to `out` (as points; up to three for gauges). `vee`
- * holds every point that overlaps the period and, for registers, those around its ends. */
+ * holds every point that overlaps the period and, for registers, those around its ends. `sums` goes
+ * from one period of the channel to the next (profile.h), or is NULL. */
 int bb_periodise(const struct bb_channel *channel, const struct bb_window *vee,
-                 struct bb_period_bounds period, struct bb_arena *arena, struct bb_window *out,
-                 struct bb_error *error) BB_MUST_USE;
+                 struct bb_period_bounds period, struct bb_profile_sums *sums,
+                 struct bb_arena *arena, struct bb_window *out, struct bb_error *error) BB_MUST_USE;
 
 enum { BB_PERIOD_ROWS_MAX = 3 };
 

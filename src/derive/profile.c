@@ -238,7 +238,10 @@ bb_wide bb_profile_weight(const struct bb_channel *channel, int64_t from_ms, int
                 stretch = bb_zone_stretch_at(channel->calendar.zone, t);
             int64_t end = stretch.until_ms < day_end ? stretch.until_ms : day_end;
             int64_t to_clock = (int64_t)stretch.offset_s * BB_SECOND_MS - date * (int64_t)BB_DAY_MS;
-            part += running_until(r, end + to_clock) - running_until(r, t + to_clock);
+            if (end - t == BB_DAY_MS) /* nearly always: each slot once */
+                part += r->until[r->slots];
+            else
+                part += running_until(r, end + to_clock) - running_until(r, t + to_clock);
             t = end;
         }
         sum += part * day_weight(profile, date, month);
@@ -260,15 +263,26 @@ bool bb_profile_weigh(const struct bb_channel *channel, int64_t from_ms, int64_t
     return weight != NULL;
 }
 
-bool bb_profile_share(const struct bb_channel *channel, bb_wide amount, int64_t from_ms,
-                      int64_t to_ms, int64_t t, bb_wide *out) {
-    if (!channel->profile || amount < 0 ||
+bool bb_profile_share(const struct bb_channel *channel, struct bb_profile_sums *sums,
+                      bb_wide amount, int64_t from_ms, int64_t to_ms, int64_t t, bb_wide *out) {
+    struct bb_profile_sums none = {0};
+
+    if (!channel->profile || amount < 0 || to_ms <= from_ms ||
         to_ms - from_ms > BB_PROFILE_SPAN_DAYS * (int64_t)BB_DAY_MS)
         return false;
+    sums = sums ? sums : &none;
     t = t < from_ms ? from_ms : t > to_ms ? to_ms : t;
-    bb_wide until = bb_profile_weight(channel, from_ms, t);
-    bb_wide whole = until + bb_profile_weight(channel, t, to_ms);
-    if (whole > 0)
-        *out = bb_estimate_share(amount, until, whole);
-    return whole > 0;
+    if (sums->from_ms != from_ms || sums->to_ms != to_ms) {
+        bb_wide until = bb_profile_weight(channel, from_ms, t);
+        bb_wide rest = bb_profile_weight(channel, t, to_ms);
+        *sums = (struct bb_profile_sums){from_ms, to_ms, t, until, until + rest};
+    } else if (t < sums->at_ms) {
+        sums->until = bb_profile_weight(channel, from_ms, t);
+    } else {
+        sums->until += bb_profile_weight(channel, sums->at_ms, t);
+    }
+    sums->at_ms = t;
+    if (sums->whole > 0)
+        *out = bb_estimate_share(amount, sums->until, sums->whole);
+    return sums->whole > 0;
 }

@@ -35,7 +35,7 @@ uint64_t bb_profile_hash(const struct bb_master_profile *master);
 
 /* W(from, to] of the channel's profile, which there is; from <= to, at most BB_PROFILE_SPAN_DAYS
  * apart. Costs a step for every local day. */
-enum { BB_PROFILE_SPAN_DAYS = 3660 };
+enum { BB_PROFILE_SPAN_DAYS = 36600 };
 bb_wide bb_profile_weight(const struct bb_channel *channel, int64_t from_ms, int64_t to_ms);
 
 /* W of `count` steps in a row from from_ms on, in the arena; NULL without a profile. False when memory
@@ -43,10 +43,19 @@ bb_wide bb_profile_weight(const struct bb_channel *channel, int64_t from_ms, int
 bool bb_profile_weigh(const struct bb_channel *channel, int64_t from_ms, int64_t step_ms,
                       size_t count, struct bb_arena *arena, const bb_wide **out) BB_MUST_USE;
 
+/* What is known of the stretch asked about last, so that boundaries asked for in the order of time cost
+ * a walk of the whole once and of each part once. Begins as {0}; one channel's. */
+struct bb_profile_sums {
+    int64_t from_ms, to_ms;
+    int64_t at_ms;        /* asked about last */
+    bb_wide until, whole; /* W(from, at], W(from, to] */
+};
+
 /* What of `amount` >= 0, known over (from, to], has come by t of it: amount × W(from, t] / W(from, to],
  * rounded half to even. False: in proportion to time, as there is no profile, it weighs nothing there,
- * or the stretch is longer than BB_PROFILE_SPAN_DAYS. */
-bool bb_profile_share(const struct bb_channel *channel, bb_wide amount, int64_t from_ms,
-                      int64_t to_ms, int64_t t, bb_wide *out) BB_MUST_USE;
+ * or the stretch is longer than BB_PROFILE_SPAN_DAYS. `sums` may be NULL. */
+bool bb_profile_share(const struct bb_channel *channel, struct bb_profile_sums *sums,
+                      bb_wide amount, int64_t from_ms, int64_t to_ms, int64_t t, bb_wide *out)
+    BB_MUST_USE;
 
 #endif

@@ -129,7 +129,7 @@ static void put_piece(struct adding *s, int64_t from_ms, int64_t to_ms, bb_wide 
 static bb_wide counted_by(struct adding *s, const struct bb_register_leg *leg, int64_t t) {
     bb_wide until;
 
-    if (bb_profile_share(s->channel, leg->counts, leg->from_ms, leg->to_ms, t, &until))
+    if (bb_profile_share(s->channel, NULL, leg->counts, leg->from_ms, leg->to_ms, t, &until))
         return until;
     if (__builtin_mul_overflow(leg->counts, (bb_wide)(t - leg->from_ms), &until)) {
         s->overflow = true;

@@ -69,7 +69,7 @@ static struct bb_attribute *put(struct bench *b, int64_t start_ms, int64_t end_m
 static size_t day_at(struct bench *b, int64_t t, struct bb_period_bounds *day) {
     b->out = (struct bb_window){.points = b->rows, .capacity = BB_PERIOD_ROWS_MAX};
     *day = bb_calendar_period(&b->channel.calendar, BB_PERIOD_DAY, t);
-    cr_assert_eq(bb_periodise(&b->channel, &b->vee, *day, &b->arena, &b->out, &b->error), 0);
+    cr_assert_eq(bb_periodise(&b->channel, &b->vee, *day, NULL, &b->arena, &b->out, &b->error), 0);
     for (size_t i = 0; i < b->out.count; i++)
         cr_assert(b->rows[i].start_ms == day->start_ms && b->rows[i].end_ms == day->end_ms);
     return b->out.count;
@@ -584,8 +584,8 @@ Test(periodise, registers_with_a_history_telescope) {
             int64_t to = from + 1 + (int64_t)bb_random_below(&r, 200000000);
             struct bb_period_bounds period = {from, to};
             b->out = (struct bb_window){.points = b->rows, .capacity = BB_PERIOD_ROWS_MAX};
-            cr_assert_eq(bb_periodise(&b->channel, &b->vee, period, &b->arena, &b->out, &b->error),
-                         0);
+            cr_assert_eq(
+                bb_periodise(&b->channel, &b->vee, period, NULL, &b->arena, &b->out, &b->error), 0);
             if (b->out.count > 0)
                 total += bb_decimal_widen(b->rows[0].value.mantissa, b->rows[0].value.exponent, -9);
             from = to;
