@@ -170,6 +170,10 @@ static void json_object(struct bb_query_writer *writer, const struct bb_query_ro
     bb_buffer_append_span(out, BB_SPAN("\"quality\":\""));
     bb_json_append_text(out, bb_buffer_span(&writer->quality_text));
     bb_buffer_append_byte(out, '"');
+    if (row->has_band) {
+        bb_buffer_append_byte(out, ',');
+        put_json_value(out, "band", row, true, row->band);
+    }
     if (row->has_range) {
         bb_buffer_append_byte(out, ',');
         put_json_value(out, "min", row, true, row->min);

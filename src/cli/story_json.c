@@ -2,6 +2,7 @@
 #include "cli/story_print.h"
 
 #include "derive/check.h"
+#include "derive/register.h"
 #include "model/unit.h"
 
 struct object {
@@ -102,6 +103,58 @@ static void put_end(const struct object *o, const char *key, const struct bb_sto
     bb_json_object_end(o->json);
 }
 
+static void put_likes(const struct object *o) {
+    const struct bb_story_estimate *e = &o->s->estimate;
+
+    bb_json_key(o->json, "like_days");
+    bb_json_array_begin(o->json);
+    for (size_t i = 0; i < e->like_count; i++) {
+        bb_json_object_begin(o->json);
+        put_time(o, "start", e->like[i].start_ms);
+        put_time(o, "end", e->like[i].end_ms);
+        put_decimal(o, "value", true, e->like[i].value, true);
+        bb_json_put_bool(o->json, "used", e->like[i].used);
+        bb_json_object_end(o->json);
+    }
+    bb_json_array_end(o->json);
+}
+
+static void put_meter(const struct object *o, const struct bb_story_meter *m) {
+    bb_json_object_begin(o->json);
+    bb_json_put_text(o->json, "channel", m->channel);
+    put_decimal(o, "from_reading", m->has_from, m->from, true);
+    put_decimal(o, "to_reading", m->has_to, m->to, true);
+    bb_json_put_text(o->json, "unit", bb_span_of(bb_unit_symbol(m->unit)));
+    bb_json_object_end(o->json);
+}
+
+/* What the registers say; null when the method does not follow them. */
+static void put_total(const struct object *o) {
+    const struct bb_story_estimate *e = &o->s->estimate;
+
+    bb_json_key(o->json, "registers");
+    if (!e->has_total) {
+        bb_json_null(o->json);
+        return;
+    }
+    bb_json_object_begin(o->json);
+    put_time(o, "from", e->total_from_ms);
+    put_time(o, "to", e->total_to_ms);
+    bb_json_key(o->json, "meters");
+    bb_json_array_begin(o->json);
+    for (size_t i = 0; i < e->meter_count; i++)
+        put_meter(o, &e->meters[i]);
+    bb_json_array_end(o->json);
+    put_decimal(o, "advance", true, e->advance, true);
+    put_decimal(o, "told", true, e->told, true);
+    bb_json_put_i64(o->json, "told_seconds", e->told_ms / BB_SECOND_MS);
+    put_decimal(o, "missing", true, e->missing, true);
+    put_time(o, "part_from", e->part_from_ms);
+    put_time(o, "part_to", e->part_to_ms);
+    put_decimal(o, "scaled_to", true, e->total, true);
+    bb_json_object_end(o->json);
+}
+
 static void put_estimate(const struct object *o) {
     const struct bb_story_estimate *e = &o->s->estimate;
     bool known = e->from_ms < e->to_ms;
@@ -119,7 +172,38 @@ static void put_estimate(const struct object *o) {
     put_end(o, "before", &e->before);
     put_end(o, "after", &e->after);
     put_decimal(o, "band", e->has_band, e->band, true);
+    put_likes(o);
+    put_total(o);
     bb_json_object_end(o->json);
+}
+
+static void put_end_told(const struct object *o, const char *key, const struct bb_story_part *part,
+                         bool out) {
+    bb_json_key(o->json, key);
+    if (!(part->ends & (out ? BB_PIECE_CLOSES : BB_PIECE_OPENS)))
+        bb_json_null(o->json);
+    else
+        bb_json_text(o->json, bb_span_of(part->end_told[out] ? "told" : "assumed"));
+}
+
+static void put_register(const struct object *o, const struct bb_story_part *part) {
+    static const char *const events[BB_STORY_EVENTS] = {
+        [BB_STORY_ROSE] = "rise",         [BB_STORY_ROLLOVER] = "rollover",
+        [BB_STORY_EXCHANGE] = "exchange", [BB_STORY_RESET] = "reset",
+        [BB_STORY_REVERSE] = "reverse",   [BB_STORY_FELL] = "fall"};
+    bool hole = part->ends & BB_PIECE_HOLE;
+
+    bb_json_put_text(o->json, "event", bb_span_of(events[part->event]));
+    bb_json_put_text(o->json, "device", hole ? BB_SPAN("") : part->device);
+    put_decimal(o, "from_reading", !hole, part->from, true);
+    put_decimal(o, "to_reading", !hole, part->to, true);
+    put_decimal(o, "factor", !hole, part->factor, true);
+    put_end_told(o, "opening", part, false);
+    put_end_told(o, "closing", part, true);
+    put_decimal(o, "turned_over_at", part->event == BB_STORY_ROLLOVER, part->turn, true);
+    put_decimal(o, "carried", part->carried.mantissa != 0, part->carried, true);
+    put_decimal(o, "last_reading", true, part->last, true);
+    put_time(o, "last_time", part->last_ms);
 }
 
 static void put_part(const struct object *o, const struct bb_story_part *part) {
@@ -133,11 +217,8 @@ static void put_part(const struct object *o, const struct bb_story_part *part) {
     put_time(o, "whole_start", part->whole_start_ms);
     put_time(o, "whole_end", part->whole_end_ms);
     put_decimal(o, "whole", part->has_value, part->whole, true);
-    if (o->s->kind == BB_KIND_REGISTER) {
-        put_decimal(o, "from_reading", true, part->from, true);
-        put_decimal(o, "to_reading", true, part->to, true);
-        bb_json_put_bool(o->json, "fell", part->fell);
-    }
+    if (o->s->kind == BB_KIND_REGISTER)
+        put_register(o, part);
     bb_json_object_end(o->json);
 }
 
@@ -174,6 +255,15 @@ static void put_period(const struct object *o) {
     for (size_t i = 0; i < p->part_count; i++)
         put_part(o, &p->parts[i]);
     bb_json_array_end(o->json);
+    bb_json_key(o->json, "set_aside");
+    bb_json_array_begin(o->json);
+    for (size_t i = 0; i < p->aside_count; i++) {
+        bb_json_object_begin(o->json);
+        put_value(o, &p->asides[i].reading, true);
+        bb_json_put_text(o->json, "why", bb_span_of(p->asides[i].why));
+        bb_json_object_end(o->json);
+    }
+    bb_json_array_end(o->json);
     bb_json_object_end(o->json);
 }
 
@@ -192,6 +282,8 @@ void bb_story_put_json(const struct bb_story *s, const struct bb_zone *zone, str
     bb_json_put_text(json, "held", bb_span_of(held[s->held]));
     put_value(&o, &s->value, s->lane != BB_LANE_RAW);
     put_decimal(&o, "factor", s->has_factor, s->factor, true);
+    if (s->profile.size > 0)
+        bb_json_put_text(json, "profile", s->profile);
     bb_json_key(json, "versions");
     bb_json_array_begin(json);
     for (size_t i = 0; i < s->version_count; i++)

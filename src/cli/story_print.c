@@ -2,6 +2,7 @@
 #include "cli/story_print.h"
 
 #include "derive/check.h"
+#include "derive/register.h"
 #include "model/unit.h"
 
 #include <inttypes.h>
@@ -181,6 +182,57 @@ static void put_end(const struct page *p, const char *which, const struct bb_sto
     put(p, "\n");
 }
 
+static void put_likes(const struct page *p) {
+    const struct bb_story_estimate *e = &p->s->estimate;
+
+    for (size_t i = 0; i < e->like_count; i++) {
+        put(p, "    like ");
+        put_stretch(p, e->like[i].start_ms, e->like[i].end_ms);
+        put(p, "  ");
+        put_amount(p, e->like[i].value);
+        put(p, e->like[i].used ? "\n" : "  only tells the error\n");
+    }
+}
+
+/* "registers advanced 10 kWh from .. to ..: 1.8.0 from 100 kWh to 110 kWh" and what follows from it. */
+static void put_total(const struct page *p) {
+    const struct bb_story_estimate *e = &p->s->estimate;
+
+    if (!e->has_total)
+        return;
+    put(p, "    registers advanced ");
+    put_amount(p, e->advance);
+    put(p, " from ");
+    put_stretch(p, e->total_from_ms, e->total_to_ms);
+    put(p, "\n");
+    for (size_t i = 0; i < e->meter_count; i++) {
+        const struct bb_story_meter *m = &e->meters[i];
+        const char *unit = bb_unit_symbol(m->unit);
+        bb_buffer_format(p->out, "      %.*s", BB_SPAN_ARGS(m->channel));
+        if (m->has_from && m->has_to) {
+            put(p, " from ");
+            put_decimal(p, m->from, true);
+            bb_buffer_format(p->out, " %s to ", unit);
+            put_decimal(p, m->to, true);
+            bb_buffer_format(p->out, " %s", unit);
+        }
+        put(p, "\n");
+    }
+    put(p, "      told ");
+    put_amount(p, e->told);
+    put(p, " in ");
+    put_duration(p, e->told_ms);
+    put(p, ", missing ");
+    put_amount(p, e->missing);
+    put(p, " in ");
+    put_duration(p, e->total_to_ms - e->total_from_ms - e->told_ms);
+    put(p, "\n      ");
+    put_stretch(p, e->part_from_ms, e->part_to_ms);
+    put(p, " is scaled to ");
+    put_amount(p, e->total);
+    put(p, "\n");
+}
+
 static void put_estimate(const struct page *p) {
     const struct bb_story_estimate *e = &p->s->estimate;
 
@@ -188,6 +240,8 @@ static void put_estimate(const struct page *p) {
         return;
     bb_buffer_format(p->out, "\nhow it was estimated\n    method %s",
                      bb_method_name(p->s->value.quality.method));
+    if (p->s->value.quality.method == BB_METHOD_PROFILE)
+        bb_buffer_format(p->out, " %.*s", BB_SPAN_ARGS(p->s->profile));
     if (e->from_ms < e->to_ms) {
         bb_buffer_format(p->out, ", %" PRId64 " intervals from ", e->intervals);
         put_stretch(p, e->from_ms, e->to_ms);
@@ -195,6 +249,8 @@ static void put_estimate(const struct page *p) {
     put(p, "\n");
     put_end(p, "before", &e->before);
     put_end(p, "behind", &e->after);
+    put_likes(p);
+    put_total(p);
     if (e->has_band) {
         put(p, "    9 of 10 such estimates were right within ");
         put_amount(p, e->band);
@@ -204,8 +260,70 @@ static void put_estimate(const struct page *p) {
 
 /* ---- periods */
 
+static void put_reading(const struct page *p, struct bb_decimal reading) {
+    put_decimal(p, reading, true);
+    bb_buffer_format(p->out, " %s", bb_unit_symbol(p->s->period.reading_unit));
+}
+
+/* "the device was put in" and what it showed, when something begins or ends with a device. */
+static void put_device_end(const struct page *p, const struct bb_story_part *part, bool out) {
+    put(p, out ? ", taken out at " : ", put in at ");
+    put_reading(p, out ? part->to : part->from);
+    if (!part->end_told[out])
+        put(p, " (nobody told: taken so that less counts)");
+}
+
+/* What a register did: "device E1 from 100 kWh to 118 kWh, taken out at 118 kWh". */
+static void put_register(const struct page *p, const struct bb_story_part *part) {
+    static const char *const events[BB_STORY_EVENTS] = {
+        [BB_STORY_ROSE] = "",
+        [BB_STORY_ROLLOVER] = "rollover",
+        [BB_STORY_EXCHANGE] = "exchange",
+        [BB_STORY_RESET] = "reset: it began again at 0",
+        [BB_STORY_REVERSE] = "it ran backwards",
+        [BB_STORY_FELL] = "it fell, and nothing says why: it counts nothing"};
+
+    put(p, "\n      ");
+    if (part->ends & BB_PIECE_HOLE) {
+        put(p, "exchange: no device was there, nothing counts");
+        return;
+    }
+    if (part->event != BB_STORY_ROSE)
+        bb_buffer_format(p->out, "%s, ", events[part->event]);
+    if (part->device.size > 0)
+        bb_buffer_format(p->out, "device %.*s ", BB_SPAN_ARGS(part->device));
+    put(p, "from ");
+    put_reading(p, part->from);
+    put(p, " to ");
+    put_reading(p, part->to);
+    if (part->ends & BB_PIECE_OPENS)
+        put_device_end(p, part, false);
+    if (part->ends & BB_PIECE_CLOSES)
+        put_device_end(p, part, true);
+    if (part->event == BB_STORY_ROLLOVER) {
+        put(p, ", over its top at ");
+        put_reading(p, part->turn);
+    }
+    if (part->event == BB_STORY_RESET) {
+        put(p, "; it showed ");
+        put_reading(p, part->last);
+        put(p, " before");
+    }
+    if (part->factor.mantissa != 1 || part->factor.exponent != 0) {
+        put(p, ", times ");
+        put_decimal(p, part->factor, true);
+    }
+    if (part->carried.mantissa != 0) {
+        put(p, ", and ");
+        put_amount(p, part->carried);
+        put(p, " of the device before");
+    }
+}
+
 static void put_part(const struct page *p, const struct bb_story_part *part) {
-    bool stretch = p->s->kind == BB_KIND_REGISTER;
+    static const char *const nouns[BB_KIND_COUNT] = {[BB_KIND_INTERVAL] = "intervals",
+                                                     [BB_KIND_REGISTER] = "stretches",
+                                                     [BB_KIND_GAUGE] = "readings"};
 
     put(p, "    ");
     put_stretch(p, part->start_ms, part->end_ms);
@@ -217,18 +335,12 @@ static void put_part(const struct page *p, const struct bb_story_part *part) {
     put(p, "  ");
     bb_quality_format(&part->quality, p->out);
     if (part->count > 1)
-        bb_buffer_format(p->out, "  %" PRIu64 " %s", part->count,
-                         stretch ? "stretches" : "intervals");
-    if (stretch) {
-        put(p, "  from ");
-        put_amount(p, part->from);
-        put(p, " to ");
-        put_amount(p, part->to);
-    }
+        bb_buffer_format(p->out, "  %" PRIu64 " %s%s", part->count, nouns[p->s->kind],
+                         p->s->kind == BB_KIND_GAUGE ? ", their sum" : "");
     if (part->estimated)
         put(p, "  estimated");
-    if (part->fell)
-        put(p, "  it fell");
+    if (p->s->kind == BB_KIND_REGISTER)
+        put_register(p, part);
     put(p, "\n");
     if (part->start_ms == part->whole_start_ms && part->end_ms == part->whole_end_ms)
         return;
@@ -245,6 +357,14 @@ static void put_part(const struct page *p, const struct bb_story_part *part) {
     put(p, "\n");
 }
 
+static void put_aside(const struct page *p, const struct bb_story_aside *aside) {
+    put(p, "    set aside: ");
+    put_reading(p, aside->reading.value);
+    put(p, " at ");
+    put_time(p, aside->reading.end_ms);
+    bb_buffer_format(p->out, ": %s\n", aside->why);
+}
+
 static void put_share(const struct page *p, int64_t part_ms) {
     int64_t permille = p->s->period.length_ms > 0
                            ? (part_ms * 1000 + p->s->period.length_ms / 2) / p->s->period.length_ms
@@ -258,12 +378,12 @@ static void put_ends(const struct page *p) {
 
     if (period->has_start) {
         put(p, "    the register at its start ");
-        put_amount(p, period->at_start);
+        put_reading(p, period->at_start);
         put(p, "\n");
     }
     if (period->has_end) {
         put(p, "    the register at its end   ");
-        put_amount(p, period->at_end);
+        put_reading(p, period->at_end);
         put(p, "\n");
     }
 }
@@ -271,6 +391,7 @@ static void put_ends(const struct page *p) {
 static void put_period(const struct page *p) {
     static const char *const names[] = {"hour", "day", "month", "year"};
     const struct bb_story_period *period = &p->s->period;
+    struct bb_span like = p->s->kind == BB_KIND_REGISTER ? p->s->profile : BB_SPAN("");
 
     if (!p->s->is_period)
         return;
@@ -284,6 +405,8 @@ static void put_period(const struct page *p) {
     put(p, " long\n");
     for (size_t i = 0; i < period->part_count; i++)
         put_part(p, &period->parts[i]);
+    for (size_t i = 0; i < period->aside_count; i++)
+        put_aside(p, &period->asides[i]);
     put_ends(p);
     bb_buffer_format(p->out, "    %" PRIu64 " %s; covered ", period->values,
                      p->s->kind == BB_KIND_INTERVAL   ? "intervals, summed exactly"
@@ -295,8 +418,9 @@ static void put_period(const struct page *p) {
     put(p, "\n");
     if (period->exponent < BB_DECIMAL_MAX_EXPONENT)
         bb_buffer_format(p->out,
-                         "    what is cut at its ends is cut by time and rounded half to even at "
+                         "    what is cut at its ends is cut %s%.*s and rounded half to even at "
                          "10^%d; the parts of a whole sum to it\n",
+                         like.size > 0 ? "like profile " : "by time", BB_SPAN_ARGS(like),
                          period->exponent);
 }
 

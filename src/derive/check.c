@@ -12,7 +12,7 @@ enum {
 };
 
 const struct bb_check_row bb_checks[BB_CHECK_COUNT] = {
-    [BB_CHECK_GAP] = {"gap", INTERVALS, false, "a: missing intervals, b: length in ms",
+    [BB_CHECK_GAP] = {"gap", INTERVALS_REGISTERS, false, "a: missing readings, b: length in ms",
                       bb_check_gap, NULL},
     [BB_CHECK_OVERLAP] = {"overlap", INTERVALS, true, "a: overlap in ms", bb_check_overlap, NULL},
     [BB_CHECK_DUPLICATE] = {"duplicate", ALL_KINDS, false, "a: rival values", bb_check_duplicate,
@@ -65,7 +65,7 @@ const struct bb_check_row bb_checks[BB_CHECK_COUNT] = {
     { name, what, BB_PARAMETER_DURATION, initial, min, max }
 
 const struct bb_step_row bb_check_steps[BB_CHECK_COUNT] = {
-    [BB_CHECK_GAP] = {"gap", "intervals missing between two readings", {{0}}},
+    [BB_CHECK_GAP] = {"gap", "readings missing between two others", {{0}}},
     [BB_CHECK_OVERLAP] = {"overlap",
                           "an interval that begins before the one before has ended",
                           {{0}}},

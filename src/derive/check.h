@@ -81,6 +81,14 @@ static inline int32_t bb_point_day(const struct bb_point *point) {
  * used_hours (stat.h) has the same margin. */
 int64_t bb_zero_margin(const struct bb_channel *channel, int64_t length_ms);
 
+/* The limit of check `high`, a level, for a value of a UTC day and of a length, and where it comes from;
+ * INT64_MAX: there is none. `stat`: of the days before. */
+enum bb_high_source { BB_HIGH_CONNECTION, BB_HIGH_USUAL, BB_HIGH_EARLY };
+int64_t bb_high_limit(const struct bb_channel *channel, const int64_t *parameter,
+                      const struct bb_stat *stat, int32_t day, int64_t length_ms,
+                      enum bb_high_source *source);
+enum { BB_HIGH_EARLY_RATIO = 10 }; /* times the limit, while few days say what is usual */
+
 void bb_check_gap(const struct bb_check_context *context);
 void bb_check_overlap(const struct bb_check_context *context);
 void bb_check_duplicate(const struct bb_check_context *context);

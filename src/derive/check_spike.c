@@ -33,6 +33,15 @@ static void find_tops(const struct bb_check_context *c, const struct bb_point *p
         out->count++;
 }
 
+/* Are both values beside it too near for a spike? That is so of nearly all values. */
+static bool is_near(const struct bb_check_context *c, size_t i, int64_t times) {
+    const struct bb_window *w = c->window;
+    bb_wide level = c->level[i];
+
+    return i > 0 && i + 1 < w->count && w->points[i - 1].usable && w->points[i + 1].usable &&
+           (bb_wide)c->level[i - 1] * times >= level && (bb_wide)c->level[i + 1] * times >= level;
+}
+
 /* The usable levels up to two before and up to two behind; how many, and whether one is behind. */
 static size_t look_beside(const struct bb_check_context *c, size_t i, int64_t *level,
                           bool *followed) {
@@ -83,7 +92,7 @@ void bb_check_spike(const struct bb_check_context *c) {
     for (size_t i = c->first; i < c->last; i++) {
         const struct bb_point *p = &c->window->points[i];
         bool followed;
-        if (!p->usable || c->level[i] <= 0)
+        if (!p->usable || c->level[i] <= 0 || is_near(c, i, c->parameter[RATIO] + 1))
             continue;
         /* x > (ratio + 1) x third: no more than one other value may be above this */
         int64_t small = (c->level[i] - 1) / (c->parameter[RATIO] + 1);

@@ -73,6 +73,8 @@ enum bb_method bb_estimate_linear(const struct bb_gap *gap, const int64_t *param
  * against the mean of the `days` like values behind it (at least one). */
 enum bb_method bb_estimate_like_day(const struct bb_gap *gap, const int64_t *parameter,
                                     struct bb_arena *scratch, struct bb_estimate *out);
+/* How many of the known like values are averaged, by the parameters of step like_day. */
+size_t bb_like_averaged(const int64_t *parameter, size_t known);
 /* profile: with weights, has_total and total >= 0: x_i = total w_i / sum(w). Band unknown. */
 enum bb_method bb_estimate_profile(const struct bb_gap *gap, const int64_t *parameter,
                                    struct bb_arena *scratch, struct bb_estimate *out);

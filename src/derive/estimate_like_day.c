@@ -43,6 +43,10 @@ static size_t at_most(size_t count, size_t limit) {
     return count < limit ? count : limit;
 }
 
+size_t bb_like_averaged(const int64_t *parameter, size_t known) {
+    return at_most(known, parameter[0] < 1 ? 1 : at_most((size_t)parameter[0], BB_LIKE_DAYS));
+}
+
 /* Means in sixths of a level. What is averaged at most goes to *averaged. */
 static bool means(const struct bb_gap *gap, size_t days, bb_wide *share, size_t *averaged) {
     *averaged = 0;
@@ -121,7 +125,7 @@ static bb_wide scale_of(const struct bb_gap *gap, const bb_wide *share) {
 
 enum bb_method bb_estimate_like_day(const struct bb_gap *gap, const int64_t *parameter,
                                     struct bb_arena *scratch, struct bb_estimate *out) {
-    size_t days = parameter[0] < 1 ? 1 : at_most((size_t)parameter[0], BB_LIKE_DAYS), averaged;
+    size_t days = bb_like_averaged(parameter, BB_LIKE_DAYS), averaged;
 
     if (!gap->like || gap->intervals == 0 ||
         gap->to_ms - gap->from_ms > BB_LOOK_AHEAD_DAYS * (int64_t)BB_DAY_MS)

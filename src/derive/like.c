@@ -102,10 +102,33 @@ static bool past_level(const struct bb_channel *channel, const struct bb_window 
     return true;
 }
 
+size_t bb_like_of_slot(const struct bb_channel *channel, const struct bb_like *like,
+                       const struct bb_window *past, const struct bb_gap *gap, int64_t step_ms,
+                       size_t slot, struct bb_like_value out[BB_LIKE_MAX]) {
+    /* The ends belong to the local days of the slots beside them. */
+    size_t inside = slot == 0 ? 1 : slot == gap->intervals + 1 ? gap->intervals : slot;
+    int64_t start = gap->from_ms + ((int64_t)slot - 1) * step_ms;
+    int64_t beside = gap->from_ms + ((int64_t)inside - 1) * step_ms;
+    const struct bb_zone *zone = channel->calendar.zone;
+    int32_t day = bb_like_day_of(channel, beside + 1);
+    enum bb_day_type type = bb_like_type(channel, day);
+    int64_t civil = beside + (int64_t)bb_zone_offset_s(zone, beside) * BB_SECOND_MS -
+                    civil_of(channel, day);
+    size_t count = 0;
+
+    for (int j = 0; j < like->count[type]; j++) {
+        int64_t then = bb_zone_first_at(zone, civil_of(channel, like->day[type][j]) + civil) +
+                       (start - beside);
+        out[count] = (struct bb_like_value){like->day[type][j], then, then + step_ms, 0};
+        count += past_level(channel, past, then, step_ms, &out[count].level);
+    }
+    return count;
+}
+
 bool bb_like_fill(const struct bb_channel *channel, const struct bb_like *like,
                   const struct bb_window *past, int64_t step_ms, struct bb_arena *arena,
                   struct bb_gap *gap) {
-    const struct bb_zone *zone = channel->calendar.zone;
+    struct bb_like_value values[BB_LIKE_MAX];
     size_t slots = gap->intervals + 2;
     int64_t *levels = bb_arena_take_array(arena, slots * BB_LIKE_MAX, sizeof *levels);
     uint8_t *counts = bb_arena_take_array(arena, slots, sizeof *counts);
@@ -113,21 +136,9 @@ bool bb_like_fill(const struct bb_channel *channel, const struct bb_like *like,
     if (!levels || !counts)
         return false;
     for (size_t slot = 0; slot < slots; slot++) {
-        /* The ends belong to the local days of the slots beside them. */
-        size_t inside = slot == 0 ? 1 : slot == slots - 1 ? slots - 2 : slot;
-        int64_t start = gap->from_ms + ((int64_t)slot - 1) * step_ms;
-        int64_t beside = gap->from_ms + ((int64_t)inside - 1) * step_ms;
-        int32_t day = bb_like_day_of(channel, beside + 1);
-        enum bb_day_type type = bb_like_type(channel, day);
-        int64_t civil = beside + (int64_t)bb_zone_offset_s(zone, beside) * BB_SECOND_MS -
-                        civil_of(channel, day);
-        for (int j = 0; j < like->count[type]; j++) {
-            int64_t then = bb_zone_first_at(zone, civil_of(channel, like->day[type][j]) + civil) +
-                           (start - beside);
-            if (past_level(channel, past, then, step_ms,
-                           &levels[slot * BB_LIKE_MAX + counts[slot]]))
-                counts[slot]++;
-        }
+        counts[slot] = (uint8_t)bb_like_of_slot(channel, like, past, gap, step_ms, slot, values);
+        for (size_t j = 0; j < counts[slot]; j++)
+            levels[slot * BB_LIKE_MAX + j] = values[j].level;
     }
     gap->like = levels;
     gap->like_count = counts;

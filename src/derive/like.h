@@ -30,6 +30,17 @@ int64_t bb_like_within(const struct bb_channel *channel);
 void bb_like_choose(const struct bb_channel *channel, const struct bb_stat *stat, int64_t from_ms,
                     int64_t within_ms, struct bb_like *out);
 
+/* What stands for a slot of a gap (estimate.h): the same local time on the like days. */
+struct bb_like_value {
+    int32_t day;
+    int64_t start_ms, end_ms; /* of the reading */
+    int64_t level;
+};
+/* Those that are known, the latest first; gap: from_ms and intervals. Returns how many. */
+size_t bb_like_of_slot(const struct bb_channel *channel, const struct bb_like *like,
+                       const struct bb_window *past, const struct bb_gap *gap, int64_t step_ms,
+                       size_t slot, struct bb_like_value out[BB_LIKE_MAX]);
+
 /* Fill the gap's `like` and `like_count`, (n + 2) slots of step_ms each from from_ms - step_ms on, from
  * raw points of the past. False when memory is out. */
 bool bb_like_fill(const struct bb_channel *channel, const struct bb_like *like,

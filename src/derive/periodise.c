@@ -1,8 +1,6 @@
 /* Periodisation: see periodise.h. Pure; all sums in 128 bits. */
 #include "derive/periodise.h"
 
-#include "derive/register.h"
-
 enum { SPREAD_MAX = 18 }; /* powers of ten by which two mantissas may differ in one sum */
 
 /* What is gathered about one period. */
@@ -14,9 +12,9 @@ struct total {
     uint32_t checks;
     uint16_t marks;
     size_t values, missing;
+    uint32_t present; /* usable values that were told and end in the period */
+    uint32_t estimated;
     bool overflow;
-    const struct bb_channel *register_of; /* NULL: amounts of intervals, which run evenly */
-    struct bb_profile_sums *sums;
 };
 
 static void add(struct total *t, bb_wide mantissa, int exponent) {
@@ -30,28 +28,49 @@ static void add(struct total *t, bb_wide mantissa, int exponent) {
     t->overflow |= __builtin_add_overflow(t->sum, mantissa, &t->sum);
 }
 
-/* The part of `amount` (at `exponent`, accruing over (start, end] evenly, of a register like its profile)
- * that has accrued by t: rounded once at the derived exponent, and the whole at the end. An amount too
- * large for the product with a stretch of time sets the overflow of `total`. */
-static bb_wide accrued(struct total *total, bb_wide amount, int exponent, int64_t start_ms,
-                       int64_t end_ms, int64_t t) {
-    const bb_wide limit = (bb_wide)1 << 70;
+/* What of an amount that accrues over (start, end] has come by t: rounded once, and the whole at the
+ * end. */
+static bb_wide accrued(const struct bb_channel *channel, struct bb_profile_sums *sums,
+                       bb_wide amount, int64_t start_ms, int64_t end_ms, int64_t t) {
     bb_wide part;
 
-    if (amount >= limit || amount <= -limit) {
-        total->overflow = true;
-        return 0;
-    }
-    for (int i = exponent - bb_derived_exponent(exponent); i > 0; i--)
-        amount *= 10;
     if (t <= start_ms)
         return 0;
     if (t >= end_ms)
         return amount;
-    if (total->register_of &&
-        bb_profile_share(total->register_of, total->sums, amount, start_ms, end_ms, t, &part))
+    if (channel->kind == BB_KIND_REGISTER &&
+        bb_profile_share(channel, sums, amount, start_ms, end_ms, t, &part))
         return part;
     return bb_wide_divide_round(amount * (t - start_ms), end_ms - start_ms);
+}
+
+struct bb_share bb_share_of(const struct bb_channel *channel, struct bb_profile_sums *sums,
+                            bb_wide amount, int exponent, int64_t start_ms, int64_t end_ms,
+                            int64_t from_ms, int64_t to_ms) {
+    const bb_wide limit = (bb_wide)1 << 70; /* its product with a stretch of time fits */
+    struct bb_share share = {.exponent = exponent};
+
+    if (start_ms == end_ms) {
+        share.any = end_ms > from_ms && end_ms <= to_ms;
+        share.amount = share.any ? amount : 0;
+        return share;
+    }
+    share.any = end_ms > from_ms && start_ms < to_ms;
+    share.overflow = share.any && (amount >= limit || amount <= -limit);
+    if (!share.any || share.overflow)
+        return share;
+    share.exponent = bb_derived_exponent(exponent);
+    for (int i = exponent - share.exponent; i > 0; i--)
+        amount *= 10;
+    bb_wide before = accrued(channel, sums, amount, start_ms, end_ms, from_ms);
+    share.amount = accrued(channel, sums, amount, start_ms, end_ms, to_ms) - before;
+    return share;
+}
+
+static void add_share(struct total *t, struct bb_share share) {
+    t->overflow |= share.overflow;
+    if (share.any)
+        add(t, share.amount, share.exponent);
 }
 
 static int64_t later(int64_t a, int64_t b) {
@@ -79,10 +98,17 @@ static bool settle_value(struct total *t, struct bb_decimal *out) {
     return false;
 }
 
+/* How much of the period was really measured. Overlapping intervals cover some of it twice. */
+static int64_t measured_of(const struct total *t, int64_t length_ms) {
+    int64_t measured_ms = t->covered_ms - t->estimated_ms - t->substituted_ms;
+
+    return measured_ms < 0 ? 0 : measured_ms < length_ms ? measured_ms : length_ms;
+}
+
 static int put_row(const struct bb_channel *channel, struct bb_period_bounds period,
-                   const struct bb_quality *quality, enum bb_statistic statistic,
-                   const struct bb_decimal *value, struct bb_arena *arena, struct bb_window *out,
-                   struct bb_error *error) {
+                   const struct total *t, const struct bb_quality *quality,
+                   enum bb_statistic statistic, const struct bb_decimal *value,
+                   struct bb_arena *arena, struct bb_window *out, struct bb_error *error) {
     struct bb_attribute *a = bb_arena_take(arena, sizeof *a);
 
     if (!a || out->count == out->capacity)
@@ -98,6 +124,9 @@ static int put_row(const struct bb_channel *channel, struct bb_period_bounds per
         .end_ms = period.end_ms,
         .value = value ? *value : (struct bb_decimal){0, 0},
         .attribute = a,
+        .measured_ms = measured_of(t, period.end_ms - period.start_ms),
+        .estimated = t->estimated,
+        .present = t->present,
         .checks = quality->checks,
         .usable = value != NULL,
         .overlay = true,
@@ -129,12 +158,12 @@ static int put_total(const struct bb_channel *channel, struct bb_period_bounds p
     struct bb_quality quality = quality_of(t, period.end_ms - period.start_ms);
 
     if (settled)
-        return put_row(channel, period, &quality, BB_STATISTIC_VALUE, &value, arena, out, error);
+        return put_row(channel, period, t, &quality, BB_STATISTIC_VALUE, &value, arena, out, error);
     if (t->values == 0 && t->missing == 0)
         return 0;
     quality.state = BB_STATE_MISSING;
     quality.marks |= (uint16_t)(t->values > 0 ? BB_MARK_SUSPECT : 0);
-    return put_row(channel, period, &quality, BB_STATISTIC_VALUE, NULL, arena, out, error);
+    return put_row(channel, period, t, &quality, BB_STATISTIC_VALUE, NULL, arena, out, error);
 }
 
 static void note_state(struct total *t, const struct bb_point *p, int64_t length_ms) {
@@ -145,6 +174,13 @@ static void note_state(struct total *t, const struct bb_point *p, int64_t length
     t->substituted_ms += q->state == BB_STATE_SUBSTITUTED || q->state == BB_STATE_EDITED ? length_ms
                                                                                          : 0;
     t->marks |= q->marks & (BB_MARK_SUSPECT | BB_MARK_AMBIGUOUS_TIME);
+}
+
+static void note_count(struct total *t, const struct bb_point *p, size_t count) {
+    bool told = p->attribute->quality.method == BB_METHOD_NONE;
+
+    t->present += (uint32_t)(told ? count : 0);
+    t->estimated += (uint32_t)(told ? 0 : count);
 }
 
 static struct total total_begin(void) {
@@ -176,6 +212,7 @@ static size_t add_alike(struct total *t, const struct bb_window *vee, size_t fir
         t->checks |= q->checks;
     }
     t->values += i - first;
+    note_count(t, p, i - first);
     note_exponent(t, p);
     note_state(t, p, length_ms);
     add(t, sum, p->value.exponent);
@@ -206,12 +243,11 @@ static int periodise_intervals(const struct bb_channel *channel, const struct bb
         int64_t from = later(p->start_ms, period.start_ms);
         int64_t to = earlier(p->end_ms, period.end_ms);
         t.values++;
+        note_count(&t, p, p->end_ms <= period.end_ms);
         note_exponent(&t, p);
         note_state(&t, p, to - from);
-        add(&t,
-            accrued(&t, p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms, to) -
-                accrued(&t, p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms, from),
-            bb_derived_exponent(p->value.exponent));
+        add_share(&t, bb_share_of(channel, NULL, p->value.mantissa, p->value.exponent, p->start_ms,
+                                  p->end_ms, from, to));
     }
     return put_total(channel, period, &t, arena, out, error);
 }
@@ -225,50 +261,53 @@ static bool is_accepted(const struct bb_point *p) {
     return p->usable && !(p->attribute->quality.marks & NOT_ACCEPTED);
 }
 
-/* What accrued over (from, to] of a piece. One without time falls where its moment is. */
-static void add_piece(struct total *t, const struct bb_register_piece *piece, int exponent,
-                      int64_t from, int64_t to) {
-    if (piece->from_ms == piece->to_ms) {
-        if (piece->to_ms > from && piece->to_ms <= to)
-            add(t, piece->amount, exponent);
-        return;
-    }
-    if (piece->to_ms <= from || piece->from_ms >= to)
-        return;
-    bb_wide before = accrued(t, piece->amount, exponent, piece->from_ms, piece->to_ms, from);
-    add(t, accrued(t, piece->amount, exponent, piece->from_ms, piece->to_ms, to) - before,
-        bb_derived_exponent(exponent));
+void bb_register_stretch(const struct bb_channel *channel, const struct bb_point *a,
+                         const struct bb_point *b, struct bb_register_stretch *out) {
+    bb_wide whole = 0;
+
+    out->marks = b->attribute->quality.marks & REGISTER_MARKS;
+    bb_register_advance(channel, a, b, out->marks, &out->advance);
+    for (size_t i = 0; i < out->advance.count; i++)
+        whole += out->advance.piece[i].amount;
+    out->fell = whole < 0 && out->marks == 0;
+    out->suspect = (out->marks & BB_MARK_RESET) || (whole < 0 && !(out->marks & BB_MARK_REVERSE));
+    for (size_t i = 0; out->fell && i < out->advance.count; i++)
+        out->advance.piece[i].amount = 0;
+}
+
+bool bb_register_stretch_estimated(const struct bb_channel *channel, const struct bb_point *a,
+                                   const struct bb_point *b, int64_t from_ms, int64_t to_ms) {
+    const int64_t trusted_ms = channel->pipeline->estimate[BB_METHOD_LINEAR].parameter[0];
+    bool cut = from_ms > a->end_ms || to_ms < b->end_ms;
+
+    return b->attribute->quality.state == BB_STATE_ESTIMATED ||
+           (cut && b->end_ms - a->end_ms > trusted_ms);
 }
 
 /* Add what accrued over (from, to] between readings a and b, and judge how it is known. */
 static void add_stretch(struct total *t, const struct bb_channel *channel, const struct bb_point *a,
-                        const struct bb_point *b, int64_t from, int64_t to) {
-    const int64_t limit_ms =
-        channel->pipeline->estimate[BB_METHOD_LINEAR].parameter[0]; /* trusted interpolation */
-    uint16_t marks = b->attribute->quality.marks & REGISTER_MARKS;
-    struct bb_register_advance advance;
-    bb_wide whole = 0;
+                        const struct bb_point *b, int64_t from, int64_t to,
+                        struct bb_profile_sums *sums) {
+    struct bb_register_stretch stretch;
+    int64_t estimated_ms = t->estimated_ms, substituted_ms = t->substituted_ms;
 
-    bb_register_advance(channel, a, b, marks, &advance);
-    for (size_t i = 0; i < advance.count; i++)
-        whole += advance.piece[i].amount;
-    t->overflow |= advance.overflow;
+    bb_register_stretch(channel, a, b, &stretch);
+    t->overflow |= stretch.advance.overflow;
     t->values++;
     t->checks |= b->checks;
-    t->marks |= marks;
+    t->marks |= stretch.marks | (uint16_t)(stretch.suspect ? BB_MARK_SUSPECT : 0);
     note_exponent(t, a);
     note_exponent(t, b);
     note_state(t, b, to - from);
-    if ((marks & BB_MARK_RESET) || (whole < 0 && !(marks & BB_MARK_REVERSE)))
-        t->marks |= BB_MARK_SUSPECT;
-    for (size_t i = 0; i < advance.count; i++) {
-        if (whole < 0 && !marks) /* nobody said why it fell */
-            advance.piece[i].amount = 0;
-        add_piece(t, &advance.piece[i], advance.exponent, from, to);
+    for (size_t i = 0; i < stretch.advance.count; i++) {
+        const struct bb_register_piece *piece = &stretch.advance.piece[i];
+        add_share(t, bb_share_of(channel, sums, piece->amount, stretch.advance.exponent,
+                                 piece->from_ms, piece->to_ms, from, to));
     }
-    bool cut = from > a->end_ms || to < b->end_ms;
-    if (cut && b->end_ms - a->end_ms > limit_ms)
+    if (t->estimated_ms == estimated_ms && bb_register_stretch_estimated(channel, a, b, from, to)) {
         t->estimated_ms += to - from;
+        t->substituted_ms = substituted_ms; /* no part of the time is both */
+    }
 }
 
 static int periodise_registers(const struct bb_channel *channel, const struct bb_window *vee,
@@ -279,19 +318,18 @@ static int periodise_registers(const struct bb_channel *channel, const struct bb
     size_t i = bb_window_after(vee, period.start_ms);
     const struct bb_point *a = NULL;
 
-    t.register_of = channel;
-    t.sums = sums;
     for (size_t k = i; k-- > 0 && !a;)
         a = is_accepted(&vee->points[k]) ? &vee->points[k] : NULL;
     for (; i < vee->count; i++) {
         const struct bb_point *b = &vee->points[i];
         if (!is_accepted(b))
             continue;
+        t.present += b->end_ms <= period.end_ms;
         if (a) {
             int64_t from = later(a->end_ms, period.start_ms);
             int64_t to = earlier(b->end_ms, period.end_ms);
             if (to > from)
-                add_stretch(&t, channel, a, b, from, to);
+                add_stretch(&t, channel, a, b, from, to, sums);
         }
         if (b->end_ms >= period.end_ms)
             break;
@@ -329,6 +367,7 @@ static int periodise_gauges(const struct bb_channel *channel, const struct bb_wi
         min = t.values == 0 || less(p->value, min) ? p->value : min;
         max = t.values == 0 || less(max, p->value) ? p->value : max;
         t.values++;
+        t.present++;
         note_exponent(&t, p);
         note_state(&t, p, each_ms);
         add(&t, p->value.mantissa, p->value.exponent);
@@ -344,11 +383,12 @@ static int periodise_gauges(const struct bb_channel *channel, const struct bb_wi
     if (!settle_value(&t, &mean))
         return put_total(channel, period, &t, arena, out, error);
     struct bb_quality quality = quality_of(&t, length_ms);
-    int result = put_row(channel, period, &quality, BB_STATISTIC_VALUE, &mean, arena, out, error);
+    int result = put_row(channel, period, &t, &quality, BB_STATISTIC_VALUE, &mean, arena, out,
+                         error);
     if (!result)
-        result = put_row(channel, period, &quality, BB_STATISTIC_MIN, &min, arena, out, error);
+        result = put_row(channel, period, &t, &quality, BB_STATISTIC_MIN, &min, arena, out, error);
     if (!result)
-        result = put_row(channel, period, &quality, BB_STATISTIC_MAX, &max, arena, out, error);
+        result = put_row(channel, period, &t, &quality, BB_STATISTIC_MAX, &max, arena, out, error);
     return result;
 }
 

@@ -24,7 +24,7 @@
 #include "derive/merge.h"
 #include "derive/vee.h"
 
-enum { BB_PLAN_DAYS_MAX = 32 };
+enum { BB_PLAN_DAYS_MAX = 32, BB_TICK_DAYS = 45 };
 
 /* A register beside an interval channel (total.h). Its own lanes are current when the plan runs. */
 struct bb_companion {
@@ -43,8 +43,12 @@ struct bb_plan_input {
     /* Derive (force_from, force_to] again although no reading changed: new parameters or master
      * data. force_from >= force_to: no. */
     int64_t force_from, force_to;
+    /* The latest tick: time has come that far, so that a gap exists up to there; 0: none. Of a channel that
+     * is silent for longer than BB_TICK_DAYS nobody expects more. */
+    int64_t tick_ms;
     bool discard_periods; /* forget stored period values of the channel: the calendar changed */
     uint8_t also;         /* a period lane that is not stored, to be made, too; 0: none */
+    struct bb_vee_account *account; /* somebody asks how a value was estimated; NULL: nobody */
 };
 
 struct bb_plan_key {
@@ -91,6 +95,8 @@ struct bb_plan {
     uint32_t read_ahead; /* registers: readings behind the change that are judged, too */
     struct bb_plan_work *work;
     int64_t judge_from, judge_to;
+    int64_t
+        silent_to; /* behind the last usable reading there is a gap up to here; 0: no such gap */
     int64_t period_from, period_to;
     int32_t first_day, last_day;    /* raw days that must be known */
     int64_t window_from, window_to; /* (from, to]: the readings that matter */
@@ -112,5 +118,13 @@ int bb_plan_run(struct bb_plan *plan, struct bb_error *error) BB_MUST_USE;
  * the plan is done. */
 int bb_plan_supply(struct bb_plan *plan, struct bb_plan_key key, struct bb_span packed,
                    struct bb_error *error) BB_MUST_USE;
+
+/* What a plan that is done knew, for those who explain what it found. Lives in its arena. */
+struct bb_plan_facts {
+    struct bb_stat stat;
+    const struct bb_meter *meters; /* by companion */
+    size_t meter_count;
+};
+struct bb_plan_facts bb_plan_facts(const struct bb_plan *plan);
 
 #endif

@@ -26,7 +26,12 @@ static int build_vee(struct bb_plan *plan, struct bb_error *error) {
     const struct bb_channel *channel = plan->input.channel;
     size_t first = bb_window_after(&w->raw, plan->judge_from);
     size_t last = bb_window_after(&w->raw, plan->judge_to);
-    struct bb_vee_aid aid = {w->level, &w->stat, &w->totals, &w->past, NULL};
+    struct bb_vee_aid aid = {.level = w->level,
+                             .stat = &w->stat,
+                             .totals = &w->totals,
+                             .past = &w->past,
+                             .silent_to = plan->silent_to,
+                             .account = plan->input.account};
     /* Registers look at the reading before the first period, and before what is judged. */
     int64_t from = channel->kind == BB_KIND_REGISTER ? INT64_MIN / 2 : plan->period_from;
     int64_t to = INT64_MAX / 2;
@@ -84,15 +89,23 @@ static bool in_step(const struct bb_plan *plan) {
 
 /* ---- writing the lane vee */
 
+/* What the columns behind the value mean in derived lanes: model/block.h. */
 static void put_point(struct bb_block *block, const struct bb_point *p) {
+    bool period = bb_lane_has_periods(block->lane);
     uint32_t i = block->count++;
 
     block->end_ms[i] = p->end_ms;
     block->mantissa[i] = p->value.mantissa;
     block->attribute[i] = bb_attribute_set_index(&block->attributes, p->attribute);
-    block->recorded_ms[i] = block->received_ms[i] = block->issued_ms[i] = 0;
-    block->origin[i] = 0;
-    block->rivals[i] = p->attribute->quality.state == BB_STATE_ESTIMATED ? p->band : 0;
+    block->recorded_ms[i] = block->received_ms[i] = block->issued_ms[i] = period ? p->measured_ms
+                                                                                 : 0;
+    block->origin[i] = period ? p->estimated : 0;
+    block->rivals[i] = 0;
+    if (period)
+        block->rivals[i] = p->present;
+    else if (p->attribute->quality.state == BB_STATE_ESTIMATED &&
+             p->attribute->quality.method != BB_METHOD_NONE)
+        block->rivals[i] = p->band;
 }
 
 static void put_row(struct bb_block *block, const struct bb_block *from, uint32_t row) {
@@ -102,8 +115,10 @@ static void put_row(struct bb_block *block, const struct bb_block *from, uint32_
     block->mantissa[i] = from->mantissa[row];
     block->attribute[i] = bb_attribute_set_index(&block->attributes,
                                                  &from->attributes.items[from->attribute[row]]);
-    block->recorded_ms[i] = block->received_ms[i] = block->issued_ms[i] = 0;
-    block->origin[i] = 0;
+    block->recorded_ms[i] = from->recorded_ms[row];
+    block->received_ms[i] = from->received_ms[row];
+    block->issued_ms[i] = from->issued_ms[row];
+    block->origin[i] = from->origin[row];
     block->rivals[i] = from->rivals[row];
 }
 

@@ -19,7 +19,8 @@ struct bb_plan_work {
     int64_t *level;                  /* of raw */
     struct bb_stat stat; /* of the days before and in the window, changed ones included */
     struct bb_total_list totals;
-    struct bb_window past; /* raw points of like days, too; empty without gaps */
+    struct bb_meter *meters; /* by companion */
+    struct bb_window past;   /* raw points of like days, too; empty without gaps */
     size_t gap_rows;
     struct bb_finding_list findings;
     size_t judged_count; /* points of vee up to judge_to */

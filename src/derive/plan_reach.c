@@ -10,6 +10,7 @@
 #include "derive/plan_internal.h"
 
 #include "derive/estimate.h"
+#include "derive/like.h"
 
 enum search { SEARCH_FOUND, SEARCH_NONE, SEARCH_NEED };
 
@@ -141,23 +142,6 @@ static void want_months(struct bb_plan *plan, int32_t first_day, int32_t last_da
         bb_plan_want_own(plan, BB_LANE_STAT, month);
 }
 
-/* The row of a day whose raw block is known. */
-static bool make_row(struct bb_plan *plan, const struct bb_plan_slot *slot,
-                     struct bb_stat_day *row) {
-    struct bb_window window;
-    int64_t start, end;
-
-    bb_lane_span_bounds(BB_LANE_RAW, slot->key.span, &start, &end);
-    if (!bb_plan_window(plan, &window, slot->block.count))
-        return false;
-    int64_t *level = bb_arena_take(plan->arena, (slot->block.count + 1) * sizeof *level);
-    if (!level || !bb_window_add_raw(&window, plan->input.channel, &slot->block, start, end))
-        return false;
-    bb_window_levels(plan->input.channel, &window, level);
-    bb_stat_of_day(plan->input.channel, slot->key.span, window.points, level, window.count, row);
-    return true;
-}
-
 static const struct bb_stat_day *stored_row(struct bb_plan *plan, int32_t day) {
     int32_t month = bb_lane_span_of(BB_LANE_STAT, day * (int64_t)BB_DAY_MS + 1);
     const struct bb_plan_slot *slot = bb_plan_want_own(plan, BB_LANE_STAT, month);
@@ -165,6 +149,42 @@ static const struct bb_stat_day *stored_row(struct bb_plan *plan, int32_t day) {
 
     return slot && bb_stat_before(&slot->stat, day + 1, 1, &first) == 1 ? &slot->stat.days[first]
                                                                         : NULL;
+}
+
+/* Is the day wholly told, so that no gap lies in it? */
+static bool is_complete(struct bb_plan *plan, int32_t day) {
+    const struct bb_stat_day *row = bb_coverage_has(plan->input.coverage, day)
+                                        ? stored_row(plan, day)
+                                        : NULL;
+
+    return row && (row->flags & BB_STAT_COMPLETE);
+}
+
+/* An estimate holds values of the days before it one by one: a changed reading may bear on it though the
+ * statistics of its day say what they said. Where no gap lies there are no estimates. */
+static void reach_estimates(struct bb_plan *plan) {
+    const struct bb_channel *channel = plan->input.channel;
+    const struct bb_coverage *coverage = plan->input.coverage;
+    int32_t first = bb_utc_day_of(plan->changed_to) + 1;
+    int32_t last = bb_utc_day_of(plan->changed_to + bb_like_within(channel)) + BB_LOOK_AHEAD_DAYS +
+                   2;
+
+    if (channel->kind != BB_KIND_INTERVAL || !channel->pipeline->estimate[BB_METHOD_LIKE_DAY].on ||
+        coverage->count == 0)
+        return;
+    int32_t latest = coverage->runs[coverage->count - 1].last;
+    last = last < latest ? last : latest;
+    if (first > last)
+        return;
+    want_months(plan, first, last);
+    if (plan->need_count > 0 || plan->failed_memory)
+        return;
+    /* a gap ends with the reading behind it, which may stand in a complete day */
+    for (int32_t day = last; day >= first; day--)
+        if (!is_complete(plan, day)) {
+            grow_to(&plan->stat_to, (day + 2) * (int64_t)BB_DAY_MS);
+            return;
+        }
 }
 
 int bb_plan_stat(struct bb_plan *plan, struct bb_error *error) {
@@ -181,6 +201,9 @@ int bb_plan_stat(struct bb_plan *plan, struct bb_error *error) {
     }
     if (plan->need_count > 0 || plan->failed_memory)
         return 0;
+    reach_estimates(plan);
+    if (plan->need_count > 0 || plan->failed_memory)
+        return 0;
     plan->changed_days = bb_arena_take(plan->arena, (days + 1) * sizeof plan->changed_days[0]);
     if (!plan->changed_days)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for statistics");
@@ -189,14 +212,15 @@ int bb_plan_stat(struct bb_plan *plan, struct bb_error *error) {
             continue;
         struct bb_stat_day *row = &plan->changed_days[plan->changed_day_count];
         const struct bb_plan_slot *slot = bb_plan_want_own(plan, BB_LANE_RAW, day);
-        if (!slot || !make_row(plan, slot, row))
+        if (!slot)
             return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for statistics");
+        bb_stat_of_day(plan->input.channel, day, &slot->block, row);
         const struct bb_stat_day *stored = stored_row(plan, day);
         if (stored && bb_stat_equal(stored, row))
             continue;
         plan->changed_day_count++;
         if (plan->reach.stat)
-            plan->stat_to = (day + 1 + (int64_t)BB_STAT_DAYS) * BB_DAY_MS;
+            grow_to(&plan->stat_to, (day + 1 + (int64_t)BB_STAT_DAYS) * BB_DAY_MS);
     }
     return 0;
 }
@@ -221,6 +245,30 @@ static bool between_registers(struct bb_plan *plan, int64_t from_ms, int64_t to_
     if (found == SEARCH_FOUND && t - to_ms <= limit_ms)
         grow_to(out_to, t);
     return whole;
+}
+
+/* Behind the last reading a gap exists up to the latest tick, as long as more is expected. What changed
+ * may have been the last reading until now. */
+static bool reach_tick(struct bb_plan *plan) {
+    const int64_t tick_ms = plan->input.tick_ms, expected_ms = BB_TICK_DAYS * (int64_t)BB_DAY_MS;
+    int64_t last = plan->changed_to, t;
+
+    const bool intervals = plan->input.channel->kind == BB_KIND_INTERVAL;
+
+    /* What is derived again may have been intervals before. */
+    plan->silent_to = 0;
+    if (tick_ms == 0 || (!intervals && plan->input.force_from >= plan->input.force_to))
+        return true;
+    enum search found = ahead(plan, 0, plan->judge_to, next_usable, &t);
+    if (found != SEARCH_NONE)
+        return found != SEARCH_NEED;
+    found = back(plan, 0, plan->judge_to, next_usable, &last);
+    if (found == SEARCH_FOUND && intervals)
+        plan->silent_to = last + expected_ms < tick_ms ? last + expected_ms : tick_ms;
+    if (last < plan->changed_to)
+        last = plan->changed_to;
+    grow_to(&plan->judge_to, last + expected_ms < tick_ms ? last + expected_ms : tick_ms);
+    return found != SEARCH_NEED;
 }
 
 /* judge: what the change can bear on. */
@@ -387,6 +435,6 @@ static void want_all(struct bb_plan *plan) {
 }
 
 void bb_plan_reach(struct bb_plan *plan) {
-    if (find_judged(plan) && find_periods(plan) && find_window(plan))
+    if (find_judged(plan) && reach_tick(plan) && find_periods(plan) && find_window(plan))
         want_all(plan);
 }

@@ -75,15 +75,15 @@ static int gather_meter(struct bb_plan *plan, uint8_t companion, struct bb_meter
                         struct bb_error *error) {
     const struct bb_channel *channel = bb_plan_channel(plan, companion);
     const struct bb_block **overlays;
-    struct bb_window raw, *vee = &meter->accepted;
+    struct bb_window *raw = &meter->sent, *vee = &meter->accepted;
     size_t count, rows, kept = 0;
 
     meter->channel = channel;
-    if (!gather_raw(plan, companion, &raw) ||
+    if (!gather_raw(plan, companion, raw) ||
         !gather_overlays(plan, companion, &overlays, &count, &rows) ||
-        !bb_plan_window(plan, vee, raw.count + rows))
+        !bb_plan_window(plan, vee, raw->count + rows))
         return no_memory(error);
-    int result = bb_vee_restore(channel, &raw, plan->window_from, plan->window_to, overlays, count,
+    int result = bb_vee_restore(channel, raw, plan->window_from, plan->window_to, overlays, count,
                                 plan->arena, vee, error);
     for (size_t i = 0; i < vee->count; i++)
         if (vee->points[i].usable)
@@ -93,11 +93,12 @@ static int gather_meter(struct bb_plan *plan, uint8_t companion, struct bb_meter
 }
 
 static int gather_totals(struct bb_plan *plan, struct bb_error *error) {
-    struct bb_meter meters[BB_METERS_MAX];
     size_t count = plan->input.companion_count;
-    int result = 0;
+    struct bb_meter *meters = bb_arena_take_array(plan->arena, count + 1, sizeof *meters);
+    int result = meters ? 0 : no_memory(error);
 
     BB_ASSERT(count <= BB_METERS_MAX);
+    plan->work->meters = meters;
     for (size_t k = 0; !result && k < count; k++)
         result = gather_meter(plan, (uint8_t)(k + 1), &meters[k], error);
     if (!result &&
@@ -123,4 +124,12 @@ int bb_plan_gather(struct bb_plan *plan, struct bb_error *error) {
     bb_window_levels(plan->input.channel, &w->raw, w->level);
     w->overlay_rows = overlay_rows;
     return gather_totals(plan, error);
+}
+
+struct bb_plan_facts bb_plan_facts(const struct bb_plan *plan) {
+    const struct bb_plan_work *w = plan->work;
+
+    if (!w)
+        return (struct bb_plan_facts){.meters = NULL};
+    return (struct bb_plan_facts){w->stat, w->meters, plan->input.companion_count};
 }

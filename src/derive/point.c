@@ -52,8 +52,7 @@ bool bb_window_add_raw(struct bb_window *window, const struct bb_channel *channe
     return true;
 }
 
-/* What a mantissa as sent is multiplied with to be a level, when that is all there is to do; 0: more. */
-static int64_t plain_scale(const struct bb_channel *channel, const struct bb_attribute *a) {
+int64_t bb_level_scale(const struct bb_channel *channel, const struct bb_attribute *a) {
     int power = a->exponent - BB_LEVEL_EXPONENT;
 
     return a->unit == channel->metered_unit && power >= 0 && power <= BB_DECIMAL_MAX_DIGITS
@@ -71,7 +70,7 @@ void bb_window_levels(const struct bb_channel *channel, const struct bb_window *
         const struct bb_point *p = &raw->points[i];
         if (p->attribute != last) {
             last = p->attribute;
-            scale = factor ? 0 : plain_scale(channel, last);
+            scale = factor ? 0 : bb_level_scale(channel, last);
         }
         if (!p->usable)
             level[i] = 0;

@@ -47,9 +47,16 @@ struct bb_point {
         int64_t recorded_ms; /* raw points */
         int64_t
             band; /* vee points that were estimated: half-width + 1 at the value's exponent; 0: none */
+        int64_t measured_ms; /* rows of periods: how much of the period was really measured */
     };
-    int64_t late_ms; /* raw points: issued by the sender so long behind its time; 0: not told */
-    uint32_t rivals;
+    union {
+        int64_t late_ms; /* raw points: issued by the sender so long behind its time; 0: not told */
+        int64_t estimated; /* rows of periods: values that were estimated */
+    };
+    union {
+        uint32_t rivals;  /* raw points */
+        uint32_t present; /* rows of periods: values that were told */
+    };
     uint32_t checks; /* vee points: bits of enum bb_check that spoke */
     bool usable;     /* has a value of the right dimension */
     bool overlay;    /* vee points: differs from raw, so the vee block holds it */
@@ -97,6 +104,9 @@ static inline int bb_derived_exponent(int source) {
  * statistics: units of 10^-9 of derived_unit (intervals, with the factor of their installation) or
  * metered_unit (registers, gauges), rounded towards zero, saturated. */
 enum { BB_LEVEL_EXPONENT = -9, BB_LEVEL_ONE = 1000000000 };
+/* What a mantissa as sent is multiplied with to be a level, where that is all there is to do (no factor,
+ * the metered unit, not too fine); 0: bb_point_level does more. */
+int64_t bb_level_scale(const struct bb_channel *channel, const struct bb_attribute *attribute);
 int64_t bb_point_level(const struct bb_channel *channel, const struct bb_point *raw);
 
 /* The value that a raw point has in the lane vee: of an interval the amount (its factor applied) in
@@ -104,13 +114,13 @@ int64_t bb_point_level(const struct bb_channel *channel, const struct bb_point *
 bool bb_point_value(const struct bb_channel *channel, const struct bb_point *raw,
                     struct bb_decimal *out, bool *rounded) BB_MUST_USE;
 
-/* A value in another unit of the same dimension: by a power of ten its digits as they are, with the
- * point moved; else exact where 9 decimals hold it (as many as it has, when those are more), at the
- * greatest exponent up to the value's that does; else rounded half to even there (then *rounded is set),
- * with fewer decimals only where 18 digits do not hold those. Few decimals would do for one reading, but
- * the same one comes again and again: a gallon is 0.003785411784 m3, and 0.004 an hour would be 6 % too
- * much each day. More decimals would leave sums no digits before the point. False across dimensions or
- * when it does not fit at all. */
+/* A value in another unit of the same dimension: where that is larger by a power of ten, its digits as
+ * they are, with the point moved; else exact where 9 decimals hold it (as many as it has, when those are
+ * more), at the greatest exponent up to the value's that does; else rounded half to even there (then
+ * *rounded is set), with fewer decimals only where 18 digits do not hold those. Few decimals would do
+ * for one reading, but the same one comes again and again: a gallon is 0.003785411784 m3, and 0.004 an
+ * hour would be 6 % too much each day. More decimals would leave sums no digits before the point. False
+ * across dimensions or when it does not fit at all. */
 enum { BB_CONVERTED_EXPONENT = -9 };
 bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *out, bool *rounded)
     BB_MUST_USE;

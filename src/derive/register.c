@@ -72,21 +72,33 @@ static bb_wide carried_of(const struct bb_channel *channel) {
 /* The usual says little of a home that was empty, or whose car comes home once a week: where the
  * connection is known, what it carries is plausible, too. Without a floor, a connection and a mean above
  * zero nothing is known, and everything is plausible. */
+enum bb_daily_source bb_register_daily(const struct bb_channel *channel, const int64_t *parameter,
+                                       const struct bb_stat *stat, int32_t day, bb_wide *level) {
+    bb_wide carried = carried_of(channel);
+    int64_t mean = 0;
+
+    *level = floor_of(channel);
+    enum bb_daily_source source = *level > 0 ? BB_DAILY_FLOOR : BB_DAILY_UNKNOWN;
+    if (carried > *level) {
+        *level = carried;
+        source = BB_DAILY_CONNECTION;
+    }
+    if (bb_trailing_daily(stat, day, BB_STAT_DAYS, &mean) &&
+        (bb_wide)mean * parameter[FACTOR] > *level) {
+        *level = (bb_wide)mean * parameter[FACTOR];
+        source = BB_DAILY_MEAN;
+    }
+    return source;
+}
+
 static void look_back(struct judging *j, int64_t end_ms) {
     int32_t day = bb_lane_span_of(BB_LANE_RAW, end_ms);
-    int64_t mean = 0;
 
     if (day == j->day)
         return;
     j->day = day;
-    bb_wide carried = carried_of(j->context->channel);
-    j->max_daily = floor_of(j->context->channel);
-    if (carried > j->max_daily)
-        j->max_daily = carried;
-    if (bb_trailing_daily(j->context->stat, day, BB_STAT_DAYS, &mean) &&
-        (bb_wide)mean * j->parameter[FACTOR] > j->max_daily)
-        j->max_daily = (bb_wide)mean * j->parameter[FACTOR];
-    j->limited = j->max_daily > 0;
+    j->limited = bb_register_daily(j->context->channel, j->parameter, j->context->stat, day,
+                                   &j->max_daily) != BB_DAILY_UNKNOWN;
 }
 
 /* Over a time of less than a day, a day's advance is plausible. */

@@ -45,23 +45,46 @@ void bb_register_judge(const struct bb_check_context *context, const struct bb_p
 /* The reach of check `register`. */
 void bb_reach_register(const int64_t *parameter, struct bb_reach *reach);
 
-/* How a register's advance over (a, b], two accepted neighbours, runs in time: pieces that run evenly, or
- * like the channel's profile (profile.h), in order, the first from a.end_ms, the last to b.end_ms. One piece usually; more
+/* What a register may plausibly advance in a day, a level, on the day after those of `stat`, and what says
+ * so; BB_DAILY_UNKNOWN: anything is. parameter: of check `register`. */
+enum bb_daily_source {
+    BB_DAILY_UNKNOWN = 0,
+    BB_DAILY_FLOOR,      /* of the commodity */
+    BB_DAILY_CONNECTION, /* what it carries */
+    BB_DAILY_MEAN        /* the factor times the trailing mean */
+};
+enum bb_daily_source bb_register_daily(const struct bb_channel *channel, const int64_t *parameter,
+                                       const struct bb_stat *stat, int32_t day, bb_wide *level);
+
+/* How a register's advance over (a, b], two accepted neighbours, runs in time: pieces that run
+ * evenly, or like the channel's profile (profile.h), in order, the first from a.end_ms, the last to
+ * b.end_ms. One piece usually; more
  * where installations (thus factors, or devices) change in between. Amounts are in derived_unit, the
  * factor applied, at one exponent: their sum is exact. Before the first installation the first one's
  * factor holds, between and after installations that of the one before; without any it is 1. `a` and
  * `b` are points of the lane vee, in metered_unit; `mark` is that of b: without one of ROLLOVER,
  * EXCHANGE, RESET and REVERSE the amount is b - a, which may be negative. */
+enum bb_register_ends { /* what begins and ends a piece, besides the readings a and b */
+                        BB_PIECE_OPENS = 1, /* the device was put in */
+                        BB_PIECE_CLOSES = 2,
+                        BB_PIECE_HOLE = 4 /* no device: the time between two */
+};
 struct bb_register_piece {
     int64_t from_ms,
         to_ms;      /* (from, to]; equal: all at once (an exchange without time in between) */
     bb_wide amount; /* x 10^exponent */
+    /* What the device showed at from_ms and counted until to_ms, x 10^counts_exponent, before the
+     * factor of the installation (an index; 0, too, without any). */
+    bb_wide begins, counts;
+    bb_wide carried; /* of the amount: from a device before that counted all at once */
+    uint32_t installation;
+    unsigned ends; /* enum bb_register_ends */
 };
 enum { BB_REGISTER_PIECES_MAX = 34 };
 struct bb_register_advance {
     struct bb_register_piece piece[BB_REGISTER_PIECES_MAX];
     size_t count;
-    int exponent;
+    int exponent, counts_exponent;
     bool overflow; /* does not fit: the period is suspect */
 };
 void bb_register_advance(const struct bb_channel *channel, const struct bb_point *a,

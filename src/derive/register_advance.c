@@ -98,11 +98,11 @@ struct adding {
     bool overflow;
 };
 
-static void put_piece(struct adding *s, int64_t from_ms, int64_t to_ms, bb_wide counts,
-                      uint32_t installation) {
-    struct bb_decimal factor = factor_of(s->channel, installation);
+/* `piece` has everything but its amount. */
+static void put_piece(struct adding *s, struct bb_register_piece piece) {
+    struct bb_decimal factor = factor_of(s->channel, piece.installation);
     struct bb_register_advance *out = s->out;
-    bb_wide before = s->amount, scaled;
+    bb_wide before = s->amount, counts = piece.counts, scaled;
 
     s->overflow |= __builtin_mul_overflow(counts, (bb_wide)factor.mantissa, &counts);
     for (int e = factor.exponent; e > s->factor_exponent && counts != 0; e--)
@@ -113,15 +113,16 @@ static void put_piece(struct adding *s, int64_t from_ms, int64_t to_ms, bb_wide 
     if (s->overflow)
         return;
     s->amount = bb_wide_divide_round(scaled, s->ratio.denominator);
-    bb_wide amount = s->amount - before + s->carried;
+    piece.carried = s->carried;
+    piece.amount = s->amount - before + s->carried;
     s->carried = 0;
-    if (from_ms == to_ms && out->count == 0) {
-        s->carried = amount; /* no period holds the moment at which the stretch begins */
+    if (piece.from_ms == piece.to_ms && out->count == 0) {
+        s->carried = piece.amount; /* no period holds the moment at which the stretch begins */
     } else if (out->count == BB_REGISTER_PIECES_MAX) {
-        out->piece[out->count - 1].to_ms = to_ms; /* the sum stays right */
-        out->piece[out->count - 1].amount += amount;
+        out->piece[out->count - 1].to_ms = piece.to_ms; /* the sum stays right */
+        out->piece[out->count - 1].amount += piece.amount;
     } else {
-        out->piece[out->count++] = (struct bb_register_piece){from_ms, to_ms, amount};
+        out->piece[out->count++] = piece;
     }
 }
 
@@ -143,21 +144,31 @@ static void put_leg(struct adding *s, const struct bb_register_leg *leg,
                     struct bb_register_changes changes) {
     const struct bb_installation *at = s->channel->installations;
     int64_t from_ms = leg->from_ms;
-    uint32_t installation = s->channel->installation_count > 0
-                                ? bb_register_installation(s->channel, from_ms)
-                                : 0;
+    struct bb_register_piece piece = {.begins = leg->begins,
+                                      .ends = leg->ends & ~(unsigned)BB_PIECE_CLOSES};
     bb_wide before = 0;
+
+    if (s->channel->installation_count > 0)
+        piece.installation = bb_register_installation(s->channel, from_ms);
 
     for (uint32_t k = changes.first; k < changes.last; k++) {
         if (at[k].from_ms <= leg->from_ms || at[k].from_ms >= leg->to_ms)
             continue;
         bb_wide until = counted_by(s, leg, at[k].from_ms);
-        put_piece(s, from_ms, at[k].from_ms, until - before, installation);
-        from_ms = at[k].from_ms;
+        piece.from_ms = from_ms;
+        piece.to_ms = from_ms = at[k].from_ms;
+        piece.counts = until - before;
+        put_piece(s, piece);
+        piece.begins += piece.counts;
         before = until;
-        installation = k;
+        piece.installation = k;
+        piece.ends &= ~(unsigned)BB_PIECE_OPENS;
     }
-    put_piece(s, from_ms, leg->to_ms, leg->counts - before, installation);
+    piece.ends |= leg->ends & BB_PIECE_CLOSES;
+    piece.from_ms = from_ms;
+    piece.to_ms = leg->to_ms;
+    piece.counts = leg->counts - before;
+    put_piece(s, piece);
 }
 
 /* The finest exponents of what will be added up. */
@@ -226,6 +237,7 @@ void bb_register_advance(const struct bb_channel *channel, const struct bb_point
     out->overflow = !ratio_of(channel, &sum.ratio) ||
                     !ends_of(channel, a, b, mark, changes.first < changes.last, exponent, &from,
                              &to);
+    out->counts_exponent = exponent;
     out->exponent = exponent + sum.factor_exponent + sum.ratio.exponent;
     if (!out->overflow) {
         bb_register_walk_begin(&walk, channel, a->end_ms, from, b->end_ms, to, mark, exponent);
@@ -234,7 +246,7 @@ void bb_register_advance(const struct bb_channel *channel, const struct bb_point
         out->overflow = sum.overflow || walk.overflow;
     }
     if (out->overflow) {
-        out->piece[0] = (struct bb_register_piece){a->end_ms, b->end_ms, 0};
+        out->piece[0] = (struct bb_register_piece){.from_ms = a->end_ms, .to_ms = b->end_ms};
         out->count = 1;
     }
 }

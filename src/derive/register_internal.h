@@ -21,7 +21,8 @@ uint32_t bb_register_installation(const struct bb_channel *channel, int64_t t);
 /* What one device counted, (from, to], or the time between two devices, in which nothing is. */
 struct bb_register_leg {
     int64_t from_ms, to_ms;
-    bb_wide counts;
+    bb_wide begins, counts; /* what the device showed first */
+    unsigned ends;          /* enum bb_register_ends */
 };
 
 /* The legs from a to b, in order, where an exchange was marked; one leg where none was. */
@@ -32,7 +33,7 @@ struct bb_register_walk {
     int64_t at_ms, to_ms; /* walked to; the end */
     bb_wide at, to;       /* the device's reading there; that of b */
     int exponent;
-    bool exchange, hole, done;
+    bool exchange, opened, hole, done;
     bool overflow; /* a closing or opening does not fit the exponent */
 };
 void bb_register_walk_begin(struct bb_register_walk *walk, const struct bb_channel *channel,

@@ -121,6 +121,8 @@ bool bb_register_walk_next(struct bb_register_walk *walk, struct bb_register_leg
         return false;
     skip_mere_changes(walk);
     leg->from_ms = walk->at_ms;
+    leg->begins = walk->at;
+    leg->ends = walk->hole ? BB_PIECE_HOLE : walk->opened ? BB_PIECE_OPENS : 0;
     if (walk->next == walk->changes.last) {
         walk->done = true;
         leg->to_ms = walk->to_ms;
@@ -139,6 +141,8 @@ bool bb_register_walk_next(struct bb_register_walk *walk, struct bb_register_leg
         bb_wide closing = before->has_closing ? counts_of(walk, before->closing) : walk->at;
         leg->to_ms = ends_ms > walk->at_ms ? ends_ms : walk->at_ms;
         leg->counts = closing - walk->at;
+        leg->ends |= BB_PIECE_CLOSES;
+        walk->opened = true;
         walk->at = opening_of(walk, closing);
         walk->hole = leg->to_ms < begins_ms;
         walk->at_ms = leg->to_ms;

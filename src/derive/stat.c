@@ -21,7 +21,7 @@ static bool is_measured(const struct bb_quality *q) {
 }
 
 /* Insert into the tops, which are few: most levels are below the last of them. */
-static void note_top(struct bb_stat_day *row, int64_t level) {
+static inline void note_top(struct bb_stat_day *row, int64_t level) {
     int i = BB_STAT_TOPS - 1;
 
     if (level <= row->top[i])
@@ -31,28 +31,59 @@ static void note_top(struct bb_stat_day *row, int64_t level) {
     row->top[i] = level;
 }
 
+/* What rows of one description have in common. */
+struct alike {
+    const struct bb_attribute *attribute;
+    int64_t scale; /* of a mantissa to a level; 0: bb_point_level knows */
+    int64_t length_ms, margin;
+    bool usable, measured;
+};
+
+static void describe(const struct bb_channel *channel, const struct bb_attribute *a, bool factor,
+                     struct alike *alike) {
+    alike->attribute = a;
+    alike->usable = bb_attribute_usable(channel, a);
+    alike->measured = is_measured(&a->quality);
+    alike->scale = factor ? 0 : bb_level_scale(channel, a);
+    alike->length_ms = a->length_s * (int64_t)BB_SECOND_MS;
+    alike->margin = channel->kind == BB_KIND_INTERVAL ? bb_zero_margin(channel, alike->length_ms)
+                                                      : 0;
+}
+
+static int64_t level_of(const struct bb_channel *channel, const struct alike *alike,
+                        const struct bb_block *raw, uint32_t i) {
+    int64_t level;
+
+    if (alike->scale && !__builtin_mul_overflow(raw->mantissa[i], alike->scale, &level))
+        return level;
+    struct bb_point p = {.start_ms = raw->end_ms[i] - alike->length_ms,
+                         .end_ms = raw->end_ms[i],
+                         .value = {raw->mantissa[i], alike->attribute->exponent},
+                         .attribute = alike->attribute,
+                         .usable = true};
+    return bb_point_level(channel, &p);
+}
+
 struct tally {       /* what a walk over a day's intervals finds out */
     int64_t next_ms; /* where the next one has to begin */
     int64_t first_ms, longest_ms;
     int64_t still_level;
     int64_t still; /* how many values in a row stand still */
-    bool broken, odd;
+    int64_t stuck; /* so many are odd */
+    bool broken, odd, one_way;
 };
 
-static void note_interval(struct tally *t, const struct bb_channel *channel,
-                          const struct bb_point *p, int64_t level) {
-    const int64_t stuck = channel->pipeline->check[BB_CHECK_STUCK].parameter[0];
-    int64_t length_ms = p->end_ms - p->start_ms;
-
+static inline void note_interval(struct tally *t, int64_t start_ms, int64_t end_ms, int64_t level,
+                                 bool rivals) {
     if (t->next_ms == INT64_MIN)
-        t->first_ms = p->start_ms;
+        t->first_ms = start_ms;
     else
-        t->broken |= p->start_ms != t->next_ms;
-    t->next_ms = p->end_ms;
-    t->longest_ms = length_ms > t->longest_ms ? length_ms : t->longest_ms;
+        t->broken |= start_ms != t->next_ms;
+    t->next_ms = end_ms;
+    t->longest_ms = end_ms - start_ms > t->longest_ms ? end_ms - start_ms : t->longest_ms;
     t->still = level == t->still_level && level != 0 ? t->still + 1 : 1;
     t->still_level = level;
-    t->odd |= (channel->one_way && level < 0) || p->rivals > 0 || (stuck > 0 && t->still >= stuck);
+    t->odd |= (t->one_way && level < 0) || rivals || t->still >= t->stuck;
 }
 
 static uint8_t flags_of(const struct tally *t, const struct bb_stat_day *row, int64_t begin_ms,
@@ -68,35 +99,52 @@ static uint8_t flags_of(const struct tally *t, const struct bb_stat_day *row, in
     return flags;
 }
 
-void bb_stat_of_day(const struct bb_channel *channel, int32_t day, const struct bb_point *points,
-                    const int64_t *level, size_t count, struct bb_stat_day *row) {
+void bb_stat_of_day(const struct bb_channel *channel, int32_t day, const struct bb_block *raw,
+                    struct bb_stat_day *out) {
     const int64_t begin_ms = day * (int64_t)BB_DAY_MS;
-    struct tally t = {.next_ms = INT64_MIN, .still_level = INT64_MIN};
-    uint32_t measured = 0;
+    const int64_t stuck = channel->pipeline->check[BB_CHECK_STUCK].parameter[0];
+    const bool factor = bb_channel_has_factor(channel);
+    struct tally t = {.next_ms = INT64_MIN,
+                      .still_level = INT64_MIN,
+                      .stuck = stuck > 0 ? stuck : INT64_MAX,
+                      .one_way = channel->one_way};
+    struct alike alike = {.attribute = NULL};
+    uint32_t measured = 0, hour = 0;
+    int64_t hour_until_ms = INT64_MIN;
 
-    *row = (struct bb_stat_day){.day = day, .least = INT64_MAX};
+    struct bb_stat_day row = {.day = day, .least = INT64_MAX}; /* near: the loop is hot */
+
     for (int i = 0; i < BB_STAT_TOPS; i++)
-        row->top[i] = INT64_MIN;
-    for (size_t i = 0; i < count; i++) {
-        const struct bb_point *p = &points[i];
-        if (!p->usable)
+        row.top[i] = INT64_MIN;
+    for (uint32_t i = 0; i < raw->count; i++) {
+        const struct bb_attribute *a = &raw->attributes.items[raw->attribute[i]];
+        if (a != alike.attribute)
+            describe(channel, a, factor, &alike);
+        if (!alike.usable)
             continue;
-        uint32_t hour = 1u << ((p->end_ms - 1 - begin_ms) / BB_HOUR_MS);
-        row->count++;
-        row->seen_hours |= hour;
-        row->used_hours |= level[i] > BB_STAT_MARGIN || level[i] < -BB_STAT_MARGIN ? hour : 0;
-        measured += is_measured(&p->attribute->quality);
+        int64_t end_ms = raw->end_ms[i], level = level_of(channel, &alike, raw, i);
+        if (end_ms > hour_until_ms) {
+            int64_t at = (end_ms - 1 - begin_ms) / BB_HOUR_MS;
+            hour = 1u << at;
+            hour_until_ms = begin_ms + (at + 1) * BB_HOUR_MS;
+            row.seen_hours |= hour;
+        }
+        row.count++;
+        measured += alike.measured;
         if (channel->kind == BB_KIND_REGISTER) {
-            row->last_ms = p->end_ms;
-            row->last_level = level[i];
+            row.last_ms = end_ms;
+            row.last_level = level;
             continue;
         }
-        note_top(row, level[i]);
-        row->least = level[i] < row->least ? level[i] : row->least;
-        if (channel->kind == BB_KIND_INTERVAL)
-            note_interval(&t, channel, p, level[i]);
+        note_top(&row, level);
+        row.least = level < row.least ? level : row.least;
+        if (channel->kind != BB_KIND_INTERVAL)
+            continue;
+        row.used_hours |= level > alike.margin || level < -alike.margin ? hour : 0;
+        note_interval(&t, end_ms - alike.length_ms, end_ms, level, raw->rivals[i] > 0);
     }
-    row->flags = flags_of(&t, row, begin_ms, measured);
+    row.flags = flags_of(&t, &row, begin_ms, measured);
+    *out = row;
 }
 
 bool bb_stat_equal(const struct bb_stat_day *a, const struct bb_stat_day *b) {

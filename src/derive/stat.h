@@ -15,8 +15,7 @@
 enum {
     BB_STAT_TOPS = 8,  /* greatest levels kept per day */
     BB_STAT_DAYS = 60, /* how far back any check or estimator looks */
-    BB_STAT_HOURS = 24,
-    BB_STAT_MARGIN = BB_LEVEL_ONE / 100 /* a level that is not more than nothing */
+    BB_STAT_HOURS = 24
 };
 
 /* Bits of bb_stat_day.flags. */
@@ -36,7 +35,7 @@ struct bb_stat_day {
     int64_t least;         /* the least level; INT64_MAX: none */
     uint32_t
         seen_hours; /* bit per hour of the UTC day that holds a usable reading (by end - 1 ms) */
-    uint32_t used_hours;         /* ... one of more than BB_STAT_MARGIN */
+    uint32_t used_hours;         /* intervals: ... one of more than the margin of check zero */
     uint8_t flags;               /* enum bb_stat_flag */
     int64_t last_ms, last_level; /* registers: the last usable reading, UTC; 0: none */
 };
@@ -47,10 +46,9 @@ struct bb_stat {
     size_t count;
 };
 
-/* The row of a UTC day from its raw points (those with end in the day, in the order of time) and their
- * levels. */
-void bb_stat_of_day(const struct bb_channel *channel, int32_t day, const struct bb_point *points,
-                    const int64_t *level, size_t count, struct bb_stat_day *row);
+/* The row of a UTC day from its raw block. */
+void bb_stat_of_day(const struct bb_channel *channel, int32_t day, const struct bb_block *raw,
+                    struct bb_stat_day *out);
 bool bb_stat_equal(const struct bb_stat_day *a, const struct bb_stat_day *b);
 
 /* Days of one UTC month as a block of the lane stat, and back. -BB_E_BLOCK_CORRUPT. */

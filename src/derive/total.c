@@ -18,13 +18,44 @@ static bool to_total(bb_wide value, int exponent, int from, int to, bb_wide *out
     return true;
 }
 
+/* The reading as it was sent, whose last digit is the register's: the lane vee may have converted it. */
+static const struct bb_point *as_sent(const struct bb_meter *meter,
+                                      const struct bb_point *accepted) {
+    size_t i = bb_window_after(&meter->sent, accepted->end_ms - 1);
+
+    return i < meter->sent.count && meter->sent.points[i].end_ms == accepted->end_ms
+               ? &meter->sent.points[i]
+               : accepted;
+}
+
+/* What the last digit of a reading is worth, its factor applied, in the unit of `channel`. */
+static bool digit_of(const struct bb_channel *channel, const struct bb_meter *meter,
+                     const struct bb_point *reading, bb_wide *out) {
+    const struct bb_installation *at = bb_installation_at(meter->channel, reading->end_ms);
+    const struct bb_point *sent = as_sent(meter, reading);
+    int unit = sent == reading ? meter->channel->metered_unit : sent->attribute->unit;
+    const struct bb_decimal factor = at ? at->factor : (struct bb_decimal){1, 0};
+    bb_wide digit;
+
+    if (!to_total(1, sent->value.exponent, unit, meter->channel->metered_unit, &digit) ||
+        __builtin_mul_overflow(digit, (bb_wide)factor.mantissa, &digit))
+        return false;
+    for (int e = factor.exponent; e > 0; e--)
+        if (__builtin_mul_overflow(digit, (bb_wide)10, &digit))
+            return false;
+    for (int e = factor.exponent; e < 0; e++)
+        digit /= 10;
+    /* A factor that makes energy of a volume is in kWh. */
+    const bool energy = meter->channel->metered_unit != meter->channel->derived_unit;
+    return to_total(digit, BB_TOTAL_EXPONENT, energy ? BB_UNIT_KWH : meter->channel->derived_unit,
+                    channel->derived_unit, out);
+}
+
 /* What one register advanced from a to b, and its least digit. */
 static bool add_advance(const struct bb_channel *channel, const struct bb_meter *meter,
                         const struct bb_point *a, const struct bb_point *b,
                         struct bb_total *total) {
     struct bb_register_advance advance;
-    struct bb_decimal digit = {1, b->value.exponent};
-    const struct bb_installation *at = bb_installation_at(meter->channel, b->end_ms);
     bb_wide sum = 0, amount, least;
 
     bb_register_advance(meter->channel, a, b, b->attribute->quality.marks, &advance);
@@ -32,15 +63,9 @@ static bool add_advance(const struct bb_channel *channel, const struct bb_meter 
         return false;
     for (size_t i = 0; i < advance.count; i++)
         sum += advance.piece[i].amount;
-    int exponent = digit.exponent;
-    least = 1;
-    if (at) {
-        least = at->factor.mantissa;
-        exponent += at->factor.exponent;
-    }
-    int unit = meter->channel->derived_unit;
-    if (!to_total(sum, advance.exponent, unit, channel->derived_unit, &amount) ||
-        !to_total(least, exponent, unit, channel->derived_unit, &least))
+    if (!to_total(sum, advance.exponent, meter->channel->derived_unit, channel->derived_unit,
+                  &amount) ||
+        !digit_of(channel, meter, b, &least))
         return false;
     total->amount += amount;
     total->digit += least;

@@ -32,6 +32,8 @@ struct bb_total_list {
 struct bb_meter {
     const struct bb_channel *channel;
     struct bb_window accepted;
+    struct bb_window sent; /* the same and others as they were sent: whose digits they have; empty:
+                              as the lane vee has them */
 };
 
 /* The totals of `channel` from its meters. False when memory is out. */

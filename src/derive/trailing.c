@@ -147,6 +147,25 @@ bool bb_trailing_high(const struct bb_stat *stat, int32_t day, int32_t back, int
     return top_of(&plain, (size_t)(values / 1000) + 1, true, level);
 }
 
+/* Every plain day's greatest level is at least the least of them: where there are as many plain days as
+ * the rank of the 99.9 %, that has been reached as often. */
+int64_t bb_trailing_floor(const struct bb_stat *stat, int32_t day, int32_t back) {
+    struct rows rows = rows_before(stat, day, back);
+    int64_t least = INT64_MAX;
+    uint64_t values = 0;
+
+    for (size_t i = 0; i < rows.count; i++) {
+        if (rows.at[i].top[0] == INT64_MIN)
+            return 0;
+        least = rows.at[i].top[0] < least ? rows.at[i].top[0] : least;
+        values += rows.at[i].count;
+    }
+    /* at most WRONG_DAYS of five or more are not plain */
+    if (rows.count < 5 || rows.count - WRONG_DAYS < values / 1000 + 1 || least < 0)
+        return 0;
+    return least;
+}
+
 bool bb_trailing_top(const struct bb_stat *stat, int32_t day, int32_t back, size_t rank,
                      int64_t *level) {
     struct plain plain;

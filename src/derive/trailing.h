@@ -20,6 +20,9 @@ int32_t bb_trailing_days(const struct bb_stat *stat, int32_t day);
  * the plain days say what is usual. */
 bool bb_trailing_high(const struct bb_stat *stat, int32_t day, int32_t back, int32_t min_days,
                       int64_t *level);
+/* A level that bb_trailing_high does not fall below, whatever it is: cheap, for those who seldom need to
+ * know more. 0 when nothing can be said. */
+int64_t bb_trailing_floor(const struct bb_stat *stat, int32_t day, int32_t back);
 /* The `rank`-th greatest level of the plain days (1: the greatest); false when there is none. */
 bool bb_trailing_top(const struct bb_stat *stat, int32_t day, int32_t back, size_t rank,
                      int64_t *level);

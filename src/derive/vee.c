@@ -31,14 +31,30 @@ bool bb_vee_next_gap(const struct bb_channel *channel, const struct bb_window *r
         const struct bb_point *p = &raw->points[*at];
         if (!p->usable)
             continue;
-        *gap = before ? gap_between(before, p) : (struct bb_vee_gap){0, 0, 0};
+        bool apart = before && p->start_ms > before->end_ms;
+        if (apart)
+            *gap = gap_between(before, p);
         before = p;
-        if (gap->count > 0) {
+        if (apart && gap->count > 0) {
             ++*at;
             return true;
         }
     }
     return false;
+}
+
+struct bb_vee_gap bb_vee_silence(const struct bb_channel *channel, const struct bb_window *raw,
+                                 int64_t silent_to_ms) {
+    const struct bb_point *last = bb_previous_usable(raw, raw->count);
+    struct bb_vee_gap gap = {0, 0, 0};
+
+    if (!has_gaps(channel) || !last || silent_to_ms <= last->end_ms)
+        return gap;
+    gap.from_ms = last->end_ms;
+    gap.step_ms = last->end_ms - last->start_ms;
+    if (gap.step_ms > 0 && silent_to_ms - gap.from_ms <= BB_GAP_ROWS_DAYS * (int64_t)BB_DAY_MS)
+        gap.count = (size_t)((silent_to_ms - gap.from_ms) / gap.step_ms);
+    return gap;
 }
 
 /* ---- checks */
@@ -139,11 +155,14 @@ struct filling { /* a gap while its rows are made */
     struct bb_arena *arena;
     struct bb_window *out;
     bool filled; /* all of it */
+    struct bb_like like;
+    struct bb_total around; /* of the part at hand, when it has a total */
+    struct bb_told_sum told;
 };
 
 /* What the registers say a part of the gap amounts to: what the stretch between their readings lacks, by
  * the part's share of the time that is missing there. */
-static void find_total(const struct filling *f, struct bb_gap *part) {
+static void find_total(struct filling *f, struct bb_gap *part) {
     const struct bb_total *total = bb_total_around(f->aid->totals, part->from_ms, part->to_ms);
 
     part->has_total = false;
@@ -161,6 +180,8 @@ static void find_total(const struct filling *f, struct bb_gap *part) {
         one *= 10;
     part->total = bb_wide_divide_round(lacking, one);
     part->has_total = true;
+    f->around = *total;
+    f->told = told;
 }
 
 /* Where the part that begins with row `first` ends: at the next reading of the registers that falls
@@ -202,7 +223,7 @@ static bool put_rows(struct filling *f, size_t first, size_t count, enum bb_meth
                              .checks = 1u << BB_CHECK_GAP,
                              .usable = filled,
                              .overlay = true};
-        if (filled) {
+        if (filled && estimate) {
             p.value = estimate->value[i];
             p.band = estimate->band[i] + 1;
         }
@@ -210,6 +231,31 @@ static bool put_rows(struct filling *f, size_t first, size_t count, enum bb_meth
             return false;
     }
     return true;
+}
+
+/* Somebody asks how one of the rows came to be. */
+static void put_down(const struct filling *f, const struct bb_gap *part, enum bb_method method) {
+    struct bb_vee_account *account = f->aid->account;
+    const struct bb_step *step = &f->channel->pipeline->estimate[BB_METHOD_LIKE_DAY];
+    int64_t offset_ms;
+
+    if (!account || account->at_ms <= part->from_ms || account->at_ms > part->to_ms)
+        return;
+    offset_ms = account->at_ms - part->from_ms;
+    *account = (struct bb_vee_account){.at_ms = account->at_ms,
+                                       .known = true,
+                                       .method = method,
+                                       .gap = *part,
+                                       .step_ms = f->rows.step_ms,
+                                       .around = f->around,
+                                       .told = f->told};
+    if (method != BB_METHOD_LIKE_DAY && method != BB_METHOD_AVERAGE_LIKE_DAY &&
+        method != BB_METHOD_LIKE_DAY_SCALED && method != BB_METHOD_AVERAGE_LIKE_DAY_SCALED)
+        return;
+    account->like_count = bb_like_of_slot(f->channel, &f->like, f->aid->past, part, f->rows.step_ms,
+                                          (size_t)((offset_ms - 1) / f->rows.step_ms) + 1,
+                                          account->like);
+    account->like_used = bb_like_averaged(step->parameter, account->like_count);
 }
 
 /* Rows [first, first + count) as a gap of their own. */
@@ -233,6 +279,7 @@ static bool fill_part(struct filling *f, size_t first, size_t count) {
     find_total(f, &part);
     enum bb_method method = bb_estimate(&part, f->arena, &estimate);
     f->filled &= method != BB_METHOD_NONE;
+    put_down(f, &part, method);
     return put_rows(f, first, count, method, &estimate);
 }
 
@@ -243,7 +290,6 @@ static bool put_gap(struct filling *f, const struct bb_point *before,
     const struct bb_channel *channel = f->channel;
     int source = before->value.exponent < after->value.exponent ? before->value.exponent
                                                                 : after->value.exponent;
-    struct bb_like like;
     bool room = true;
 
     f->filled = true;
@@ -254,8 +300,8 @@ static bool put_gap(struct filling *f, const struct bb_point *before,
                              .to_ms = after->start_ms,
                              .intervals = f->rows.count,
                              .exponent = bb_derived_exponent(source)};
-    bb_like_choose(channel, f->aid->stat, f->rows.from_ms, bb_like_within(channel), &like);
-    if (!bb_like_fill(channel, &like, f->aid->past, f->rows.step_ms, f->arena, &f->gap) ||
+    bb_like_choose(channel, f->aid->stat, f->rows.from_ms, bb_like_within(channel), &f->like);
+    if (!bb_like_fill(channel, &f->like, f->aid->past, f->rows.step_ms, f->arena, &f->gap) ||
         !bb_profile_weigh(channel, f->rows.from_ms, f->rows.step_ms, f->rows.count, f->arena,
                           &f->gap.weight))
         return false;
@@ -266,6 +312,23 @@ static bool put_gap(struct filling *f, const struct bb_point *before,
         room = fill_part(f, first, end - first);
     }
     return room;
+}
+
+/* Nothing came behind the last reading, though time went on. */
+static bool put_silence(struct filling *f, struct bb_finding_list *findings) {
+    f->rows = bb_vee_silence(f->channel, f->raw, f->aid->silent_to);
+    if (f->rows.count == 0)
+        return true;
+    int64_t to_ms = f->rows.from_ms + (int64_t)f->rows.count * f->rows.step_ms;
+    struct bb_finding finding = {.at_ms = to_ms,
+                                 .from_ms = f->rows.from_ms,
+                                 .to_ms = to_ms,
+                                 .a = (int64_t)f->rows.count,
+                                 .b = to_ms - f->rows.from_ms,
+                                 .check = BB_CHECK_GAP,
+                                 .hard = true};
+    bb_finding_add(findings, &finding);
+    return put_rows(f, 0, f->rows.count, BB_METHOD_NONE, NULL);
 }
 
 /* A gap that was filled opens no exception. */
@@ -372,7 +435,8 @@ static bool judge_points(const struct bb_channel *channel, struct bb_window *raw
                          struct bb_window *out, struct bb_finding_list *findings) {
     struct bb_point outside, *before = NULL; /* the point with a reading before the one at hand */
     const struct bb_point *previous = bb_previous_usable(raw, first);
-    struct filling filling = {channel, raw, aid, {0}, {0}, arena, out, false};
+    struct filling filling = {
+        .channel = channel, .raw = raw, .aid = aid, .arena = arena, .out = out};
     bool room = true, gaps = has_gaps(channel);
 
     if (previous) {
@@ -407,6 +471,12 @@ static bool judge_points(const struct bb_channel *channel, struct bb_window *raw
             since_usable = out->count;
             before = &out->points[out->count - 1];
         }
+    }
+    if (room && last == raw->count) {
+        size_t gap_from = out->count;
+        room = put_silence(&filling, findings);
+        if (filling.rows.count > 0)
+            drop_covered_missing(out, since_usable, gap_from, &filling.rows);
     }
     return room;
 }

@@ -8,6 +8,21 @@
 
 #include "base/error.h"
 #include "derive/check.h"
+#include "derive/like.h"
+
+/* How one missing value was estimated, put down while its gap is filled. */
+struct bb_vee_account {
+    int64_t at_ms; /* asked: the value's end */
+    bool known;    /* it was in a gap that got rows; then: */
+    enum bb_method method;
+    struct bb_gap
+        gap; /* the part of the gap that was filled at once: between readings of registers */
+    int64_t step_ms;
+    struct bb_like_value like[BB_LIKE_MAX];
+    size_t like_count, like_used; /* the latest ones are averaged */
+    struct bb_total around;       /* with gap.has_total: between which readings, */
+    struct bb_told_sum told;      /* and what was told there */
+};
 
 /* What judging looks at besides the points. */
 struct bb_vee_aid {
@@ -15,8 +30,10 @@ struct bb_vee_aid {
     const struct bb_stat *stat;         /* of the days before */
     const struct bb_total_list *totals; /* of the registers beside the channel */
     const struct bb_window *past;       /* raw points of like days */
+    int64_t silent_to; /* behind the last usable point there is a gap up to here; 0: none */
     const struct bb_point
         *accepted; /* registers: the last accepted point before those judged; NULL: none */
+    struct bb_vee_account *account; /* to be filled; NULL: nobody asks */
 };
 
 /* Judge raw points [first, last): run the channel's checks, fill gaps, append vee points to `out`
@@ -30,6 +47,9 @@ struct bb_vee_gap {
     int64_t from_ms, step_ms;
     size_t count; /* 0: no rows */
 };
+/* The gap behind the last usable point of the window up to silent_to_ms; count 0: none. */
+struct bb_vee_gap bb_vee_silence(const struct bb_channel *channel, const struct bb_window *raw,
+                                 int64_t silent_to_ms);
 /* The next gap with rows that ends at one of the points [*at, last); false: no more. */
 bool bb_vee_next_gap(const struct bb_channel *channel, const struct bb_window *raw, size_t *at,
                      size_t last, struct bb_vee_gap *gap);

@@ -2,8 +2,12 @@
  * merged, compared, packed and written, in every store.
  *
  * Rows are ordered by (time, statistic); the lane `history` may hold several rows of one time,
- * ordered by their key (rank, issued, received, origin). Lanes that are derived (vee, day) leave
- * the columns from `recorded` on at zero: packed they cost two bytes each.
+ * ordered by their key (rank, issued, received, origin). Lanes that are derived leave the columns from
+ * `recorded` on at zero, where packed they cost two bytes each, but for
+ *   vee      rivals: of estimates of busbar's own the half-width of their error band + 1, at the value's
+ *            exponent (0: unknown)
+ *   periods  recorded, received, issued: ms of the period that were measured; origin: values that were
+ *            estimated; rivals: values that were told
  *
  * Packed layout (all integers varint, signed ones zigzag):
  *   u8 version = 1, u8 lane, count,

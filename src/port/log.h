@@ -34,7 +34,8 @@ enum bb_record_kind {
     BB_RECORD_FILE_BEGIN = 5,  /* control partition: see service/ledger.h for these three */
     BB_RECORD_FILE_DECIDED = 6,
     BB_RECORD_FILE_DONE = 7,
-    BB_RECORD_FILE_ABANDONED = 8
+    BB_RECORD_FILE_ABANDONED = 8,
+    BB_RECORD_TICK = 9 /* in every data partition: time has come so far (service/tick.h) */
 };
 
 struct bb_log_record {

@@ -17,6 +17,7 @@ struct bb_channel_slot {
     bool is_new;       /* not in the store yet */
     bool changed;      /* its record must be written */
     bool derive_again; /* what it is has changed: all its derived lanes must follow */
+    bool ticked;       /* time has come further (service/tick.h) */
     /* Of the commit at hand (service/derivation.c). */
     int64_t force_from, force_to;  /* (from, to]: registers beside it have changed there */
     size_t output_from, output_to; /* what was made of it, in the derivation's outputs */

@@ -56,6 +56,19 @@ size_t bb_companions_pick(const struct bb_sibling *siblings, size_t count, size_
     return picked;
 }
 
+bool bb_companions_differ(const struct bb_sibling *siblings, size_t count, size_t of,
+                          size_t without) {
+    struct bb_sibling others[BB_SIBLINGS_MAX];
+    uint32_t with_it[BB_METERS_MAX], without_it[BB_METERS_MAX];
+
+    BB_ASSERT(count <= BB_SIBLINGS_MAX);
+    memcpy(others, siblings, count * sizeof others[0]);
+    others[without].obis = BB_SPAN(""); /* nobody's register */
+    size_t picked = bb_companions_pick(siblings, count, of, with_it);
+    return picked != bb_companions_pick(others, count, of, without_it) ||
+           memcmp(with_it, without_it, picked * sizeof with_it[0]) != 0;
+}
+
 /* ---- by usage point */
 
 struct finding {

@@ -25,6 +25,10 @@ struct bb_sibling { /* a channel of a usage point */
 size_t bb_companions_pick(const struct bb_sibling *siblings, size_t count, size_t of,
                           uint32_t ids[BB_METERS_MAX]);
 
+/* Would siblings[of] stand beside other registers without siblings[without]? */
+bool bb_companions_differ(const struct bb_sibling *siblings, size_t count, size_t of,
+                          size_t without);
+
 /* The slots of all channels of a slot's usage point, the slot's own included, found in the table and in
  * the store (then loaded: the table may move). `fresh` lists the slots that are not in the store yet, by
  * key. */

@@ -215,8 +215,8 @@ static void print_key(const struct bb_config_key *key, int64_t value, bool as_co
     bb_config_value_format(key, value, text);
     bool is_step = key->step && key->unit == BB_CONFIG_STEP;
     bool has_parameters = is_step && value && key->step->parameters[0].name;
-    snprintf(line, sizeof line, "%*s%s%s:%s%s", depth * 2, "", as_comment ? "# " : "", dot ? dot + 1 : key->name,
-             has_parameters ? "" : " ", has_parameters ? "" : text);
+    snprintf(line, sizeof line, "%*s%s%s:%s%s", depth * 2, "", as_comment ? "# " : "",
+             dot ? dot + 1 : key->name, has_parameters ? "" : " ", has_parameters ? "" : text);
     bb_buffer_format(out, "%-*s # %s", COMMENT_COLUMN, line, key->help);
     if (is_step) {
         bb_buffer_format(out, "; on or off\n");

@@ -19,6 +19,7 @@ void bb_gather_release(struct bb_gather *g) {
     free(g->sorted);
     free(g->starts);
     free(g->masters.items);
+    free(g->ticks);
     free(g->sources);
     free(g->attribute_of);
     bb_attribute_set_release(&g->attributes);
@@ -31,6 +32,7 @@ void bb_gather_clear(struct bb_gather *g) {
     g->count = g->run_count = 0;
     g->masters.count = 0;
     g->masters.index = NULL;
+    g->tick_count = 0;
     g->source_count = 0;
     bb_attribute_set_clear(&g->attributes);
     bb_arena_reset(&g->arena);
@@ -160,11 +162,49 @@ static int take_master(struct bb_gather *g, const struct bb_log_record *record,
     return result;
 }
 
+static int take_tick(struct bb_gather *g, const struct bb_log_record *record,
+                     struct bb_error *error) {
+    struct bb_tick tick;
+    int result = bb_tick_decode(record, &tick, error);
+
+    if (result)
+        return result;
+    tick.tenant = bb_arena_copy(&g->arena, tick.tenant);
+    if (!tick.tenant.data ||
+        !reserve((void **)&g->ticks, &g->tick_capacity, g->tick_count + 1, sizeof g->ticks[0]))
+        return no_memory(error);
+    g->ticks[g->tick_count++] = tick;
+    return 0;
+}
+
+static int by_received(const void *a, const void *b) {
+    const struct bb_gather_source *x = a, *y = b;
+    return (x->received_ms > y->received_ms) - (x->received_ms < y->received_ms);
+}
+
+void bb_gather_sort_sources(struct bb_gather *g) {
+    if (g->source_count > 0)
+        qsort(g->sources, g->source_count, sizeof g->sources[0], by_received);
+}
+
+struct bb_span bb_gather_source_at(const struct bb_gather *g, int64_t received_ms) {
+    struct bb_gather_source key = {.received_ms = received_ms};
+    const struct bb_gather_source *found = g->source_count
+                                               ? bsearch(&key, g->sources, g->source_count,
+                                                         sizeof key, by_received)
+                                               : NULL;
+
+    return found ? found->name : BB_SPAN("");
+}
+
 int bb_gather_take(struct bb_gather *g, struct bb_channel_table *channels,
                    struct bb_store_view *view, const struct bb_log_record *record,
                    struct bb_error *error) {
-    return record->kind == BB_RECORD_MASTER ? take_master(g, record, error)
-                                            : take_frame(g, channels, view, record, error);
+    switch (record->kind) {
+    case BB_RECORD_MASTER: return take_master(g, record, error);
+    case BB_RECORD_TICK: return take_tick(g, record, error);
+    default: return take_frame(g, channels, view, record, error);
+    }
 }
 
 int bb_gather_sort(struct bb_gather *g, uint32_t slot_count, struct bb_error *error) {

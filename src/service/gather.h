@@ -8,6 +8,7 @@
 
 #include "derive/merge.h"
 #include "service/channel_table.h"
+#include "service/tick.h"
 
 struct bb_gather_source { /* what came at one received time */
     int64_t received_ms;
@@ -31,6 +32,8 @@ struct bb_gather {
     uint32_t start_capacity;
     struct bb_attribute_set attributes; /* of the rows */
     struct bb_master_list masters;      /* in the order of the log */
+    struct bb_tick *ticks;
+    size_t tick_count, tick_capacity;
     struct bb_gather_source *sources;
     size_t source_count, source_capacity;
     struct bb_arena frame;  /* of the frame at hand */
@@ -43,7 +46,15 @@ void bb_gather_init(struct bb_gather *gather);
 void bb_gather_release(struct bb_gather *gather);
 void bb_gather_clear(struct bb_gather *gather); /* keeps the memory */
 
-/* Take a record of kind FRAME, FILE_FRAME or MASTER. */
+static inline bool bb_gather_has_any(const struct bb_gather *gather) {
+    return gather->count > 0 || gather->masters.count > 0 || gather->tick_count > 0;
+}
+
+/* Sources by received time, and the name of what came then; empty when it is not among them. */
+void bb_gather_sort_sources(struct bb_gather *gather);
+struct bb_span bb_gather_source_at(const struct bb_gather *gather, int64_t received_ms);
+
+/* Take a record of kind FRAME, FILE_FRAME, MASTER or TICK. */
 int bb_gather_take(struct bb_gather *gather, struct bb_channel_table *channels,
                    struct bb_store_view *view, const struct bb_log_record *record,
                    struct bb_error *error) BB_MUST_USE;

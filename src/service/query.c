@@ -4,6 +4,7 @@
 
 #include "model/obis.h"
 #include "service/companions.h"
+#include "service/tick.h"
 
 #include <stdlib.h>
 
@@ -194,6 +195,10 @@ static int load_channel(struct bb_query_channel *c, struct bb_error *error) {
             &c->record, c->arena, &c->channel.profile, error);
     if (result)
         return result;
+    result = bb_tick_latest(c->plant->store, c->view, c->query->tenant, c->query->as_of_ms,
+                            &c->tick_ms, error);
+    if (result)
+        return result;
     for (int i = 0; i < 4; i++)
         number[i] = (char)(c->record.number >> (8 * (3 - i)));
     result = ops->name_get(c->view, BB_NAME_COVERAGE, (struct bb_span){number, 4}, &value, error);
@@ -244,7 +249,7 @@ static int open_channel(struct bb_query_channel *c, const struct list *l, uint32
         return result;
     bb_arena_reset(c->arena);
     result = load_channel(c, error);
-    if (!result && bb_query_is_made(c->query))
+    if (!result && (c->query->explained || bb_query_is_made(c->query)))
         result = load_companions(c, l, error);
     if (!result)
         result = act(c, context, error);

@@ -16,6 +16,7 @@ struct bb_query {
     enum bb_lane lane;
     int64_t as_of_ms; /* BB_TIME_NONE: current */
     uint64_t limit;   /* rows; 0: no limit */
+    bool explained;   /* what stored lanes were derived from is opened, too */
 };
 
 struct bb_query_row {
@@ -29,6 +30,8 @@ struct bb_query_row {
     const struct bb_quality *quality;
     bool has_range; /* gauges in period lanes: min and max */
     struct bb_decimal min, max;
+    bool has_band;              /* vee: an estimate of busbar's own whose error is known */
+    struct bb_decimal band;     /* half the width of what holds the true value in 9 of 10 cases */
     int64_t recorded_ms;        /* raw: when first told; else BB_TIME_NONE */
     const struct bb_zone *zone; /* the channel's */
 };

@@ -18,13 +18,15 @@ struct bb_query_channel { /* one channel while it is read */
     struct bb_arena *arena; /* of this channel */
     bb_query_visit *visit;
     void *context;
-    uint64_t *left; /* rows that may still be told; UINT64_MAX: no limit */
+    int64_t tick_ms; /* the tenant's latest tick at the asked moment; 0: none */
+    uint64_t *left;  /* rows that may still be told; UINT64_MAX: no limit */
     /* Of lanes that are made: the registers beside the channel (companions.h), of which record, channel
      * and coverage are set, and their own lane vee as of the asked moment. */
     struct bb_query_channel *companions;
     size_t companion_count;
     struct bb_query_made *vee;
     size_t vee_count;
+    struct bb_vee_account *account; /* of plans: how a value is estimated; NULL: nobody asks */
 };
 
 struct bb_query_made { /* a block that was made */

@@ -74,6 +74,10 @@ static int tell_points(struct bb_query_channel *c, const struct bb_window *windo
             .value = p->value,
             .unit = unit,
             .quality = &p->attribute->quality,
+            .has_band = p->overlay && p->band > 0 &&
+                        p->attribute->quality.state == BB_STATE_ESTIMATED &&
+                        p->attribute->quality.method != BB_METHOD_NONE,
+            .band = {p->band - 1, p->value.exponent},
             .recorded_ms = BB_TIME_NONE,
         };
         result = tell(c, &row);
@@ -134,6 +138,8 @@ static void day_bounds(const struct bb_query_channel *c, int32_t *first, int32_t
         return;
     *first = c->coverage.runs[0].first;
     *last = c->coverage.runs[c->coverage.count - 1].last;
+    if (q->lane != BB_LANE_RAW && c->tick_ms > (*last + 1) * (int64_t)BB_DAY_MS)
+        *last += BB_TICK_DAYS + 1; /* rows of silence */
     if (q->from_ms != BB_TIME_NONE && bb_lane_span_of(BB_LANE_RAW, q->from_ms) > *first)
         *first = bb_lane_span_of(BB_LANE_RAW, q->from_ms);
     if (q->to_ms != BB_TIME_NONE && bb_lane_span_of(BB_LANE_RAW, q->to_ms) < *last)
@@ -217,7 +223,7 @@ static int read_vee(struct bb_query_channel *c, struct bb_error *error) {
 }
 
 static int read_periods(struct bb_query_channel *c, struct bb_error *error) {
-    enum { PERIOD_DAYS = 2 };
+    const int32_t period_days = c->tick_ms ? BB_TICK_DAYS + 2 : 2;
     const struct bb_query *q = c->query;
     int result = 0;
 
@@ -229,7 +235,7 @@ static int read_periods(struct bb_query_channel *c, struct bb_error *error) {
                                                  c->coverage.longest_s * (int64_t)BB_SECOND_MS);
     int32_t last = bb_lane_span_of(
         q->lane,
-        (c->coverage.runs[c->coverage.count - 1].last + PERIOD_DAYS) * (int64_t)BB_DAY_MS + 1);
+        (c->coverage.runs[c->coverage.count - 1].last + period_days) * (int64_t)BB_DAY_MS + 1);
     if (q->from_ms != BB_TIME_NONE && bb_lane_span_of(q->lane, q->from_ms) > first)
         first = bb_lane_span_of(q->lane, q->from_ms);
     if (q->to_ms != BB_TIME_NONE && bb_lane_span_of(q->lane, q->to_ms) < last)
@@ -249,20 +255,11 @@ static int read_periods(struct bb_query_channel *c, struct bb_error *error) {
 static int stat_of_day(struct bb_query_channel *c, int32_t day, struct bb_stat_day *row,
                        struct bb_error *error) {
     struct bb_block raw;
-    int64_t start, end;
     int result = bb_query_raw_of_day(c, day, &raw, error);
 
     if (result)
         return result;
-    struct bb_window window = {.capacity = raw.count};
-    window.points = bb_arena_take(c->arena, ((size_t)raw.count + 1) * sizeof window.points[0]);
-    int64_t *level = bb_arena_take(c->arena, ((size_t)raw.count + 1) * sizeof *level);
-    if (!window.points || !level)
-        return no_memory(error);
-    bb_lane_span_bounds(BB_LANE_RAW, day, &start, &end);
-    bb_window_add_raw(&window, &c->channel, &raw, start, end);
-    bb_window_levels(&c->channel, &window, level);
-    bb_stat_of_day(&c->channel, day, window.points, level, window.count, row);
+    bb_stat_of_day(&c->channel, day, &raw, row);
     return 0;
 }
 
@@ -344,10 +341,12 @@ static int run_plan(struct bb_query_channel *c, struct bb_plan *plan, struct bb_
                                   .coverage = &c->coverage,
                                   .companions = companions,
                                   .companion_count = c->companion_count,
+                                  .tick_ms = c->tick_ms,
                                   .force_from = first_day * (int64_t)BB_DAY_MS,
                                   .force_to = (last_day + 1) * (int64_t)BB_DAY_MS,
                                   .discard_periods = true,
-                                  .also = also};
+                                  .also = also,
+                                  .account = c->account};
     bb_plan_begin(plan, &input, c->arena, out);
     while ((result = bb_plan_run(plan, error)) == BB_PLAN_NEED) {
         for (size_t i = 0; i < plan->need_count && result >= 0; i++)

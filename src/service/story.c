@@ -9,9 +9,8 @@ static int no_memory(struct bb_error *error) {
     return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the story of a value");
 }
 
-/* Room for one more item of a list in an arena; the items may move. */
-static bool grow(struct bb_arena *arena, void **items, size_t count, size_t *capacity,
-                 size_t size) {
+bool bb_story_grow(struct bb_arena *arena, void **items, size_t count, size_t *capacity,
+                   size_t size) {
     if (count < *capacity)
         return true;
     size_t more = *capacity ? *capacity * 2 : 16;
@@ -30,8 +29,8 @@ static bool grow(struct bb_arena *arena, void **items, size_t count, size_t *cap
 static int take_row(void *context, const struct bb_query_row *row) {
     struct bb_story_rows *rows = context;
 
-    if (!grow(rows->arena, (void **)&rows->items, rows->count, &rows->capacity,
-              sizeof rows->items[0])) {
+    if (!bb_story_grow(rows->arena, (void **)&rows->items, rows->count, &rows->capacity,
+                       sizeof rows->items[0])) {
         rows->full = true;
         return 1;
     }
@@ -43,7 +42,9 @@ static int take_row(void *context, const struct bb_query_row *row) {
                                                          .quality = *row->quality,
                                                          .has_range = row->has_range,
                                                          .min = row->min,
-                                                         .max = row->max};
+                                                         .max = row->max,
+                                                         .has_band = row->has_band,
+                                                         .band = row->band};
     return 0;
 }
 
@@ -221,8 +222,8 @@ static int add_versions(struct bb_story_work *w, const struct bb_block *block, i
         if (block->end_ms[i] != end_ms ||
             (s->as_of_ms != BB_TIME_NONE && block->recorded_ms[i] > s->as_of_ms))
             continue;
-        if (!grow(w->arena, (void **)&s->versions, s->version_count, capacity,
-                  sizeof s->versions[0]))
+        if (!bb_story_grow(w->arena, (void **)&s->versions, s->version_count, capacity,
+                           sizeof s->versions[0]))
             return no_memory(error);
         result = version_of_row(w, block, i, &s->versions[s->version_count++], error);
     }
@@ -261,30 +262,46 @@ static int tell_versions(struct bb_story_work *w, struct bb_error *error) {
     return 0;
 }
 
+/* ---- master data */
+
+int bb_story_master(struct bb_story_work *w, struct bb_master_usage_point *out,
+                    struct bb_error *error) {
+    const struct bb_query *q = w->c->query;
+    struct bb_registry *registry = w->c->plant->registry;
+
+    return registry->ops->usage_point_get(registry, q->tenant, q->usage_point, q->as_of_ms,
+                                          w->arena, out, error);
+}
+
 /* ---- findings */
 
-/* As of a past moment the lane vee is derived again, once. */
-static int make_vee(struct bb_story_work *w, struct bb_error *error) {
+int bb_story_make(struct bb_story_work *w, struct bb_error *error) {
     const struct bb_query *asked = w->c->query;
     const struct bb_story *s = w->story;
     struct bb_query query = *asked;
 
+    if (w->made)
+        return 0;
     query.lane = BB_LANE_VEE;
     query.from_ms = s->value.start_ms - BB_DAY_MS;
     query.to_ms = s->value.end_ms + REACH_DAYS * (int64_t)BB_DAY_MS;
+    w->account.at_ms = s->value.end_ms;
     w->c->query = &query;
+    w->c->account = &w->account;
     int result = bb_query_make(w->c, &w->plan, &w->made_blocks, error);
+    w->c->account = NULL;
     w->c->query = asked;
     w->made = true;
     return result < 0 ? result : 0;
 }
 
+/* As of a past moment the lane vee is derived again, once. */
 int bb_story_vee_block(struct bb_story_work *w, int32_t day, struct bb_block *out,
                        struct bb_error *error) {
     if (w->story->as_of_ms == BB_TIME_NONE)
         return bb_query_block(w->c, BB_LANE_VEE, day, out, error);
     *out = (struct bb_block){.lane = BB_LANE_VEE};
-    int result = w->made ? 0 : make_vee(w, error);
+    int result = bb_story_make(w, error);
     for (size_t i = 0; !result && i < w->plan.write_count; i++) {
         const struct bb_plan_write *write = &w->plan.writes[i];
         if (write->key.lane == BB_LANE_VEE && write->key.span == day && write->size > 0)
@@ -312,11 +329,26 @@ static int add_finding(struct bb_story_work *w, const struct bb_finding *f, size
 
     if (s->finding_total++ >= BB_STORY_FINDINGS_MAX)
         return 0;
-    if (!grow(w->arena, (void **)&s->findings, s->finding_count, capacity, sizeof s->findings[0]))
+    if (!bb_story_grow(w->arena, (void **)&s->findings, s->finding_count, capacity,
+                       sizeof s->findings[0]))
         return no_memory(error);
+    struct bb_story_clue clue;
+    int result = bb_story_clue(w, f, &clue, error);
+    if (result)
+        return result;
     struct bb_story_finding *told = &s->findings[s->finding_count++];
-    *told = (struct bb_story_finding){*f, bb_story_evidence(f, w->arena)};
+    *told = (struct bb_story_finding){*f, bb_story_evidence(f, &clue, w->arena)};
     return told->evidence.data ? 0 : no_memory(error);
+}
+
+/* The next day that may hold findings: with readings, or behind them all with the end of a silence. */
+static int32_t next_day(const struct bb_query_channel *c, int32_t day) {
+    int32_t next = bb_coverage_after(&c->coverage, day);
+
+    if (next != BB_DAY_NONE || c->tick_ms == 0 || c->coverage.count == 0)
+        return next;
+    return day <= c->coverage.runs[c->coverage.count - 1].last + BB_TICK_DAYS ? day + 1
+                                                                              : BB_DAY_NONE;
 }
 
 /* Findings stand with the reading at which a check spoke, which may be one that ends a gap long after
@@ -331,10 +363,10 @@ static int tell_findings(struct bb_story_work *w, struct bb_error *error) {
     int result = 0;
 
     if (!bb_coverage_has(coverage, day))
-        day = bb_coverage_after(coverage, day);
+        day = next_day(w->c, day);
     for (;
          !result && day != BB_DAY_NONE && (day <= last + 1 || unheard) && day <= last + REACH_DAYS;
-         day = bb_coverage_after(coverage, day)) {
+         day = next_day(w->c, day)) {
         struct bb_block block;
         result = bb_story_vee_block(w, day, &block, error);
         for (uint32_t i = 0; !result && i < block.finding_count; i++) {
@@ -345,51 +377,6 @@ static int tell_findings(struct bb_story_work *w, struct bb_error *error) {
             result = add_finding(w, f, &capacity, error);
         }
     }
-    return result;
-}
-
-/* ---- estimates */
-
-/* The reading with a value that ends at a time. */
-static int reading_at(struct bb_story_work *w, int64_t end_ms, struct bb_story_value *out,
-                      struct bb_error *error) {
-    struct bb_story_rows rows = {0};
-    int result = bb_story_rows(w, BB_LANE_VEE, end_ms - 1, end_ms, &rows, error);
-
-    for (size_t i = 0; i < rows.count; i++)
-        if (rows.items[i].end_ms == end_ms && rows.items[i].has_value)
-            *out = rows.items[i];
-    return result;
-}
-
-static int tell_estimate(struct bb_story_work *w, struct bb_error *error) {
-    struct bb_story *s = w->story;
-    struct bb_story_estimate *e = &s->estimate;
-    struct bb_block block;
-
-    s->is_estimate = true;
-    for (size_t i = 0; i < s->finding_count; i++) {
-        const struct bb_finding *f = &s->findings[i].found;
-        if (f->check != BB_CHECK_GAP || f->from_ms >= s->value.end_ms || f->to_ms < s->value.end_ms)
-            continue;
-        int64_t length_ms = s->value.end_ms - s->value.start_ms;
-        e->from_ms = f->from_ms;
-        e->to_ms = f->to_ms;
-        e->intervals = length_ms > 0 ? (f->to_ms - f->from_ms) / length_ms : 0;
-        int result = reading_at(w, f->from_ms, &e->before, error);
-        if (!result)
-            result = reading_at(w, f->at_ms, &e->after, error);
-        if (result)
-            return result;
-    }
-    int32_t day = bb_lane_span_of(BB_LANE_RAW, s->value.end_ms);
-    int result = bb_story_vee_block(w, day, &block, error);
-    /* The column `rivals` of an estimated row is its band plus one. */
-    for (uint32_t i = 0; !result && i < block.count; i++)
-        if (block.end_ms[i] == s->value.end_ms && block.rivals[i] > 0) {
-            e->has_band = true;
-            e->band = (struct bb_decimal){block.rivals[i] - 1, s->value.value.exponent};
-        }
     return result;
 }
 
@@ -416,7 +403,7 @@ static int tell_all(struct bb_story_work *w, struct bb_error *error) {
     if (!result && s->lane != BB_LANE_RAW)
         result = tell_findings(w, error);
     if (!result && s->lane == BB_LANE_VEE && s->value.quality.method != BB_METHOD_NONE)
-        result = tell_estimate(w, error);
+        result = bb_story_tell_estimate(w, error);
     if (!result && s->is_period)
         result = bb_story_tell_period(w, error);
     return result;
@@ -429,7 +416,8 @@ static int tell_channel(struct bb_query_channel *c, void *context, struct bb_err
     w->c = c;
     s->usage_point = bb_arena_copy(w->arena, c->usage_point);
     s->channel = bb_arena_copy(w->arena, c->name);
-    if (!s->usage_point.data || !s->channel.data)
+    s->profile = bb_arena_copy(w->arena, c->channel.profile ? c->record.profile : BB_SPAN(""));
+    if (!s->usage_point.data || !s->channel.data || !s->profile.data)
         return no_memory(error);
     s->lane = c->query->lane;
     s->as_of_ms = c->query->as_of_ms;
@@ -445,6 +433,9 @@ int bb_story_tell(struct bb_plant *plant, const struct bb_query *query, int64_t 
                   struct bb_arena *arena, struct bb_story *out, struct bb_error *error) {
     struct bb_story_work w = {.story = out, .arena = arena};
 
+    struct bb_query explained = *query;
+
     *out = (struct bb_story){.asked_ms = at_ms};
-    return bb_query_channels(plant, query, tell_channel, &w, error);
+    explained.explained = true;
+    return bb_query_channels(plant, &explained, tell_channel, &w, error);
 }

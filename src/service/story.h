@@ -24,6 +24,8 @@ struct bb_story_value { /* a row of a lane */
     struct bb_quality quality;
     bool has_range; /* gauges' periods */
     struct bb_decimal min, max;
+    bool has_band; /* lane vee: of an estimate */
+    struct bb_decimal band;
 };
 
 struct bb_story_version {
@@ -46,27 +48,80 @@ struct bb_story_finding {
     struct bb_span evidence; /* in words */
 };
 
+/* A register beside the channel, at two moments at which it was read. */
+struct bb_story_meter {
+    struct bb_span channel;
+    int unit;
+    bool has_from, has_to;
+    struct bb_decimal from, to;
+};
+
+/* The same time on a like day. */
+struct bb_story_like {
+    int64_t start_ms, end_ms;
+    struct bb_decimal value; /* in the channel's derived unit */
+    bool used;               /* averaged; the others only tell the error */
+};
+enum { BB_STORY_LIKES_MAX = 6, BB_STORY_METERS_MAX = 8 };
+
 struct bb_story_estimate {
     int64_t from_ms, to_ms; /* the gap; equal: not found */
     int64_t intervals;
     struct bb_story_value before, after; /* the readings at its ends; has_value false: not found */
     bool has_band;
     struct bb_decimal band; /* half the width of what holds the true value in 9 of 10 cases */
+    struct bb_story_like like[BB_STORY_LIKES_MAX]; /* the latest day first */
+    size_t like_count;
+    /* What the registers say, between the readings around the part of the gap that holds the value: */
+    bool has_total;
+    int64_t total_from_ms, total_to_ms; /* the two moments */
+    struct bb_story_meter meters[BB_STORY_METERS_MAX];
+    size_t meter_count;
+    struct bb_decimal advance, told, missing; /* missing = advance - told */
+    int64_t told_ms;                          /* for how much of that time values were told */
+    int64_t part_from_ms, part_to_ms;         /* the part */
+    struct bb_decimal total;                  /* what it was given: its share of what is missing */
 };
 
-/* A part of a period: an interval, or a register's stretch between two readings; or several in a row
- * that lie whole in the period and are of one quality. */
+/* What a register did between two accepted readings. */
+enum bb_story_event {
+    BB_STORY_ROSE = 0, /* or stood still */
+    BB_STORY_ROLLOVER,
+    BB_STORY_EXCHANGE,
+    BB_STORY_RESET,
+    BB_STORY_REVERSE,
+    BB_STORY_FELL, /* and nothing says why: it counts nothing */
+    BB_STORY_EVENTS
+};
+
+/* A part of a period: an interval; a register's piece between two readings (derive/register.h); readings
+ * of a gauge; or several in a row that lie whole in the period and are alike. */
 struct bb_story_part {
     int64_t start_ms, end_ms; /* what it covers in the period */
     int64_t whole_start_ms, whole_end_ms;
-    uint64_t count;
+    uint64_t count; /* intervals, readings, stretches that end in it */
     bool has_value;
-    struct bb_decimal amount; /* in the period */
+    struct bb_decimal amount; /* in the period; gauges: the sum of its readings */
     struct bb_decimal whole;  /* of it all */
     struct bb_quality quality;
-    struct bb_decimal from, to; /* registers: the readings at its ends */
-    bool estimated;             /* counts as estimated */
-    bool fell; /* registers: it was less at the end; unless a mark explains it, it adds nothing */
+    bool estimated; /* counts as estimated */
+    /* Registers: */
+    enum bb_story_event event;
+    struct bb_decimal from, to; /* what the device showed at the whole's ends, before its factor */
+    struct bb_decimal last;     /* the accepted reading before, */
+    int64_t last_ms;            /* and its time; of `event` */
+    unsigned ends;              /* enum bb_register_ends */
+    bool end_told[2]; /* master data knows what the device showed when it was put in, and out */
+    struct bb_decimal turn;    /* rollover: where it turned over */
+    struct bb_decimal carried; /* of whole: from a device before, all at once */
+    struct bb_decimal factor;
+    struct bb_span device; /* empty: master data knows none */
+};
+
+/* A reading among those of a register that does not count. */
+struct bb_story_aside {
+    struct bb_story_value reading;
+    const char *why;
 };
 
 struct bb_story_period {
@@ -75,6 +130,9 @@ struct bb_story_period {
     int32_t day_start_s;
     struct bb_story_part *parts;
     size_t part_count;
+    struct bb_story_aside *asides; /* registers: between the readings that it is made of */
+    size_t aside_count;
+    int reading_unit; /* of registers' readings */
     int64_t length_ms, covered_ms, measured_ms;
     uint64_t values; /* that it is made of */
     /* Registers: the reading that is worked out for each end of the period. */
@@ -91,6 +149,7 @@ struct bb_story {
     enum bb_story_held held;
     struct bb_story_value value;
     const struct bb_zone *zone; /* the channel's */
+    struct bb_span profile;     /* name of the channel's; empty: none */
     bool has_factor;            /* of the installation at that time, when it is not 1 */
     struct bb_decimal factor;
     struct bb_story_version *versions; /* as they were first told */

@@ -216,7 +216,7 @@ static int commit_once(struct bb_worker *w, uint32_t i, bool live,
     result = gather(w, p, view, live, to, more, error);
     commit.to = p->feed.position;
     bool moved = commit.to.offset != commit.from.offset || commit.to.inner != commit.from.inner;
-    if (!result && (w->gather.count > 0 || w->gather.masters.count > 0)) {
+    if (!result && (bb_gather_has_any(&w->gather))) {
         result = bb_gather_sort(&w->gather, p->channels.count, error);
         if (!result)
             result = bb_derivation_run(&w->derivation, &w->gather, &p->channels, view, &commit,

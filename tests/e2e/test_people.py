@@ -201,7 +201,7 @@ def test_a_negative_value_is_accepted(desk):
     assert "suspect" in desk.value("--as-of", open_then)[1]
     story = desk.story()
     assert [(f["check"], f["hard"]) for f in story["findings"]] == [("negative", False)], "evidence is kept"
-    assert story["findings"][0]["evidence"] == "the value -2"
+    assert story["findings"][0]["evidence"] == "the value -2 kWh"
     assert story["versions"][1]["act"] == "accept"
 
     refused = desk.judge("accept", found["id"], expect=1)
@@ -240,7 +240,7 @@ def test_an_overlap_is_left_to_estimators(desk):
     desk.plant.ingest(desk.plant.file("b.csv", f"{HEADER}\nA,{C},{AT},7,kWh,interval,30m\n"))
     assert desk.value()[0] == "1"
     desk.plant.ingest(desk.plant.file("c.csv", f"{HEADER}\nA,{C},{AT},1.5,kWh,interval,15m\n"))
-    assert desk.value() == ("1.5", "measured|check:duplicate")
+    assert desk.value() == ("1.5", "measured|duplicate|check:duplicate")
     assert desk.exceptions() == []
     whys = [v["why"] for v in desk.story()["versions"]]
     assert whys == ["came earlier", "gave way to a value that nobody had told then", "stands"]
@@ -274,13 +274,13 @@ def test_a_gap_is_accepted(desk):
     assert len(rows) == 4 + 3 * 96 + 1 and [row["value"] for row in rows].count("") == 3 * 96
     story = desk.story(at="2026-03-02T12:07:00Z")
     assert story["value"] is None and [(f["check"], f["hard"]) for f in story["findings"]] == [("gap", False)]
-    assert story["findings"][0]["evidence"] == "missing intervals 288, length 3d"
+    assert story["findings"][0]["evidence"] == "288 intervals are missing, 3d"
 
     # what comes after all is used, every value of it. The row of the first day gave way to the value of its end, so that
     # the rest of that day is asked for again; the rest of the days behind is accepted still.
-    late = quarter_hours(["2"] * 96, day="2026-03-02")
+    late = quarter_hours(["2", "3"] * 48, day="2026-03-02")
     desk.plant.ingest(desk.plant.file("late.csv", late))
-    assert [row["value"] for row in desk.plant.query("A", "--lane", "vee", "--from", "2026-03-02", "--to", "2026-03-03")] == ["2"] * 96
+    assert [row["value"] for row in desk.plant.query("A", "--lane", "vee", "--from", "2026-03-02", "--to", "2026-03-03")] == ["2", "3"] * 48
     assert [(row["from"], row["to"]) for row in desk.exceptions()] == [(AT, "2026-03-02T00:00:00Z")]
 
 

@@ -14,10 +14,11 @@ import io
 import os
 
 import pytest
-from reference import calendars, cases, periods, readings, values
+from reference import cases, periods, readings, sums, values
 
 LANES = ("hour", "day", "month")
-MARKS = ("suspect", "estimated")
+REGISTER_MARKS = ("rollover", "exchange", "reset", "reverse", "dip", "foreign")
+MARKS = ("suspect", "estimated", *REGISTER_MARKS)
 SHOWN = 5  # differences that are told in full
 
 
@@ -48,6 +49,7 @@ def plant(points, tmp_path_factory):
     from conftest import Plant
 
     plant = Plant(tmp_path_factory.mktemp("reference"))
+    plant.file("data/busbar.yaml", cases.CONFIG)
     for i, text in enumerate(cases.registry(points)):
         plant.run("registry", "apply", plant.file(f"registry-{i}.yaml", text), expect=0)
     lines = [cases.CSV_HEADER]
@@ -76,31 +78,31 @@ def told_row(row):
             row["unit"])
 
 
-def vee_row(case, point):
-    marks = frozenset(["suspect"] if point.suspect else [])
+def vee_row(channel, point):
+    marks = frozenset(["suspect"] if point.suspect else []) | frozenset(point.marks)
     method = f"method:{point.method}" if point.method else ""
     value = values.text(point.value.number) if point.value else ""
-    return value, point.state, marks, method, "", "", values.SHOWN.get(case.channel.unit, case.channel.unit)
+    return value, point.state, marks, method, "", "", values.SHOWN.get(channel.unit, channel.unit)
 
 
-def period_row(case, period):
-    marks = frozenset([name for name in MARKS if getattr(period, name)])
+def period_row(channel, period):
+    marks = frozenset(name for name in ("suspect", "estimated") if getattr(period, name)) | period.marks
     texts = [values.text(part) if part is not None else "" for part in (period.value, period.least, period.most)]
     return (texts[0], period.state, marks, "", texts[1], texts[2],
-            values.SHOWN.get(case.channel.unit, case.channel.unit))
+            values.SHOWN.get(channel.unit, channel.unit))
 
 
-def differences(case, lane, expected, got):
+def differences(what, expected, got):
     found = []
     for key in sorted(expected.keys() | got.keys()):
         mine, its = expected.get(key), told_row(got[key]) if key in got else None
         if mine != its:
             found.append(f"    {cases.stamp(key[0])} .. {cases.stamp(key[1])}\n      expected {mine}\n      busbar   {its}")
-    return [f"  {lane}: {len(found)} rows of {len(expected)} differ"] + found[:3] if found else []
+    return [f"  {what}: {len(found)} rows of {len(expected)} differ"] + found[:3] if found else []
 
 
 def describe(point, case, found):
-    lines = "\n    ".join(list(case.csv())[:300])
+    lines = "\n    ".join(list(case.csv()))
     return (f"seed {point.seed}, {point.name} {case.channel.name}: {point.calendar.zone_name}, day starts at "
             f"{point.calendar.day_start_s} s, {case.channel.kind}, interval {case.channel.interval // 1000} s, "
             f"shown in {case.channel.unit}, {'in' if case.registered else 'not in'} the registry\n"
@@ -108,21 +110,52 @@ def describe(point, case, found):
             f"  again: BUSBAR_SEED={point.seed} tools/run-tests e2e/test_reference")
 
 
+def differences_of(case, lanes):
+    """Of all channels of a case: (texts, number of periods)."""
+    found, rows = [], 0
+    for channel, told in case.all_channels():
+        name = channel.name
+        vee = readings.validated(channel, told, case.beside if channel is case.channel else ())
+        expected = {"vee": {(p.start, p.end): vee_row(channel, p) for p in vee}}
+        for lane in LANES:
+            made = periods.periods(channel, lane, vee)
+            expected[lane] = {(p.start, p.end): period_row(channel, p) for p in made}
+            rows += len(made)
+        for lane, mine in expected.items():
+            found += differences(f"{name} {lane}", mine, lanes[lane][name])
+    return found, rows
+
+
 def test_every_lane_agrees(plant, points):
     wrong, rows, compared = [], 0, 0
     for point in points:
         lanes = {lane: asked(plant, point, lane) for lane in ("vee", *LANES)}
         for case in point.cases:
-            name = case.channel.name
-            vee = readings.validated(case.channel, case.told)
-            found = differences(case, "vee", {(p.start, p.end): vee_row(case, p) for p in vee}, lanes["vee"][name])
-            for lane in LANES:
-                expected = {(p.start, p.end): period_row(case, p)
-                            for p in periods.periods(case.channel, lane, vee)}
-                found += differences(case, lane, expected, lanes[lane][name])
-                rows += len(expected)
+            found, more = differences_of(case, lanes)
+            rows += more
             compared += 1
             if found:
                 wrong.append(describe(point, case, found))
     print(f"{compared} cases, {rows} periods, seeds {points[0].seed} to {points[-1].seed}")
     assert not wrong, f"{len(wrong)} of {compared} cases differ\n\n" + "\n\n".join(wrong[:SHOWN])
+
+
+def test_sum_check_agrees(plant, points):
+    """Exceptions of check sum: on the interval channel, one per stretch between two register readings."""
+    expected, pairs, stretches = {}, 0, 0
+    for point in points:
+        for case in point.cases:
+            if case.beside:
+                pairs += 1
+                totals = sums.totals(case.channel, case.beside)
+                stretches += len(totals)
+                for start, end in sums.findings(readings.told_amounts(case.channel, case.told), totals):
+                    expected[point.name, case.channel.name, start, end] = (point, case)
+    got = {(row["usage_point"], row["channel"], moment(row["from"]), moment(row["to"])): row
+           for row in plant.list("exceptions") if row["check"] == "sum"}
+    by_name = {(point.name, case.channel.name): (point, case) for point in points for case in point.cases}
+    print(f"{pairs} channels with registers, {stretches} stretches, {len(expected)} findings")
+    wrong = [(key, "expected" if key in expected else "busbar's alone") for key in expected.keys() ^ got.keys()]
+    texts = [describe(*by_name[key[:2]], [f"    {cases.stamp(key[2])} .. {cases.stamp(key[3])} {whose}"])
+             for key, whose in sorted(wrong)[:SHOWN]]
+    assert not wrong, f"{len(wrong)} of {len(expected)} findings differ\n\n" + "\n\n".join(texts)

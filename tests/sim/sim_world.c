@@ -7,6 +7,7 @@
 #include "model/frame.h"
 #include "model/unit.h"
 #include "service/feed.h"
+#include "service/tick.h"
 
 /* ---- making it */
 
@@ -236,6 +237,18 @@ void world_make(struct world *w, uint64_t seed, bool with_masters) {
         make_masters(w);
 }
 
+void world_add_ticks(struct world *w) {
+    w->items = realloc(w->items, (w->count + WORLD_TICKS) * sizeof w->items[0]);
+    for (uint32_t i = 0; i < WORLD_TICKS; i++) {
+        const struct world_channel *c = &w->channels[bb_random_below(&w->r, w->channel_count)];
+        int64_t days = (int64_t)bb_random_below(&w->r, i ? 90 : 12);
+        w->ticks[i] = (struct world_tick){c->c.start_ms + days * BB_DAY_MS,
+                                          w->received_ms[i * 3] + 500};
+        w->items[w->count++] = (struct world_item){.channel = UINT32_MAX,
+                                                   .delivery = WORLD_MASTERS_MAX + i};
+    }
+}
+
 void world_release(struct world *w) {
     for (uint32_t i = 0; i < w->channel_count; i++)
         channel_case_release(&w->channels[i].c);
@@ -259,6 +272,21 @@ static void append(struct bb_log *log, uint32_t partition, struct bb_log_record 
     struct bb_error error;
 
     BB_ASSERT(log->ops->append(log, partition, record, &error) == 0);
+}
+
+static void append_tick(const struct world *w, struct bb_log *log, uint32_t number) {
+    struct bb_buffer body;
+
+    bb_buffer_init(&body, 1 << 10);
+    bb_tick_encode(&(struct bb_tick){.tenant = WORLD_TENANT, .at_ms = w->ticks[number].at_ms},
+                   &body);
+    for (uint32_t p = 0; p < log->partitions; p++) {
+        struct bb_log_record record = {.kind = BB_RECORD_TICK,
+                                       .received_ms = w->ticks[number].received_ms,
+                                       .body = bb_buffer_span(&body)};
+        append(log, p, &record);
+    }
+    bb_buffer_release(&body);
 }
 
 static void append_master(const struct world *w, struct bb_log *log, uint32_t number) {
@@ -375,7 +403,9 @@ void world_append(struct world *w, struct bb_log *log, const struct world_item *
     struct bb_error error;
 
     for (size_t i = 0; i < count; i++)
-        if (items[i].channel == UINT32_MAX)
+        if (items[i].channel == UINT32_MAX && items[i].delivery >= WORLD_MASTERS_MAX)
+            append_tick(w, log, items[i].delivery - WORLD_MASTERS_MAX);
+        else if (items[i].channel == UINT32_MAX)
             append_master(w, log, items[i].delivery);
     for (uint32_t p = 0; p < log->partitions; p++) {
         for (uint32_t delivery = 0; delivery < WORLD_DELIVERIES; delivery++) {

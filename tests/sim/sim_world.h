@@ -8,11 +8,19 @@
 #include "port/log.h"
 #include "support/channel_case.h"
 
-enum { WORLD_CHANNELS_MAX = 8, WORLD_DELIVERIES = 6, WORLD_MASTERS_MAX = 16, WORLD_NAME_MAX = 32 };
+enum {
+    WORLD_CHANNELS_MAX = 8,
+    WORLD_DELIVERIES = 6,
+    WORLD_MASTERS_MAX = 16,
+    WORLD_TICKS = 2,
+    WORLD_NAME_MAX = 32
+};
 
-struct world_item { /* one reading of one channel, or (channel UINT32_MAX) a master entry */
+struct
+    world_item { /* one reading of one channel, or (channel UINT32_MAX) a master entry or a tick */
     uint32_t channel;
-    uint32_t delivery; /* of a master entry: its number */
+    uint32_t
+        delivery; /* of a master entry: its number; of a tick: WORLD_MASTERS_MAX + its number */
     struct telling telling;
 };
 
@@ -29,12 +37,17 @@ struct world_master {
     struct bb_buffer packed;
 };
 
+struct world_tick {
+    int64_t at_ms, received_ms;
+};
+
 struct world {
     struct bb_random r; /* for the orders */
     struct world_channel channels[WORLD_CHANNELS_MAX];
     uint32_t channel_count;
     struct world_master masters[WORLD_MASTERS_MAX];
     uint32_t master_count;
+    struct world_tick ticks[WORLD_TICKS];
     int64_t received_ms[WORLD_DELIVERIES];
     struct world_item *items;
     size_t count;
@@ -47,6 +60,8 @@ void world_make(struct world *w, uint64_t seed, bool with_masters);
 /* More versions of master data: multipliers that change amid the readings, exchanges, holidays,
  * connections, profiles. */
 void world_install(struct world *w);
+/* Time is told, too: up to somewhere among the readings, and behind them. */
+void world_add_ticks(struct world *w);
 void world_release(struct world *w);
 
 void world_shuffle(struct world *w, struct world_item *items, size_t count);

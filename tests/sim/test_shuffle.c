@@ -69,8 +69,10 @@ static void run_shuffled(uint64_t seed, bool with_masters, const char *test) {
     struct bb_error error;
 
     world_make(&w, seed, with_masters);
-    if (with_masters)
+    if (with_masters) {
         world_install(&w);
+        world_add_ticks(&w);
+    }
     uint32_t partitions = 1 + (uint32_t)bb_random_below(&w.r, 3);
     in_order(&w, partitions, &expected);
     sim_plant_open(&s, partitions, false);
@@ -192,8 +194,10 @@ static void run_faulty(uint64_t seed, bool with_masters) {
     struct bb_error error;
 
     world_make(&w, seed, with_masters);
-    if (with_masters)
+    if (with_masters) {
         world_install(&w);
+        world_add_ticks(&w);
+    }
     uint32_t partitions = 1 + (uint32_t)bb_random_below(&w.r, 3);
     in_order(&w, partitions, &expected);
     sim_plant_open(&s, partitions, true);

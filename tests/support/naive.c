@@ -270,6 +270,13 @@ static void judge(const struct channel_case *c, struct naive_lanes *l, struct ju
 
     if (issued && -late_ms > ahead_ms)
         ahead_ms = -late_ms;
+    int64_t nominal_ms = c->channel.interval_s * (int64_t)1000;
+    int64_t apart_ms = before ? j->row.end_ms - before->row.end_ms : 0;
+    if (c->channel.kind == BB_KIND_REGISTER && pipeline->check[BB_CHECK_GAP].on &&
+        j->row.has_value && nominal_ms > 0 && 2 * apart_ms > 3 * nominal_ms)
+        say(l, j, BB_CHECK_GAP, apart_ms > pipeline->estimate[BB_METHOD_LINEAR].parameter[0],
+            before->row.end_ms, j->row.end_ms - nominal_ms,
+            (apart_ms + nominal_ms / 2) / nominal_ms - 1, apart_ms - nominal_ms, 0);
     if (c->channel.kind == BB_KIND_INTERVAL)
         judge_interval(&c->channel, pipeline, l, j, before);
     if (pipeline->check[BB_CHECK_DUPLICATE].on && v->rivals > 0)

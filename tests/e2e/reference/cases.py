@@ -8,7 +8,9 @@ import dataclasses
 import datetime
 import random
 
-from . import calendars, readings, values
+from . import calendars, meters, readings, values
+
+DAY = calendars.DAY
 
 CHANNELS = 20
 
@@ -33,13 +35,18 @@ class Case:
     channel: readings.Channel
     told: tuple
     registered: bool  # its channel stands in the registry file
+    beside: tuple = ()  # ((channel, told), ...): the registers beside it
+
+    def all_channels(self):
+        return ((self.channel, self.told), *self.beside)
 
     def csv(self):
-        for line in self.told:
-            length = (line.end - line.start) // 1000
-            quality = line.state + ("|suspect" if line.suspect else "")
-            yield (f"{self.usage_point},{self.channel.name},{stamp(line.end)},{line.text},{line.unit},"
-                   f"{self.channel.kind},{length or ''},{quality}")
+        for channel, told in self.all_channels():
+            for line in told:
+                length = (line.end - line.start) // 1000
+                quality = line.state + ("|suspect" if line.suspect else "")
+                yield (f"{self.usage_point},{channel.name},{stamp(line.end)},{line.text},{line.unit},"
+                       f"{channel.kind},{length or ''},{quality}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,8 +54,17 @@ class UsagePoint:
     seed: int
     name: str
     calendar: calendars.Calendar
+    holidays: frozenset
     cases: tuple
+    installations: tuple = ()
 
+
+# What marks values as suspect, or looks further than a case goes, is off where it is not the case's subject.
+OTHER_CHECKS = ("high", "low", "zero", "spike", "stuck", "leak", "inactive", "prolonged", "late", "outlier", "jump")
+CONFIG = "pipelines:\n" + "".join(
+    f"  {commodity}:\n    checks: {{{', '.join(f'{check}: off' for check in checks)}}}\n"
+    for commodity, checks in (("other", (*OTHER_CHECKS, "register")), ("electricity", OTHER_CHECKS),
+                              ("water", OTHER_CHECKS), ("heat", OTHER_CHECKS), ("gas", OTHER_CHECKS)))
 
 CSV_HEADER = "usage_point,channel,timestamp,value,unit,kind,interval,quality"
 
@@ -63,20 +79,44 @@ def usage_point(seed):
     calendar = calendars.Calendar(dice.choice(ZONES), dice.choice(DAY_STARTS))
     name = f"R{seed:05d}"
     anchors = [moment for moment in calendars.changes(calendar.zone_name)
-               if calendars.civil_ms(2004, 1, 1) < moment < calendars.civil_ms(2026, 6, 1)]
+               if calendars.civil_ms(2004, 1, 1) < moment < calendars.civil_ms(2022, 6, 1)]
+    if seed % 4 == 0:
+        return with_devices(dice, seed, name, calendar, anchor_of(dice, anchors))
+    places = [anchor_of(dice, anchors) for _ in range(CHANNELS)]
+    holidays = frozenset((calendars.EPOCH + datetime.timedelta(milliseconds=place + dice.randrange(-40, 10) * DAY)).date()
+                         for place in places for _ in range(dice.randrange(3)))
     cases = []
+    for i, place in enumerate(places):
+        make = dice.choice((intervals, intervals, registers, registers, gauges, long_gaps))
+        cases.append(make(dice, seed, name, f"c{i:02d}", calendar, place, holidays))
+    return UsagePoint(seed, name, calendar, holidays, tuple(cases))
+
+
+def anchor_of(dice, anchors):
+    if anchors and dice.random() < 0.7:
+        return dice.choice(anchors)
+    return calendars.civil_ms(dice.randrange(2004, 2022), dice.randrange(1, 13), 1)
+
+
+def with_devices(dice, seed, name, calendar, anchor):
+    """Installations are those of the usage point: all its channels lie around one moment."""
+    plan = meters.installations(dice, meters.window(dice, anchor), anchor - 400 * DAY, anchor + 400 * DAY)
+    made, readings_of = [], {}
     for i in range(CHANNELS):
-        if anchors and dice.random() < 0.7:
-            anchor = dice.choice(anchors)
+        channel_name = f"c{i:02d}"
+        if dice.random() < 0.7:
+            channel, told, opening, closing = meters.register_case(dice, channel_name, calendar, plan, anchor)
+            readings_of[channel_name] = opening, closing
+            made.append(Case(seed, name, channel, told, True))
         else:
-            anchor = calendars.civil_ms(dice.randrange(2004, 2026), dice.randrange(1, 13), 1)
-        make = dice.choice((intervals, intervals, registers, registers, gauges))
-        cases.append(make(dice, seed, name, f"c{i:02d}", calendar, anchor))
-    return UsagePoint(seed, name, calendar, tuple(cases))
+            made.append(intervals(dice, seed, name, channel_name, calendar, anchor, frozenset(), registered=True))
+    installed = meters.build(plan, readings_of)
+    made = [dataclasses.replace(case, channel=dataclasses.replace(case.channel, installations=installed)) for case in made]
+    return UsagePoint(seed, name, calendar, frozenset(), tuple(made), installed)
 
 
-def case_of(dice, seed, name, channel, told):
-    registered = channel.unit != values.canonical(channel.unit) or dice.random() < 0.5
+def case_of(dice, seed, name, channel, told, registered=False):
+    registered = registered or channel.unit != values.canonical(channel.unit) or dice.random() < 0.5
     return Case(seed, name, channel, tuple(told), registered)
 
 
@@ -101,12 +141,12 @@ def quality(dice, plain):
     return dice.choices([row[0] for row in QUALITIES], [row[1] for row in QUALITIES])[0]
 
 
-def intervals(dice, seed, name, channel_name, calendar, anchor):
+def intervals(dice, seed, name, channel_name, calendar, anchor, holidays, registered=False):
     """A run of intervals that may not begin on the clock's quarters; with holes and rows without a value, or with
     intervals of other lengths. Not with both: no document says into what a gap between unlike intervals is cut."""
     sent, unit = units(dice, (ENERGY, VOLUME))
     length = dice.choice(INTERVALS) * 60_000
-    channel = readings.Channel(channel_name, "interval", unit, length, calendar)
+    channel = readings.Channel(channel_name, "interval", unit, length, calendar, holidays)
     count = dice.randrange(2, 200)
     places, largest = dice.randrange(5), dice.choice((3, 50, 2000))
     plain, irregular = dice.random() < 0.4, dice.random() < 0.25
@@ -128,10 +168,76 @@ def intervals(dice, seed, name, channel_name, calendar, anchor):
             text, state = "", "missing"
         told.append(readings.Told(at, at + this, text, sent, state, suspect and bool(text)))
         at += this
-    return case_of(dice, seed, name, channel, told)
+    return case_of(dice, seed, name, channel, told, registered)
 
 
-def registers(dice, seed, name, channel_name, calendar, anchor):
+def long_gaps(dice, seed, name, channel_name, calendar, anchor, holidays):
+    """Weeks of readings with holes of hours and days; now and then the registers beside them, read at times of their
+    own, that may disagree."""
+    sent, unit = units(dice, (ENERGY,))
+    step = dice.choice((60, 120, 180, 240, 360, 720, 1440)) * 60_000
+    number = int(channel_name[1:])
+    obis = f"1-1:{20 + number}.29.0"
+    channel = readings.Channel(channel_name, "interval", unit, step, calendar, holidays, obis)
+    count = min(dice.randrange(4, 40) * DAY // step, 500)
+    places, largest, plain = dice.randrange(4), dice.choice((3, 50, 2000)), dice.random() < 0.5
+    at = anchor - dice.randrange(count * step + 1) // 60_000 * 60_000
+    if dice.random() < 0.7:
+        at -= at % calendars.HOUR
+    holes = dice.choice((0.005, 0.02, 0.05))
+    told, moments, total = [], [at], 0
+    counted = [0]
+    while len(told) < count:
+        if told and dice.random() < holes:
+            skipped = dice.choice((1, 2, 3, 5, 12, dice.randrange(1, 9 * DAY // step + 2)))
+            for _ in range(skipped):
+                total += dice.randrange(largest * 10**places + 1)
+                at += step
+                moments.append(at)
+                counted.append(total)
+        state, suspect = quality(dice, plain)
+        text = amount(dice, largest, places)
+        if dice.random() < holes / 2:
+            told.append(readings.Told(at, at + step, "", sent, "missing", False))
+        else:
+            told.append(readings.Told(at, at + step, text, sent, state, suspect))
+        total += int(text.replace(".", ""))
+        at += step
+        moments.append(at)
+        counted.append(total)
+    beside = registers_beside(dice, channel, sent, moments, counted, places, calendar) if dice.random() < 0.6 else ()
+    return Case(seed, name, channel, tuple(told), True, beside)
+
+
+def registers_beside(dice, channel, sent, moments, counted, places, calendar):
+    """One register of the same quantity, or two of its tariffs; read at bounds of intervals, or a while beside them."""
+    c = channel.obis.split(":")[1].split(".")[0]
+    tariffs = dice.choice((1, 1, 2))
+    begin = [dice.randrange(10**6) for _ in range(tariffs)]
+    every = dice.choice((3, 10, 30, 100))
+    aside = 0 if dice.random() < 0.7 else dice.randrange(1, 60) * 1000
+    chosen = [i for i in range(len(moments)) if dice.randrange(every) == 0]
+    wrong, shift = dice.choice((0, 0, 0, 0.2)), 0
+    lines = [[] for _ in range(tariffs)]
+    for i in chosen:
+        if dice.random() < wrong:
+            shift += dice.choice((1, 3, 4, 10**places, max(counted[-1] // 50, 1)))
+        share = counted[i] * 2 // 3 if tariffs == 2 else counted[i]
+        for t, number in enumerate((share, counted[i] - share)[:tariffs]):
+            if tariffs == 2 and dice.random() < 0.05:
+                continue  # the other one alone was read
+            mantissa = begin[t] + number + (shift if t == 0 else 0)
+            text = f"{mantissa // 10**places}" + (f".{mantissa % 10**places:0{places}d}" if places else "")
+            lines[t].append(readings.Told(moments[i] + aside, moments[i] + aside, text, sent))
+    made = []
+    for t in range(tariffs):
+        name = f"{channel.name}r{t}"
+        obis = f"1-0:{c}.8.{t + 1 if tariffs == 2 else 0}"
+        made.append((readings.Channel(name, "register", channel.unit, 0, calendar, frozenset(), obis), tuple(lines[t])))
+    return tuple(made)
+
+
+def registers(dice, seed, name, channel_name, calendar, anchor, holidays):
     """Readings at times of their own, now and then some hours or weeks apart."""
     sent, unit = units(dice, (ENERGY, VOLUME))
     channel = readings.Channel(channel_name, "register", unit, 0, calendar)
@@ -156,7 +262,7 @@ def registers(dice, seed, name, channel_name, calendar, anchor):
     return case_of(dice, seed, name, channel, told)
 
 
-def gauges(dice, seed, name, channel_name, calendar, anchor):
+def gauges(dice, seed, name, channel_name, calendar, anchor, holidays):
     sent, unit = dice.choice((("W", "kW"), ("kW", "kW"), ("V", "V"), ("W", "W")))
     channel = readings.Channel(channel_name, "gauge", unit, 0, calendar)
     count = dice.randrange(2, 150)
@@ -178,23 +284,33 @@ def gauges(dice, seed, name, channel_name, calendar, anchor):
 
 
 def registry(points):
-    """The registry file, in entries of at most a thousand: [text]."""
+    """The registry files, of few hundred usage points each: [text]."""
     files = []
-    for first in range(0, len(points), 500):
-        some = points[first : first + 500]
-        calendar_lines = {}
-        lines = ["usage_points:"]
-        for point in some:
+    for first in range(0, len(points), 300):
+        calendar_lines, lines = ["calendars:"], ["usage_points:"]
+        for point in points[first : first + 300]:
             zone, start = point.calendar.zone_name, point.calendar.day_start_s
-            key = f"{zone}-{start}".replace("/", "-")
-            calendar_lines[key] = (f'  - {{name: {key}, zone: {zone}, '
-                                   f'day_start: "{start // 3600:02d}:{start // 60 % 60:02d}"}}')
-            lines += [f"  - name: {point.name}", f"    zone: {zone}", f"    calendar: {key}"]
-            entries = [case.channel for case in point.cases if case.registered]
+            holidays = ", ".join(sorted(date.isoformat() for date in point.holidays))
+            calendar_lines.append(f'  - {{name: {point.name}, zone: {zone}, day_start: "{start // 3600:02d}:'
+                                  f'{start // 60 % 60:02d}", holidays: [{holidays}]}}')
+            lines += [f"  - name: {point.name}", f"    zone: {zone}", f"    calendar: {point.name}",
+                      "    commodity: other"]
+            if point.installations:
+                lines.append("    installations:")
+            lines += [f"      - {{{meters.yaml(one)}}}" for one in point.installations]
+            entries = [channel for case in point.cases for channel, _ in case.all_channels()
+                       if case.registered or channel is not case.channel]
             if entries:
                 lines.append("    channels:")
-            for channel in entries:
-                interval = f", interval: {channel.interval // 1000}" if channel.interval else ""
-                lines.append(f"      - {{name: {channel.name}, kind: {channel.kind}, unit: {channel.unit}{interval}}}")
-        files.append("\n".join(["calendars:", *calendar_lines.values(), *lines]) + "\n")
+            lines += [f"      - {{{entry(channel)}}}" for channel in entries]
+        files.append("\n".join([*calendar_lines, *lines]) + "\n")
     return files
+
+
+def entry(channel):
+    text = f"name: {channel.name}, kind: {channel.kind}, unit: {channel.unit}"
+    if channel.interval:
+        text += f", interval: {channel.interval // 1000}"
+    if channel.commodity != "other":
+        text += f", commodity: {channel.commodity}"
+    return text + (f', obis: "{channel.obis}"' if channel.obis else "")

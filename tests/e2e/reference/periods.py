@@ -27,6 +27,7 @@ class Period:
     state: str
     estimated: bool = False  # of a partial one
     suspect: bool = False
+    marks: frozenset = frozenset()
     least: fractions.Fraction = None
     most: fractions.Fraction = None
 
@@ -87,7 +88,7 @@ def up_to(point, moment):
 
 
 def of_registers(channel, lane, points):
-    register = registers.Register(points)
+    register = registers.Register(channel, points)
     if not register.span:
         return []
     first, last = register.span
@@ -97,13 +98,13 @@ def of_registers(channel, lane, points):
 
 def register_period(register, start, end):
     first, last = register.span
-    stretches = register.within(start, end)
-    total = sum(stretch.advance(max(start, first), min(end, last)) for stretch in stretches)
-    worst = max(WORSE[stretch.state] for stretch in stretches)
-    if any(stretch.cut_by(start, end) and stretch.end - stretch.start > registers.CLOSE for stretch in stretches):
+    lines = register.within(start, end)
+    total = sum(line.advance(max(start, first), min(end, last)) for line in lines)
+    worst = max(WORSE[line.state] for line in lines)
+    if any(line.cut_by(start, end) and line.apart > registers.CLOSE for line in lines):
         worst = 2
-    return judged(start, end, total, worst, first <= start and end <= last,
-                  any(stretch.suspect for stretch in stretches))
+    made = judged(start, end, total, worst, first <= start and end <= last, any(line.suspect for line in lines))
+    return dataclasses.replace(made, marks=frozenset().union(*(line.marks for line in lines)))
 
 
 def of_gauges(channel, lane, points):
@@ -123,4 +124,4 @@ def gauge_period(start, end, points):
     exponent = values.derived_exponent(min(point.value.exponent for point in present))
     mean = values.round_at(sum(numbers) / len(numbers), exponent)
     worst = max(WORSE[point.state] for point in present)
-    return Period(start, end, mean, NAMES[worst], False, suspect, min(numbers), max(numbers))
+    return Period(start, end, mean, NAMES[worst], False, suspect, least=min(numbers), most=max(numbers))

@@ -1,18 +1,17 @@
 """What is told of a channel, and what validation makes of it.
 
-A gap is what lies between the end of one usable interval and the start of the next. One of at most two hours is
-filled with a straight line between the values at its ends; of a longer one the intervals are missing, up to
-GAP_ROWS; of a still longer one nothing is made. Only a gap of a whole number of the channel's intervals can be
-filled. Values that were told to be missing stand as such where nothing was put in their place.
+A gap is what lies between the end of one usable interval and the start of the next. Where it is a whole number of the
+channel's intervals, and at most 62 days long, it gets rows: estimates, or missing ones where no estimator can. It is cut
+at readings of the registers beside the channel. Values that were told to be missing stand as such where nothing was put
+in their place.
 """
 
 import dataclasses
 import fractions
 
-from . import calendars, values
+from . import calendars, estimators, registers, sums, values
 
-LINEAR_LIMIT = 2 * calendars.HOUR
-GAP_ROWS = 7 * calendars.DAY
+GAP_ROWS = 62 * calendars.DAY
 
 STATES = ("measured", "estimated", "edited", "substituted", "missing")
 
@@ -24,6 +23,10 @@ class Channel:
     unit: str  # of the derived lanes
     interval: int = 0  # nominal, milliseconds
     calendar: calendars.Calendar = None
+    holidays: frozenset = frozenset()
+    obis: str = ""
+    commodity: str = "other"  # of which no register is judged
+    installations: tuple = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,45 +51,106 @@ class Point:
     state: str
     suspect: bool = False
     method: str = ""
+    marks: tuple = ()
 
 
 def point_of(channel, told):
     if told.text == "":
         return Point(told.start, told.end, None, "missing", told.suspect)
-    value = values.convert(values.parse(told.text), told.unit, channel.unit)
+    value = value_of(channel, told)
     return Point(told.start, told.end, value, told.state, told.suspect)
 
 
-def validated(channel, lines):
-    """The points of the lane vee, by their ends."""
+def value_of(channel, told):
+    """In the derived unit: of an interval with the factor of the installation at its end, of others as metered."""
+    value = values.parse(told.text)
+    if channel.kind == "interval":
+        at = registers.installed(channel.installations, told.end - 1)
+        if at and at.factor.number != 1:
+            return values.convert(value, told.unit, channel.unit, at.factor)
+    return values.convert(value, told.unit, channel.unit)
+
+
+def validated(channel, lines, beside=()):
+    """The points of the lane vee, by their ends. `beside`: [(channel, lines)] of the registers beside intervals."""
     points = sorted((point_of(channel, line) for line in lines), key=lambda point: point.end)
+    if channel.kind == "register" and channel.commodity != "other":
+        return judged(channel, points)
     if channel.kind != "interval":
         return points
     usable = [point for point in points if point.value is not None]
+    filler = Filler(channel, lines, sums.totals(channel, beside))
     made = []
     for before, after in zip(usable, usable[1:]):
-        made += fill(channel, before, after)
+        made += filler.fill(before, after)
     ends = {point.end for point in made}
     told = [point for point in points if point.value is not None or point.end not in ends]
     return sorted(told + made, key=lambda point: point.end)
 
 
-def fill(channel, before, after):
-    length = after.start - before.end
-    step = channel.interval
-    if length <= 0 or not step or length % step or length > GAP_ROWS:
-        return []
-    count = length // step
-    bounds = [before.end + i * step for i in range(count + 1)]
-    if length > LINEAR_LIMIT:
-        return [Point(start, end, None, "missing") for start, end in zip(bounds, bounds[1:])]
-    line = straight_line(before.value, after.value, count)
-    return [Point(bounds[i], bounds[i + 1], line[i], "estimated", method="linear") for i in range(count)]
+def judged(channel, points):
+    marks, suspect = registers.judge(channel, [point for point in points if point.value is not None])
+    return [dataclasses.replace(point, marks=(marks[point.end],) if marks.get(point.end) else (),
+                                suspect=point.suspect or point.end in suspect) for point in points]
 
 
-def straight_line(before, after, count):
-    """x_i = before + (after - before) i / (n + 1), i = 1..n."""
-    exponent = values.derived_exponent(min(before.exponent, after.exponent))
-    slope = (after.number - before.number) / fractions.Fraction(count + 1)
-    return [values.Value(values.round_at(before.number + slope * i, exponent), exponent)
-            for i in range(1, count + 1)]
+def past_of(channel, lines):
+    """[(start, end, exact number, state)] of the values that can be used."""
+    return [(line.start, line.end, exact_of(channel, line), line.state) for line in lines if line.text]
+
+
+def exact_of(channel, line):
+    at = registers.installed(channel.installations, line.end - 1)
+    number = values.exact(values.parse(line.text), line.unit, channel.unit)
+    return number * at.factor.number if at else number
+
+
+def told_amounts(channel, lines):
+    """[(start, end, number)] of the same, as the lane vee has them."""
+    return [(line.start, line.end, point_of(channel, line).value.number) for line in lines if line.text]
+
+
+class Filler:
+    def __init__(self, channel, lines, totals):
+        self.channel, self.totals, self.told = channel, totals, told_amounts(channel, lines)
+        self.past = estimators.Past(channel, past_of(channel, lines))
+
+    def fill(self, before, after):
+        """The rows between two neighbours."""
+        length, step = after.start - before.end, self.channel.interval
+        if length <= 0 or not step or length % step or length > GAP_ROWS:
+            return []
+        if length <= estimators.LINEAR_LIMIT:
+            return self.piece(before, after, before.end, length // step, False)
+        cuts = sorted({moment for total in self.totals for moment in (total.start, total.end)
+                       if before.end < moment < after.start and (moment - before.end) % step == 0})
+        bounds = [before.end, *cuts, after.start]
+        rows = []
+        for start, end in zip(bounds, bounds[1:]):
+            rows += self.piece(before, after, start, (end - start) // step, True)
+        return rows
+
+    def piece(self, before, after, start, count, long):
+        step = self.channel.interval
+        end = start + count * step
+        exponent = values.derived_exponent(min(before.value.exponent, after.value.exponent))
+        if long:
+            found = estimators.fill(self.past, start, step, count, exponent, self.left_over(start, end, exponent))
+        else:
+            found = "linear", estimators.straight_line(before.value, after.value, count)
+        slots = [(start + i * step, start + (i + 1) * step) for i in range(count)]
+        if not found:
+            return [Point(*slot, None, "missing") for slot in slots]
+        method, numbers = found
+        return [Point(*slot, values.Value(number, exponent), "estimated", method=method)
+                for slot, number in zip(slots, numbers)]
+
+    def left_over(self, start, end, exponent):
+        """What the registers say of (start, end]: its share, by time, of what is left over of the total around it;
+        None when they say nothing."""
+        for total in self.totals:
+            if total.start <= start and end <= total.end:
+                amount, covered = sums.told_within(self.told, total.start, total.end)
+                share = fractions.Fraction(end - start, total.end - total.start - covered)
+                return values.round_at((total.amount - amount) * share, exponent)
+        return None

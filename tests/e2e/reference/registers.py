@@ -1,6 +1,17 @@
 """Registers: which readings count, and how one ran between two of them.
 
-This far: every reading counts, and a stretch over which the register falls adds nothing.
+Each usable reading is held against the last accepted one, a:
+
+    exchange   another device is installed by then     (closing - a) + (b - opening), each with its own factor
+    dip        it falls, and one of the next three readings within two days is back at a or more: set aside
+    rollover   it falls, over the top of its digits    10^dials - a + b
+    reverse    it fell by less than 1 % of a plausible day's advance, or to a reading that is no new beginning: b - a
+    reset      it began again at 0                     b
+    foreign    it rises implausibly, and one of the next three within two days is back near a: set aside
+    otherwise                                          b - a
+
+Plausible are 10 x the usual advance of a day, at least 50 kWh or 2 m3; the cases keep far from that bound, so that only
+its lower limit is worked out here. Between two accepted readings a register runs on a straight line, per device.
 """
 
 import bisect
@@ -11,24 +22,53 @@ from . import calendars, values
 
 # Readings that lie at most so far apart say of the time between them as much as it takes.
 CLOSE = 2 * calendars.HOUR
+READS, WITHIN = 3, 2 * calendars.DAY
+LEAST_DAILY = {"energy": (fractions.Fraction(50), "kWh"), "volume": (fractions.Fraction(2), "m3")}
+ASIDE = ("dip", "foreign")
 
 
 @dataclasses.dataclass(frozen=True)
-class Stretch:
-    """Between two neighbouring readings, (start, end]: how far the register ran, and the later reading's quality, which
-    is that of all that ran in between."""
+class Installation:
+    start: int
+    end: int  # None: still there
+    multiplier: str
+    dials: int  # 0: unknown
+    device: str
+    opening: tuple = ()  # ((channel, text), ...)
+    closing: tuple = ()
+
+    @property
+    def factor(self):
+        return values.parse(self.multiplier)
+
+
+def installed(installations, moment):
+    """What is installed at a moment: start <= moment < end."""
+    for one in installations:
+        if one.start <= moment and (one.end is None or moment < one.end):
+            return one
+    return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A straight line of a register, (start, end], and the quality of all that ran along it."""
 
     start: int
     end: int
-    ran: fractions.Fraction  # 0 where it falls
+    ran: fractions.Fraction
     exponent: int  # of a value in between
     state: str
     suspect: bool
+    marks: frozenset
+    apart: int  # how far the readings around it lie from each other
 
     def until(self, moment):
-        """What has run by a moment within: on a straight line, rounded once."""
-        share = fractions.Fraction(moment - self.start, self.end - self.start)
-        return self.ran if share >= 1 else values.round_at(self.ran * max(share, 0), self.exponent)
+        """What has run by a moment within, rounded once."""
+        if moment >= self.end:
+            return self.ran
+        share = fractions.Fraction(max(moment - self.start, 0), self.end - self.start)
+        return values.round_at(self.ran * share, self.exponent)
 
     def advance(self, start, end):
         return self.until(end) - self.until(start)
@@ -37,25 +77,106 @@ class Stretch:
         return self.start < start < self.end or self.start < end < self.end
 
 
+def plausible(channel, elapsed):
+    amount, unit = LEAST_DAILY[values.UNITS[channel.unit][0]]
+    daily = amount * values.UNITS[unit][1] / values.UNITS[channel.unit][1]
+    return daily * max(fractions.Fraction(elapsed, calendars.DAY), 1)
+
+
+def judge(channel, points):
+    """{end: mark} of the points with a value, "" where there is none to tell; {end} of those that are suspect."""
+    marks, suspect, a = {}, set(), None
+    for i, b in enumerate(points):
+        mark, doubted = ("", False) if a is None else verdict(channel, a, b, points[i + 1 : i + 1 + READS])
+        marks[b.end] = mark
+        if doubted:
+            suspect.add(b.end)
+        if mark not in ASIDE:
+            a = b
+    return marks, suspect
+
+
+def verdict(channel, a, b, behind):
+    """(mark, is it suspect)"""
+    behind = [point for point in behind if point.end - b.end <= WITHIN]
+    other = installed(channel.installations, b.end)
+    fall, most = a.value.number - b.value.number, plausible(channel, b.end - a.end)
+    if exchanges(channel, a.end, b.end):
+        return "exchange", False
+    if fall > 0:
+        if any(point.value.number >= a.value.number for point in behind):
+            return "dip", False
+        if other and other.dials and 10**other.dials - fall <= most:
+            return "rollover", False
+        if fall * 100 < plausible(channel, 0):
+            return "reverse", False
+        return ("reset", True) if b.value.number <= most else ("reverse", True)
+    if -fall <= most:
+        return "", False
+    near = [point for point in behind
+            if 0 <= point.value.number - a.value.number <= plausible(channel, point.end - a.end)]
+    return ("foreign", False) if near else ("", True)
+
+
+def passed_by(channel, start, end):
+    """The installations that have some of (start, end]."""
+    return [one for one in channel.installations if one.start < end and (one.end is None or one.end > start)]
+
+
+def exchanges(channel, start, end):
+    """Does another device take over, with readings of it or of the one before?"""
+    passed = passed_by(channel, start, end)
+    return any(channel.name in dict(one.closing) for one in passed[:-1]) or any(
+        channel.name in dict(one.opening) for one in passed[1:])
+
+
+def lines_between(channel, a, b, mark):
+    """[(start, end, what ran, exponent)] between two accepted readings."""
+    passed, source = passed_by(channel, a.end, b.end), min(a.value.exponent, b.value.exponent)
+    ran = {"rollover": b.value.number - a.value.number + 10 ** passed[-1].dials if mark == "rollover" else 0,
+           "reset": b.value.number}.get(mark, b.value.number - a.value.number)
+    if not passed:
+        return [(a.end, b.end, ran, source)]
+    bounds = [a.end, *(one.end for one in passed[:-1]), b.end]
+    if mark == "exchange":
+        closing = [values.parse(dict(one.closing)[channel.name]) for one in passed[:-1]] + [b.value]
+        opening = [a.value] + [values.parse(dict(one.opening)[channel.name]) for one in passed[1:]]
+        counts = [last.number - first.number for first, last in zip(opening, closing)]
+        source = min(value.exponent for value in closing + opening)
+    else:
+        until = [values.round_at(ran * fractions.Fraction(bound - a.end, b.end - a.end), source - 3) for bound in bounds]
+        counts = [last - first for first, last in zip(until, until[1:])]
+    if len(passed) > 1:
+        source -= 3
+    exponent = source + min(one.factor.exponent for one in passed)
+    return [(start, end, count * one.factor.number, exponent)
+            for start, end, count, one in zip(bounds, bounds[1:], counts, passed)]
+
+
 class Register:
-    def __init__(self, points):
-        usable = [point for point in points if point.value is not None]
-        self.stretches = []
-        for a, b in zip(usable, usable[1:]):
-            exponent = values.derived_exponent(min(a.value.exponent, b.value.exponent))
-            ran = b.value.number - a.value.number
-            self.stretches.append(Stretch(a.end, b.end, max(ran, fractions.Fraction(0)), exponent, b.state,
-                                          b.suspect or ran < 0))
+    def __init__(self, channel, points):
+        accepted = [point for point in points if point.value is not None and not set(point.marks) & set(ASIDE)]
+        self.lines = []
+        for a, b in zip(accepted, accepted[1:]):
+            mark = next(iter(point_marks(b)), "")
+            for start, end, ran, source in lines_between(channel, a, b, mark):
+                falls = ran < 0 and mark != "reverse"
+                self.lines.append(Line(start, end, fractions.Fraction(0) if falls else ran, values.derived_exponent(source),
+                                       b.state, b.suspect or falls, point_marks(b), b.end - a.end))
 
     @property
     def span(self):
-        return (self.stretches[0].start, self.stretches[-1].end) if self.stretches else None
+        return (self.lines[0].start, self.lines[-1].end) if self.lines else None
 
     def within(self, start, end):
-        """The stretches that overlap (start, end]."""
-        first = bisect.bisect_right(self.stretches, start, key=lambda stretch: stretch.end)
+        """The lines that overlap (start, end]."""
+        first = bisect.bisect_right(self.lines, start, key=lambda line: line.end)
         found = []
-        while first < len(self.stretches) and self.stretches[first].start < end:
-            found.append(self.stretches[first])
+        while first < len(self.lines) and self.lines[first].start < end:
+            found.append(self.lines[first])
             first += 1
         return found
+
+
+def point_marks(point):
+    return frozenset(point.marks) & {"exchange", "rollover", "reset", "reverse"}

@@ -69,20 +69,31 @@ CANONICAL = {"energy": "kWh", "volume": "m3", "power": "kW", "voltage": "V"}
 SHOWN = {"m3": "m³", "ft3": "ft³"}
 
 
+TENS = {fractions.Fraction(10) ** n: n for n in range(-18, 1)}
+
+
 def canonical(unit):
     return CANONICAL[UNITS[unit][0]]
 
 
-def convert(value, unit, into):
-    """Exact where nine decimals hold it (or as many as it has), at the greatest exponent up to the value's; else
-    rounded there, with fewer decimals only where 18 digits do not hold those."""
-    if unit == into:
-        return value
-    number = value.number * UNITS[unit][1] / UNITS[into][1]
+def exact(value, unit, into):
+    return value.number * UNITS[unit][1] / UNITS[into][1]
+
+
+def convert(value, unit, into, by=None):
+    """Into a unit larger by a power of ten: its digits as they are. Else exact where nine decimals hold it (or as many as it has), at the
+    greatest exponent up to the value's; else rounded there, with fewer decimals only where 18 digits do not hold
+    those. `by`: a factor to be applied; what it makes more digits of is exact, too."""
+    number, factor = exact(value, unit, into), UNITS[unit][1] / UNITS[into][1]
+    if factor in TENS and not by:
+        return Value(number, value.exponent + TENS[factor])
+    coarsest = value.exponent
+    if by:
+        number, coarsest = number * by.number, coarsest + by.exponent
     finest = min(value.exponent, CONVERTED)
     ends = places(number)
-    if ends is not None and -ends >= finest:
-        exponent = min(value.exponent, -ends)
+    if ends is not None and -ends >= min(finest, coarsest):
+        exponent = min(coarsest, -ends)
         if fits(number, exponent):
             return Value(number, exponent)
     return rounded_to_fit(number, finest)

@@ -385,6 +385,23 @@ Test(periodise, readings_just_at_midnight_make_measured_days) {
     bench_free(b);
 }
 
+/* Twelve hours between two readings, then twelve of a day that ends with an edited one: cut, they are
+ * estimated, and not edited besides. */
+Test(periodise, no_time_is_estimated_and_edited) {
+    struct bench *b = bench_new(BB_KIND_REGISTER, "UTC", 0);
+    struct bb_period_bounds day;
+    int64_t t = utc(2025, 6, 2, 0, 0);
+
+    put(b, t, t, 0, 0);
+    put(b, t + 12 * (int64_t)BB_HOUR_MS, t + 12 * (int64_t)BB_HOUR_MS, 6, 0);
+    put(b, t + 36 * (int64_t)BB_HOUR_MS, t + 36 * (int64_t)BB_HOUR_MS, 30, 0)->quality.state =
+        BB_STATE_EDITED;
+    day_at(b, t + 1, &day);
+    expect_value(b, 0, 18, 0, BB_STATE_ESTIMATED);
+    cr_assert_eq(b->rows[0].measured_ms, 12 * (int64_t)BB_HOUR_MS);
+    bench_free(b);
+}
+
 Test(periodise, a_fall_adds_nothing_and_is_suspect) {
     struct bench *b = bench_new(BB_KIND_REGISTER, "UTC", 0);
     struct bb_period_bounds day;
@@ -633,6 +650,24 @@ Test(periodise, a_gauge_with_a_nominal_interval_can_be_partial) {
     day_at(b, t + 1, &day);
     expect_value(b, 0, 25, -1, BB_STATE_MEASURED);
     bench_free(b);
+}
+
+/* Shares of 10 over nine hours, cut at two moments: 1.111, 3.333 - 1.111, the rest. */
+Test(periodise, shares_of_a_whole_sum_to_it) {
+    const struct bb_channel even = {.kind = BB_KIND_INTERVAL};
+    const int64_t h = BB_HOUR_MS;
+    struct bb_share first = bb_share_of(&even, NULL, 10, 0, 0, 9 * h, -h, h);
+    struct bb_share second = bb_share_of(&even, NULL, 10, 0, 0, 9 * h, h, 3 * h);
+    struct bb_share rest = bb_share_of(&even, NULL, 10, 0, 0, 9 * h, 3 * h, 99 * h);
+
+    cr_assert(first.any && first.exponent == -3 && first.amount == 1111);
+    cr_assert(second.any && second.amount == 2222);
+    cr_assert(rest.any && rest.amount == 6667);
+    cr_assert_not(bb_share_of(&even, NULL, 10, 0, 0, 9 * h, 9 * h, 10 * h).any, "(start, end]");
+    cr_assert(bb_share_of(&even, NULL, (bb_wide)1 << 70, 0, 0, 9 * h, 0, h).overflow);
+    /* what takes no time falls into the stretch that ends with it */
+    cr_assert_not(bb_share_of(&even, NULL, 10, 0, h, h, h, 2 * h).any);
+    cr_assert_eq(bb_share_of(&even, NULL, 10, 0, h, h, 0, h).amount, 10);
 }
 
 Test(periodise, events_have_no_days) {

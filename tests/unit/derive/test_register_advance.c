@@ -159,6 +159,43 @@ Test(register_advance, an_exchange_counts_both_devices_each_with_its_factor) {
     bench_free(b);
 }
 
+static void expect_counts(const struct bb_register_advance *advance, size_t i, int64_t begins,
+                          int64_t counts, uint32_t installation, unsigned ends) {
+    const struct bb_register_piece *p = &advance->piece[i];
+
+    cr_assert(bb_decimal_widen((int64_t)p->begins, advance->counts_exponent, -12) ==
+                      bb_decimal_widen(begins, 0, -12) &&
+                  bb_decimal_widen((int64_t)p->counts, advance->counts_exponent, -12) ==
+                      bb_decimal_widen(counts, 0, -12),
+              "piece %zu counts %" PRId64 " from %" PRId64 ", e%d", i, (int64_t)p->counts,
+              (int64_t)p->begins, advance->counts_exponent);
+    cr_assert(p->installation == installation && p->ends == ends, "piece %zu", i);
+}
+
+Test(register_advance, pieces_say_what_the_device_showed) {
+    struct bench *b = bench_of_two(300, 100, 0);
+    struct bb_register_advance r;
+
+    put_installation(b, base - day, 1, 0);
+    put_installation(b, base + 6 * hour, 40, 0);
+    close_device(&b->installations[0], 400);
+    open_device(&b->installations[1], 20);
+    b->installations[0].to_ms = base + 4 * hour; /* two hours without a meter */
+    advance(b, EXCHANGE, &r);
+    cr_assert_eq(r.count, 3);
+    expect_counts(&r, 0, 300, 100, 0, BB_PIECE_CLOSES); /* 300 to the closing 400 */
+    expect_counts(&r, 1, 20, 0, 0, BB_PIECE_HOLE);
+    expect_counts(&r, 2, 20, 80, 1, BB_PIECE_OPENS); /* the opening 20 to 100 */
+    put_point(b, 1, base + day, 348, 0);
+    b->installations[0].has_closing = b->installations[1].has_opening = false;
+    advance(b, 0, &r); /* only the factor changes after a quarter of the way */
+    cr_assert_eq(r.count, 2);
+    expect_counts(&r, 0, 300, 12, 0, 0);
+    expect_counts(&r, 1, 312, 36, 1, 0);
+    expect_piece(&r, 1, base + 6 * hour, base + day, 36 * 40, 0);
+    bench_free(b);
+}
+
 Test(register_advance, what_is_not_known_of_an_exchange_counts_as_little_as_can_be) {
     struct bench *b = bench_of_two(300, 100, 0);
     struct bb_register_advance r;

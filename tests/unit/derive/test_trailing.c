@@ -288,7 +288,8 @@ Test(trailing, daily_advance_of_great_registers_does_not_wrap) {
 /* Made of readings, packed and unpacked again: 48 a day, whatever the hour of the last one. */
 Test(trailing, daily_advance_of_days_as_they_are_stored) {
     static const int hours[] = {24, 1, 23, 12};
-    struct bb_channel channel = {.kind = BB_KIND_REGISTER};
+    struct bb_pipeline pipeline;
+    struct bb_channel channel = {.kind = BB_KIND_REGISTER, .pipeline = &pipeline};
     struct bb_stat_day days[4];
     struct bb_stat stored;
     struct bb_buffer packed;
@@ -298,12 +299,18 @@ Test(trailing, daily_advance_of_days_as_they_are_stored) {
 
     bb_arena_init(&arena, 1 << 16, 1 << 20);
     bb_buffer_init(&packed, 1 << 20);
+    bb_pipeline_defaults(&pipeline);
     for (int32_t i = 0; i < 4; i++) {
-        struct bb_attribute attribute = {0};
-        struct bb_point p = {.attribute = &attribute, .usable = true};
-        p.start_ms = p.end_ms = (90 + i) * (int64_t)BB_DAY_MS + hours[i] * (int64_t)BB_HOUR_MS;
-        level = p.end_ms * 2 / BB_HOUR_MS; /* 48 a day */
-        bb_stat_of_day(&channel, 90 + i, &p, &level, 1, &days[i]);
+        struct bb_attribute attribute = {.exponent = BB_LEVEL_EXPONENT};
+        struct bb_block raw;
+        cr_assert(bb_block_init(&raw, BB_LANE_RAW, 1, &arena));
+        raw.attributes = (struct bb_attribute_set){
+            .items = &attribute, .count = 1, .borrowed = true};
+        raw.count = 1;
+        raw.end_ms[0] = (90 + i) * (int64_t)BB_DAY_MS + hours[i] * (int64_t)BB_HOUR_MS;
+        raw.mantissa[0] = raw.end_ms[0] * 2 / BB_HOUR_MS; /* 48 a day */
+        raw.attribute[0] = raw.rivals[0] = 0;
+        bb_stat_of_day(&channel, 90 + i, &raw, &days[i]);
     }
     cr_assert_eq(bb_stat_pack(days, 4, &arena, &packed, &error), 0);
     cr_assert_eq(bb_stat_unpack(bb_buffer_span(&packed), &arena, &stored, &error), 0);

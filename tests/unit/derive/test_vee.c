@@ -141,6 +141,54 @@ Test(vee, a_line_between_the_ends) {
     bench_free(b);
 }
 
+/* Three missing quarters between 00:15 and 01:00; registers were read at 00:00, 00:30 and 01:15, so that
+ * without a line two parts are filled: 1 to 00:30, and of 8 to 01:15 what 2 told lack. */
+Test(vee, an_account_of_an_estimate) {
+    struct bench *b = bench_new();
+    struct bb_vee_account account = {.at_ms = base + 60 * (int64_t)BB_MINUTE_MS};
+    const bb_wide one = (bb_wide)bb_power_of_ten[-BB_TOTAL_EXPONENT];
+    struct bb_total items[] = {
+        {base, base + 30 * (int64_t)BB_MINUTE_MS, 2 * one, one},
+        {base + 30 * (int64_t)BB_MINUTE_MS, base + 75 * (int64_t)BB_MINUTE_MS, 8 * one, one}};
+    struct bb_total_list totals = {items, 2};
+    struct bb_vee_aid aid = {.level = b->level,
+                             .stat = &no_days,
+                             .totals = &totals,
+                             .past = &b->raw,
+                             .account = &account};
+
+    measured(b, 0, 1000, -3);
+    measured(b, 60, 2000, -3);
+    bb_window_levels(&b->channel, &b->raw, b->level);
+    cr_assert_eq(
+        bb_vee_judge(&b->channel, &b->raw, 0, 2, &aid, &b->arena, &b->vee, &b->findings, &b->error),
+        0);
+    cr_assert(account.known && account.method == BB_METHOD_LINEAR && account.gap.intervals == 3);
+    b->pipeline.estimate[BB_METHOD_LINEAR].on = false;
+    b->vee.count = b->findings.count = 0;
+    account.known = false;
+    cr_assert_eq(
+        bb_vee_judge(&b->channel, &b->raw, 0, 2, &aid, &b->arena, &b->vee, &b->findings, &b->error),
+        0);
+    cr_assert(account.known && account.method == BB_METHOD_FLAT);
+    cr_assert_eq(account.gap.from_ms, base + 30 * (int64_t)BB_MINUTE_MS);
+    cr_assert_eq(account.gap.intervals, 2);
+    cr_assert_eq(account.step_ms, 15 * BB_MINUTE_MS);
+    cr_assert(account.gap.has_total && account.gap.total == 6000000, "x 10^%d",
+              account.gap.exponent);
+    cr_assert_eq(account.around.to_ms, base + 75 * (int64_t)BB_MINUTE_MS);
+    cr_assert(account.told.amount == 2 * one && account.told.values == 1);
+    expect_value(b, 60, 3000000, -6, BB_STATE_ESTIMATED);
+    expect_value(b, 30, 1000000, -6, BB_STATE_ESTIMATED);
+    account = (struct bb_vee_account){.at_ms = base + 75 * (int64_t)BB_MINUTE_MS};
+    b->vee.count = b->findings.count = 0;
+    cr_assert_eq(
+        bb_vee_judge(&b->channel, &b->raw, 0, 2, &aid, &b->arena, &b->vee, &b->findings, &b->error),
+        0);
+    cr_assert_not(account.known, "it was told");
+    bench_free(b);
+}
+
 Test(vee, thirds_are_rounded_at_the_derived_exponent) {
     struct bench *b = bench_new();
 

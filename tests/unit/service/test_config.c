@@ -139,7 +139,8 @@ Test(config, every_key_has_help_a_default_in_range_and_a_line_on_the_page) {
         cr_expect_not_null(key->help, "%s", key->name);
         cr_expect_leq(key->min, key->initial, "%s", key->name);
         cr_expect_geq(key->max, key->initial, "%s", key->name);
-        cr_expect_not_null(strstr(page.data, key->help), "%s", key->name);
+        bool hidden = key->step && key->step->off && key->unit != BB_CONFIG_STEP;
+        cr_expect(hidden || strstr(page.data, key->help), "%s", key->name);
         cr_expect_eq(bb_config_key_find(&keys, key->name), key, "%s twice", key->name);
     }
     bb_config_keys_release(&keys);

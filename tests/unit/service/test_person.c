@@ -109,30 +109,6 @@ Test(person, the_state_of_an_exception) {
 
 /* ---- the words of a story */
 
-static void expect_evidence(struct bb_finding f, const char *expected) {
-    struct bb_arena arena;
-
-    bb_arena_init(&arena, 1 << 12, 1 << 20);
-    struct bb_span text = bb_story_evidence(&f, &arena);
-    cr_assert(bb_span_equal(text, bb_span_of(expected)), "\"%.*s\", not \"%s\"", BB_SPAN_ARGS(text),
-              expected);
-    bb_arena_release(&arena);
-}
-
-Test(story, evidence_in_words) {
-    expect_evidence((struct bb_finding){.check = BB_CHECK_GAP, .a = 3, .b = 2700000},
-                    "missing intervals 3, length 45m");
-    expect_evidence((struct bb_finding){.check = BB_CHECK_OVERLAP, .a = 900000}, "overlap 15m");
-    expect_evidence((struct bb_finding){.check = BB_CHECK_NEGATIVE, .a = -250, .exponent = -2},
-                    "the value -2.5");
-    expect_evidence((struct bb_finding){.check = BB_CHECK_INTERVAL_SIZE, .a = 1800, .b = 900},
-                    "length 30m, nominal length 15m");
-    expect_evidence((struct bb_finding){.check = BB_CHECK_UNIT, .a = BB_UNIT_M3, .b = BB_UNIT_KWH},
-                    "unit as sent m³, unit of the channel kWh");
-    expect_evidence((struct bb_finding){.check = BB_CHECK_TIME, .a = 600000},
-                    "10m ahead of its issue or arrival");
-}
-
 static struct bb_story_version version(uint8_t state, uint16_t marks, int64_t received_ms,
                                        int64_t issued_ms, int64_t line) {
     return (struct bb_story_version){.told.quality = {.state = state, .marks = marks},

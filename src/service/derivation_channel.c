@@ -1,0 +1,480 @@
+/* Derivation of one channel: see derivation.h. One worker, one thread; no I/O but through the view. */
+#include "service/derivation_internal.h"
+
+#include <stdlib.h>
+
+enum { PLAN_GAP_DAYS = 8 }; /* readings further apart are planned apart */
+
+/* A block as this derivation made it, or as the store has it. */
+static int fetch(struct bb_derivation_work *w, struct bb_plan_key key, struct bb_span *packed,
+                 struct bb_error *error) {
+    const struct bb_derivation *d = w->d;
+    const struct bb_channel_slot *slot =
+        key.companion ? &w->channels->slots[w->companion_slots[key.companion - 1]] : w->slot;
+    size_t end = key.companion ? slot->output_to : d->output_count;
+
+    for (size_t i = end; i-- > slot->output_from;) {
+        const struct bb_output *o = &d->outputs[i];
+        if (o->key.lane == key.lane && o->key.span == key.span) {
+            *packed = (struct bb_span){d->packed.data + o->offset, o->size};
+            /* The buffer may move while the plan writes: borrow a copy. */
+            if (o->size > 0)
+                *packed = bb_arena_copy(&w->d->plan, *packed);
+            return o->size == 0 || packed->data ? 0 : bb_derivation_no_memory(error);
+        }
+    }
+    struct bb_block_key block = {slot->record.number, key.span, key.lane};
+    int result = d->store->ops->block_get(w->view, &block, packed, error);
+    if (result == BB_ABSENT)
+        *packed = (struct bb_span){NULL, 0};
+    return result < 0 ? result : 0;
+}
+
+static int collect_outputs(struct bb_derivation_work *w, const struct bb_plan *plan,
+                           struct bb_error *error) {
+    struct bb_derivation *d = w->d;
+
+    for (size_t i = 0; i < plan->write_count; i++) {
+        const struct bb_plan_write *write = &plan->writes[i];
+        if (!bb_derivation_room((void **)&d->outputs, d->output_count, &d->output_capacity,
+                                sizeof d->outputs[0]))
+            return bb_derivation_no_memory(error);
+        d->outputs[d->output_count] = (struct bb_output){
+            {w->slot->record.number, write->key.span, write->key.lane},
+            (uint32_t)d->output_count,
+            write->offset,
+            write->size};
+        d->output_count++;
+    }
+    return 0;
+}
+
+/* When that was received which a finding about (from, at] comes from, or goes with: the latest of what
+ * was told about that stretch, else (a neighbour, master data) of all. */
+static int64_t cause_of(const struct bb_derivation_work *w, const struct bb_plan_input *input,
+                        const struct bb_finding *f) {
+    int64_t last_ms = f->to_ms > f->at_ms ? f->to_ms : f->at_ms, cause_ms = 0;
+    size_t low = 0, high = input->told_count;
+
+    while (low < high) { /* the first that ends at or behind the beginning */
+        size_t middle = low + (high - low) / 2;
+        if (input->told[middle].end_ms < f->from_ms)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < input->told_count && input->told[low].end_ms <= last_ms; low++)
+        if (input->told[low].received_ms > cause_ms)
+            cause_ms = input->told[low].received_ms;
+    return cause_ms ? cause_ms : w->recorded_ms;
+}
+
+static int collect_findings(struct bb_derivation_work *w, const struct bb_plan_input *input,
+                            const struct bb_finding_list *list, enum bb_outbox_kind kind,
+                            struct bb_error *error) {
+    int result = 0;
+
+    for (size_t i = 0; !result && i < list->count; i++) {
+        const struct bb_finding *f = &list->items[i];
+        int64_t cause_ms = cause_of(w, input, f);
+        struct bb_outbox_record record = {.kind = (uint8_t)kind,
+                                          .check = f->check,
+                                          .exponent = f->exponent,
+                                          .recorded_ms = cause_ms,
+                                          .tenant = bb_channel_slot_tenant(w->slot),
+                                          .usage_point = bb_channel_slot_usage_point(w->slot),
+                                          .channel = bb_channel_slot_channel(w->slot),
+                                          .from_ms = f->from_ms,
+                                          .to_ms = f->to_ms,
+                                          .a = f->a,
+                                          .b = f->b,
+                                          .body = bb_gather_source_at(w->gather, cause_ms)};
+        result = bb_derivation_put_outbox(w->d, &record, error);
+    }
+    return result;
+}
+
+static int collect_changed(struct bb_derivation_work *w, const struct bb_told *told, size_t count,
+                           uint64_t changed, struct bb_error *error) {
+    if (changed == 0)
+        return 0;
+    struct bb_outbox_record record = {.kind = BB_OUTBOX_CHANGED,
+                                      .recorded_ms = w->recorded_ms,
+                                      .tenant = bb_channel_slot_tenant(w->slot),
+                                      .usage_point = bb_channel_slot_usage_point(w->slot),
+                                      .channel = bb_channel_slot_channel(w->slot),
+                                      .from_ms = told[0].end_ms,
+                                      .to_ms = told[count - 1].end_ms,
+                                      .a = (int64_t)changed,
+                                      .body = BB_SPAN("")};
+    return bb_derivation_put_outbox(w->d, &record, error);
+}
+
+static int run_plan(struct bb_derivation_work *w, const struct bb_plan_input *input,
+                    struct bb_error *error) {
+    struct bb_derivation *d = w->d;
+    struct bb_plan plan;
+    int result;
+
+    bb_plan_begin(&plan, input, &d->plan, &d->packed);
+    while ((result = bb_plan_run(&plan, error)) == BB_PLAN_NEED) {
+        for (size_t i = 0; i < plan.need_count; i++) {
+            struct bb_span packed;
+            result = fetch(w, plan.needs[i], &packed, error);
+            if (!result)
+                result = bb_plan_supply(&plan, plan.needs[i], packed, error);
+            if (result)
+                return result;
+        }
+    }
+    if (result)
+        return result;
+    w->coverage_changed |= plan.coverage_changed;
+    if (plan.dirty) {
+        w->judged_from = plan.judge_from < w->judged_from ? plan.judge_from : w->judged_from;
+        w->judged_to = plan.judge_to > w->judged_to ? plan.judge_to : w->judged_to;
+    }
+    d->counts.added += plan.counts.added;
+    d->counts.duplicate += plan.counts.duplicate;
+    d->counts.changed += plan.counts.changed;
+    d->opened += plan.opened.count;
+    d->closed += plan.closed.count;
+    result = collect_outputs(w, &plan, error);
+    if (!result)
+        result = collect_findings(w, input, &plan.closed, BB_OUTBOX_EXCEPTION_CLOSED, error);
+    if (!result)
+        result = collect_findings(w, input, &plan.opened, BB_OUTBOX_EXCEPTION_OPENED, error);
+    if (!result && input->told_count > 0)
+        result = collect_changed(w, input->told, input->told_count, plan.counts.changed, error);
+    return result;
+}
+
+static int by_time(const void *a, const void *b) {
+    const struct bb_told *x = a, *y = b;
+
+    if (x->end_ms != y->end_ms)
+        return x->end_ms < y->end_ms ? -1 : 1;
+    if (x->received_ms != y->received_ms)
+        return x->received_ms < y->received_ms ? -1 : 1;
+    return (x->line > y->line) - (x->line < y->line);
+}
+
+static void sort_told(struct bb_told *told, size_t count) {
+    for (size_t i = 1; i < count; i++) {
+        if (told[i].end_ms < told[i - 1].end_ms) {
+            qsort(told, count, sizeof *told, by_time);
+            return;
+        }
+    }
+}
+
+static int32_t day_of(int64_t t) {
+    return bb_lane_span_of(BB_LANE_RAW, t);
+}
+
+/* How many of told[0..count) one plan takes: days without a long hole, and not too many. */
+static size_t plan_length(const struct bb_told *told, size_t count) {
+    int32_t first = day_of(told[0].end_ms), previous = first;
+
+    for (size_t i = 1; i < count; i++) {
+        if (told[i].end_ms <= ((int64_t)previous + 1) * BB_DAY_MS)
+            continue;
+        int32_t day = day_of(told[i].end_ms);
+        if (day - previous > PLAN_GAP_DAYS || day - first >= BB_PLAN_DAYS_MAX)
+            return i;
+        previous = day;
+    }
+    return count;
+}
+
+static int plan_told(struct bb_derivation_work *w, struct bb_told *told, size_t count,
+                     struct bb_error *error) {
+    int result = 0;
+
+    sort_told(told, count);
+    for (size_t at = 0; !result && at < count;) {
+        size_t length = plan_length(told + at, count - at);
+        struct bb_plan_input input = {.channel = &w->slot->channel,
+                                      .coverage = &w->coverage,
+                                      .companions = w->companions,
+                                      .companion_count = w->companion_count,
+                                      .tick_ms = w->tick_ms,
+                                      .told = told + at,
+                                      .told_count = length,
+                                      .attributes = w->gather->attributes.items};
+        for (size_t i = 0; i < length; i++)
+            if (told[at + i].received_ms > w->recorded_ms)
+                w->recorded_ms = told[at + i].received_ms;
+        result = run_plan(w, &input, error);
+        at += length;
+    }
+    return result;
+}
+
+/* Periods of another calendar end at other moments, a few of them in years without readings: forget
+ * all period values before they are made anew. */
+static int forget_periods(struct bb_derivation_work *w, struct bb_error *error) {
+    const struct bb_coverage *c = &w->coverage;
+    struct bb_derivation *d = w->d;
+
+    if (c->count == 0)
+        return 0;
+    int32_t first = bb_lane_span_of(BB_LANE_DAY, c->runs[0].first * (int64_t)BB_DAY_MS -
+                                                     c->longest_s * (int64_t)BB_SECOND_MS);
+    int32_t last = bb_lane_span_of(BB_LANE_DAY, (c->runs[c->count - 1].last + BB_TICK_DAYS + 3) *
+                                                    (int64_t)BB_DAY_MS);
+    for (int32_t year = first; year <= last; year++) {
+        struct bb_span packed;
+        int result = fetch(w, (struct bb_plan_key){BB_LANE_DAY, 0, year}, &packed, error);
+        if (result)
+            return result;
+        if (packed.size == 0)
+            continue;
+        if (!bb_derivation_room((void **)&d->outputs, d->output_count, &d->output_capacity,
+                                sizeof d->outputs[0]))
+            return bb_derivation_no_memory(error);
+        d->outputs[d->output_count] = (struct bb_output){
+            {w->slot->record.number, year, BB_LANE_DAY},
+            (uint32_t)d->output_count,
+            d->packed.size,
+            0};
+        d->output_count++;
+    }
+    return 0;
+}
+
+static int plan_stretch(struct bb_derivation_work *w, int64_t from_ms, int64_t to_ms,
+                        struct bb_error *error) {
+    struct bb_plan_input input = {.channel = &w->slot->channel,
+                                  .coverage = &w->coverage,
+                                  .companions = w->companions,
+                                  .companion_count = w->companion_count,
+                                  .tick_ms = w->tick_ms,
+                                  .force_from = from_ms,
+                                  .force_to = to_ms};
+    return run_plan(w, &input, error);
+}
+
+/* What the channel is has changed: derive all its days again, a stretch at a time. */
+static int plan_again(struct bb_derivation_work *w, struct bb_error *error) {
+    int result = forget_periods(w, error);
+
+    for (uint32_t i = 0; !result && i < w->coverage.count; i++) {
+        struct bb_day_run run = w->coverage.runs[i];
+        for (int32_t day = run.first; !result && day <= run.last; day += BB_PLAN_DAYS_MAX) {
+            int32_t end = day + BB_PLAN_DAYS_MAX - 1 < run.last ? day + BB_PLAN_DAYS_MAX - 1
+                                                                : run.last;
+            result = plan_stretch(w, day * (int64_t)BB_DAY_MS, (end + 1) * (int64_t)BB_DAY_MS,
+                                  error);
+        }
+    }
+    return result;
+}
+
+/* Registers beside the channel have changed: derive again what their readings hold, as far as the plans
+ * for its own readings did not come by. */
+static int plan_forced(struct bb_derivation_work *w, struct bb_error *error) {
+    const int64_t stretch_ms = BB_PLAN_DAYS_MAX * (int64_t)BB_DAY_MS;
+    int64_t from = w->slot->force_from, to = w->slot->force_to;
+    int result = 0;
+
+    if (from >= to || (w->judged_from <= from && w->judged_to >= to))
+        return 0;
+    for (uint32_t i = 0; !result && i < w->coverage.count; i++) {
+        int64_t run_from = w->coverage.runs[i].first * (int64_t)BB_DAY_MS;
+        int64_t run_to = ((int64_t)w->coverage.runs[i].last + 1) * BB_DAY_MS;
+        run_from = run_from > from ? run_from : from;
+        run_to = run_to < to ? run_to : to;
+        for (int64_t t = run_from; !result && t < run_to; t += stretch_ms) {
+            int64_t end = t + stretch_ms;
+            result = plan_stretch(w, t, end < run_to ? end : run_to, error);
+        }
+    }
+    return result;
+}
+
+/* Time has come further: what is behind the last reading follows, if somebody still waits for more. */
+static int plan_ticked(struct bb_derivation_work *w, struct bb_error *error) {
+    const struct bb_coverage *c = &w->coverage;
+
+    if (!w->slot->ticked || c->count == 0 || w->slot->record.kind != BB_KIND_INTERVAL)
+        return 0;
+    int64_t last_day_ms = c->runs[c->count - 1].last * (int64_t)BB_DAY_MS;
+    if (w->tick_ms <= last_day_ms ||
+        w->stored_tick_ms > last_day_ms + (BB_TICK_DAYS + 1) * (int64_t)BB_DAY_MS)
+        return 0; /* readings have come since, or nobody waits any longer */
+    return plan_stretch(w, last_day_ms, last_day_ms + BB_DAY_MS, error);
+}
+
+/* The coverage of a slot's channel as this commit has made it, or as stored. */
+static int load_coverage(struct bb_derivation_work *w, const struct bb_channel_slot *slot,
+                         struct bb_coverage *coverage, struct bb_error *error) {
+    char key[4];
+    struct bb_span value = slot->coverage, name = {key, sizeof key};
+    int result = BB_FOUND;
+
+    *coverage = (struct bb_coverage){0};
+    if (value.size == 0 && slot->is_new)
+        return 0;
+    bb_big_endian(slot->record.number, sizeof key, key);
+    if (value.size == 0)
+        result = w->d->store->ops->name_get(w->view, BB_NAME_COVERAGE, name, &value, error);
+    if (result == BB_FOUND)
+        return bb_coverage_unpack(value, &w->d->plan, coverage, error);
+    return result < 0 ? result : 0;
+}
+
+static int write_channel(struct bb_derivation_work *w, struct bb_span number,
+                         struct bb_error *error) {
+    struct bb_channel_slot *slot = w->slot;
+    struct bb_buffer b;
+
+    if (!slot->changed)
+        return 0;
+    bb_buffer_init(&b, 64 << 10);
+    bb_channel_record_encode(&slot->record, &b);
+    struct bb_outbox_record record = {.kind = BB_OUTBOX_CHANNEL,
+                                      .recorded_ms = w->recorded_ms,
+                                      .tenant = bb_channel_slot_tenant(slot),
+                                      .usage_point = bb_channel_slot_usage_point(slot),
+                                      .channel = bb_channel_slot_channel(slot),
+                                      .body = bb_buffer_span(&b)};
+    int result = b.overflow ? bb_derivation_no_memory(error)
+                            : bb_derivation_put_outbox(w->d, &record, error);
+    if (!result)
+        result = bb_derivation_put_name(w->d, BB_NAME_CHANNEL, slot->key, bb_buffer_span(&b),
+                                        error);
+    if (!result && slot->is_new)
+        result = bb_derivation_put_name(w->d, BB_NAME_CHANNEL_ID, number, slot->key, error);
+    bb_buffer_release(&b);
+    return result;
+}
+
+static int plan_runs(struct bb_derivation_work *w, const struct bb_gather_run *runs,
+                     size_t run_count, struct bb_error *error) {
+    size_t count;
+    struct bb_told *told = bb_gather_rows(w->gather, runs, run_count, &w->d->plan, &count);
+
+    return told ? plan_told(w, told, count, error) : bb_derivation_no_memory(error);
+}
+
+static int write_coverage(struct bb_derivation_work *w, struct bb_error *error) {
+    char key[4];
+    struct bb_buffer b;
+
+    if (!w->coverage_changed)
+        return 0;
+    bb_big_endian(w->slot->record.number, sizeof key, key);
+    bb_buffer_init(&b, 1 << 20);
+    bb_coverage_pack(&w->coverage, &b);
+    int result = b.overflow ? bb_derivation_no_memory(error)
+                            : bb_derivation_put_name(w->d, BB_NAME_COVERAGE,
+                                                     (struct bb_span){key, sizeof key},
+                                                     bb_buffer_span(&b), error);
+    bb_buffer_release(&b);
+    if (!result)
+        w->slot->coverage = w->d->names[w->d->name_count - 1].value;
+    return result;
+}
+
+/* ---- registers beside a channel */
+
+static int find_siblings(struct bb_derivation_work *w, struct bb_error *error) {
+    int result = bb_siblings_find(w->channels, w->view, w->number, w->fresh, w->fresh_count,
+                                  &w->siblings, error);
+
+    w->slot = &w->channels->slots[w->number];
+    return result;
+}
+
+static size_t place_among(const struct bb_siblings *siblings, uint32_t slot) {
+    for (size_t i = 0; i < siblings->count; i++)
+        if (siblings->items[i].id == slot)
+            return i;
+    return SIZE_MAX;
+}
+
+static size_t pick(const struct bb_siblings *siblings, uint32_t slot, uint32_t ids[BB_METERS_MAX]) {
+    size_t at = siblings->too_many ? SIZE_MAX : place_among(siblings, slot);
+
+    return at == SIZE_MAX ? 0 : bb_companions_pick(siblings->items, siblings->count, at, ids);
+}
+
+/* The registers beside the channel at hand. */
+static int load_companions(struct bb_derivation_work *w, struct bb_error *error) {
+    int result = 0;
+
+    w->companion_count = 0;
+    if (w->slot->record.kind != BB_KIND_INTERVAL || !w->channels->has_registers ||
+        w->slot->record.obis.size == 0)
+        return 0;
+    result = find_siblings(w, error);
+    if (result)
+        return result;
+    w->companion_count = pick(&w->siblings, w->number, w->companion_slots);
+    for (size_t i = 0; !result && i < w->companion_count; i++) {
+        const struct bb_channel_slot *slot = &w->channels->slots[w->companion_slots[i]];
+        w->companions[i] = (struct bb_companion){&slot->channel, &w->companion_coverages[i]};
+        result = load_coverage(w, slot, &w->companion_coverages[i], error);
+    }
+    return result;
+}
+
+/* The register at hand has changed: channels that it stands beside must follow. */
+static int force_siblings(struct bb_derivation_work *w, struct bb_error *error) {
+    uint32_t ids[BB_METERS_MAX];
+
+    if (w->slot->record.kind != BB_KIND_REGISTER || w->slot->record.obis.size == 0 ||
+        w->judged_from >= w->judged_to)
+        return 0;
+    int result = find_siblings(w, error);
+    for (size_t i = 0; !result && i < w->siblings.count; i++) {
+        struct bb_channel_slot *slot = &w->channels->slots[w->siblings.items[i].id];
+        size_t count = pick(&w->siblings, w->siblings.items[i].id, ids);
+        for (size_t k = 0; k < count; k++) {
+            if (ids[k] != w->number)
+                continue;
+            bool none = slot->force_from >= slot->force_to;
+            if (none || w->judged_from < slot->force_from)
+                slot->force_from = w->judged_from;
+            if (none || w->judged_to > slot->force_to)
+                slot->force_to = w->judged_to;
+        }
+    }
+    return result;
+}
+
+int bb_derivation_channel(struct bb_derivation_work *w, uint32_t number,
+                          const struct bb_gather_run *runs, size_t run_count,
+                          struct bb_error *error) {
+    char key[4];
+
+    bb_arena_reset(&w->d->plan);
+    w->number = number;
+    w->slot = &w->channels->slots[number];
+    w->slot->output_from = w->d->output_count;
+    w->coverage_changed = false;
+    w->recorded_ms = 0;
+    w->judged_from = INT64_MAX;
+    w->judged_to = INT64_MIN;
+    bb_big_endian(w->slot->record.number, sizeof key, key);
+    int result = bb_derivation_tick_of(w, bb_channel_slot_tenant(w->slot), &w->tick_ms, error);
+    if (!result)
+        result = load_companions(w, error);
+    if (!result)
+        result = load_coverage(w, w->slot, &w->coverage, error);
+    if (!result && run_count > 0)
+        result = plan_runs(w, runs, run_count, error);
+    if (!result && w->slot->derive_again)
+        result = plan_again(w, error);
+    else if (!result)
+        result = plan_forced(w, error);
+    if (!result)
+        result = plan_ticked(w, error);
+    if (!result)
+        result = write_channel(w, (struct bb_span){key, sizeof key}, error);
+    if (!result)
+        result = write_coverage(w, error);
+    w->slot->output_to = w->d->output_count;
+    return result ? result : force_siblings(w, error);
+}

@@ -1,0 +1,67 @@
+/* What the parts of a derivation share.
+ *
+ *   derivation.c          the commit: all slots in turn, blocks and names in the store's order
+ *   derivation_channel.c  one channel: its plans, what they need and what they make
+ *   derivation_master.c   master data and ticks: which channels they bear on
+ */
+#ifndef BB_SERVICE_DERIVATION_INTERNAL_H
+#define BB_SERVICE_DERIVATION_INTERNAL_H
+
+#include "service/companions.h"
+#include "service/derivation.h"
+
+struct bb_derivation_work {
+    struct bb_derivation *d;
+    struct bb_store_view *view;
+    struct bb_gather *gather; /* its sources by received time */
+    struct bb_channel_table *channels;
+    const uint32_t *fresh; /* slots that are new in this commit, by key */
+    size_t fresh_count;
+    struct bb_siblings siblings;
+    struct bb_span tick_tenant; /* whose latest tick is known */
+    int64_t tenant_tick_ms, stored_tick_ms; /* with those of this commit; before it */
+    /* Of the channel at hand. */
+    uint32_t number;
+    struct bb_channel_slot *slot; /* valid until the table grows */
+    struct bb_coverage coverage;
+    bool coverage_changed;
+    int64_t tick_ms;                /* its tenant's */
+    int64_t recorded_ms;            /* the latest received time among what caused this */
+    int64_t judged_from, judged_to; /* what its plans judged, all in all */
+    uint32_t companion_slots[BB_METERS_MAX];
+    struct bb_coverage companion_coverages[BB_METERS_MAX];
+    struct bb_companion companions[BB_METERS_MAX];
+    size_t companion_count;
+};
+
+static inline int bb_derivation_no_memory(struct bb_error *error) {
+    return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the blocks of a commit");
+}
+
+static inline void bb_big_endian(uint64_t v, size_t size, char *out) {
+    for (size_t i = 0; i < size; i++)
+        out[i] = (char)(v >> (8 * (size - 1 - i)));
+}
+
+/* Room for one more item of a growing list. */
+bool bb_derivation_room(void **items, size_t count, size_t *capacity, size_t size);
+/* Names and values are copied into the arena. */
+int bb_derivation_put_name(struct bb_derivation *d, enum bb_name_kind kind, struct bb_span name,
+                           struct bb_span value, struct bb_error *error) BB_MUST_USE;
+int bb_derivation_put_outbox(struct bb_derivation *d, const struct bb_outbox_record *record,
+                             struct bb_error *error) BB_MUST_USE;
+
+/* Derive one channel: its readings, and again what has to follow. */
+int bb_derivation_channel(struct bb_derivation_work *w, uint32_t number,
+                          const struct bb_gather_run *runs, size_t run_count,
+                          struct bb_error *error) BB_MUST_USE;
+/* Each entry is written, and every channel it may bear on is resolved anew. */
+int bb_derivation_masters(struct bb_derivation_work *w, struct bb_error *error) BB_MUST_USE;
+
+/* Ticks are written, and every channel of their tenants is met. */
+int bb_derivation_ticks(struct bb_derivation_work *w, struct bb_error *error) BB_MUST_USE;
+/* The latest tick of a tenant, that of this commit or the store's; 0: none. */
+int bb_derivation_tick_of(struct bb_derivation_work *w, struct bb_span tenant, int64_t *tick_ms,
+                          struct bb_error *error) BB_MUST_USE;
+
+#endif
