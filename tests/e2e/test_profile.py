@@ -93,6 +93,19 @@ def test_four_days_by_hand(plant):
     assert values(hour) == [Fraction("1.25")]
 
 
+def test_the_story_of_a_day(plant):
+    plant.run("registry", "apply", "-", stdin=heat_registry(FOUR), expect=0)
+    plant.ingest(plant.file("a.csv", heat_readings((local(2026, 1, 11), 0), (local(2026, 1, 15), 100))))
+    asked = ("explain", "--usage-point", "H", "--channel", "heat", "--lane", "day", "--at", "2026-01-12T12:00:00Z")
+    text = plant.run(*asked, expect=0).out
+    assert "  20 kWh  estimated" in text and "cut like profile degree-days and rounded" in text
+    assert "register at its start 10 kWh" in text and "register at its end   30 kWh" in text
+    story = plant.run("--json", *asked, expect=0).json()
+    assert story["profile"] == "degree-days"
+    assert [part["amount"] for part in story["period"]["parts"]] == [20]
+    assert (story["period"]["register_at_start"], story["period"]["register_at_end"]) == (10, 30)
+
+
 def test_a_register_read_monthly(plant):
     """Two months of degree days; at every boundary the register is rounded once to three decimals more."""
     weights = month_weights(2026, 1) | month_weights(2026, 2)
@@ -263,6 +276,8 @@ def test_ten_days_without_quarter_hours(plant):
     assert all("profile" in row["quality"] for row in rows)
     days = plant.query("M", "--channel", "load", "--lane", "day")
     assert sum(values(days)) == 300 + 3 * 24
+    text = plant.run("explain", "--usage-point", "M", "--channel", "load", "--at", stamp(gap_from + QUARTER), expect=0).out
+    assert "method profile h0" in text and "300 kWh" in text
 
 
 def test_a_shorter_gap_is_closed_by_like_days(plant):
