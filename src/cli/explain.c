@@ -206,6 +206,7 @@ const struct bb_verb bb_verb_explain = {
         "    --lane month --zone Europe/Amsterdam\n",
     .details =
         "Of a value: every version that was told, by whom and when, which one stands and why; what\n"
-        "checks found; how an estimate was made; what a period's value is made of.\n",
+        "checks found, with its evidence; how an estimate was made (like days, registers, error band);\n"
+        "what a period's value is made of: intervals, or what a register did between its readings.\n",
     .run = run,
 };

@@ -1,14 +1,16 @@
-/* busbar list usage-points|channels|exceptions|findings|rules|tenants: what the registry knows, and
- * what the checks say.
+/* busbar list usage-points|channels|completeness|exceptions|findings|rules|tenants: what the registry
+ * knows, what is there of what was expected, and what the checks say.
  *
  * Each subject is a row of a table: its columns, and how the plant is asked. A listing goes row by
  * row to a sink, which is a table for people or an array of objects.
  */
 #include "base/nearest.h"
+#include "cli/human.h"
 #include "cli/list_exceptions.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "model/unit.h"
+#include "service/completeness.h"
 #include "service/findings.h"
 #include "service/person.h"
 
@@ -16,7 +18,7 @@
 #include <stdio.h>
 
 struct list_options {
-    const char *usage_point;
+    const char *usage_point, *from, *to;
     int check;
     bool all;
 };
@@ -32,7 +34,17 @@ static const struct bb_option options[] = {
      .kind = BB_OPTION_TEXT,
      .offset = AT(usage_point),
      .value = "UP",
-     .help = "channels, exceptions and findings of this one only"},
+     .help = "channels, completeness, exceptions and findings of this one only"},
+    {.name = "from",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(from),
+     .value = "D",
+     .help = "completeness: local days from this date on, or a time with offset"},
+    {.name = "to",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(to),
+     .value = "D",
+     .help = "up to where this day begins (default: the last 7 days there are)"},
     {.name = "check",
      .kind = BB_OPTION_CHOICE,
      .offset = AT(check),
@@ -54,6 +66,7 @@ struct listing {
     size_t column; /* of the next field */
     size_t column_count;
     uint64_t rows;
+    struct bb_completeness_sum sum;
 };
 
 static void begin_field(struct listing *listing) {
@@ -115,6 +128,20 @@ static void put_time(struct listing *listing, int64_t ms) {
     }
     begin_field(listing);
     bb_json_null(&listing->json);
+    end_field(listing);
+}
+
+/* A number with `digits` as JSON and people write it; NULL: null, or nothing in a table. */
+static void put_digits(struct listing *listing, const char *digits) {
+    if (!listing->command->globals.json) {
+        put_name(listing, digits ? digits : "");
+        return;
+    }
+    begin_field(listing);
+    if (digits)
+        bb_json_raw(&listing->json, bb_span_of(digits));
+    else
+        bb_json_null(&listing->json);
     end_field(listing);
 }
 
@@ -258,6 +285,102 @@ static int list_findings(struct listing *listing, struct bb_registry *registry,
     return bb_findings_run(listing->plant, &asked, finding_row, listing, error);
 }
 
+static const struct bb_table_column completeness_columns[] = {
+    {"usage_point", false},   {"channel", false},       {"start", false},    {"end", false},
+    {"expected", true},       {"present", true},        {"estimated", true}, {"missing", true},
+    {"measured_share", true}, {"contiguous_to", false},
+};
+
+static int completeness_row(void *context, const struct bb_completeness_row *row) {
+    struct listing *listing = context;
+    char expected[24], missing[24], share[24];
+    int measured = row->expected_ms > 0 ? bb_query_thousandths(row->measured_ms, row->expected_ms)
+                                        : 0;
+
+    snprintf(expected, sizeof expected, "%" PRIu64, row->expected);
+    snprintf(missing, sizeof missing, "%" PRIu64, row->missing);
+    snprintf(share, sizeof share, "%d.%03d", measured / 1000, measured % 1000);
+    put_text(listing, row->usage_point);
+    put_text(listing, row->channel);
+    put_time(listing, row->start_ms);
+    put_time(listing, row->end_ms);
+    put_digits(listing, row->has_expected ? expected : NULL);
+    put_number(listing, (int64_t)row->present);
+    put_number(listing, (int64_t)row->estimated);
+    put_digits(listing, row->has_expected ? missing : NULL);
+    put_digits(listing, row->expected_ms > 0 ? share : NULL);
+    put_time(listing, row->contiguous_to_ms);
+    return go_on(listing);
+}
+
+/* A date is that of each channel's own calendar. */
+static int read_bound(const char *what, const char *text, struct bb_completeness_bound *bound,
+                      struct bb_error *error) {
+    enum { DATE_SIZE = 10 };
+    enum bb_time_outcome outcome;
+
+    *bound = (struct bb_completeness_bound){.ms = BB_TIME_NONE};
+    if (!text)
+        return 0;
+    outcome = bb_time_parse_rfc3339(bb_span_of(text), &bound->ms);
+    bound->is_local = outcome == BB_TIME_LOCAL;
+    if (outcome == BB_TIME_OK || (bound->is_local && strlen(text) == DATE_SIZE))
+        return 0;
+    return BB_FAIL(error, BB_E_USAGE,
+                   "--%s cannot be \"%s\": allowed is a date such as 2026-03-01 or a time with "
+                   "offset such as 2026-03-01T06:00:00+01:00",
+                   what, text);
+}
+
+/* "98.6 %" of days, rounded down: 100 only where nothing is missing. */
+static void tell_sum(struct bb_command *command, const struct bb_completeness_sum *sum) {
+    char days[BB_HUMAN_MAX], channels[BB_HUMAN_MAX], lacking[BB_HUMAN_MAX], silent[BB_HUMAN_MAX];
+    struct bb_buffer *out = &command->out->buffer;
+    const uint64_t known = sum->days - sum->unknown;
+
+    if (sum->days == 0)
+        return;
+    bb_buffer_format(out, "%s: %s days of %s channel%s", command->globals.tenant,
+                     bb_human_count(sum->days, days), bb_human_count(sum->channels, channels),
+                     sum->channels == 1 ? "" : "s");
+    if (known > 0) {
+        uint64_t share = sum->complete * 1000 / known;
+        bb_buffer_format(out, ", %" PRIu64 ".%" PRIu64 " %% complete", share / 10, share % 10);
+        if (sum->estimated > 0)
+            bb_buffer_format(out, " (%s with estimates)", bb_human_count(sum->estimated, lacking));
+        bb_buffer_format(out, ", %s with values missing",
+                         bb_human_count(known - sum->complete, lacking));
+    }
+    if (sum->unknown > 0)
+        bb_buffer_format(out, ", %s without a nominal interval",
+                         bb_human_count(sum->unknown, lacking));
+    if (sum->silent > 0)
+        bb_buffer_format(out,
+                         "\n%s more channel%s no day here: the readings lie elsewhere, and no tick "
+                         "(busbar tick) says that more were due",
+                         bb_human_count(sum->silent, silent), sum->silent == 1 ? " has" : "s have");
+    bb_buffer_append_byte(out, '\n');
+}
+
+static int list_completeness(struct listing *listing, struct bb_registry *registry,
+                             struct bb_error *error) {
+    const struct list_options *given = listing->given;
+    struct bb_completeness asked = {.tenant = bb_command_tenant(listing->command),
+                                    .usage_point = bb_span_of(given->usage_point)};
+    int r = read_bound("from", given->from, &asked.from, error);
+
+    (void)registry;
+    if (!r)
+        r = read_bound("to", given->to, &asked.to, error);
+    return r ? r
+             : bb_completeness_run(listing->plant, &asked, completeness_row, listing, &listing->sum,
+                                   error);
+}
+
+static void end_completeness(struct listing *listing) {
+    tell_sum(listing->command, &listing->sum);
+}
+
 static const struct bb_table_column tenant_columns[] = {{"tenant", false}, {"zone", false}};
 
 static int tenant_row(void *context, struct bb_span name, struct bb_span zone) {
@@ -292,14 +415,16 @@ static const struct subject {
     const struct bb_table_column *keys; /* of the objects; they may say more */
     size_t key_count;
     int (*list)(struct listing *listing, struct bb_registry *registry, struct bb_error *error);
+    void (*end)(struct listing *listing); /* below a table; NULL: nothing */
 } subjects[] = {
-    {"usage-points", COLUMNS(usage_point_columns), list_usage_points},
-    {"channels", COLUMNS(channel_columns), list_channels},
+    {"usage-points", COLUMNS(usage_point_columns), list_usage_points, NULL},
+    {"channels", COLUMNS(channel_columns), list_channels, NULL},
+    {"completeness", COLUMNS(completeness_columns), list_completeness, end_completeness},
     {"exceptions", exception_columns, COUNT(exception_columns), exception_keys,
-     COUNT(exception_keys), list_exceptions},
-    {"findings", COLUMNS(finding_columns), list_findings},
-    {"rules", COLUMNS(rule_columns), list_rules},
-    {"tenants", COLUMNS(tenant_columns), list_tenants},
+     COUNT(exception_keys), list_exceptions, NULL},
+    {"findings", COLUMNS(finding_columns), list_findings, NULL},
+    {"rules", COLUMNS(rule_columns), list_rules, NULL},
+    {"tenants", COLUMNS(tenant_columns), list_tenants, NULL},
 };
 enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
 
@@ -315,8 +440,8 @@ static const struct subject *find_subject(const char *name, struct bb_error *err
         bb_nearest_offer(&nearest, subjects[i].name);
     }
     (void)BB_FAIL(error, BB_E_USAGE,
-                  "there is no list of \"%s\": allowed are usage-points, channels, exceptions, "
-                  "findings, rules, tenants%s%s",
+                  "there is no list of \"%s\": allowed are usage-points, channels, completeness, "
+                  "exceptions, findings, rules, tenants%s%s",
                   name, nearest.name ? " · did you mean " : "", nearest.name ? nearest.name : "");
     return NULL;
 }
@@ -348,6 +473,8 @@ static int print_list(struct bb_command *command, const struct subject *subject,
         command->out->buffer.size = empty_at; /* titles above nothing say nothing */
         bb_buffer_format(&command->out->buffer, "no %s\n", subject->name);
     }
+    if (r >= 0 && subject->end && !command->globals.quiet)
+        subject->end(&listing);
     return r;
 }
 
@@ -380,13 +507,20 @@ int bb_list_exceptions(struct bb_command *command, const char *usage_point, bool
 
 const struct bb_verb bb_verb_list = {
     .name = "list",
-    .summary = "usage points, channels, exceptions, findings, rules, tenants",
-    .arguments = "usage-points|channels|exceptions|findings|rules|tenants",
+    .summary = "usage points, channels, completeness, exceptions, findings, rules, tenants",
+    .arguments = "usage-points|channels|completeness|exceptions|findings|rules|tenants",
     .arguments_min = 1,
     .arguments_max = 1,
     .options = options,
     .options_size = sizeof(struct list_options),
+    .details =
+        "completeness: for each channel and local day how many values were expected, present (told),\n"
+        "estimated and missing; the share of the expected time that was really measured; and up to\n"
+        "where from its first reading on everything is there, told or estimated. Days are expected from\n"
+        "the first reading up to the last one or the latest tick. As in query, the day that begins at\n"
+        "--to is not among them.\n",
     .examples = "busbar list channels --usage-point 871685900012345678\n"
+                "busbar list completeness --from 2026-03-01 --to 2026-04-01\n"
                 "busbar list exceptions --json\n"
                 "busbar list findings --check negative\n",
     .run = run,

@@ -8,6 +8,7 @@
 #include "base/json_write.h"
 #include "model/unit.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 enum { NAMES_LIMIT_BYTES = 1 << 16, PLAIN_COLUMNS = 8, RANGE_COLUMNS = 10 };
@@ -147,6 +148,14 @@ static void put_json_value(struct bb_buffer *out, const char *key, const struct 
         bb_buffer_append(out, "null", 4);
 }
 
+/* What a period's value is made of. */
+static void put_json_counts(struct bb_buffer *out, const struct bb_query_row *row) {
+    int share = bb_query_thousandths(row->measured_ms, row->end_ms - row->start_ms);
+
+    bb_buffer_format(out, ",\"present\":%" PRIu32 ",\"estimated\":%" PRIu32 ",\"measured\":%d.%03d",
+                     row->present, row->estimated, share / 1000, share % 1000);
+}
+
 static void json_object(struct bb_query_writer *writer, const struct bb_query_row *row) {
     struct bb_buffer *out = &writer->out->buffer;
 
@@ -180,6 +189,8 @@ static void json_object(struct bb_query_writer *writer, const struct bb_query_ro
         bb_buffer_append_byte(out, ',');
         put_json_value(out, "max", row, true, row->max);
     }
+    if (bb_lane_has_periods((int)row->lane))
+        put_json_counts(out, row);
     bb_buffer_append_byte(out, '}');
 }
 

@@ -59,7 +59,7 @@ static void put_value(const struct page *p, const struct bb_story_value *v, bool
 static void put_duration(const struct page *p, int64_t ms) {
     char text[BB_TIME_TEXT_MAX];
 
-    bb_buffer_append(p->out, text, bb_duration_format(ms, text));
+    bb_buffer_append(p->out, text, bb_duration_words(ms, text));
 }
 
 /* ---- the value */
@@ -408,10 +408,13 @@ static void put_period(const struct page *p) {
     for (size_t i = 0; i < period->aside_count; i++)
         put_aside(p, &period->asides[i]);
     put_ends(p);
+    bool one = period->values == 1;
     bb_buffer_format(p->out, "    %" PRIu64 " %s; covered ", period->values,
-                     p->s->kind == BB_KIND_INTERVAL   ? "intervals, summed exactly"
-                     : p->s->kind == BB_KIND_REGISTER ? "stretches between readings"
-                                                      : "readings, their mean");
+                     p->s->kind == BB_KIND_INTERVAL
+                         ? (one ? "interval" : "intervals, summed exactly")
+                     : p->s->kind == BB_KIND_REGISTER
+                         ? (one ? "stretch between readings" : "stretches between readings")
+                         : (one ? "reading" : "readings, their mean"));
     put_share(p, period->covered_ms);
     put(p, ", measured ");
     put_share(p, period->measured_ms);

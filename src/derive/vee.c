@@ -59,21 +59,30 @@ struct bb_vee_gap bb_vee_silence(const struct bb_channel *channel, const struct 
 
 /* ---- checks */
 
+static struct bb_check_context context_of(const struct bb_channel *channel, int check,
+                                          struct bb_window *raw, size_t first, size_t last,
+                                          const struct bb_vee_aid *aid,
+                                          struct bb_finding_list *findings) {
+    return (struct bb_check_context){.channel = channel,
+                                     .parameter = channel->pipeline->check[check].parameter,
+                                     .window = raw,
+                                     .first = first,
+                                     .last = last,
+                                     .findings = findings,
+                                     .level = aid->level,
+                                     .stat = aid->stat,
+                                     .totals = aid->totals};
+}
+
 static void run_checks(const struct bb_channel *channel, struct bb_window *raw, size_t first,
                        size_t last, const struct bb_vee_aid *aid,
                        struct bb_finding_list *findings) {
     for (int check = 0; check < BB_CHECK_COUNT; check++) {
-        struct bb_check_context context = {.channel = channel,
-                                           .parameter = channel->pipeline->check[check].parameter,
-                                           .window = raw,
-                                           .first = first,
-                                           .last = last,
-                                           .findings = findings,
-                                           .level = aid->level,
-                                           .stat = aid->stat,
-                                           .totals = aid->totals};
-        if (bb_checks[check].run && bb_check_applies(channel, check))
-            bb_checks[check].run(&context);
+        if (!bb_checks[check].run || !bb_check_applies(channel, check))
+            continue;
+        struct bb_check_context context = context_of(channel, check, raw, first, last, aid,
+                                                     findings);
+        bb_checks[check].run(&context);
     }
 }
 
@@ -399,20 +408,12 @@ static bool judge_registers(const struct bb_channel *channel, struct bb_window *
                             size_t last, const struct bb_vee_aid *aid, struct bb_arena *arena,
                             struct bb_window *out, struct bb_finding_list *findings) {
     uint16_t *mark = bb_arena_take_array(arena, last - first + 1, sizeof *mark);
-    const struct bb_step *step = &channel->pipeline->check[BB_CHECK_REGISTER];
-    struct bb_check_context context = {.channel = channel,
-                                       .parameter = step->parameter,
-                                       .window = raw,
-                                       .first = first,
-                                       .last = last,
-                                       .findings = findings,
-                                       .level = aid->level,
-                                       .stat = aid->stat,
-                                       .totals = aid->totals};
+    struct bb_check_context context = context_of(channel, BB_CHECK_REGISTER, raw, first, last, aid,
+                                                 findings);
     bool room = mark != NULL;
     size_t finding = findings->count; /* of those that follow, in the order of the points */
 
-    if (room && step->on)
+    if (room && channel->pipeline->check[BB_CHECK_REGISTER].on)
         bb_register_judge(&context, aid->accepted, mark);
     for (size_t i = first; room && i < last; i++) {
         struct bb_point p;

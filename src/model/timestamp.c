@@ -602,3 +602,25 @@ size_t bb_duration_format(int64_t ms, char *buffer) {
     return (size_t)snprintf(buffer, BB_TIME_TEXT_MAX, "%lld%s", (long long)(ms / unit->length_ms),
                             unit->name);
 }
+
+size_t bb_duration_words(int64_t ms, char *buffer) {
+    uint64_t left = ms < 0 ? -(uint64_t)ms : (uint64_t)ms;
+    size_t size = 0;
+    int units = 0;
+
+    if (ms == 0)
+        return bb_duration_format(0, buffer);
+    if (ms < 0)
+        buffer[size++] = '-';
+    for (const struct duration_unit *unit = duration_units; units < 3; unit++) {
+        uint64_t count = left / (uint64_t)unit->length_ms;
+        left %= (uint64_t)unit->length_ms;
+        if (count > 0)
+            size += (size_t)snprintf(buffer + size, BB_TIME_TEXT_MAX - size, "%s%llu%s",
+                                     units > 0 ? " " : "", (unsigned long long)count, unit->name);
+        units += count > 0 || units > 0;
+        if (unit->length_ms == 1)
+            break;
+    }
+    return size;
+}

@@ -64,5 +64,7 @@ size_t bb_time_format_offset(int64_t ms, int32_t offset_s, char *buffer);
 bool bb_duration_parse(struct bb_span text, int64_t *ms) BB_MUST_USE;
 /* "15m", "1h", "1d", "90s". Returns length; buffer of BB_TIME_TEXT_MAX. */
 size_t bb_duration_format(int64_t ms, char *buffer);
+/* For people: "1d 3h 45m", "-5m", "1m 30s"; no more than three units, what is less falls away. */
+size_t bb_duration_words(int64_t ms, char *buffer);
 
 #endif

@@ -61,7 +61,7 @@ bool bb_companions_differ(const struct bb_sibling *siblings, size_t count, size_
     struct bb_sibling others[BB_SIBLINGS_MAX];
     uint32_t with_it[BB_METERS_MAX], without_it[BB_METERS_MAX];
 
-    BB_ASSERT(count <= BB_SIBLINGS_MAX);
+    BB_ASSERT(count <= BB_SIBLINGS_MAX && without < count);
     memcpy(others, siblings, count * sizeof others[0]);
     others[without].obis = BB_SPAN(""); /* nobody's register */
     size_t picked = bb_companions_pick(siblings, count, of, with_it);

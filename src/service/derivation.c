@@ -150,8 +150,8 @@ static int put_sources(struct bb_derivation *d, const struct bb_gather *gather,
     return result;
 }
 
-/* One round over the slots: first registers, then what they may stand beside, which looks at them. */
-static int derive_slots(struct bb_derivation_work *w, uint32_t told_slots, bool registers,
+/* One round over the slots: intervals come last, which look at the registers that they stand beside. */
+static int derive_slots(struct bb_derivation_work *w, uint32_t told_slots, bool intervals,
                         struct bb_error *error) {
     int result = 0;
 
@@ -159,7 +159,7 @@ static int derive_slots(struct bb_derivation_work *w, uint32_t told_slots, bool 
         const struct bb_channel_slot *s = &w->channels->slots[slot];
         size_t first = slot < told_slots ? w->gather->starts[slot] : 0;
         size_t count = slot < told_slots ? w->gather->starts[slot + 1] - first : 0;
-        if ((s->record.kind == BB_KIND_REGISTER) == registers &&
+        if ((s->record.kind == BB_KIND_INTERVAL) == intervals &&
             (count > 0 || s->changed || s->derive_again || s->force_from < s->force_to ||
              s->ticked))
             result = bb_derivation_channel(w, slot, w->gather->sorted + first, count, error);
@@ -200,9 +200,9 @@ int bb_derivation_run(struct bb_derivation *d, struct bb_gather *gather,
         result = w.fresh ? 0 : bb_derivation_no_memory(error);
     }
     if (!result)
-        result = derive_slots(&w, told_slots, true, error);
-    if (!result)
         result = derive_slots(&w, told_slots, false, error);
+    if (!result)
+        result = derive_slots(&w, told_slots, true, error);
     if (!result)
         result = put_sources(d, gather, error);
     bb_big_endian(channels->next_number, sizeof next, next);

@@ -420,16 +420,37 @@ static int load_companions(struct bb_derivation_work *w, struct bb_error *error)
     return result;
 }
 
+/* Does an interval channel that was there before stand beside other registers than it did, because the
+ * channel at hand came to be, or became what it is? Then its totals are others at all times. */
+static bool other_companions(const struct bb_derivation_work *w, size_t of) {
+    const struct bb_channel_slot *slot = &w->channels->slots[w->siblings.items[of].id];
+    size_t place = place_among(&w->siblings, w->number);
+
+    if (!w->slot->changed || slot->is_new || slot->record.kind != BB_KIND_INTERVAL)
+        return false;
+    return !w->slot->is_new || w->siblings.too_many || place == SIZE_MAX ||
+           bb_companions_differ(w->siblings.items, w->siblings.count, of, place);
+}
+
 /* The register at hand has changed: channels that it stands beside must follow. */
 static int force_siblings(struct bb_derivation_work *w, struct bb_error *error) {
+    const bool is_register = w->slot->record.kind == BB_KIND_REGISTER;
+    const bool became = w->slot->changed && (is_register || !w->slot->is_new);
+    const bool judged = is_register && w->slot->record.obis.size > 0 &&
+                        w->judged_from < w->judged_to;
     uint32_t ids[BB_METERS_MAX];
 
-    if (w->slot->record.kind != BB_KIND_REGISTER || w->slot->record.obis.size == 0 ||
-        w->judged_from >= w->judged_to)
+    if (!w->channels->has_registers || w->slot->record.kind == BB_KIND_INTERVAL ||
+        (!became && !judged))
         return 0;
     int result = find_siblings(w, error);
     for (size_t i = 0; !result && i < w->siblings.count; i++) {
         struct bb_channel_slot *slot = &w->channels->slots[w->siblings.items[i].id];
+        if (other_companions(w, i)) {
+            slot->force_from = INT64_MIN / 2;
+            slot->force_to = INT64_MAX / 2;
+            continue;
+        }
         size_t count = pick(&w->siblings, w->siblings.items[i].id, ids);
         for (size_t k = 0; k < count; k++) {
             if (ids[k] != w->number)

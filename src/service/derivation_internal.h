@@ -18,7 +18,7 @@ struct bb_derivation_work {
     const uint32_t *fresh; /* slots that are new in this commit, by key */
     size_t fresh_count;
     struct bb_siblings siblings;
-    struct bb_span tick_tenant; /* whose latest tick is known */
+    struct bb_span tick_tenant;             /* whose latest tick is known */
     int64_t tenant_tick_ms, stored_tick_ms; /* with those of this commit; before it */
     /* Of the channel at hand. */
     uint32_t number;

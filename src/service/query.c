@@ -214,6 +214,7 @@ static int load_companions(struct bb_query_channel *c, const struct list *l,
     struct bb_query_channel *all;
     struct bb_sibling *siblings;
     uint32_t ids[BB_METERS_MAX];
+    const int64_t as_of_ms = c->query->as_of_ms;
     size_t own = 0;
     int result = 0;
 
@@ -230,6 +231,8 @@ static int load_companions(struct bb_query_channel *c, const struct list *l,
         all[i].name = l->items[i].name;
         result = load_channel(&all[i], error);
         siblings[i] = (struct bb_sibling){all[i].record.obis, all[i].record.kind, (uint32_t)i};
+        if (as_of_ms != BB_TIME_NONE && all[i].record.first_received_ms > as_of_ms)
+            siblings[i].obis = BB_SPAN(""); /* nobody had heard of it */
         own = bb_span_equal(all[i].name, c->name) ? i : own;
     }
     if (result)

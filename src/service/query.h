@@ -30,11 +30,20 @@ struct bb_query_row {
     const struct bb_quality *quality;
     bool has_range; /* gauges in period lanes: min and max */
     struct bb_decimal min, max;
-    bool has_band;              /* vee: an estimate of busbar's own whose error is known */
-    struct bb_decimal band;     /* half the width of what holds the true value in 9 of 10 cases */
-    int64_t recorded_ms;        /* raw: when first told; else BB_TIME_NONE */
+    bool has_band;          /* vee: an estimate of busbar's own whose error is known */
+    struct bb_decimal band; /* half the width of what holds the true value in 9 of 10 cases */
+    int64_t recorded_ms;    /* raw: when first told; else BB_TIME_NONE */
+    /* Period lanes: usable values that were told (registers: accepted readings), values that busbar
+     * estimated, and how much of the period was really measured; those that end in the period count. */
+    uint32_t present, estimated;
+    int64_t measured_ms;
     const struct bb_zone *zone; /* the channel's */
 };
+
+/* A part of a whole (> 0) in thousandths, rounded down: 1000 only where nothing lacks. */
+static inline int bb_query_thousandths(int64_t part_ms, int64_t whole_ms) {
+    return part_ms >= whole_ms ? 1000 : (int)(part_ms * 1000 / whole_ms);
+}
 
 /* Return 0 to go on, 1 to stop. Spans live until the visitor returns. */
 typedef int bb_query_visit(void *context, const struct bb_query_row *row);

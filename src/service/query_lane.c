@@ -99,6 +99,9 @@ static int tell_periods(struct bb_query_channel *c, const struct bb_block *block
             .unit = a->unit,
             .quality = &a->quality,
             .recorded_ms = BB_TIME_NONE,
+            .present = (uint32_t)block->rivals[i],
+            .estimated = (uint32_t)block->origin[i],
+            .measured_ms = block->recorded_ms[i],
         };
         for (; i + 1 < block->count && block->end_ms[i + 1] == block->end_ms[i]; i++) {
             const struct bb_attribute *next = &block->attributes.items[block->attribute[i + 1]];

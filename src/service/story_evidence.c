@@ -41,9 +41,7 @@ static void put_number(const struct saying *s, int64_t number) {
 static void put_duration(const struct saying *s, int64_t ms) {
     char text[BB_TIME_TEXT_MAX];
 
-    if (ms < 0)
-        bb_buffer_append_byte(s->out, '-');
-    bb_buffer_append(s->out, text, bb_duration_format(ms < 0 ? -ms : ms, text));
+    bb_buffer_append(s->out, text, bb_duration_words(ms, text));
 }
 
 static void put_time(const struct saying *s, int64_t ms) {

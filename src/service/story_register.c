@@ -126,6 +126,10 @@ static bool reading_at(const struct telling *t, int64_t moment_ms, bool ends,
                        struct bb_decimal *out) {
     const struct bb_register_advance *advance = &t->stretch.advance;
 
+    if (moment_ms == t->a->end_ms || moment_ms == t->b->end_ms) {
+        *out = moment_ms == t->a->end_ms ? t->a->value : t->b->value;
+        return true;
+    }
     for (size_t i = 0; !t->stretch.fell && !advance->overflow && i < advance->count; i++) {
         const struct bb_register_piece *p = &advance->piece[i];
         if ((p->ends & BB_PIECE_HOLE) || moment_ms < p->from_ms || moment_ms > p->to_ms ||

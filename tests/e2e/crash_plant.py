@@ -62,6 +62,11 @@ def water(usage_point, hour, value, **more):
     return row(usage_point, "volume", "register", "", "m3", hour * 60 + 7, value, **more)
 
 
+def counter(usage_point, minutes, value, **more):
+    """The register beside the intervals: what they add up to."""
+    return row(usage_point, "1.8.0", "register", "", "kWh", minutes, value, **more)
+
+
 def quarter_hours(day):
     return range(day * 1440 + 15, (day + 1) * 1440 + 1, 15)
 
@@ -74,13 +79,22 @@ def wobble(minutes, scale=100):
 FIRST_ISSUE, SECOND_ISSUE, OLD_ISSUE = moment(5 * 1440), moment(9 * 1440), moment(3 * 1440)
 
 
+def counted(minutes):
+    """What E1 has used until then, with what its gap hides."""
+    return round(500 + sum(wobble(t) for t in range(15, minutes + 1, 15)), 2)
+
+
 def base_rows():
-    """Two days of everything. E1 has a gap, W1 runs backwards once, E2 says when it was issued."""
+    """Two days of everything. E1 has a gap, and a register that dips once; W1 runs backwards once, W2 tells a
+    reading of another meter; E2 says when it was issued."""
     for day in (0, 1):
         for t in quarter_hours(day):
             if not 300 <= t < 480:
                 yield energy("E1", t, wobble(t))
             yield energy("E2", t, wobble(t + 3), issued=FIRST_ISSUE)
+    for t in range(0, 2881, 360):
+        yield counter("E1", t, 3 if t == 720 else counted(t))
+    yield row("W2", "volume", "register", "", "m3", 30 * 60 + 20, 77777)
     for hour in range(49):
         yield water("W1", hour, 1000 + hour / 4 - (30 if hour == 20 else 0))
         yield water("W2", hour, 50 + hour / 8)
@@ -113,6 +127,8 @@ def late_rows():
     for t in range(300, 480, 15):
         yield energy("E1", t, wobble(t))
     yield water("W1", 20, 1005)
+    yield counter("E1", 720, counted(720))  # no dip any more
+    yield counter("E1", 2880, counted(2880) + 40)  # and now the sum of the intervals is wrong
     for hour in range(49, 73):
         yield water("W1", hour, 1000 + hour / 4)
         yield row("G1", "temperature", "gauge", "", "C", hour * 60, 20 + wobble(hour, 500))

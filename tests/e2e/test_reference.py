@@ -19,6 +19,8 @@ from reference import cases, periods, readings, sums, values
 LANES = ("hour", "day", "month")
 REGISTER_MARKS = ("rollover", "exchange", "reset", "reverse", "dip", "foreign")
 MARKS = ("suspect", "estimated", *REGISTER_MARKS)
+# Each has to occur, or nothing was compared. Nothing can tell a profile to this binary yet: method `profile` is not among them.
+METHODS = ("linear", "like_day", "average_like_day", "like_day_scaled", "average_like_day_scaled", "flat")
 SHOWN = 5  # differences that are told in full
 
 
@@ -110,12 +112,14 @@ def describe(point, case, found):
             f"  again: BUSBAR_SEED={point.seed} tools/run-tests e2e/test_reference")
 
 
-def differences_of(case, lanes):
-    """Of all channels of a case: (texts, number of periods)."""
+def differences_of(case, lanes, seen):
+    """Of all channels of a case: (texts, number of periods). Counts in `seen` what occurred."""
     found, rows = [], 0
     for channel, told in case.all_channels():
         name = channel.name
         vee = readings.validated(channel, told, case.beside if channel is case.channel else ())
+        seen.update(p.method for p in vee if p.method)
+        seen.update(mark for p in vee for mark in p.marks)
         expected = {"vee": {(p.start, p.end): vee_row(channel, p) for p in vee}}
         for lane in LANES:
             made = periods.periods(channel, lane, vee)
@@ -127,17 +131,19 @@ def differences_of(case, lanes):
 
 
 def test_every_lane_agrees(plant, points):
-    wrong, rows, compared = [], 0, 0
+    wrong, rows, compared, seen = [], 0, 0, collections.Counter()
     for point in points:
         lanes = {lane: asked(plant, point, lane) for lane in ("vee", *LANES)}
         for case in point.cases:
-            found, more = differences_of(case, lanes)
+            found, more = differences_of(case, lanes, seen)
             rows += more
             compared += 1
             if found:
                 wrong.append(describe(point, case, found))
-    print(f"{compared} cases, {rows} periods, seeds {points[0].seed} to {points[-1].seed}")
+    print(f"{compared} cases, {rows} periods, seeds {points[0].seed} to {points[-1].seed}; {dict(seen)}")
     assert not wrong, f"{len(wrong)} of {compared} cases differ\n\n" + "\n\n".join(wrong[:SHOWN])
+    if len(points) > 1:
+        assert not (set(METHODS) | set(REGISTER_MARKS)) - set(seen), f"never occurred; {dict(seen)}"
 
 
 def test_sum_check_agrees(plant, points):
@@ -159,3 +165,4 @@ def test_sum_check_agrees(plant, points):
     texts = [describe(*by_name[key[:2]], [f"    {cases.stamp(key[2])} .. {cases.stamp(key[3])} {whose}"])
              for key, whose in sorted(wrong)[:SHOWN]]
     assert not wrong, f"{len(wrong)} of {len(expected)} findings differ\n\n" + "\n\n".join(texts)
+    assert len(points) == 1 or expected, "the check never spoke"

@@ -249,7 +249,10 @@ static void make_season(struct maker *m) {
         int64_t shape = h % 24 < 6 ? 100 : h % 24 > 17 ? 600 : 300;
         if (t >= wrong_until && chance(m, 1)) {
             wrong = below(m, 5);
-            wrong_until = t + (int64_t)(1 + below(m, wrong == 0 ? 1 : wrong == 4 ? 300 : 40)) * BB_HOUR_MS;
+            wrong_until = t + (int64_t)(1 + below(m, wrong == 0   ? 1
+                                                     : wrong == 4 ? 300
+                                                                  : 40)) *
+                                  BB_HOUR_MS;
         }
         if (t >= gap_until && below(m, 200) == 0)
             gap_until = t + (int64_t)below(m, chance(m, 80) ? 4 : 24 * 10) * BB_HOUR_MS;

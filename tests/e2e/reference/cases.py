@@ -174,7 +174,7 @@ def intervals(dice, seed, name, channel_name, calendar, anchor, holidays, regist
 def long_gaps(dice, seed, name, channel_name, calendar, anchor, holidays):
     """Weeks of readings with holes of hours and days; now and then the registers beside them, read at times of their
     own, that may disagree."""
-    sent, unit = units(dice, (ENERGY,))
+    sent, unit = units(dice, (tuple(one for one in ENERGY if one != "Wh"),))
     step = dice.choice((60, 120, 180, 240, 360, 720, 1440)) * 60_000
     number = int(channel_name[1:])
     obis = f"1-1:{20 + number}.29.0"

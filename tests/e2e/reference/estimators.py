@@ -94,11 +94,11 @@ def whole_and_measured(rows):
             and all(state in ("measured", "edited") for _, _, _, state in rows))
 
 
-def like_day(past, start, step, count):
-    """(method, means) of the slots from `start` on, or None."""
+def like_day(past, gap_start, start, step, count):
+    """(method, means) of the slots from `start` on, in a gap that began at `gap_start`; or None."""
     if count * step > LIKE_LIMIT:
         return None
-    first_day = past.local_day(start)
+    first_day = past.local_day(gap_start)
     most, means, chosen = 0, [], {}
     for at in range(start, start + count * step, step):
         date = past.local_day(at)
@@ -115,10 +115,10 @@ def like_day(past, start, step, count):
     return ("like_day" if most == 1 else "average_like_day"), means
 
 
-def fill(past, start, step, count, exponent, total=None):
-    """(method, numbers) of `count` slots of a gap longer than two hours, from `start` on; or None. `total`: what the
+def fill(past, gap_start, start, step, count, exponent, total=None):
+    """(method, numbers) of `count` slots of a gap longer than two hours that began at `gap_start`; or None. `total`: what the
     registers say of them."""
-    found = like_day(past, start, step, count)
+    found = like_day(past, gap_start, start, step, count)
     if found:
         method, means = found
         if total is not None and total >= 0 and sum(means) > 0:

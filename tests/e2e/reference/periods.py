@@ -101,7 +101,7 @@ def register_period(register, start, end):
     lines = register.within(start, end)
     total = sum(line.advance(max(start, first), min(end, last)) for line in lines)
     worst = max(WORSE[line.state] for line in lines)
-    if any(line.cut_by(start, end) and line.apart > registers.CLOSE for line in lines):
+    if any(line.estimated_in(start, end) for line in lines):
         worst = 2
     made = judged(start, end, total, worst, first <= start and end <= last, any(line.suspect for line in lines))
     return dataclasses.replace(made, marks=frozenset().union(*(line.marks for line in lines)))

@@ -106,8 +106,8 @@ def exact_of(channel, line):
 
 
 def told_amounts(channel, lines):
-    """[(start, end, number)] of the same, as the lane vee has them."""
-    return [(line.start, line.end, point_of(channel, line).value.number) for line in lines if line.text]
+    """[(start, end, number, state)] of the same, as the lane vee has them."""
+    return [(line.start, line.end, point_of(channel, line).value.number, line.state) for line in lines if line.text]
 
 
 class Filler:
@@ -135,7 +135,8 @@ class Filler:
         end = start + count * step
         exponent = values.derived_exponent(min(before.value.exponent, after.value.exponent))
         if long:
-            found = estimators.fill(self.past, start, step, count, exponent, self.left_over(start, end, exponent))
+            found = estimators.fill(self.past, before.end, start, step, count, exponent,
+                                    self.left_over(start, end, exponent))
         else:
             found = "linear", estimators.straight_line(before.value, after.value, count)
         slots = [(start + i * step, start + (i + 1) * step) for i in range(count)]

@@ -61,7 +61,7 @@ class Line:
     state: str
     suspect: bool
     marks: frozenset
-    apart: int  # how far the readings around it lie from each other
+    readings: tuple  # the moments of the two around it
 
     def until(self, moment):
         """What has run by a moment within, rounded once."""
@@ -73,8 +73,10 @@ class Line:
     def advance(self, start, end):
         return self.until(end) - self.until(start)
 
-    def cut_by(self, start, end):
-        return self.start < start < self.end or self.start < end < self.end
+    def estimated_in(self, start, end):
+        """Does a period end between two readings that lie far from each other?"""
+        first, last = self.readings
+        return last - first > CLOSE and (first < start < last or first < end < last)
 
 
 def plausible(channel, elapsed):
@@ -162,7 +164,7 @@ class Register:
             for start, end, ran, source in lines_between(channel, a, b, mark):
                 falls = ran < 0 and mark != "reverse"
                 self.lines.append(Line(start, end, fractions.Fraction(0) if falls else ran, values.derived_exponent(source),
-                                       b.state, b.suspect or falls, point_marks(b), b.end - a.end))
+                                       b.state, b.suspect or falls, point_marks(b), (a.end, b.end)))
 
     @property
     def span(self):

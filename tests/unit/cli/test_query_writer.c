@@ -113,6 +113,27 @@ Test(query_writer, gauges_of_periods_have_min_and_max) {
         "\"a,\"\"b\"\"\",1.29.0,day,2026-03-29T00:00:00Z,2026-03-29T01:00:00Z,0.005,kWh,measured,,\n");
 }
 
+Test(query_writer, periods_say_what_they_are_made_of) {
+    struct bb_query_writer writer;
+    struct bb_query_row day = row_at(change_ms, 5);
+
+    day.lane = BB_LANE_DAY;
+    day.present = 3;
+    day.estimated = 1;
+    day.measured_ms = HOUR_MS - 1; /* rounded down: it is not whole */
+    bb_output_init(&out, -1);
+    bb_query_writer_begin(&writer, &out, BB_QUERY_NDJSON, NULL, false);
+    bb_query_writer_row(&writer, &day);
+    day.measured_ms = HOUR_MS;
+    bb_query_writer_row(&writer, &day);
+    bb_query_writer_end(&writer);
+    bb_buffer_append_byte(&out.buffer, '\0');
+    cr_expect_not_null(strstr(out.buffer.data,
+                              "\"measured\",\"present\":3,\"estimated\":1,\"measured\":0.999}\n"));
+    cr_expect_not_null(strstr(out.buffer.data, "\"measured\":1.000}\n"));
+    bb_output_release(&out);
+}
+
 Test(query_writer, a_vanished_reader_ends_the_rows) {
     struct bb_query_writer writer;
     struct bb_query_row row = row_at(change_ms, 1);

@@ -315,9 +315,7 @@ static void turn_all_on(struct bb_pipeline *pipeline) {
 }
 
 /* What validation said and did in all that was seen, so that nothing passes by absence. */
-static struct {
-    uint32_t checks, methods;
-} seen;
+static struct { uint32_t checks, methods; } seen;
 
 static void note_seen(const struct lane_store *store) {
     struct bb_arena arena;
@@ -400,8 +398,8 @@ Test(plan, order_does_not_matter_sparse, .timeout = 1200) {
 }
 
 Test(plan, order_does_not_matter_season, .timeout = 1200) {
-    static const enum bb_check checks[] = {BB_CHECK_HIGH,    BB_CHECK_ZERO, BB_CHECK_SPIKE,
-                                           BB_CHECK_STUCK,   BB_CHECK_GAP,  BB_CHECK_JUMP,
+    static const enum bb_check checks[] = {BB_CHECK_HIGH,    BB_CHECK_ZERO,     BB_CHECK_SPIKE,
+                                           BB_CHECK_STUCK,   BB_CHECK_GAP,      BB_CHECK_JUMP,
                                            BB_CHECK_OUTLIER, BB_CHECK_PROLONGED};
 
     run_kind(CASE_SEASON);

@@ -332,3 +332,25 @@ Test(timestamp, durations_are_written_in_their_largest_unit) {
         cr_assert_eq(size, strlen(text));
     }
 }
+
+Test(timestamp, durations_in_words) {
+    static const struct {
+        int64_t ms;
+        const char *text;
+    } rows[] = {
+        {0, "0s"},
+        {1665 * (int64_t)BB_MINUTE_MS, "1d 3h 45m"},
+        {BB_DAY_MS + BB_MINUTE_MS + BB_SECOND_MS, "1d 1m"}, /* the third unit is the minute */
+        {90 * BB_SECOND_MS, "1m 30s"},
+        {1500, "1s 500ms"},
+        {-15 * BB_MINUTE_MS, "-15m"},
+        {7LL * BB_DAY_MS, "7d"},
+        {INT64_MIN, "-106751991167d 7h 12m"}};
+    char text[BB_TIME_TEXT_MAX];
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t size = bb_duration_words(rows[i].ms, text);
+        cr_assert_str_eq(text, rows[i].text);
+        cr_assert_eq(size, strlen(text));
+    }
+}
