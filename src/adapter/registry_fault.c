@@ -75,6 +75,12 @@ static int fault_calendar_get(struct bb_registry *base, struct bb_span tenant, s
     UNDER_PLAN(calendar_get, tenant, name, as_of_ms, arena, out, error);
 }
 
+static int fault_profile_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
+                             int64_t as_of_ms, struct bb_arena *arena,
+                             struct bb_master_profile *out, struct bb_error *error) {
+    UNDER_PLAN(profile_get, tenant, name, as_of_ms, arena, out, error);
+}
+
 static int fault_master_list(struct bb_registry *base, struct bb_span tenant, int64_t as_of_ms,
                              bb_registry_master_visit *visit, void *context,
                              struct bb_error *error) {
@@ -113,6 +119,7 @@ static const struct bb_registry_ops operations = {
     .usage_point_get = fault_usage_point_get,
     .tenant_get = fault_tenant_get,
     .calendar_get = fault_calendar_get,
+    .profile_get = fault_profile_get,
     .master_list = fault_master_list,
     .usage_point_list = fault_usage_point_list,
     .channel_list = fault_channel_list,

@@ -364,6 +364,18 @@ static int memory_calendar_get(struct bb_registry *base, struct bb_span tenant, 
     return result;
 }
 
+static int memory_profile_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
+                              int64_t as_of_ms, struct bb_arena *arena,
+                              struct bb_master_profile *out, struct bb_error *error) {
+    struct bb_master master;
+    int result = get(base,
+                     (struct master_row){.kind = BB_MASTER_PROFILE, .tenant = tenant, .name = name},
+                     as_of_ms, arena, &master, error);
+    if (result == 0)
+        *out = master.profile;
+    return result;
+}
+
 /* ---- lists ----------------------------------------------------------------------------------- */
 
 static bool wanted(struct bb_span filter, struct bb_span value) {
@@ -530,6 +542,7 @@ static const struct bb_registry_ops operations = {
     .usage_point_get = memory_usage_point_get,
     .tenant_get = memory_tenant_get,
     .calendar_get = memory_calendar_get,
+    .profile_get = memory_profile_get,
     .master_list = memory_master_list,
     .usage_point_list = memory_usage_point_list,
     .channel_list = memory_channel_list,

@@ -279,6 +279,17 @@ static int calendar_get(struct bb_registry *base, struct bb_span tenant, struct 
     return result;
 }
 
+static int profile_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
+                       int64_t as_of_ms, struct bb_arena *arena, struct bb_master_profile *out,
+                       struct bb_error *error) {
+    struct bb_master master;
+    int result = master_get(base, BB_MASTER_PROFILE, tenant, name, as_of_ms, arena, &master, error);
+
+    if (result == BB_FOUND)
+        *out = master.profile;
+    return result;
+}
+
 /* ---- open and close -------------------------------------------------------------------------- */
 
 static void registry_close(struct bb_registry *base) {
@@ -302,6 +313,7 @@ static const struct bb_registry_ops operations = {
     .usage_point_get = usage_point_get,
     .tenant_get = tenant_get,
     .calendar_get = calendar_get,
+    .profile_get = profile_get,
     .master_list = bb_registry_sqlite_master_list,
     .usage_point_list = bb_registry_sqlite_usage_point_list,
     .channel_list = bb_registry_sqlite_channel_list,

@@ -256,11 +256,11 @@ static int put_tenant(struct projection *p, const struct bb_master *master) {
     return bb_registry_sql_run(&sql, doing, p->error);
 }
 
-/* A calendar has no columns, but its tenant is one. */
-static int put_calendar(struct projection *p, const struct bb_master *master) {
+/* Calendars and profiles have no columns, but their tenant is one. */
+static int put_tenant_of(struct projection *p, const struct bb_master *master) {
     struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_TENANT_ENSURE);
 
-    bb_registry_sql_text(&sql, master->calendar.tenant);
+    bb_registry_sql_text(&sql, bb_master_tenant_name(master));
     return bb_registry_sql_run(&sql, doing, p->error);
 }
 
@@ -268,7 +268,8 @@ static int put_calendar(struct projection *p, const struct bb_master *master) {
 static int (*const put_current[])(struct projection *, const struct bb_master *) = {
     [BB_MASTER_USAGE_POINT] = put_usage_point,
     [BB_MASTER_TENANT] = put_tenant,
-    [BB_MASTER_CALENDAR] = put_calendar,
+    [BB_MASTER_CALENDAR] = put_tenant_of,
+    [BB_MASTER_PROFILE] = put_tenant_of,
 };
 
 static void bind_version(struct registry_sql *sql, const struct bb_master *master,

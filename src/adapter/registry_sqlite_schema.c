@@ -32,7 +32,7 @@ static const char schema[] =
     "CREATE TABLE check_name (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;"
 
     "CREATE TABLE master_version ("
-    "  kind INTEGER NOT NULL," /* 1 usage point, 2 tenant, 3 calendar */
+    "  kind INTEGER NOT NULL," /* 1 usage point, 2 tenant, 3 calendar, 4 profile */
     "  tenant TEXT NOT NULL,"
     "  name TEXT NOT NULL,"
     "  recorded_ms INTEGER NOT NULL,"
@@ -158,7 +158,7 @@ static const char views[] =
                                                                            "  happening, source FROM exception_history;"
 
                                                                            "CREATE VIEW list_master_versions AS SELECT"
-                                                                           "  CASE kind WHEN 1 THEN 'usage point' WHEN 2 THEN 'tenant' WHEN 3 THEN 'calendar' END AS kind,"
+                                                                           "  CASE kind WHEN 1 THEN 'usage point' WHEN 2 THEN 'tenant' WHEN 3 THEN 'calendar' WHEN 4 THEN 'profile' END AS kind,"
                                                                            "  tenant, name, " UTC(
                                                                                "recorded_ms") " AS recorded, length(body) AS bytes"
                                                                                               "  FROM master_version;";

@@ -56,6 +56,17 @@ static int copy_calendar(struct bb_dry_run *run, struct bb_span name, struct bb_
     return r == BB_FOUND ? bb_master_append(&run->plant, &entry, 1, run->land.clock, error) : r;
 }
 
+static int copy_profile(struct bb_dry_run *run, struct bb_span name, struct bb_error *error) {
+    struct bb_registry *registry = run->real->registry;
+    struct bb_master entry = {.kind = BB_MASTER_PROFILE};
+
+    if (name.size == 0)
+        return 0;
+    int r = registry->ops->profile_get(registry, run->land.tenant, name, BB_TIME_NONE,
+                                       &run->scratch, &entry.profile, error);
+    return r == BB_FOUND ? bb_master_append(&run->plant, &entry, 1, run->land.clock, error) : r;
+}
+
 static int copy_usage_point(struct bb_dry_run *run, struct bb_span name, struct bb_error *error) {
     struct bb_registry *registry = run->real->registry;
     struct bb_master entry = {.kind = BB_MASTER_USAGE_POINT};
@@ -64,6 +75,10 @@ static int copy_usage_point(struct bb_dry_run *run, struct bb_span name, struct 
                                            &run->scratch, &entry.usage_point, error);
     if (r == BB_FOUND)
         r = copy_calendar(run, entry.usage_point.calendar, error);
+    if (r >= 0)
+        r = copy_profile(run, entry.usage_point.profile, error);
+    for (uint32_t i = 0; r >= 0 && i < entry.usage_point.channel_count; i++)
+        r = copy_profile(run, entry.usage_point.channels[i].profile, error);
     if (r < 0 || entry.usage_point.name.size == 0)
         return r;
     return bb_master_append(&run->plant, &entry, 1, run->land.clock, error);

@@ -82,6 +82,7 @@ static void put_channel(struct bb_json *json, const struct bb_master_channel *it
     }
     if (item->one_way >= 0)
         bb_json_put_bool(json, "one_way", item->one_way > 0);
+    put_said(json, "profile", item->profile);
     bb_json_object_end(json);
 }
 
@@ -121,6 +122,7 @@ static void put_usage_point(struct bb_json *json, const struct bb_master_usage_p
         bb_json_put_text(json, "commodity", bb_span_of(bb_commodity_name(up->commodity)));
     put_said(json, "zone", up->zone);
     put_said(json, "calendar", up->calendar);
+    put_said(json, "profile", up->profile);
     put_said(json, "customer", up->customer);
     put_said(json, "grid_area", up->grid_area);
     put_said(json, "tariff", up->tariff);
@@ -158,10 +160,64 @@ static void put_calendar(struct bb_json *json, const struct bb_master_calendar *
     bb_json_array_end(json);
 }
 
+static void put_weight(struct bb_json *json, int64_t weight) {
+    char text[BB_DECIMAL_TEXT_MAX];
+    size_t size = bb_decimal_format((struct bb_decimal){weight, -6}, true, text);
+
+    bb_json_raw(json, (struct bb_span){text, size});
+}
+
+static void put_weights(struct bb_json *json, const char *key, const int64_t *weights,
+                        uint32_t count) {
+    if (count == 0)
+        return;
+    bb_json_key(json, key);
+    bb_json_array_begin(json);
+    for (uint32_t i = 0; i < count; i++)
+        put_weight(json, weights[i]);
+    bb_json_array_end(json);
+}
+
+static void put_shape(struct bb_json *json, const struct bb_master_shape *shape) {
+    char text[16];
+
+    snprintf(text, sizeof text, "%u-%u", shape->season.first, shape->season.last);
+    bb_json_object_begin(json);
+    bb_json_put_text(json, "season", bb_span_of(text));
+    put_weights(json, "working", shape->working, shape->working_count);
+    put_weights(json, "saturday", shape->saturday, shape->saturday_count);
+    put_weights(json, "sunday", shape->sunday, shape->sunday_count);
+    bb_json_object_end(json);
+}
+
+static void put_profile(struct bb_json *json, const struct bb_master_profile *profile) {
+    char text[32];
+
+    put_said(json, "tenant", profile->tenant);
+    put_said(json, "name", profile->name);
+    bb_json_key(json, "days");
+    bb_json_object_begin(json);
+    for (uint32_t i = 0; i < profile->day_count; i++) {
+        struct bb_civil civil = {0};
+        bb_civil_from_days(profile->days[i].day, &civil);
+        snprintf(text, sizeof text, "%04d-%02d-%02d", (int)civil.year, civil.month, civil.day);
+        bb_json_key(json, text);
+        put_weight(json, profile->days[i].weight);
+    }
+    bb_json_object_end(json);
+    put_weights(json, "months", profile->months, profile->month_count);
+    bb_json_key(json, "shapes");
+    bb_json_array_begin(json);
+    for (uint32_t i = 0; i < profile->shape_count; i++)
+        put_shape(json, &profile->shapes[i]);
+    bb_json_array_end(json);
+}
+
 const char *bb_master_kind_name(const struct bb_master *master) {
     static const char *const names[] = {[BB_MASTER_USAGE_POINT] = "usage_point",
                                         [BB_MASTER_TENANT] = "tenant",
-                                        [BB_MASTER_CALENDAR] = "calendar"};
+                                        [BB_MASTER_CALENDAR] = "calendar",
+                                        [BB_MASTER_PROFILE] = "profile"};
     return names[master->kind];
 }
 
@@ -175,6 +231,7 @@ void bb_master_put_json(struct bb_json *json, const struct bb_master *master) {
         put_said(json, "zone", master->tenant.zone);
         break;
     case BB_MASTER_CALENDAR: put_calendar(json, &master->calendar); break;
+    case BB_MASTER_PROFILE: put_profile(json, &master->profile); break;
     }
     bb_json_object_end(json);
 }

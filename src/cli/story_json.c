@@ -282,6 +282,8 @@ void bb_story_put_json(const struct bb_story *s, const struct bb_zone *zone, str
     bb_json_put_text(json, "held", bb_span_of(held[s->held]));
     put_value(&o, &s->value, s->lane != BB_LANE_RAW);
     put_decimal(&o, "factor", s->has_factor, s->factor, true);
+    if (s->profile.size > 0)
+        bb_json_put_text(json, "profile", s->profile);
     bb_json_key(json, "versions");
     bb_json_array_begin(json);
     for (size_t i = 0; i < s->version_count; i++)

@@ -240,6 +240,8 @@ static void put_estimate(const struct page *p) {
         return;
     bb_buffer_format(p->out, "\nhow it was estimated\n    method %s",
                      bb_method_name(p->s->value.quality.method));
+    if (p->s->value.quality.method == BB_METHOD_PROFILE)
+        bb_buffer_format(p->out, " %.*s", BB_SPAN_ARGS(p->s->profile));
     if (e->from_ms < e->to_ms) {
         bb_buffer_format(p->out, ", %" PRId64 " intervals from ", e->intervals);
         put_stretch(p, e->from_ms, e->to_ms);
@@ -389,6 +391,7 @@ static void put_ends(const struct page *p) {
 static void put_period(const struct page *p) {
     static const char *const names[] = {"hour", "day", "month", "year"};
     const struct bb_story_period *period = &p->s->period;
+    struct bb_span like = p->s->kind == BB_KIND_REGISTER ? p->s->profile : BB_SPAN("");
 
     if (!p->s->is_period)
         return;
@@ -418,8 +421,9 @@ static void put_period(const struct page *p) {
     put(p, "\n");
     if (period->exponent < BB_DECIMAL_MAX_EXPONENT)
         bb_buffer_format(p->out,
-                         "    what is cut at its ends is cut by time and rounded half to even at "
+                         "    what is cut at its ends is cut %s%.*s and rounded half to even at "
                          "10^%d; the parts of a whole sum to it\n",
+                         like.size > 0 ? "like profile " : "by time", BB_SPAN_ARGS(like),
                          period->exponent);
 }
 

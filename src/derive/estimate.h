@@ -35,7 +35,7 @@ struct bb_gap {
      * like_day) that are whole, measured and sound. NULL: not known. */
     const int64_t *like;
     const uint8_t *like_count;
-    const int64_t *weight; /* n profile weights, >= 0; NULL: the channel has no profile */
+    const bb_wide *weight; /* n profile weights, >= 0; NULL: the channel has no profile */
     /* What the registers say the gap amounts to, at `exponent`: the register difference over the
      * stretch between two register readings that holds the gap, less what was told in it. */
     bool has_total;

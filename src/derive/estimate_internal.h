@@ -9,6 +9,9 @@
 bool bb_wide_scale(bb_wide value, bb_wide numerator, bb_wide denominator, bb_wide *quotient,
                    bb_wide *rest) BB_MUST_USE;
 
+/* total × running / whole, half to even; total >= 0, 0 <= running <= whole, 0 < whole < 2^126. */
+bb_wide bb_estimate_share(bb_wide total, bb_wide running, bb_wide whole);
+
 /* Fill out->value with gap->total spread over gap->intervals shares; the bands are unknown. False
  * when there is no memory or a part does not fit. */
 bool bb_estimate_put_spread(const struct bb_gap *gap, const bb_wide *share,

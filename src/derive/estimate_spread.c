@@ -50,8 +50,7 @@ bool bb_wide_scale(bb_wide value, bb_wide numerator, bb_wide denominator, bb_wid
     return !__builtin_add_overflow(*quotient, whole, quotient);
 }
 
-/* total × running / whole, half to even; total >= 0, running <= whole. */
-static bb_wide share_until(bb_wide total, bb_wide running, bb_wide whole) {
+bb_wide bb_estimate_share(bb_wide total, bb_wide running, bb_wide whole) {
     bb_wide quotient, rest;
     bool fits = bb_wide_scale(total, running, whole, &quotient, &rest);
 
@@ -70,7 +69,7 @@ void bb_estimate_spread(bb_wide total, const bb_wide *share, size_t count, bb_wi
     }
     for (size_t i = 0; i < count; i++) {
         running += share[i];
-        bb_wide until = share_until(negative ? -total : total, running, whole);
+        bb_wide until = bb_estimate_share(negative ? -total : total, running, whole);
         part[i] = negative ? before - until : until - before;
         before = until;
     }

@@ -27,10 +27,15 @@ struct bb_period_bounds bb_like_bounds(const struct bb_channel *channel, int32_t
 }
 
 static bool is_holiday(const struct bb_channel *channel, int32_t local_day) {
-    for (uint32_t i = 0; i < channel->holiday_count; i++)
-        if (channel->holidays[i] == local_day)
-            return true;
-    return false;
+    uint32_t first = 0, count = channel->holiday_count;
+
+    while (count > 0) { /* the first that is not before */
+        uint32_t half = count / 2;
+        bool before = channel->holidays[first + half] < local_day;
+        first += before ? half + 1 : 0;
+        count = before ? count - half - 1 : half;
+    }
+    return first < channel->holiday_count && channel->holidays[first] == local_day;
 }
 
 enum bb_day_type bb_like_type(const struct bb_channel *channel, int32_t local_day) {

@@ -28,17 +28,24 @@ static void add(struct total *t, bb_wide mantissa, int exponent) {
     t->overflow |= __builtin_add_overflow(t->sum, mantissa, &t->sum);
 }
 
-/* What of an amount that accrues evenly over (start, end] has come by t: rounded once, and the whole at
- * the end. */
-static bb_wide accrued(bb_wide amount, int64_t start_ms, int64_t end_ms, int64_t t) {
+/* What of an amount that accrues over (start, end] has come by t: rounded once, and the whole at the
+ * end. */
+static bb_wide accrued(const struct bb_channel *channel, struct bb_profile_sums *sums,
+                       bb_wide amount, int64_t start_ms, int64_t end_ms, int64_t t) {
+    bb_wide part;
+
     if (t <= start_ms)
         return 0;
     if (t >= end_ms)
         return amount;
+    if (channel->kind == BB_KIND_REGISTER &&
+        bb_profile_share(channel, sums, amount, start_ms, end_ms, t, &part))
+        return part;
     return bb_wide_divide_round(amount * (t - start_ms), end_ms - start_ms);
 }
 
-struct bb_share bb_share_of(bb_wide amount, int exponent, int64_t start_ms, int64_t end_ms,
+struct bb_share bb_share_of(const struct bb_channel *channel, struct bb_profile_sums *sums,
+                            bb_wide amount, int exponent, int64_t start_ms, int64_t end_ms,
                             int64_t from_ms, int64_t to_ms) {
     const bb_wide limit = (bb_wide)1 << 70; /* its product with a stretch of time fits */
     struct bb_share share = {.exponent = exponent};
@@ -55,8 +62,8 @@ struct bb_share bb_share_of(bb_wide amount, int exponent, int64_t start_ms, int6
     share.exponent = bb_derived_exponent(exponent);
     for (int i = exponent - share.exponent; i > 0; i--)
         amount *= 10;
-    share.amount = accrued(amount, start_ms, end_ms, to_ms) -
-                   accrued(amount, start_ms, end_ms, from_ms);
+    bb_wide before = accrued(channel, sums, amount, start_ms, end_ms, from_ms);
+    share.amount = accrued(channel, sums, amount, start_ms, end_ms, to_ms) - before;
     return share;
 }
 
@@ -239,8 +246,8 @@ static int periodise_intervals(const struct bb_channel *channel, const struct bb
         note_count(&t, p, p->end_ms <= period.end_ms);
         note_exponent(&t, p);
         note_state(&t, p, to - from);
-        add_share(&t, bb_share_of(p->value.mantissa, p->value.exponent, p->start_ms, p->end_ms,
-                                  from, to));
+        add_share(&t, bb_share_of(channel, NULL, p->value.mantissa, p->value.exponent, p->start_ms,
+                                  p->end_ms, from, to));
     }
     return put_total(channel, period, &t, arena, out, error);
 }
@@ -279,7 +286,8 @@ bool bb_register_stretch_estimated(const struct bb_channel *channel, const struc
 
 /* Add what accrued over (from, to] between readings a and b, and judge how it is known. */
 static void add_stretch(struct total *t, const struct bb_channel *channel, const struct bb_point *a,
-                        const struct bb_point *b, int64_t from, int64_t to) {
+                        const struct bb_point *b, int64_t from, int64_t to,
+                        struct bb_profile_sums *sums) {
     struct bb_register_stretch stretch;
     int64_t estimated_ms = t->estimated_ms, substituted_ms = t->substituted_ms;
 
@@ -293,8 +301,8 @@ static void add_stretch(struct total *t, const struct bb_channel *channel, const
     note_state(t, b, to - from);
     for (size_t i = 0; i < stretch.advance.count; i++) {
         const struct bb_register_piece *piece = &stretch.advance.piece[i];
-        add_share(t, bb_share_of(piece->amount, stretch.advance.exponent, piece->from_ms,
-                                 piece->to_ms, from, to));
+        add_share(t, bb_share_of(channel, sums, piece->amount, stretch.advance.exponent,
+                                 piece->from_ms, piece->to_ms, from, to));
     }
     if (t->estimated_ms == estimated_ms && bb_register_stretch_estimated(channel, a, b, from, to)) {
         t->estimated_ms += to - from;
@@ -303,8 +311,9 @@ static void add_stretch(struct total *t, const struct bb_channel *channel, const
 }
 
 static int periodise_registers(const struct bb_channel *channel, const struct bb_window *vee,
-                               struct bb_period_bounds period, struct bb_arena *arena,
-                               struct bb_window *out, struct bb_error *error) {
+                               struct bb_period_bounds period, struct bb_profile_sums *sums,
+                               struct bb_arena *arena, struct bb_window *out,
+                               struct bb_error *error) {
     struct total t = total_begin();
     size_t i = bb_window_after(vee, period.start_ms);
     const struct bb_point *a = NULL;
@@ -320,7 +329,7 @@ static int periodise_registers(const struct bb_channel *channel, const struct bb
             int64_t from = later(a->end_ms, period.start_ms);
             int64_t to = earlier(b->end_ms, period.end_ms);
             if (to > from)
-                add_stretch(&t, channel, a, b, from, to);
+                add_stretch(&t, channel, a, b, from, to, sums);
         }
         if (b->end_ms >= period.end_ms)
             break;
@@ -384,11 +393,12 @@ static int periodise_gauges(const struct bb_channel *channel, const struct bb_wi
 }
 
 int bb_periodise(const struct bb_channel *channel, const struct bb_window *vee,
-                 struct bb_period_bounds period, struct bb_arena *arena, struct bb_window *out,
-                 struct bb_error *error) {
+                 struct bb_period_bounds period, struct bb_profile_sums *sums,
+                 struct bb_arena *arena, struct bb_window *out, struct bb_error *error) {
     switch (channel->kind) {
     case BB_KIND_INTERVAL: return periodise_intervals(channel, vee, period, arena, out, error);
-    case BB_KIND_REGISTER: return periodise_registers(channel, vee, period, arena, out, error);
+    case BB_KIND_REGISTER:
+        return periodise_registers(channel, vee, period, sums, arena, out, error);
     case BB_KIND_GAUGE: return periodise_gauges(channel, vee, period, arena, out, error);
     default: return 0; /* events have no period values */
     }

@@ -245,14 +245,15 @@ static int build_periods(struct bb_plan *plan, enum bb_lane lane, struct bb_erro
     const struct bb_channel *channel = plan->input.channel;
     enum bb_period period = (enum bb_period)bb_lanes[lane].period;
     size_t count = periods_at_most(period, plan->period_from, plan->period_to);
+    struct bb_profile_sums sums = {0};
     int result = 0;
 
     if (!bb_plan_window(plan, &plan->work->rows, count * BB_PERIOD_ROWS_MAX))
         return no_memory(error);
     for (int64_t t = plan->period_from; !result && t < plan->period_to;) {
         struct bb_period_bounds bounds = bb_calendar_period(&channel->calendar, period, t + 1);
-        result = bb_periodise(channel, &plan->work->vee, bounds, plan->arena, &plan->work->rows,
-                              error);
+        result = bb_periodise(channel, &plan->work->vee, bounds, &sums, plan->arena,
+                              &plan->work->rows, error);
         t = bounds.end_ms;
     }
     return result;

@@ -12,6 +12,8 @@
 #include "model/channel_lists.h"
 #include "model/decimal.h"
 
+struct bb_profile; /* derive/profile.h */
+
 /* What derive knows of a channel; borrowed for the length of a call. */
 struct bb_channel {
     uint8_t kind;
@@ -28,6 +30,7 @@ struct bb_channel {
     const struct bb_installation *installations; /* ascending, not overlapping */
     uint32_t installation_count;
     int64_t capacity; /* the connection's, as a level (below) an hour of derived_unit; 0: unknown */
+    const struct bb_profile *profile; /* how an amount runs in time; NULL: evenly */
     const struct bb_pipeline *pipeline;
 };
 

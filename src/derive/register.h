@@ -56,8 +56,9 @@ enum bb_daily_source {
 enum bb_daily_source bb_register_daily(const struct bb_channel *channel, const int64_t *parameter,
                                        const struct bb_stat *stat, int32_t day, bb_wide *level);
 
-/* How a register's advance over (a, b], two accepted neighbours, runs in time: pieces that are
- * straight lines, in order, the first from a.end_ms, the last to b.end_ms. One piece usually; more
+/* How a register's advance over (a, b], two accepted neighbours, runs in time: pieces that run
+ * evenly, or like the channel's profile (profile.h), in order, the first from a.end_ms, the last to
+ * b.end_ms. One piece usually; more
  * where installations (thus factors, or devices) change in between. Amounts are in derived_unit, the
  * factor applied, at one exponent: their sum is exact. Before the first installation the first one's
  * factor holds, between and after installations that of the one before; without any it is 1. `a` and

@@ -5,7 +5,8 @@
  *        │   ┌──────────┘        │ └ O ──┐opening        (b - O) × factor of the new one
  *        a ──┘                   t_x     └──── b
  *
- * Where only the factor changes, the reading at that moment is interpolated and each part gets its
+ * Where only the factor changes, the reading at that moment is interpolated (like the channel's profile,
+ * where it has one) and each part gets its
  * own factor: cuts are rounded once, the last part has the rest, so that equal factors give what no
  * change at all would have given.
  *
@@ -13,6 +14,7 @@
  * digits finer where installations change in between), times factors at their finest one, times the
  * ratio of the units. A ratio that no decimal can hold (kWh to therms) is rounded in running sums.
  */
+#include "derive/profile.h"
 #include "derive/register_internal.h"
 #include "model/unit.h"
 
@@ -124,14 +126,27 @@ static void put_piece(struct adding *s, struct bb_register_piece piece) {
     }
 }
 
+/* What a leg had counted by t, inside it. */
+static bb_wide counted_by(struct adding *s, const struct bb_register_leg *leg, int64_t t) {
+    bb_wide until;
+
+    if (bb_profile_share(s->channel, NULL, leg->counts, leg->from_ms, leg->to_ms, t, &until))
+        return until;
+    if (__builtin_mul_overflow(leg->counts, (bb_wide)(t - leg->from_ms), &until)) {
+        s->overflow = true;
+        return 0;
+    }
+    return bb_wide_divide_round(until, leg->to_ms - leg->from_ms);
+}
+
 /* Cut a device's line where its factor changes: the changes [first, last) that begin inside it. */
 static void put_leg(struct adding *s, const struct bb_register_leg *leg,
                     struct bb_register_changes changes) {
     const struct bb_installation *at = s->channel->installations;
-    int64_t from_ms = leg->from_ms, length_ms = leg->to_ms - leg->from_ms;
+    int64_t from_ms = leg->from_ms;
     struct bb_register_piece piece = {.begins = leg->begins,
                                       .ends = leg->ends & ~(unsigned)BB_PIECE_CLOSES};
-    bb_wide before = 0, until;
+    bb_wide before = 0;
 
     if (s->channel->installation_count > 0)
         piece.installation = bb_register_installation(s->channel, from_ms);
@@ -139,11 +154,7 @@ static void put_leg(struct adding *s, const struct bb_register_leg *leg,
     for (uint32_t k = changes.first; k < changes.last; k++) {
         if (at[k].from_ms <= leg->from_ms || at[k].from_ms >= leg->to_ms)
             continue;
-        if (__builtin_mul_overflow(leg->counts, (bb_wide)(at[k].from_ms - leg->from_ms), &until)) {
-            s->overflow = true;
-            return;
-        }
-        until = bb_wide_divide_round(until, length_ms);
+        bb_wide until = counted_by(s, leg, at[k].from_ms);
         piece.from_ms = from_ms;
         piece.to_ms = from_ms = at[k].from_ms;
         piece.counts = until - before;

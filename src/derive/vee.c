@@ -3,6 +3,7 @@
 
 #include "derive/acceptance.h"
 #include "derive/like.h"
+#include "derive/profile.h"
 #include "derive/register.h"
 
 #include <stdlib.h>
@@ -282,6 +283,8 @@ static bool fill_part(struct filling *f, size_t first, size_t count) {
         part.like += first * BB_LIKE_MAX;
         part.like_count += first;
     }
+    if (part.weight)
+        part.weight += first;
     find_total(f, &part);
     enum bb_method method = bb_estimate(&part, f->arena, &estimate);
     f->filled &= method != BB_METHOD_NONE;
@@ -307,7 +310,9 @@ static bool put_gap(struct filling *f, const struct bb_point *before,
                              .intervals = f->rows.count,
                              .exponent = bb_derived_exponent(source)};
     bb_like_choose(channel, f->aid->stat, f->rows.from_ms, bb_like_within(channel), &f->like);
-    if (!bb_like_fill(channel, &f->like, f->aid->past, f->rows.step_ms, f->arena, &f->gap))
+    if (!bb_like_fill(channel, &f->like, f->aid->past, f->rows.step_ms, f->arena, &f->gap) ||
+        !bb_profile_weigh(channel, f->rows.from_ms, f->rows.step_ms, f->rows.count, f->arena,
+                          &f->gap.weight))
         return false;
     const struct bb_step *line = &channel->pipeline->estimate[BB_METHOD_LINEAR];
     bool closed = line->on && f->gap.to_ms - f->gap.from_ms <= line->parameter[0];

@@ -5,8 +5,9 @@
  *
  *   u8 version = 1 · u8 kind · field*
  *   field:  varint tag << 1 | 0 · zigzag                 a number
- *           varint tag << 1 | 1 · varint size · bytes     a text, a decimal, days, or one element of
- *                                                         a list (itself field*), in list order
+ *           varint tag << 1 | 1 · varint size · bytes     a text, a decimal, days, weights, or one
+ *                                                         element of a list (itself field*), in list
+ *                                                         order
  *
  * A field that holds its `absent` value is not written; a decoder passes over tags it does not
  * know. Whatever the bytes, a decoder reads each of them at most twice per level (to count, then to
@@ -23,7 +24,7 @@
 
 enum { MASTER_VERSION = 1, WIRE_NUMBER = 0, WIRE_BYTES = 1 };
 
-enum field_type { NUMBER, TEXT, DECIMAL, DAYS, LIST };
+enum field_type { NUMBER, TEXT, DECIMAL, DAYS, WEIGHTS, DAY_WEIGHTS, LIST };
 enum number_type { U8, I8, I16, U32, I32, I64 };
 
 struct shape;
@@ -60,6 +61,10 @@ struct shape {
     {(tag), DECIMAL, 0, AT(type, member), 0, (absent), 0, 0, NULL}
 #define DAYS_FIELD(tag, type, member, count)                                                       \
     {(tag), DAYS, 0, AT(type, member), AT(type, count), 0, 0, 0, NULL}
+#define WEIGHTS_FIELD(tag, type, member, count)                                                    \
+    {(tag), WEIGHTS, 0, AT(type, member), AT(type, count), 0, 0, 0, NULL}
+#define DAY_WEIGHTS_FIELD(tag, type, member, count)                                                \
+    {(tag), DAY_WEIGHTS, 0, AT(type, member), AT(type, count), 0, 0, 0, NULL}
 #define LIST_FIELD(tag, type, member, count, element)                                              \
     {(tag), LIST, 0, AT(type, member), AT(type, count), 0, 0, 0, (element)}
 #define SHAPE(type, fields) {(fields), sizeof(fields) / sizeof *(fields), sizeof(struct type)}
@@ -106,6 +111,7 @@ static const struct field channel_fields[] = {
     NUMBER_FIELD (6, bb_master_channel, unit, -1, -1, BB_UNIT_COUNT - 1),
     NUMBER_FIELD (7, bb_master_channel, interval_s, 0, 0, UINT32_MAX),
     NUMBER_FIELD (8, bb_master_channel, one_way, -1, -1, 1),
+    TEXT_FIELD   (9, bb_master_channel, profile, NAME_MAX),
 };
 static const struct shape channel = SHAPE(bb_master_channel, channel_fields);
 
@@ -130,6 +136,7 @@ static const struct field usage_point_fields[] = {
     DECIMAL_FIELD(12, bb_master_usage_point, connection.value, 0),
     NUMBER_FIELD(13, bb_master_usage_point, connection.unit, 0, 0, BB_UNIT_COUNT - 1),
     NUMBER_FIELD(14, bb_master_usage_point, connection.phases, 0, 0, 3),
+    TEXT_FIELD  (15, bb_master_usage_point, profile, NAME_MAX),
 };
 
 static const struct field tenant_fields[] = {
@@ -144,6 +151,23 @@ static const struct field calendar_fields[] = {
     NUMBER_FIELD (4, bb_master_calendar, day_start_s, 0, 0, 24 * 3600 - 1),
     DAYS_FIELD   (5, bb_master_calendar, holidays, holiday_count),
 };
+
+static const struct field shape_fields[] = {
+    NUMBER_FIELD (1, bb_master_shape, season.first, 1, 1, 12),
+    NUMBER_FIELD (2, bb_master_shape, season.last, 12, 1, 12),
+    WEIGHTS_FIELD(3, bb_master_shape, working, working_count),
+    WEIGHTS_FIELD(4, bb_master_shape, saturday, saturday_count),
+    WEIGHTS_FIELD(5, bb_master_shape, sunday, sunday_count),
+};
+static const struct shape day_shape = SHAPE(bb_master_shape, shape_fields);
+
+static const struct field profile_fields[] = {
+    TEXT_FIELD   (1, bb_master_profile, tenant, TENANT_MAX),
+    TEXT_FIELD   (2, bb_master_profile, name, NAME_MAX),
+    DAY_WEIGHTS_FIELD(3, bb_master_profile, days, day_count),
+    WEIGHTS_FIELD(4, bb_master_profile, months, month_count),
+    LIST_FIELD   (5, bb_master_profile, shapes, shape_count, &day_shape),
+};
 /* clang-format on */
 
 /* By enum bb_master_kind; 0 is none. All kinds share the union's address. */
@@ -151,6 +175,7 @@ static const struct shape entries[] = {
     [BB_MASTER_USAGE_POINT] = SHAPE(bb_master_usage_point, usage_point_fields),
     [BB_MASTER_TENANT] = SHAPE(bb_master_tenant, tenant_fields),
     [BB_MASTER_CALENDAR] = SHAPE(bb_master_calendar, calendar_fields),
+    [BB_MASTER_PROFILE] = SHAPE(bb_master_profile, profile_fields),
 };
 enum { ENTRY_KINDS = sizeof entries / sizeof *entries };
 
@@ -273,6 +298,48 @@ static bool encode_days(const struct field *field, const char *base, struct bb_b
     return true;
 }
 
+static bool is_weight(int64_t weight) {
+    return weight >= 0 && weight <= BB_MASTER_WEIGHT_MAX;
+}
+
+static bool encode_weights(const struct field *field, const char *base, struct bb_buffer *out) {
+    const int64_t *weights = *(int64_t *const *)(base + field->offset);
+    uint32_t count = *(const uint32_t *)(base + field->count_offset);
+
+    if (count == 0)
+        return true;
+    put_key(out, field, WIRE_BYTES);
+    size_t start = out->size;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_weight(weights[i]))
+            return false;
+        bb_put_varint(out, (uint64_t)weights[i]);
+    }
+    close_sized(out, start);
+    return true;
+}
+
+static bool encode_day_weights(const struct field *field, const char *base, struct bb_buffer *out) {
+    const struct bb_master_day_weight *days = *(
+        struct bb_master_day_weight *const *)(base + field->offset);
+    uint32_t count = *(const uint32_t *)(base + field->count_offset);
+    int64_t before = 0;
+
+    if (count == 0)
+        return true;
+    put_key(out, field, WIRE_BYTES);
+    size_t start = out->size;
+    for (uint32_t i = 0; i < count; i++) {
+        if (days[i].day < EARLIEST_DAY || days[i].day > LATEST_DAY || !is_weight(days[i].weight))
+            return false;
+        bb_put_zigzag(out, days[i].day - before);
+        bb_put_varint(out, (uint64_t)days[i].weight);
+        before = days[i].day;
+    }
+    close_sized(out, start);
+    return true;
+}
+
 static bool encode_list(const struct field *field, const char *base, struct bb_buffer *out) {
     const char *element = *(const char *const *)(base + field->offset);
     uint32_t count = *(const uint32_t *)(base + field->count_offset);
@@ -335,6 +402,59 @@ static enum decode_result decode_days(const struct field *field, struct bb_span 
     return in.failed ? DECODE_DAMAGED : DECODE_OK;
 }
 
+/* How many varints stand there: each ends in a byte without the upper bit. */
+static size_t count_varints(struct bb_span bytes) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < bytes.size; i++)
+        count += ((uint8_t)bytes.data[i] & 0x80) == 0;
+    return count;
+}
+
+static int64_t take_weight(struct bb_cursor *in) {
+    uint64_t weight = bb_cursor_varint(in);
+
+    in->failed |= weight > (uint64_t)BB_MASTER_WEIGHT_MAX;
+    return (int64_t)weight;
+}
+
+static enum decode_result decode_weights(const struct field *field, struct bb_span bytes,
+                                         struct bb_arena *arena, char *base) {
+    struct bb_cursor in = bb_cursor_over(bytes);
+    size_t most = count_varints(bytes);
+    int64_t *weights = bb_arena_take_array(arena, most, sizeof *weights);
+    uint32_t count = 0;
+
+    if (!weights)
+        return DECODE_NO_MEMORY;
+    while (!in.failed && in.at < in.end && count < most)
+        weights[count++] = take_weight(&in);
+    *(int64_t **)(base + field->offset) = weights;
+    *(uint32_t *)(base + field->count_offset) = count;
+    return in.failed || in.at < in.end ? DECODE_DAMAGED : DECODE_OK;
+}
+
+static enum decode_result decode_day_weights(const struct field *field, struct bb_span bytes,
+                                             struct bb_arena *arena, char *base) {
+    struct bb_cursor in = bb_cursor_over(bytes);
+    size_t most = count_varints(bytes) / 2;
+    struct bb_master_day_weight *days = bb_arena_take_array(arena, most, sizeof *days);
+    uint32_t count = 0;
+    int64_t day = 0;
+
+    if (!days)
+        return DECODE_NO_MEMORY;
+    while (!in.failed && in.at < in.end && count < most) {
+        if (__builtin_add_overflow(day, bb_cursor_zigzag(&in), &day) || day < EARLIEST_DAY ||
+            day > LATEST_DAY)
+            return DECODE_DAMAGED;
+        days[count++] = (struct bb_master_day_weight){(int32_t)day, take_weight(&in)};
+    }
+    *(struct bb_master_day_weight **)(base + field->offset) = days;
+    *(uint32_t *)(base + field->count_offset) = count;
+    return in.failed || in.at < in.end ? DECODE_DAMAGED : DECODE_OK;
+}
+
 static enum decode_result decode_list(const struct field *field, struct bb_span bytes,
                                       struct bb_arena *arena, char *base) {
     char *elements = *(char **)(base + field->offset);
@@ -354,6 +474,8 @@ static const struct {
     [TEXT] = {WIRE_BYTES, encode_text, decode_text},
     [DECIMAL] = {WIRE_BYTES, encode_decimal, decode_decimal},
     [DAYS] = {WIRE_BYTES, encode_days, decode_days},
+    [WEIGHTS] = {WIRE_BYTES, encode_weights, decode_weights},
+    [DAY_WEIGHTS] = {WIRE_BYTES, encode_day_weights, decode_day_weights},
     [LIST] = {WIRE_BYTES, encode_list, decode_list},
 };
 
@@ -442,6 +564,7 @@ struct bb_span bb_master_tenant_name(const struct bb_master *master) {
     switch (master->kind) {
     case BB_MASTER_TENANT: return master->tenant.name;
     case BB_MASTER_CALENDAR: return master->calendar.tenant;
+    case BB_MASTER_PROFILE: return master->profile.tenant;
     default: return master->usage_point.tenant;
     }
 }
@@ -450,6 +573,7 @@ struct bb_span bb_master_name(const struct bb_master *master) {
     switch (master->kind) {
     case BB_MASTER_TENANT: return master->tenant.name;
     case BB_MASTER_CALENDAR: return master->calendar.name;
+    case BB_MASTER_PROFILE: return master->profile.name;
     default: return master->usage_point.name;
     }
 }
@@ -461,6 +585,12 @@ int bb_master_encode(const struct bb_master *master, struct bb_buffer *out,
 
     BB_ASSERT(head[1] > 0 && head[1] < ENTRY_KINDS);
     bb_buffer_append(out, head, sizeof head);
+    const char *fault = master->kind == BB_MASTER_PROFILE
+                            ? bb_master_profile_fault(&master->profile)
+                            : NULL;
+    if (fault)
+        return BB_FAIL(error, BB_E_REGISTRY_INVALID, "the profile '%.*s' is none: %s",
+                       BB_SPAN_ARGS(name), fault);
     if (!encode_shape(&entries[master->kind], &master->usage_point, out))
         return BB_FAIL(error, BB_E_REGISTRY_INVALID,
                        "master data of '%.*s' holds a text that is too long or a number out of "
@@ -492,7 +622,8 @@ int bb_master_decode(struct bb_span bytes, struct bb_arena *arena, struct bb_mas
         return BB_FAIL(error, BB_E_NO_MEMORY,
                        "a master data record of %zu bytes does not fit the batch's memory",
                        bytes.size);
-    if (result != DECODE_OK || bb_master_name(out).size == 0)
+    if (result != DECODE_OK || bb_master_name(out).size == 0 ||
+        (kind == BB_MASTER_PROFILE && bb_master_profile_fault(&out->profile)))
         return BB_FAIL(error, BB_E_STORE_CORRUPT, "a master data record is damaged");
     return 0;
 }

@@ -1,7 +1,7 @@
 /* Master data: what is known about a usage point besides its readings (SPEC "Registry file").
  *
  * A master record in the log holds one entry whole: a usage point with its installations and
- * channels, a tenant, or a calendar. It replaces the entry of the same name; the log and the
+ * channels, a tenant, a calendar or a profile. It replaces the entry of the same name; the log and the
  * registry keep every version with its recorded time. The packed form is a list of tagged fields,
  * so that fields may be added.
  */
@@ -43,9 +43,10 @@ struct bb_master_channel {
     struct bb_span alias; /* may be empty */
     uint8_t kind;         /* enum bb_kind */
     uint8_t commodity;
-    int16_t unit;        /* enum bb_unit of the derived lanes; -1: not said */
-    uint32_t interval_s; /* 0: not said */
-    int8_t one_way;      /* 1, 0, or -1: not said */
+    int16_t unit;           /* enum bb_unit of the derived lanes; -1: not said */
+    uint32_t interval_s;    /* 0: not said */
+    int8_t one_way;         /* 1, 0, or -1: not said */
+    struct bb_span profile; /* name of a profile; empty: the usage point's */
 };
 
 struct bb_master_tag {
@@ -62,6 +63,7 @@ struct bb_master_usage_point {
     struct bb_span tenant, name;
     struct bb_span zone;     /* empty: not said */
     struct bb_span calendar; /* name of a calendar, empty: not said */
+    struct bb_span profile;  /* name of a profile, of all its channels; empty: not said */
     struct bb_span customer, grid_area, tariff;
     struct bb_master_connection connection;
     uint8_t commodity;
@@ -82,8 +84,45 @@ struct bb_master_calendar {
     uint32_t holiday_count;
 };
 
+/* Weights of profiles are whole millionths; what they mean derive/profile.h says. */
+#define BB_MASTER_WEIGHT_ONE INT64_C(1000000)
+#define BB_MASTER_WEIGHT_MAX (10000 * BB_MASTER_WEIGHT_ONE)
+
+struct bb_master_day_weight {
+    int32_t day; /* since 1970 */
+    int64_t weight;
+};
+
+struct bb_master_season { /* of months, 1 to 12; first > last: over the end of the year */
+    uint8_t first, last;
+};
+
+struct bb_master_shape { /* of the days of a season, in 1, 24, 48 or 96 equal slots from 00:00 on */
+    struct bb_master_season season;
+    int64_t *working;
+    int64_t *saturday; /* count 0: as working */
+    int64_t *sunday;   /* or holiday; count 0: as saturday */
+    uint32_t working_count, saturday_count, sunday_count;
+};
+
+struct bb_master_profile {
+    struct bb_span tenant, name;
+    struct bb_master_day_weight *days; /* in any order; none: all alike */
+    int64_t *months;                   /* 12 factors, or none */
+    struct bb_master_shape *shapes;    /* together of every month, or none: even */
+    uint32_t day_count, month_count, shape_count;
+};
+
+/* What is wrong with the lists of a profile, as "a profile ..."; NULL: nothing. */
+const char *bb_master_profile_fault(const struct bb_master_profile *profile);
+
 /* Stored ids. */
-enum bb_master_kind { BB_MASTER_USAGE_POINT = 1, BB_MASTER_TENANT = 2, BB_MASTER_CALENDAR = 3 };
+enum bb_master_kind {
+    BB_MASTER_USAGE_POINT = 1,
+    BB_MASTER_TENANT = 2,
+    BB_MASTER_CALENDAR = 3,
+    BB_MASTER_PROFILE = 4
+};
 
 struct bb_master {
     enum bb_master_kind kind;
@@ -91,6 +130,7 @@ struct bb_master {
         struct bb_master_usage_point usage_point;
         struct bb_master_tenant tenant;
         struct bb_master_calendar calendar;
+        struct bb_master_profile profile;
     };
 };
 

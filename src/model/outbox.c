@@ -62,6 +62,10 @@ void bb_channel_record_encode(const struct bb_channel_record *r, struct bb_buffe
     bb_put_zigzag(out, r->capacity);
     bb_put_text(out, r->installations);
     bb_put_text(out, r->holidays);
+    if (r->profile_hash == 0) /* nearly all: not a byte, as it was before there were profiles */
+        return;
+    bb_put_text(out, r->profile);
+    bb_put_varint(out, r->profile_hash);
 }
 
 int bb_channel_record_decode(struct bb_span bytes, struct bb_channel_record *out,
@@ -92,6 +96,11 @@ int bb_channel_record_decode(struct bb_span bytes, struct bb_channel_record *out
     out->capacity = bb_cursor_zigzag(&in);
     out->installations = bb_cursor_text(&in);
     out->holidays = bb_cursor_text(&in);
+    out->profile = (struct bb_span){"", 0};
+    if (bb_cursor_left(&in) > 0) {
+        out->profile = bb_cursor_text(&in);
+        out->profile_hash = bb_cursor_varint(&in);
+    }
     if (in.failed)
         return BB_FAIL(error, BB_E_STORE_CORRUPT, "a channel record is damaged");
     return 0;

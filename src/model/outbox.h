@@ -54,6 +54,10 @@ struct bb_channel_record {
     int64_t capacity;    /* of the connection: 10^-9 of derived_unit in an hour; 0: unknown */
     /* Packed as model/channel_lists.h says; empty: none. */
     struct bb_span installations, holidays;
+    /* The name of its profile and bb_profile_hash of what that says, so that a change of it is one of
+     * the record; empty and 0: none, or one that is not known yet. */
+    struct bb_span profile;
+    uint64_t profile_hash;
     /* The reading that described the channel: the least (received, line) ever told. */
     int64_t first_received_ms, first_line;
     /* The same description as the source gave it, before master data. */

@@ -67,6 +67,9 @@ struct bb_registry_ops {
     int (*calendar_get)(struct bb_registry *registry, struct bb_span tenant, struct bb_span name,
                         int64_t as_of_ms, struct bb_arena *arena, struct bb_master_calendar *out,
                         struct bb_error *error);
+    int (*profile_get)(struct bb_registry *registry, struct bb_span tenant, struct bb_span name,
+                       int64_t as_of_ms, struct bb_arena *arena, struct bb_master_profile *out,
+                       struct bb_error *error);
     /* Every current master entry of a tenant (empty: all), in order of kind and name: `registry
      * export`; as_of_ms other than BB_TIME_NONE: as recorded then. */
     int (*master_list)(struct bb_registry *registry, struct bb_span tenant, int64_t as_of_ms,

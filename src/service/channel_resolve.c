@@ -28,19 +28,60 @@ static int find(bb_master_lookup *lookup, void *context, enum bb_master_kind kin
     return result < 0 ? result : 0;
 }
 
+static const struct bb_master_channel *master_channel(const struct bb_master_usage_point *up,
+                                                      struct bb_span name) {
+    for (uint32_t i = 0; up && i < up->channel_count; i++)
+        if (bb_span_equal(up->channels[i].name, name) || bb_span_equal(up->channels[i].alias, name))
+            return &up->channels[i];
+    return NULL;
+}
+
+static struct bb_span first_of(struct bb_span a, struct bb_span b) {
+    return a.size ? a : b;
+}
+
+/* The name of a channel's profile; empty: it has none. */
+static struct bb_span profile_name(const struct bb_master_usage_point *up,
+                                   const struct bb_master_channel *c) {
+    return first_of(c ? c->profile : BB_SPAN(""), up ? up->profile : BB_SPAN(""));
+}
+
 int bb_channel_facts_find(bb_master_lookup *lookup, void *context, struct bb_span tenant,
-                          struct bb_span usage_point, struct bb_arena *arena,
-                          struct bb_channel_facts *out, struct bb_error *error) {
+                          struct bb_span usage_point, struct bb_span channel,
+                          struct bb_arena *arena, struct bb_channel_facts *out,
+                          struct bb_error *error) {
+    const struct bb_master_usage_point *up = &out->usage_point.usage_point;
+
     *out = (struct bb_channel_facts){0};
     int result = find(lookup, context, BB_MASTER_USAGE_POINT, tenant, usage_point, arena,
                       &out->usage_point, &out->has_usage_point, error);
     if (!result)
         result = find(lookup, context, BB_MASTER_TENANT, tenant, tenant, arena, &out->tenant,
                       &out->has_tenant, error);
-    if (result || !out->has_usage_point || out->usage_point.usage_point.calendar.size == 0)
+    if (result || !out->has_usage_point)
         return result;
-    return find(lookup, context, BB_MASTER_CALENDAR, tenant, out->usage_point.usage_point.calendar,
-                arena, &out->calendar, &out->has_calendar, error);
+    if (up->calendar.size > 0)
+        result = find(lookup, context, BB_MASTER_CALENDAR, tenant, up->calendar, arena,
+                      &out->calendar, &out->has_calendar, error);
+    struct bb_span profile = profile_name(up, master_channel(up, channel));
+    if (!result && profile.size > 0)
+        result = find(lookup, context, BB_MASTER_PROFILE, tenant, profile, arena, &out->profile,
+                      &out->has_profile, error);
+    return result;
+}
+
+int bb_channel_profile_find(bb_master_lookup *lookup, void *context, struct bb_span tenant,
+                            const struct bb_channel_record *record, struct bb_arena *arena,
+                            const struct bb_profile **out, struct bb_error *error) {
+    struct bb_master master;
+
+    *out = NULL;
+    if (record->profile_hash == 0)
+        return 0;
+    int result = lookup(context, BB_MASTER_PROFILE, tenant, record->profile, arena, &master, error);
+    return result == BB_FOUND ? bb_profile_make(&master.profile, arena, out, error)
+           : result < 0       ? result
+                              : 0;
 }
 
 /* ---- the one channel among the usage point's ------------------------------------------------- */
@@ -54,14 +95,6 @@ struct resolving {
     struct bb_arena *arena;
 };
 
-static const struct bb_master_channel *master_channel(const struct bb_master_usage_point *up,
-                                                      struct bb_span name) {
-    for (uint32_t i = 0; up && i < up->channel_count; i++)
-        if (bb_span_equal(up->channels[i].name, name) || bb_span_equal(up->channels[i].alias, name))
-            return &up->channels[i];
-    return NULL;
-}
-
 /* Is the channel meant where an opening or closing reading says `name`? */
 static bool is_called(const struct resolving *r, struct bb_span name) {
     struct bb_obis pattern, code;
@@ -72,10 +105,6 @@ static bool is_called(const struct resolving *r, struct bb_span name) {
     return bb_obis_parse(name, &pattern) &&
            (bb_obis_parse(r->record->obis, &code) || bb_obis_parse(r->name, &code)) &&
            bb_obis_match(&pattern, &code);
-}
-
-static struct bb_span first_of(struct bb_span a, struct bb_span b) {
-    return a.size ? a : b;
 }
 
 /* One-way when master data says so, else when the OBIS code or the commodity leaves no doubt. */
@@ -339,6 +368,8 @@ int bb_channel_resolve(struct bb_channel_record *record, struct bb_span name,
     record->metered_unit = (uint8_t)(energy ? (int)bb_unit_canonical(told) : record->derived_unit);
     record->one_way = one_way(record, c);
     resolve_calendar(record, facts);
+    record->profile = facts->has_profile ? facts->profile.profile.name : BB_SPAN("");
+    record->profile_hash = facts->has_profile ? bb_profile_hash(&facts->profile.profile) : 0;
     record->capacity = capacity_of(&r, energy);
     int result = resolve_installations(&r, energy, error);
     return result ? result
@@ -353,7 +384,7 @@ bool bb_channel_derives_alike(const struct bb_channel_record *a,
            a->one_way == b->one_way && a->day_start_s == b->day_start_s &&
            a->capacity == b->capacity && bb_span_equal(a->zone, b->zone) &&
            bb_span_equal(a->installations, b->installations) &&
-           bb_span_equal(a->holidays, b->holidays);
+           bb_span_equal(a->holidays, b->holidays) && a->profile_hash == b->profile_hash;
 }
 
 int bb_channel_from_record(struct bb_plant *plant, const struct bb_channel_record *record,

@@ -15,13 +15,14 @@ void bb_channel_table_init(struct bb_channel_table *t, struct bb_plant *plant) {
 void bb_channel_table_release(struct bb_channel_table *t) {
     free(t->slots);
     free(t->index);
+    free(t->profiles);
     bb_arena_release(&t->arena);
     *t = (struct bb_channel_table){0};
 }
 
 size_t bb_channel_table_bytes(const struct bb_channel_table *t) {
     return t->arena.total_bytes + t->capacity * sizeof t->slots[0] +
-           t->index_size * sizeof t->index[0];
+           t->index_size * sizeof t->index[0] + t->profile_capacity * sizeof t->profiles[0];
 }
 
 struct bb_span bb_channel_slot_tenant(const struct bb_channel_slot *slot) {
@@ -144,7 +145,7 @@ static bool keep_resolved(struct bb_channel_table *t, struct bb_channel_record *
     if (shared)
         r->holidays = t->holidays.packed;
     return keep(t, &r->zone) && keep(t, &r->obis) && keep(t, &r->installations) &&
-           (shared || keep(t, &r->holidays));
+           (shared || keep(t, &r->holidays)) && keep(t, &r->profile);
 }
 
 static bool keep_record(struct bb_channel_table *t, struct bb_channel_record *r) {
@@ -155,9 +156,83 @@ static int no_memory(struct bb_error *error) {
     return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the channels of a partition");
 }
 
+/* ---- master data */
+
+const enum bb_name_kind bb_master_name_kinds[] = {
+    [BB_MASTER_USAGE_POINT] = BB_NAME_USAGE_POINT,
+    [BB_MASTER_TENANT] = BB_NAME_TENANT,
+    [BB_MASTER_CALENDAR] = BB_NAME_CALENDAR,
+    [BB_MASTER_PROFILE] = BB_NAME_PROFILE,
+};
+
+static struct bb_span master_key_of(enum bb_master_kind kind, struct bb_span tenant,
+                                    struct bb_span name, char key[BB_NAME_KEY_MAX]) {
+    struct bb_span none = {NULL, 0};
+
+    return (struct bb_span){
+        key, bb_channel_key(tenant, kind == BB_MASTER_TENANT ? none : name, none, key)};
+}
+
+static int decode_stored(struct bb_span value, struct bb_arena *arena, struct bb_master *out,
+                         struct bb_error *error) {
+    value.data += BB_MASTER_VALUE_PREFIX;
+    value.size -= BB_MASTER_VALUE_PREFIX;
+    return bb_master_decode(value, arena, out, error);
+}
+
+int bb_master_stored_get(struct bb_store *store, struct bb_store_view *view,
+                         enum bb_master_kind kind, struct bb_span tenant, struct bb_span name,
+                         struct bb_arena *arena, struct bb_master *out, struct bb_error *error) {
+    char text[BB_NAME_KEY_MAX];
+    struct bb_span value, key = master_key_of(kind, tenant, name, text);
+    int result = store->ops->name_get(view, bb_master_name_kinds[kind], key, &value, error);
+
+    return result == BB_FOUND ? decode_stored(value, arena, out, error) : result;
+}
+
+/* ---- profiles: few, and shared by many channels */
+
+static const struct bb_profile *known_profile(const struct bb_channel_table *t, uint64_t hash) {
+    for (uint32_t i = t->profile_count; i > 0; i--)
+        if (t->profiles[i - 1].hash == hash)
+            return t->profiles[i - 1].profile;
+    return NULL;
+}
+
+static bool keep_profile(struct bb_channel_table *t, uint64_t hash,
+                         const struct bb_profile *profile) {
+    if (t->profile_count == t->profile_capacity) {
+        uint32_t capacity = t->profile_capacity ? t->profile_capacity * 2 : 8;
+        struct bb_channel_profile *larger = realloc(t->profiles, capacity * sizeof *larger);
+        if (!larger)
+            return false;
+        t->profiles = larger;
+        t->profile_capacity = capacity;
+    }
+    t->profiles[t->profile_count++] = (struct bb_channel_profile){hash, profile};
+    return true;
+}
+
+/* `lookup` is asked for a profile that no channel of the table has had yet. */
+static int fill_profile(struct bb_channel_table *t, struct bb_channel_slot *slot,
+                        bb_master_lookup *lookup, void *context, struct bb_error *error) {
+    uint64_t hash = slot->record.profile_hash;
+
+    slot->channel.profile = hash ? known_profile(t, hash) : NULL;
+    if (hash == 0 || slot->channel.profile)
+        return 0;
+    int result = bb_channel_profile_find(lookup, context, bb_channel_slot_tenant(slot),
+                                         &slot->record, &t->arena, &slot->channel.profile, error);
+    if (!result && slot->channel.profile && !keep_profile(t, hash, slot->channel.profile))
+        result = no_memory(error);
+    return result;
+}
+
+/* ---- the slots */
+
 /* The slot's channel from its record, which is kept. Channels of one calendar share its holidays. */
 static int fill_channel(struct bb_channel_table *t, struct bb_channel_slot *slot,
-                        struct bb_error *error) {
+                        bb_master_lookup *lookup, void *context, struct bb_error *error) {
     struct bb_channel_record record = slot->record;
     bool shared = record.holidays.size > 0 && record.holidays.data == t->holidays.packed.data;
 
@@ -173,7 +248,20 @@ static int fill_channel(struct bb_channel_table *t, struct bb_channel_slot *slot
         t->holidays = (struct bb_channel_holidays){record.holidays, slot->channel.holidays,
                                                    slot->channel.holiday_count};
     }
-    return 0;
+    return fill_profile(t, slot, lookup, context, error);
+}
+
+/* Master data as the store has it. A bb_master_lookup. */
+struct stored_source {
+    struct bb_store *store;
+    struct bb_store_view *view;
+};
+static int stored_get(void *context, enum bb_master_kind kind, struct bb_span tenant,
+                      struct bb_span name, struct bb_arena *arena, struct bb_master *out,
+                      struct bb_error *error) {
+    const struct stored_source *source = context;
+
+    return bb_master_stored_get(source->store, source->view, kind, tenant, name, arena, out, error);
 }
 
 /* Read the slot's record from the store, or begin a new one. */
@@ -193,6 +281,7 @@ static int load(struct bb_channel_table *t, struct bb_store_view *view,
                                                   .obis = BB_SPAN(""),
                                                   .installations = BB_SPAN(""),
                                                   .holidays = BB_SPAN(""),
+                                                  .profile = BB_SPAN(""),
                                                   .told_zone = BB_SPAN(""),
                                                   .told_obis = BB_SPAN("")};
         return 0;
@@ -200,7 +289,8 @@ static int load(struct bb_channel_table *t, struct bb_store_view *view,
     result = bb_channel_record_decode(value, &slot->record, error);
     if (!result && !keep_record(t, &slot->record))
         result = no_memory(error);
-    return result ? result : fill_channel(t, slot, error);
+    struct stored_source source = {t->plant->store, view};
+    return result ? result : fill_channel(t, slot, stored_get, &source, error);
 }
 
 int bb_channel_table_find(struct bb_channel_table *t, struct bb_store_view *view,
@@ -257,7 +347,7 @@ int bb_channel_table_tell(struct bb_channel_table *t, struct bb_store_view *view
     return bb_channel_table_resolve(t, view, number, NULL, error);
 }
 
-/* ---- master data */
+/* ---- master data of a commit */
 
 size_t bb_master_key(const struct bb_master *m, char key[BB_NAME_KEY_MAX]) {
     struct bb_span none = {NULL, 0};
@@ -313,23 +403,15 @@ struct master_source {
 static int master_get(void *context, enum bb_master_kind kind, struct bb_span tenant,
                       struct bb_span name, struct bb_arena *arena, struct bb_master *out,
                       struct bb_error *error) {
-    static const enum bb_name_kind name_kinds[] = {
-        [BB_MASTER_USAGE_POINT] = BB_NAME_USAGE_POINT,
-        [BB_MASTER_TENANT] = BB_NAME_TENANT,
-        [BB_MASTER_CALENDAR] = BB_NAME_CALENDAR,
-    };
     const struct master_source *source = context;
     const struct bb_master_list *newer = source->newer;
-    struct bb_span none = {NULL, 0};
     char text[BB_NAME_KEY_MAX];
-    struct bb_span key = {text, 0};
-
-    key.size = bb_channel_key(tenant, kind == BB_MASTER_TENANT ? none : name, none, text);
+    struct bb_span key = master_key_of(kind, tenant, name, text);
     uint32_t place = newer && newer->index ? newer->index[master_place(newer, kind, key)] : 0;
     const struct bb_master_version *version = place ? &newer->items[place - 1] : NULL;
     struct bb_span value;
-    int result = source->table->plant->store->ops->name_get(source->view, name_kinds[kind], key,
-                                                            &value, error);
+    int result = source->table->plant->store->ops->name_get(
+        source->view, bb_master_name_kinds[kind], key, &value, error);
 
     if (result < 0)
         return result;
@@ -337,11 +419,7 @@ static int master_get(void *context, enum bb_master_kind kind, struct bb_span te
         *out = version->master;
         return BB_FOUND;
     }
-    if (result == BB_ABSENT)
-        return BB_ABSENT;
-    value.data += BB_MASTER_VALUE_PREFIX;
-    value.size -= BB_MASTER_VALUE_PREFIX;
-    return bb_master_decode(value, arena, out, error);
+    return result == BB_ABSENT ? BB_ABSENT : decode_stored(value, arena, out, error);
 }
 
 int bb_channel_table_resolve(struct bb_channel_table *t, struct bb_store_view *view,
@@ -355,7 +433,8 @@ int bb_channel_table_resolve(struct bb_channel_table *t, struct bb_store_view *v
 
     bb_arena_init(&scratch, 16 << 10, 16 << 20);
     int result = bb_channel_facts_find(master_get, &source, bb_channel_slot_tenant(slot),
-                                       bb_channel_slot_usage_point(slot), &scratch, &facts, error);
+                                       bb_channel_slot_usage_point(slot),
+                                       bb_channel_slot_channel(slot), &scratch, &facts, error);
     if (!result)
         result = bb_channel_resolve(&now, bb_channel_slot_channel(slot), &facts, &scratch, error);
     bool alike = !result && bb_channel_derives_alike(&slot->record, &now);
@@ -363,7 +442,8 @@ int bb_channel_table_resolve(struct bb_channel_table *t, struct bb_store_view *v
         slot->changed = true;
         slot->derive_again |= !alike && !slot->is_new;
         slot->record = now;
-        result = keep_resolved(t, &slot->record) ? fill_channel(t, slot, error) : no_memory(error);
+        result = keep_resolved(t, &slot->record) ? fill_channel(t, slot, master_get, &source, error)
+                                                 : no_memory(error);
     }
     bb_arena_release(&scratch);
     return result;

@@ -30,6 +30,11 @@ struct bb_channel_holidays {
     uint32_t count;
 };
 
+struct bb_channel_profile { /* made ready, in the table's arena */
+    uint64_t hash;
+    const struct bb_profile *profile;
+};
+
 struct bb_channel_table {
     struct bb_plant *plant;
     struct bb_channel_slot *slots;
@@ -38,6 +43,8 @@ struct bb_channel_table {
     uint32_t index_size;
     struct bb_arena arena;
     struct bb_channel_holidays holidays; /* met last: nearly all channels have the same */
+    struct bb_channel_profile *profiles; /* of those that its channels have, or had */
+    uint32_t profile_count, profile_capacity;
     uint32_t next_number;
     bool has_registers; /* the partition has channels that may stand beside others (companions.h) */
 };
@@ -80,6 +87,13 @@ struct bb_master_list {
 };
 /* Make the entries findable; the index lives in the arena. False when memory is out. */
 bool bb_master_list_index(struct bb_master_list *list, struct bb_arena *arena) BB_MUST_USE;
+/* The names of entries by enum bb_master_kind, in a partition's store. */
+extern const enum bb_name_kind bb_master_name_kinds[];
+/* An entry as a partition's store has it; it borrows from the view. BB_FOUND or BB_ABSENT. */
+int bb_master_stored_get(struct bb_store *store, struct bb_store_view *view,
+                         enum bb_master_kind kind, struct bb_span tenant, struct bb_span name,
+                         struct bb_arena *arena, struct bb_master *out, struct bb_error *error)
+    BB_MUST_USE;
 /* The name of an entry within its kind; returns its size. */
 size_t bb_master_key(const struct bb_master *master, char key[BB_NAME_KEY_MAX]);
 

@@ -37,11 +37,7 @@ static int touch_channel(void *context, struct bb_span name, struct bb_span valu
 /* Every version goes to the outbox; the store keeps the one that counts. */
 static int put_master(struct bb_derivation *d, const struct bb_master_version *v,
                       struct bb_store_view *view, struct bb_error *error) {
-    static const enum bb_name_kind kinds[] = {
-        [BB_MASTER_USAGE_POINT] = BB_NAME_USAGE_POINT,
-        [BB_MASTER_TENANT] = BB_NAME_TENANT,
-        [BB_MASTER_CALENDAR] = BB_NAME_CALENDAR,
-    };
+    const enum bb_name_kind kind = bb_master_name_kinds[v->master.kind];
     char key[BB_NAME_KEY_MAX];
     struct bb_span stored, name = {key, bb_master_key(&v->master, key)};
     struct bb_outbox_record record = {.kind = BB_OUTBOX_MASTER,
@@ -54,10 +50,10 @@ static int put_master(struct bb_derivation *d, const struct bb_master_version *v
     int result = bb_derivation_put_outbox(d, &record, error);
     if (result)
         return result;
-    result = d->store->ops->name_get(view, kinds[v->master.kind], name, &stored, error);
+    result = d->store->ops->name_get(view, kind, name, &stored, error);
     if (result < 0 || (result == BB_FOUND && bb_span_compare(stored, v->value) >= 0))
         return result < 0 ? result : 0;
-    return bb_derivation_put_name(d, kinds[v->master.kind], name, v->value, error);
+    return bb_derivation_put_name(d, kind, name, v->value, error);
 }
 
 int bb_derivation_masters(struct bb_derivation_work *w, struct bb_error *error) {
@@ -71,8 +67,8 @@ int bb_derivation_masters(struct bb_derivation_work *w, struct bb_error *error) 
     for (size_t i = 0; !result && i < gather->masters.count; i++) {
         const struct bb_master *m = &gather->masters.items[i].master;
         struct bb_span none = {NULL, 0};
-        size_t size = m->kind == BB_MASTER_CALENDAR
-                          ? bb_channel_key(m->calendar.tenant, none, none, key)
+        size_t size = m->kind == BB_MASTER_CALENDAR || m->kind == BB_MASTER_PROFILE
+                          ? bb_channel_key(bb_master_tenant_name(m), none, none, key)
                           : bb_master_key(m, key);
         key[size++] = '\0';
         result = put_master(d, &gather->masters.items[i], w->view, error);

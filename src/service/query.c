@@ -145,6 +145,9 @@ static int master_as_of(void *context, enum bb_master_kind kind, struct bb_span 
     case BB_MASTER_CALENDAR:
         return registry->ops->calendar_get(registry, tenant, name, as_of_ms, arena, &out->calendar,
                                            error);
+    case BB_MASTER_PROFILE:
+        return registry->ops->profile_get(registry, tenant, name, as_of_ms, arena, &out->profile,
+                                          error);
     default:
         return registry->ops->usage_point_get(registry, tenant, name, as_of_ms, arena,
                                               &out->usage_point, error);
@@ -155,10 +158,19 @@ static int master_as_of(void *context, enum bb_master_kind kind, struct bb_span 
  * is the same at every moment at which it had readings. */
 static int resolve_as_of(struct bb_query_channel *c, struct bb_error *error) {
     struct bb_channel_facts facts;
-    int result = bb_channel_facts_find(master_as_of, c, c->query->tenant, c->usage_point, c->arena,
-                                       &facts, error);
+    int result = bb_channel_facts_find(master_as_of, c, c->query->tenant, c->usage_point, c->name,
+                                       c->arena, &facts, error);
 
     return result ? result : bb_channel_resolve(&c->record, c->name, &facts, c->arena, error);
+}
+
+/* Master data as the partition's store has it. A bb_master_lookup. */
+static int master_now(void *context, enum bb_master_kind kind, struct bb_span tenant,
+                      struct bb_span name, struct bb_arena *arena, struct bb_master *out,
+                      struct bb_error *error) {
+    const struct bb_query_channel *c = context;
+
+    return bb_master_stored_get(c->plant->store, c->view, kind, tenant, name, arena, out, error);
 }
 
 static int load_channel(struct bb_query_channel *c, struct bb_error *error) {
@@ -177,6 +189,10 @@ static int load_channel(struct bb_query_channel *c, struct bb_error *error) {
         result = resolve_as_of(c, error);
     if (!result)
         result = bb_channel_from_record(c->plant, &c->record, c->arena, &c->channel, error);
+    if (!result)
+        result = bb_channel_profile_find(
+            c->query->as_of_ms == BB_TIME_NONE ? master_now : master_as_of, c, c->query->tenant,
+            &c->record, c->arena, &c->channel.profile, error);
     if (result)
         return result;
     result = bb_tick_latest(c->plant->store, c->view, c->query->tenant, c->query->as_of_ms,

@@ -209,12 +209,37 @@ static void compare_dates(struct comparison *c, const struct bb_registry_field *
     tell_dates(c, field, new, old, "added");
 }
 
+static uint32_t numbers_that_differ(const struct bb_registry_field *field, const void *old,
+                                    const void *new) {
+    const int64_t *before = *bb_registry_items(field, old), *now = *bb_registry_items(field, new);
+    uint32_t differ = 0;
+
+    for (uint32_t i = 0; i < *bb_registry_count(field, new); i++)
+        differ += before[i] != now[i];
+    return differ;
+}
+
+/* "working: 3 of 96 numbers differ", "months: 0 → 12 numbers". */
+static void compare_numbers(struct comparison *c, const struct bb_registry_field *field,
+                            const void *old, const void *new) {
+    uint32_t before = *bb_registry_count(field, old), now = *bb_registry_count(field, new);
+    uint32_t differ = before == now ? numbers_that_differ(field, old, new) : 0;
+
+    if (before == now && differ == 0)
+        return;
+    begin_line(c);
+    if (before == now)
+        bb_buffer_format(&c->line, " %s: %u of %u numbers differ", field->key, differ, now);
+    else
+        bb_buffer_format(&c->line, " %s: %u → %u numbers", field->key, before, now);
+    end_line(c);
+}
+
 static void (*const form_comparers[])(struct comparison *, const struct bb_registry_field *,
                                       const void *, const void *) = {
-    [BB_REGISTRY_SCALAR] = compare_scalar,
-    [BB_REGISTRY_LIST] = compare_list,
-    [BB_REGISTRY_MAP] = compare_map,
-    [BB_REGISTRY_DATES] = compare_dates,
+    [BB_REGISTRY_SCALAR] = compare_scalar,   [BB_REGISTRY_LIST] = compare_list,
+    [BB_REGISTRY_MAP] = compare_map,         [BB_REGISTRY_DATES] = compare_dates,
+    [BB_REGISTRY_NUMBERS] = compare_numbers,
 };
 
 static void compare_struct(struct comparison *c, const struct bb_registry_shape *shape,
@@ -238,6 +263,9 @@ static int current_entry(struct comparison *c, const struct bb_master *wanted,
     case BB_MASTER_CALENDAR:
         return ops->calendar_get(c->registry, tenant, name, BB_TIME_NONE, &c->scratch,
                                  &out->calendar, c->error);
+    case BB_MASTER_PROFILE:
+        return ops->profile_get(c->registry, tenant, name, BB_TIME_NONE, &c->scratch, &out->profile,
+                                c->error);
     default:
         return ops->usage_point_get(c->registry, tenant, name, BB_TIME_NONE, &c->scratch,
                                     &out->usage_point, c->error);
@@ -273,60 +301,84 @@ static int compare_entry(struct comparison *c, const struct bb_registry_entry *e
     return 0;
 }
 
-/* ---- calendars that usage points name -------------------------------------------------------- */
+/* ---- calendars and profiles that usage points name -------------------------------------------- */
 
-struct calendar_name {
+struct entry_name {
+    enum bb_master_kind kind;
     struct bb_span tenant, name;
 };
 
-static int compare_calendar_names(const void *left, const void *right) {
-    const struct calendar_name *a = left, *b = right;
-    int order = bb_span_compare(a->tenant, b->tenant);
+static int compare_names(const void *left, const void *right) {
+    const struct entry_name *a = left, *b = right;
 
+    if (a->kind != b->kind)
+        return a->kind < b->kind ? -1 : 1;
+    int order = bb_span_compare(a->tenant, b->tenant);
     return order ? order : bb_span_compare(a->name, b->name);
 }
 
-static int check_calendar(struct comparison *c, const struct bb_registry_entry *entry,
-                          const struct calendar_name *known, size_t count) {
-    const struct bb_master_usage_point *up = &entry->master.usage_point;
-    struct calendar_name wanted = {up->tenant, up->calendar};
-    struct bb_master_calendar stored;
+struct known_names { /* of the file's calendars and profiles */
+    struct entry_name *items;
+    size_t count;
+};
 
-    if (bsearch(&wanted, known, count, sizeof *known, compare_calendar_names))
+static int check_name(struct comparison *c, const struct bb_registry_entry *entry,
+                      enum bb_master_kind kind, struct bb_span name,
+                      const struct known_names *known) {
+    const struct bb_master_usage_point *up = &entry->master.usage_point;
+    struct entry_name wanted = {kind, up->tenant, name};
+    struct bb_master stored, asked = {.kind = kind};
+
+    if (name.size == 0 ||
+        bsearch(&wanted, known->items, known->count, sizeof *known->items, compare_names))
         return 0;
+    if (kind == BB_MASTER_CALENDAR)
+        asked.calendar = (struct bb_master_calendar){.tenant = up->tenant, .name = name};
+    else
+        asked.profile = (struct bb_master_profile){.tenant = up->tenant, .name = name};
     bb_arena_reset(&c->scratch);
-    int found = c->registry->ops->calendar_get(c->registry, up->tenant, up->calendar, BB_TIME_NONE,
-                                               &c->scratch, &stored, c->error);
+    int found = current_entry(c, &asked, &stored);
     if (found <= 0)
         return found;
     int failed = BB_FAIL(c->error, BB_E_REGISTRY_INVALID,
-                         "usage point %s: the calendar '%s' is neither in this file nor in the "
+                         "usage point %s: the %s '%s' is neither in this file nor in the "
                          "registry of tenant %s",
-                         bb_registry_shown(up->name).text, bb_registry_shown(up->calendar).text,
-                         bb_registry_shown(up->tenant).text);
+                         bb_registry_shown(up->name).text, bb_registry_sections[kind].shape->what,
+                         bb_registry_shown(name).text, bb_registry_shown(up->tenant).text);
     bb_error_locate(c->error, c->source, entry->line);
     return failed;
 }
 
-static int check_calendars(struct comparison *c) {
+static int check_names_of(struct comparison *c, const struct bb_registry_entry *entry,
+                          const struct known_names *known) {
+    const struct bb_master_usage_point *up = &entry->master.usage_point;
+    int failed = check_name(c, entry, BB_MASTER_CALENDAR, up->calendar, known);
+
+    if (!failed)
+        failed = check_name(c, entry, BB_MASTER_PROFILE, up->profile, known);
+    for (uint32_t i = 0; !failed && i < up->channel_count; i++)
+        failed = check_name(c, entry, BB_MASTER_PROFILE, up->channels[i].profile, known);
+    return failed;
+}
+
+static int check_names(struct comparison *c) {
     const struct bb_registry_file *file = c->file;
-    struct calendar_name *known = calloc((size_t)file->count + 1, sizeof *known);
-    size_t count = 0;
+    struct known_names known = {calloc((size_t)file->count + 1, sizeof *known.items), 0};
     int failed = 0;
 
-    if (!known)
+    if (!known.items)
         return BB_FAIL(c->error, BB_E_NO_MEMORY, "no memory for %u entries", file->count);
     for (uint32_t i = 0; i < file->count; i++) {
         const struct bb_master *master = &file->entries[i].master;
-        if (master->kind == BB_MASTER_CALENDAR)
-            known[count++] = (struct calendar_name){master->calendar.tenant, master->calendar.name};
+        if (master->kind == BB_MASTER_CALENDAR || master->kind == BB_MASTER_PROFILE)
+            known.items[known.count++] = (struct entry_name){
+                master->kind, bb_master_tenant_name(master), bb_master_name(master)};
     }
-    qsort(known, count, sizeof *known, compare_calendar_names);
+    qsort(known.items, known.count, sizeof *known.items, compare_names);
     for (uint32_t i = 0; !failed && i < file->count; i++)
-        if (file->entries[i].master.kind == BB_MASTER_USAGE_POINT &&
-            file->entries[i].master.usage_point.calendar.size > 0)
-            failed = check_calendar(c, &file->entries[i], known, count);
-    free(known);
+        if (file->entries[i].master.kind == BB_MASTER_USAGE_POINT)
+            failed = check_names_of(c, &file->entries[i], &known);
+    free(known.items);
     return failed;
 }
 
@@ -361,7 +413,7 @@ int bb_registry_file_compare(struct bb_registry *registry, const struct bb_regis
     bb_arena_init(&c.scratch, 64 << 10, 64 << 20);
     bb_buffer_init(&c.prefix, LINE_MAX_BYTES);
     bb_buffer_init(&c.line, LINE_MAX_BYTES);
-    int failed = check_calendars(&c);
+    int failed = check_names(&c);
     if (!failed)
         failed = compare_all(&c, out);
     bb_buffer_release(&c.line);

@@ -102,6 +102,17 @@ static void put_dates(const struct bb_registry_field *field, const void *base,
     bb_buffer_append_byte(out, ']');
 }
 
+static void put_numbers(const struct bb_registry_field *field, const void *base,
+                        struct bb_buffer *out) {
+    const int64_t *numbers = *bb_registry_items(field, base);
+
+    for (uint32_t i = 0; i < *bb_registry_count(field, base); i++) {
+        bb_buffer_format(out, i ? ", " : "[");
+        field->type->format(&numbers[i], out);
+    }
+    bb_buffer_append_byte(out, ']');
+}
+
 /* One line per element, further in than the key. */
 static void put_list(const struct bb_registry_field *field, const void *base,
                      struct bb_buffer *out) {
@@ -118,10 +129,9 @@ static void put_scalar(const struct bb_registry_field *field, const void *base,
 
 static void (*const form_writers[])(const struct bb_registry_field *, const void *,
                                     struct bb_buffer *) = {
-    [BB_REGISTRY_SCALAR] = put_scalar,
-    [BB_REGISTRY_LIST] = put_list,
-    [BB_REGISTRY_MAP] = put_map,
-    [BB_REGISTRY_DATES] = put_dates,
+    [BB_REGISTRY_SCALAR] = put_scalar,   [BB_REGISTRY_LIST] = put_list,
+    [BB_REGISTRY_MAP] = put_map,         [BB_REGISTRY_DATES] = put_dates,
+    [BB_REGISTRY_NUMBERS] = put_numbers,
 };
 
 static void put_flow(const struct bb_registry_shape *shape, const void *base,

@@ -11,15 +11,18 @@
 /* clang-format off */
 #define AT(struct_name, member) (uint16_t)offsetof(struct struct_name, member)
 #define SCALAR(key, struct_name, member, type) \
-    {key, BB_REGISTRY_SCALAR, false, AT(struct_name, member), 0, &bb_registry_type_##type, NULL}
+    {key, BB_REGISTRY_SCALAR, false, AT(struct_name, member), 0, &bb_registry_type_##type, NULL, 0}
 #define REQUIRED(key, struct_name, member, type) \
-    {key, BB_REGISTRY_SCALAR, true, AT(struct_name, member), 0, &bb_registry_type_##type, NULL}
+    {key, BB_REGISTRY_SCALAR, true, AT(struct_name, member), 0, &bb_registry_type_##type, NULL, 0}
 #define ELEMENTS(key, form, struct_name, member, count, element) \
     {key, form, false, AT(struct_name, member), AT(struct_name, count), NULL, \
-     &bb_registry_##element##_shape}
+     &bb_registry_##element##_shape, 0}
 #define DATES(key, struct_name, member, count) \
     {key, BB_REGISTRY_DATES, false, AT(struct_name, member), AT(struct_name, count), \
-     &bb_registry_type_date, NULL}
+     &bb_registry_type_date, NULL, 0}
+#define NUMBERS(key, struct_name, member, count) \
+    {key, BB_REGISTRY_NUMBERS, false, AT(struct_name, member), AT(struct_name, count), \
+     &bb_registry_type_weight, NULL, 0}
 #define SHAPE(what, struct_name, fields, absent, key_fields) \
     {what, fields, sizeof(fields) / sizeof *(fields), sizeof(struct struct_name), &(absent), key_fields}
 
@@ -65,6 +68,7 @@ static const struct bb_registry_field channel_fields[] = {
     SCALAR  ("interval",  bb_master_channel, interval_s, interval),
     SCALAR  ("unit",      bb_master_channel, unit,       unit),
     SCALAR  ("one_way",   bb_master_channel, one_way,    flag),
+    SCALAR  ("profile",   bb_master_channel, profile,    name),
 };
 static const struct bb_master_channel no_channel = {.unit = -1, .one_way = -1};
 const struct bb_registry_shape bb_registry_channel_shape =
@@ -77,6 +81,7 @@ static const struct bb_registry_field usage_point_fields[] = {
     SCALAR  ("commodity",  bb_master_usage_point, commodity,  commodity),
     SCALAR  ("zone",       bb_master_usage_point, zone,       zone),
     SCALAR  ("calendar",   bb_master_usage_point, calendar,   name),
+    SCALAR  ("profile",    bb_master_usage_point, profile,    name),
     SCALAR  ("customer",   bb_master_usage_point, customer,   text),
     SCALAR  ("grid_area",  bb_master_usage_point, grid_area,  text),
     SCALAR  ("tariff",     bb_master_usage_point, tariff,     text),
@@ -110,10 +115,42 @@ static const struct bb_master_calendar no_calendar;
 static const struct bb_registry_shape calendar_shape =
     SHAPE("calendar", bb_master_calendar, calendar_fields, no_calendar, 2);
 
+static const struct bb_registry_field day_weight_fields[] = {
+    REQUIRED("date",   bb_master_day_weight, day,    date),
+    REQUIRED("weight", bb_master_day_weight, weight, weight),
+};
+static const struct bb_master_day_weight no_day_weight;
+static const struct bb_registry_shape day_weight_shape =
+    SHAPE("day", bb_master_day_weight, day_weight_fields, no_day_weight, 1);
+
+static const struct bb_registry_field shape_fields[] = {
+    SCALAR ("season",   bb_master_shape, season, season),
+    NUMBERS("working",  bb_master_shape, working,  working_count),
+    NUMBERS("saturday", bb_master_shape, saturday, saturday_count),
+    NUMBERS("sunday",   bb_master_shape, sunday,   sunday_count),
+};
+static const struct bb_master_shape no_shape = {.season = {1, 12}};
+static const struct bb_registry_shape day_shape =
+    SHAPE("shape", bb_master_shape, shape_fields, no_shape, 1);
+
+static const struct bb_registry_field profile_fields[] = {
+    REQUIRED("name",   bb_master_profile, name,   name),
+    SCALAR  ("tenant", bb_master_profile, tenant, tenant),
+    {"days", BB_REGISTRY_MAP, false, AT(bb_master_profile, days), AT(bb_master_profile, day_count),
+     NULL, &day_weight_shape, BB_REGISTRY_DAYS_MAX},
+    NUMBERS ("months", bb_master_profile, months, month_count),
+    {"shapes", BB_REGISTRY_LIST, false, AT(bb_master_profile, shapes),
+     AT(bb_master_profile, shape_count), NULL, &day_shape, 0},
+};
+static const struct bb_master_profile no_profile;
+static const struct bb_registry_shape profile_shape =
+    SHAPE("profile", bb_master_profile, profile_fields, no_profile, 2);
+
 const struct bb_registry_section bb_registry_sections[BB_REGISTRY_SECTIONS] = {
     [BB_MASTER_USAGE_POINT] = {"usage_points", &bb_registry_usage_point_shape},
     [BB_MASTER_TENANT]      = {"tenants",      &tenant_shape},
     [BB_MASTER_CALENDAR]    = {"calendars",    &calendar_shape},
+    [BB_MASTER_PROFILE]     = {"profiles",     &profile_shape},
 };
 /* clang-format on */
 

@@ -11,7 +11,8 @@
 #include "service/registry_file.h"
 
 enum {
-    BB_REGISTRY_LIST_MAX = 1000, /* elements of one list of an entry */
+    BB_REGISTRY_LIST_MAX = 1000,  /* elements of one list of an entry */
+    BB_REGISTRY_DAYS_MAX = 10000, /* of a profile's days */
     BB_REGISTRY_WHERE_MAX = 480
 };
 
@@ -54,7 +55,7 @@ extern const struct bb_registry_type bb_registry_type_name, bb_registry_type_ten
     bb_registry_type_unit, bb_registry_type_interval, bb_registry_type_flag, bb_registry_type_obis,
     bb_registry_type_time, bb_registry_type_multiplier, bb_registry_type_decimal,
     bb_registry_type_dials, bb_registry_type_connection, bb_registry_type_day_start,
-    bb_registry_type_date;
+    bb_registry_type_date, bb_registry_type_weight, bb_registry_type_season;
 
 /* ---- shapes ---------------------------------------------------------------------------------- */
 
@@ -62,7 +63,8 @@ enum bb_registry_form {
     BB_REGISTRY_SCALAR = 0, /* a `type` */
     BB_REGISTRY_LIST,       /* a list of `element` */
     BB_REGISTRY_MAP,        /* key: value; each pair is a struct of `element`'s two fields */
-    BB_REGISTRY_DATES       /* a list of `type`, int32_t each, ascending */
+    BB_REGISTRY_DATES,      /* a list of `type`, int32_t each, ascending */
+    BB_REGISTRY_NUMBERS     /* a list of `type`, int64_t each */
 };
 
 struct bb_registry_field {
@@ -72,6 +74,7 @@ struct bb_registry_field {
     uint16_t offset, count_offset; /* count: the uint32_t beside a list */
     const struct bb_registry_type *type;
     const struct bb_registry_shape *element;
+    uint32_t most; /* elements; 0: BB_REGISTRY_LIST_MAX */
 };
 
 struct bb_registry_shape {
@@ -94,7 +97,7 @@ struct bb_registry_section {
     const char *key;
     const struct bb_registry_shape *shape;
 };
-enum { BB_REGISTRY_SECTIONS = 4 };
+enum { BB_REGISTRY_SECTIONS = 5 };
 extern const struct bb_registry_section bb_registry_sections[BB_REGISTRY_SECTIONS];
 
 /* The struct that a section's shape describes. */

@@ -45,6 +45,8 @@ static void fill_tenant(const struct bb_registry_reader *reader, struct bb_maste
         master->usage_point.tenant = reader->tenant;
     if (master->kind == BB_MASTER_CALENDAR && master->calendar.tenant.size == 0)
         master->calendar.tenant = reader->tenant;
+    if (master->kind == BB_MASTER_PROFILE && master->profile.tenant.size == 0)
+        master->profile.tenant = reader->tenant;
 }
 
 static int compare_entries(const struct bb_registry_entry *a, const struct bb_registry_entry *b) {

@@ -61,7 +61,7 @@ struct bb_registry_changes {
 };
 
 /* What applying the file would change. -BB_E_REGISTRY_INVALID also when a usage point names a
- * calendar that neither the file nor the registry has. Borrows `file`; the rest lives in the arena.
+ * calendar or a profile that neither the file nor the registry has. Borrows `file`; the rest lives in the arena.
  */
 int bb_registry_file_compare(struct bb_registry *registry, const struct bb_registry_file *file,
                              const char *source, struct bb_arena *arena,

@@ -170,7 +170,7 @@ static const struct bb_registry_shape *const shapes[] = {
 };
 
 static const char allowed_columns[] =
-    "usage_point, tenant, commodity, zone, calendar, customer, grid_area, tariff, connection, "
+    "usage_point, tenant, commodity, zone, calendar, profile, customer, grid_area, tariff, connection, "
     "tag:NAME, device, from, to, multiplier, calorific_value, state_number, dials, reason, channel, "
     "obis, alias, kind, interval, unit, one_way, opening, closing";
 

@@ -2,6 +2,8 @@
  * registry_field.c. */
 #include "service/registry_yaml_internal.h"
 
+enum { NAME_TEXT_MAX_BYTES = 4096 };
+
 /* ---- structs --------------------------------------------------------------------------------- */
 
 static int read_struct(struct bb_registry_reader *reader, const struct bb_registry_shape *shape,
@@ -23,11 +25,15 @@ static int expect(struct bb_registry_reader *reader, const struct bb_registry_no
 
 static int refuse_twice(struct bb_registry_reader *reader, const struct bb_registry_shape *shape,
                         const void *element, uint64_t line, uint64_t before) {
-    struct bb_span name = *(const struct bb_span *)bb_registry_member(shape->fields, element);
+    struct bb_buffer name;
 
-    return bb_registry_refuse(reader, line, BB_E_REGISTRY_INVALID,
-                              "%s %s stands here twice, the first time in line %llu", shape->what,
-                              bb_registry_shown(name).text, (unsigned long long)before);
+    bb_buffer_init(&name, NAME_TEXT_MAX_BYTES);
+    shape->fields[0].type->format(bb_registry_member(shape->fields, element), &name);
+    int failed = bb_registry_refuse(
+        reader, line, BB_E_REGISTRY_INVALID, "%s %s stands here twice, the first time in line %llu",
+        shape->what, bb_registry_shown(bb_buffer_span(&name)).text, (unsigned long long)before);
+    bb_buffer_release(&name);
+    return failed;
 }
 
 /* Room for the elements of a list or mapping, and for the line of each, which is returned; NULL when
@@ -35,13 +41,14 @@ static int refuse_twice(struct bb_registry_reader *reader, const struct bb_regis
 static uint64_t *make_list(struct bb_registry_reader *reader, const struct bb_registry_field *field,
                            const struct bb_registry_node *node, enum bb_registry_node_type type,
                            size_t element_size, void *base) {
+    uint32_t most = field->most ? field->most : BB_REGISTRY_LIST_MAX;
     uint64_t *lines = NULL;
     int failed = expect(reader, node, type, field->key);
 
-    if (!failed && node->count > BB_REGISTRY_LIST_MAX)
+    if (!failed && node->count > most)
         failed = bb_registry_refuse(reader, node->line, BB_E_REGISTRY_INVALID,
-                                    "`%s` has %u elements; allowed are %d", field->key, node->count,
-                                    BB_REGISTRY_LIST_MAX);
+                                    "`%s` has %u elements; allowed are %u", field->key, node->count,
+                                    most);
     if (!failed) {
         lines = bb_arena_take_array(reader->arena, node->count, sizeof *lines);
         *bb_registry_items(field, base) = bb_arena_take_array(reader->arena, node->count,
@@ -141,12 +148,27 @@ static int read_dates(struct bb_registry_reader *reader, const struct bb_registr
     return failed;
 }
 
+static int read_numbers(struct bb_registry_reader *reader, const struct bb_registry_field *field,
+                        const struct bb_registry_node *node, void *base) {
+    uint32_t *count = bb_registry_count(field, base);
+    struct bb_registry_field one = {.key = field->key, .type = field->type};
+    bool room = make_list(reader, field, node, BB_REGISTRY_NODE_LIST, sizeof(int64_t), base) !=
+                NULL;
+    int failed = room ? 0 : refused(reader);
+
+    for (const struct bb_registry_node *at = node->first; !failed && at; at = at->next) {
+        int64_t *numbers = *bb_registry_items(field, base);
+        failed = read_scalar(reader, &one, at, &numbers[*count]);
+        *count += !failed;
+    }
+    return failed;
+}
+
 static int (*const form_readers[])(struct bb_registry_reader *, const struct bb_registry_field *,
                                    const struct bb_registry_node *, void *) = {
-    [BB_REGISTRY_SCALAR] = read_scalar,
-    [BB_REGISTRY_LIST] = read_list,
-    [BB_REGISTRY_MAP] = read_map,
-    [BB_REGISTRY_DATES] = read_dates,
+    [BB_REGISTRY_SCALAR] = read_scalar,   [BB_REGISTRY_LIST] = read_list,
+    [BB_REGISTRY_MAP] = read_map,         [BB_REGISTRY_DATES] = read_dates,
+    [BB_REGISTRY_NUMBERS] = read_numbers,
 };
 
 /* The value of a key, NULL when it is absent or says nothing. */
@@ -228,7 +250,14 @@ static int read_entry(struct bb_registry_yaml *yaml, enum bb_master_kind kind,
     if (!entry)
         return bb_registry_full(reader);
     reader->zone = NULL;
-    return read_struct(reader, shape, node, bb_registry_entry_base(&entry->master));
+    failed = read_struct(reader, shape, node, bb_registry_entry_base(&entry->master));
+    const char *fault = !failed && kind == BB_MASTER_PROFILE
+                            ? bb_master_profile_fault(&entry->master.profile)
+                            : NULL;
+    if (fault)
+        return bb_registry_refuse(reader, node->line, BB_E_REGISTRY_INVALID, "profile %s: %s",
+                                  bb_registry_shown(entry->master.profile.name).text, fault);
+    return failed;
 }
 
 static int read_section(struct bb_registry_yaml *yaml, enum bb_master_kind kind,
@@ -284,7 +313,7 @@ static int read_top_key(struct bb_registry_yaml *yaml, struct bb_span key, uint6
     if (!tenant && kind == BB_REGISTRY_SECTIONS)
         return bb_registry_refuse(yaml->reader, line, BB_E_REGISTRY_INVALID,
                                   "a registry file has no key `%s`; allowed are tenant, tenants, "
-                                  "usage_points, calendars",
+                                  "usage_points, calendars, profiles",
                                   bb_registry_shown(key).text);
     int failed = bb_registry_yaml_event(yaml, &event);
     if (failed)
@@ -305,7 +334,7 @@ static int read_document(struct bb_registry_yaml *yaml) {
     if (type != YAML_MAPPING_START_EVENT)
         return bb_registry_refuse(yaml->reader, line, BB_E_REGISTRY_INVALID,
                                   "a registry file is a mapping with the keys tenant, tenants, "
-                                  "usage_points, calendars");
+                                  "usage_points, calendars, profiles");
     for (;;) {
         failed = bb_registry_yaml_event(yaml, &event);
         if (failed)

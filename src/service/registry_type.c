@@ -10,7 +10,13 @@
 #include "model/obis.h"
 #include "model/unit.h"
 
-enum { DIALS_MAX = 18, INTERVAL_MAX_S = 366 * 24 * 3600, DAY_S = 24 * 3600 };
+enum {
+    DIALS_MAX = 18,
+    INTERVAL_MAX_S = 366 * 24 * 3600,
+    DAY_S = 24 * 3600,
+    MONTHS = 12,
+    WEIGHT_EXPONENT = -6
+};
 
 /* Times that have a text of four digits for their year: 0001 to 9999. */
 #define EARLIEST_MS (-62135596800000)
@@ -226,6 +232,30 @@ static bool equal_decimals(const void *a, const void *b) {
     return bb_decimal_equal(*(const struct bb_decimal *)a, *(const struct bb_decimal *)b);
 }
 
+/* Whole millionths, so that nothing is rounded unseen. */
+static enum bb_registry_parsed parse_weight(struct bb_registry_reader *reader, struct bb_span text,
+                                            void *member) {
+    struct bb_decimal value, exact;
+    enum bb_registry_parsed parsed = parse_decimal(reader, text, &value);
+
+    if (parsed != BB_REGISTRY_TAKEN)
+        return parsed;
+    if (!bb_wide_to_decimal(value.mantissa, value.exponent, WEIGHT_EXPONENT, &exact) ||
+        exact.mantissa < 0 || exact.mantissa > BB_MASTER_WEIGHT_MAX ||
+        !bb_decimal_equal(exact, value))
+        return BB_REGISTRY_WRONG;
+    memcpy(member, &exact.mantissa, sizeof exact.mantissa);
+    return BB_REGISTRY_TAKEN;
+}
+
+static void format_weight(const void *member, struct bb_buffer *out) {
+    char text[BB_DECIMAL_TEXT_MAX];
+    size_t size = bb_decimal_format((struct bb_decimal){*(const int64_t *)member, WEIGHT_EXPONENT},
+                                    true, text);
+
+    bb_buffer_append(out, text, size);
+}
+
 /* The longest beginning of a text that is a number; 0 when there is none. */
 static size_t parse_leading_decimal(struct bb_registry_reader *reader, struct bb_span text,
                                     struct bb_decimal *value) {
@@ -396,6 +426,44 @@ static void format_date(const void *member, struct bb_buffer *out) {
     bb_buffer_format(out, "%04d-%02d-%02d", date.year, date.month, date.day);
 }
 
+/* The month that a text begins with, which is cut off; 0: none. */
+static uint8_t take_month(struct bb_span *text) {
+    unsigned month = 0;
+
+    while (text->size > 0 && *text->data >= '0' && *text->data <= '9' && month <= MONTHS) {
+        month = month * 10 + (unsigned)(*text->data - '0');
+        text->data++;
+        text->size--;
+    }
+    return month <= MONTHS ? (uint8_t)month : 0;
+}
+
+/* "5", "11-3". */
+static enum bb_registry_parsed parse_season(struct bb_registry_reader *reader, struct bb_span text,
+                                            void *member) {
+    struct bb_master_season season = {.first = take_month(&text)};
+
+    (void)reader;
+    season.last = season.first;
+    if (text.size > 1 && *text.data == '-') {
+        text.data++;
+        text.size--;
+        season.last = take_month(&text);
+    }
+    if (text.size > 0 || season.first == 0 || season.last == 0)
+        return BB_REGISTRY_WRONG;
+    memcpy(member, &season, sizeof season);
+    return BB_REGISTRY_TAKEN;
+}
+
+static void format_season(const void *member, struct bb_buffer *out) {
+    const struct bb_master_season *season = member;
+
+    bb_buffer_format(out, "%u", season->first);
+    if (season->last != season->first)
+        bb_buffer_format(out, "-%u", season->last);
+}
+
 /* ---- the types ------------------------------------------------------------------------------- */
 
 /* clang-format off */
@@ -446,5 +514,11 @@ const struct bb_registry_type
         parse_day_start, format_day_start, NULL, sizeof(int32_t), false},
     bb_registry_type_date = {
         "a date such as 2026-04-27",
-        parse_date, format_date, NULL, sizeof(int32_t), true};
+        parse_date, format_date, NULL, sizeof(int32_t), true},
+    bb_registry_type_weight = {
+        "a number from 0 to 10000 with at most 6 decimals, such as 12.3",
+        parse_weight, format_weight, NULL, sizeof(int64_t), true},
+    bb_registry_type_season = {
+        "a month from 1 to 12, or the first and the last one of several, such as 11-3",
+        parse_season, format_season, NULL, sizeof(struct bb_master_season), true};
 /* clang-format on */

@@ -416,7 +416,8 @@ static int tell_channel(struct bb_query_channel *c, void *context, struct bb_err
     w->c = c;
     s->usage_point = bb_arena_copy(w->arena, c->usage_point);
     s->channel = bb_arena_copy(w->arena, c->name);
-    if (!s->usage_point.data || !s->channel.data)
+    s->profile = bb_arena_copy(w->arena, c->channel.profile ? c->record.profile : BB_SPAN(""));
+    if (!s->usage_point.data || !s->channel.data || !s->profile.data)
         return no_memory(error);
     s->lane = c->query->lane;
     s->as_of_ms = c->query->as_of_ms;

@@ -149,6 +149,7 @@ struct bb_story {
     enum bb_story_held held;
     struct bb_story_value value;
     const struct bb_zone *zone; /* the channel's */
+    struct bb_span profile;     /* name of the channel's; empty: none */
     bool has_factor;            /* of the installation at that time, when it is not 1 */
     struct bb_decimal factor;
     struct bb_story_version *versions; /* as they were first told */

@@ -77,8 +77,9 @@ static bool fit(bb_wide amount, int exponent, int natural, struct bb_decimal *ou
 
 void bb_story_cut(struct bb_story_recipe *r, struct bb_story_part *part, bb_wide whole,
                   int exponent) {
-    struct bb_share share = bb_share_of(whole, exponent, part->whole_start_ms, part->whole_end_ms,
-                                        r->start_ms, r->end_ms);
+    struct bb_share share = bb_share_of(&r->w->c->channel, NULL, whole, exponent,
+                                        part->whole_start_ms, part->whole_end_ms, r->start_ms,
+                                        r->end_ms);
     bool cut = !is_whole(part);
 
     part->has_value = fit(whole, exponent, exponent, &part->whole);

@@ -135,8 +135,9 @@ static bool reading_at(const struct telling *t, int64_t moment_ms, bool ends,
         if ((p->ends & BB_PIECE_HOLE) || moment_ms < p->from_ms || moment_ms > p->to_ms ||
             (!ends && moment_ms == p->to_ms && i + 1 < advance->count))
             continue;
-        struct bb_share share = bb_share_of(p->counts, advance->counts_exponent, p->from_ms,
-                                            p->to_ms, p->from_ms, moment_ms);
+        struct bb_share share = bb_share_of(&t->r->w->c->channel, NULL, p->counts,
+                                            advance->counts_exponent, p->from_ms, p->to_ms,
+                                            p->from_ms, moment_ms);
         int exponent = share.any ? share.exponent : advance->counts_exponent;
         bb_wide reading = p->begins;
         for (int e = advance->counts_exponent; e > exponent; e--)

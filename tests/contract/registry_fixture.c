@@ -177,6 +177,17 @@ struct bb_outbox_record registry_calendar(struct registry_fixture *f, const char
     return registry_master(f, &master, recorded_ms);
 }
 
+/* Of one day, which weighs so much, and an even one. */
+struct bb_outbox_record registry_profile(struct registry_fixture *f, const char *tenant,
+                                         const char *name, int64_t weight, int64_t recorded_ms) {
+    struct bb_master_day_weight days[] = {{20570, weight}, {20571, 1}};
+    struct bb_master master = {
+        .kind = BB_MASTER_PROFILE,
+        .profile = {
+            .tenant = bb_span_of(tenant), .name = bb_span_of(name), .days = days, .day_count = 2}};
+    return registry_master(f, &master, recorded_ms);
+}
+
 int registry_project(struct registry_fixture *f, uint32_t partition, uint64_t from,
                      const struct bb_outbox_record *records, size_t count) {
     f->error = (struct bb_error){0};
@@ -257,10 +268,11 @@ int paint_registry_tenant(void *context, struct bb_span name, struct bb_span zon
 
 int paint_registry_master(void *context, int64_t recorded_ms, const struct bb_master *master) {
     struct registry_fixture *f = context;
-    static const char *const kinds[] = {"", "usage point", "tenant", "calendar"};
+    static const char *const kinds[] = {"", "usage point", "tenant", "calendar", "profile"};
     struct bb_span zone = master->kind == BB_MASTER_USAGE_POINT ? master->usage_point.zone
                           : master->kind == BB_MASTER_TENANT    ? master->tenant.zone
-                                                                : master->calendar.zone;
+                          : master->kind == BB_MASTER_CALENDAR  ? master->calendar.zone
+                                                                : BB_SPAN("");
     bb_buffer_format(&f->picture, "%s %.*s/%.*s %.*s @%lld\n", kinds[master->kind],
                      BB_SPAN_ARGS(bb_master_tenant_name(master)),
                      BB_SPAN_ARGS(bb_master_name(master)), BB_SPAN_ARGS(zone),

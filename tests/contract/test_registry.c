@@ -189,20 +189,22 @@ static void lists_master_data_in_order(struct registry_fixture *f) {
         f, 0, registry_calendar(f, "demo", "nl", 0, 10), registry_tenant(f, "other", "UTC", 10),
         registry_usage_point(f, "other", "a", "UTC", 10), registry_tenant(f, "demo", "UTC", 10),
         registry_usage_point(f, "demo", "b", "UTC", 10),
-        registry_usage_point(f, "demo", "a", "UTC", 10),
+        registry_usage_point(f, "demo", "a", "UTC", 10), registry_profile(f, "demo", "heat", 5, 10),
         registry_calendar(f, "demo", "gas", 21600, 10));
     static const char demo[] = "usage point demo/a UTC @10\n"
                                "usage point demo/b UTC @10\n"
                                "tenant demo/demo UTC @10\n"
                                "calendar demo/gas Europe/Amsterdam @10\n"
-                               "calendar demo/nl Europe/Amsterdam @10\n";
+                               "calendar demo/nl Europe/Amsterdam @10\n"
+                               "profile demo/heat  @10\n";
     static const char all[] = "usage point demo/a UTC @10\n"
                               "usage point demo/b UTC @10\n"
                               "usage point other/a UTC @10\n"
                               "tenant demo/demo UTC @10\n"
                               "tenant other/other UTC @10\n"
                               "calendar demo/gas Europe/Amsterdam @10\n"
-                              "calendar demo/nl Europe/Amsterdam @10\n";
+                              "calendar demo/nl Europe/Amsterdam @10\n"
+                              "profile demo/heat  @10\n";
     expect_registry_masters(f, "demo", BB_TIME_NONE, demo);
     expect_registry_masters(f, "", BB_TIME_NONE, all);
 }
@@ -216,6 +218,7 @@ static void looks_up_the_current_entry(struct registry_fixture *f) {
     struct bb_master_usage_point up, second;
     struct bb_master_tenant tenant;
     struct bb_master_calendar calendar;
+    struct bb_master_profile profile;
     struct bb_arena arena;
 
     bb_arena_init(&arena, 4096, 1 << 20);
@@ -224,6 +227,7 @@ static void looks_up_the_current_entry(struct registry_fixture *f) {
                   registry_usage_point(f, "other", "u", "Asia/Kolkata", 3),
                   registry_tenant(f, "demo", "Europe/Madrid", 1),
                   registry_calendar(f, "demo", "gas", 21600, 1),
+                  registry_profile(f, "demo", "heat", 5, 1),
                   registry_channel(f, "demo", "read", "a", 1));
 
     cr_assert_eq(ops->usage_point_get(f->registry, BB_SPAN("demo"), BB_SPAN("u"), BB_TIME_NONE,
@@ -246,6 +250,12 @@ static void looks_up_the_current_entry(struct registry_fixture *f) {
     cr_expect_eq(calendar.day_start_s, 21600);
     cr_assert_eq(calendar.holiday_count, 2);
     cr_expect_eq(calendar.holidays[1], 20571);
+    cr_assert_eq(ops->profile_get(f->registry, BB_SPAN("demo"), BB_SPAN("heat"), BB_TIME_NONE,
+                                  &arena, &profile, &f->error),
+                 0);
+    cr_assert_eq(profile.day_count, 2);
+    cr_expect_eq(profile.days[0].weight, 5);
+    cr_expect_eq(profile.days[1].day, 20571);
 
     /* 1: absent; a usage point that was only read has no master entry */
     cr_expect_eq(ops->usage_point_get(f->registry, BB_SPAN("demo"), BB_SPAN("read"), BB_TIME_NONE,
@@ -260,6 +270,9 @@ static void looks_up_the_current_entry(struct registry_fixture *f) {
     cr_expect_eq(ops->calendar_get(f->registry, BB_SPAN("other"), BB_SPAN("gas"), BB_TIME_NONE,
                                    &arena, &calendar, &f->error),
                  1);
+    cr_expect_eq(ops->profile_get(f->registry, BB_SPAN("demo"), BB_SPAN("gas"), BB_TIME_NONE,
+                                  &arena, &profile, &f->error),
+                 1, "a calendar is no profile");
     bb_arena_release(&arena);
 }
 
@@ -291,7 +304,9 @@ static void looks_up_an_entry_as_of_a_moment(struct registry_fixture *f) {
                   registry_tenant(f, "demo", "Europe/Madrid", 1000),
                   registry_tenant(f, "demo", "Europe/Berlin", 2000),
                   registry_calendar(f, "demo", "gas", 21600, 1000),
-                  registry_calendar(f, "demo", "gas", 0, 2000));
+                  registry_calendar(f, "demo", "gas", 0, 2000),
+                  registry_profile(f, "demo", "heat", 7, 2000),
+                  registry_profile(f, "demo", "heat", 5, 1000));
     expect_zone_at(f, INT64_MIN + 1, "");
     expect_zone_at(f, 999, "");
     expect_zone_at(f, 1000, "Europe/Madrid");
@@ -314,6 +329,19 @@ static void looks_up_an_entry_as_of_a_moment(struct registry_fixture *f) {
                                    &calendar, &f->error),
                  0);
     cr_expect_eq(calendar.day_start_s, 21600, "%s", f->adapter);
+
+    struct bb_master_profile profile;
+    cr_expect_eq(ops->profile_get(f->registry, BB_SPAN("demo"), BB_SPAN("heat"), 999, &f->arena,
+                                  &profile, &f->error),
+                 1);
+    cr_assert_eq(ops->profile_get(f->registry, BB_SPAN("demo"), BB_SPAN("heat"), 1999, &f->arena,
+                                  &profile, &f->error),
+                 0);
+    cr_expect_eq(profile.days[0].weight, 5, "%s", f->adapter);
+    cr_assert_eq(ops->profile_get(f->registry, BB_SPAN("demo"), BB_SPAN("heat"), 2000, &f->arena,
+                                  &profile, &f->error),
+                 0);
+    cr_expect_eq(profile.days[0].weight, 7, "%s", f->adapter);
 }
 
 Test(registry, looks_up_an_entry_as_of_a_moment) {

@@ -151,11 +151,13 @@ static int dump_channel(void *context, struct bb_span name, struct bb_span value
         &d->line,
         "channel %s kind %u commodity %u unit %u derived %d interval %u one-way %d day "
         "start %d metered %u capacity %" PRId64 " installations %016" PRIx64 " holidays %016" PRIx64
-        " zone %.*s obis %.*s told %" PRId64 ":%" PRId64 " %u %u %u %.*s %.*s",
+        " profile %.*s %016" PRIx64 " zone %.*s obis %.*s told %" PRId64 ":%" PRId64
+        " %u %u %u %.*s %.*s",
         d->key, r.kind, r.commodity, r.unit, r.derived_unit, r.interval_s, r.one_way, r.day_start_s,
         r.metered_unit, r.capacity, bb_hash(r.installations), bb_hash(r.holidays),
-        BB_SPAN_ARGS(r.zone), BB_SPAN_ARGS(r.obis), r.first_received_ms, r.first_line, r.told_kind,
-        r.told_commodity, r.told_interval_s, BB_SPAN_ARGS(r.told_zone), BB_SPAN_ARGS(r.told_obis));
+        BB_SPAN_ARGS(r.profile), r.profile_hash, BB_SPAN_ARGS(r.zone), BB_SPAN_ARGS(r.obis),
+        r.first_received_ms, r.first_line, r.told_kind, r.told_commodity, r.told_interval_s,
+        BB_SPAN_ARGS(r.told_zone), BB_SPAN_ARGS(r.told_obis));
     end_line(d);
     dump_coverage(d);
     for (d->lane = 0; d->lane < BB_LANE_COUNT; d->lane++)
@@ -234,6 +236,7 @@ static void dump_partition(struct dump *d, uint32_t partition) {
     EXPECT(ops->name_scan(d->view, BB_NAME_CHANNEL, BB_SPAN(""), dump_channel, d, &error));
     EXPECT(ops->name_scan(d->view, BB_NAME_USAGE_POINT, BB_SPAN(""), dump_master, d, &error));
     EXPECT(ops->name_scan(d->view, BB_NAME_CALENDAR, BB_SPAN(""), dump_master, d, &error));
+    EXPECT(ops->name_scan(d->view, BB_NAME_PROFILE, BB_SPAN(""), dump_master, d, &error));
     EXPECT(ops->name_scan(d->view, BB_NAME_TENANT, BB_SPAN(""), dump_master, d, &error));
     ops->view_end(d->view);
 }

@@ -145,6 +145,32 @@ static void make_exchange(struct world *w, const struct world_channel *channel,
         &w->r, 2);
 }
 
+/* A version of the one profile: hours of the working day, and days around the first reading told. */
+static void add_profile(struct world *w) {
+    int64_t hours[24], saturday[1] = {BB_MASTER_WEIGHT_ONE};
+    struct bb_master_shape shape = {.season = {1, 12},
+                                    .working = hours,
+                                    .working_count = 24,
+                                    .saturday = saturday,
+                                    .saturday_count = (uint32_t)bb_random_below(&w->r, 2)};
+    struct bb_master_day_weight days[40];
+    int32_t first = (int32_t)(w->channels[0].c.start_ms / BB_DAY_MS) - 5;
+    struct bb_master m = {.kind = BB_MASTER_PROFILE,
+                          .profile = {.tenant = WORLD_TENANT,
+                                      .name = BB_SPAN("profile"),
+                                      .days = days,
+                                      .day_count = (uint32_t)bb_random_below(&w->r, 40),
+                                      .shapes = &shape,
+                                      .shape_count = (uint32_t)bb_random_below(&w->r, 2)}};
+
+    for (int i = 0; i < 24; i++)
+        hours[i] = (int64_t)bb_random_below(&w->r, 3) * BB_MASTER_WEIGHT_ONE;
+    for (int i = 0; i < 40; i++)
+        days[i] = (struct bb_master_day_weight){first + i, (int64_t)bb_random_below(&w->r, 5) *
+                                                               BB_MASTER_WEIGHT_ONE};
+    add_master(w, &m);
+}
+
 void world_install(struct world *w) {
     int32_t holidays[] = {20000, 20358, 20379};
     struct bb_master calendar = {.kind = BB_MASTER_CALENDAR,
@@ -155,6 +181,8 @@ void world_install(struct world *w) {
                                               .holiday_count = 3}};
 
     add_master(w, &calendar);
+    for (uint64_t n = bb_random_below(&w->r, 3); n-- > 0;)
+        add_profile(w);
     for (uint64_t n = 1 + bb_random_below(&w->r, 4); n-- > 0;) {
         struct world_channel *channel = &w->channels[bb_random_below(&w->r, w->channel_count)];
         struct bb_master_installation installations[2];
@@ -164,6 +192,7 @@ void world_install(struct world *w) {
             .usage_point = {.tenant = WORLD_TENANT,
                             .name = bb_span_of(channel->usage_point),
                             .calendar = bb_random_below(&w->r, 2) ? BB_SPAN("early") : BB_SPAN(""),
+                            .profile = bb_random_below(&w->r, 2) ? BB_SPAN("profile") : BB_SPAN(""),
                             .installations = installations,
                             .installation_count = 1 + (uint32_t)bb_random_below(&w->r, 2)}};
         if (bb_random_below(&w->r, 2))

@@ -11,7 +11,7 @@
 enum {
     WORLD_CHANNELS_MAX = 8,
     WORLD_DELIVERIES = 6,
-    WORLD_MASTERS_MAX = 12,
+    WORLD_MASTERS_MAX = 16,
     WORLD_TICKS = 2,
     WORLD_NAME_MAX = 32
 };
@@ -58,7 +58,7 @@ struct world {
 
 void world_make(struct world *w, uint64_t seed, bool with_masters);
 /* More versions of master data: multipliers that change amid the readings, exchanges, holidays,
- * connections. */
+ * connections, profiles. */
 void world_install(struct world *w);
 /* Time is told, too: up to somewhere among the readings, and behind them. */
 void world_add_ticks(struct world *w);

@@ -115,6 +115,7 @@ static void draw_channels(struct draw *d, struct bb_master_usage_point *up) {
         item->unit = (int16_t)((int64_t)below(d, BB_UNIT_COUNT + 1) - 1);
         item->interval_s = (uint32_t)below(d, 2) * (1 + (uint32_t)below(d, 86400));
         item->one_way = (int8_t)((int64_t)below(d, 3) - 1);
+        item->profile = draw_maybe(d);
     }
 }
 
@@ -133,6 +134,7 @@ static void draw_usage_point(struct draw *d, struct bb_master_usage_point *up) {
     up->name = draw_name(d, below(d, 100000));
     up->zone = below(d, 2) ? draw_zone(d) : (struct bb_span){NULL, 0};
     up->calendar = draw_maybe(d);
+    up->profile = draw_maybe(d);
     up->customer = draw_maybe(d);
     up->grid_area = draw_maybe(d);
     up->tariff = draw_maybe(d);
@@ -157,11 +159,53 @@ static void draw_calendar(struct draw *d, struct bb_master_calendar *calendar) {
         calendar->holidays[i] = (int32_t)(i * 10000 + below(d, 10000)) - 5000;
 }
 
+static int64_t *draw_weights(struct draw *d, uint32_t count) {
+    int64_t *weights = take(d, count, sizeof *weights);
+
+    for (uint32_t i = 0; i < count; i++)
+        weights[i] = (int64_t)below(d, below(d, 2) ? 100 : BB_MASTER_WEIGHT_MAX + 1);
+    return weights;
+}
+
+static void draw_shape(struct draw *d, struct bb_master_shape *shape) {
+    static const uint32_t counts[] = {0, 1, 24, 48, 96};
+
+    shape->working_count = counts[1 + below(d, 4)];
+    shape->saturday_count = counts[below(d, 5)];
+    shape->sunday_count = counts[below(d, 5)];
+    shape->working = draw_weights(d, shape->working_count);
+    shape->saturday = draw_weights(d, shape->saturday_count);
+    shape->sunday = draw_weights(d, shape->sunday_count);
+}
+
+/* Each date once; seasons that together are the year. */
+static void draw_profile(struct draw *d, struct bb_master_profile *profile) {
+    uint8_t first = (uint8_t)(1 + below(d, 12)), last = (uint8_t)(1 + below(d, 12));
+    bool whole = last % 12 + 1 == first;
+
+    profile->tenant = draw_name(d, below(d, 3));
+    profile->name = draw_name(d, below(d, 100));
+    profile->day_count = (uint32_t)below(d, 5);
+    profile->days = take(d, profile->day_count, sizeof *profile->days);
+    for (uint32_t i = 0; i < profile->day_count; i++)
+        profile->days[i] = (struct bb_master_day_weight){
+            (int32_t)(i * 10000 + below(d, 10000)) - 5000, (int64_t)below(d, 30000000)};
+    profile->month_count = 12 * (uint32_t)below(d, 2);
+    profile->months = draw_weights(d, profile->month_count);
+    profile->shape_count = below(d, 2) ? 0 : whole ? 1 : 2;
+    profile->shapes = take(d, 2, sizeof *profile->shapes);
+    profile->shapes[0].season = (struct bb_master_season){first, last};
+    profile->shapes[1].season = (struct bb_master_season){(uint8_t)(last % 12 + 1),
+                                                          (uint8_t)((first + 10) % 12 + 1)};
+    for (uint32_t i = 0; i < profile->shape_count; i++)
+        draw_shape(d, &profile->shapes[i]);
+}
+
 void random_master(struct bb_random *random, struct bb_arena *arena, struct bb_master *out) {
     struct draw d = {random, arena};
 
     memset(out, 0, sizeof *out);
-    switch (below(&d, 8)) {
+    switch (below(&d, 9)) {
     case 0:
         out->kind = BB_MASTER_TENANT;
         out->tenant = (struct bb_master_tenant){draw_name(&d, below(&d, 5)), draw_zone(&d)};
@@ -169,6 +213,10 @@ void random_master(struct bb_random *random, struct bb_arena *arena, struct bb_m
     case 1:
         out->kind = BB_MASTER_CALENDAR;
         draw_calendar(&d, &out->calendar);
+        return;
+    case 2:
+        out->kind = BB_MASTER_PROFILE;
+        draw_profile(&d, &out->profile);
         return;
     default: out->kind = BB_MASTER_USAGE_POINT; draw_usage_point(&d, &out->usage_point);
     }
@@ -228,6 +276,7 @@ static const char *channel_difference(const struct bb_master_channel *a,
     SAME(unit)
     SAME(interval_s)
     SAME(one_way)
+    SAME_TEXT(profile)
     return NULL;
 }
 
@@ -245,6 +294,7 @@ static const char *usage_point_difference(const struct bb_master_usage_point *a,
     SAME_TEXT(name)
     SAME_TEXT(zone)
     SAME_TEXT(calendar)
+    SAME_TEXT(profile)
     SAME_TEXT(customer)
     SAME_TEXT(grid_area)
     SAME_TEXT(tariff)
@@ -283,11 +333,49 @@ static const char *calendar_difference(const struct bb_master_calendar *a,
     return NULL;
 }
 
+static const char *weights_difference(const int64_t *a, const int64_t *b, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        if (a[i] != b[i])
+            return "weights";
+    return NULL;
+}
+
+static const char *shape_difference(const struct bb_master_shape *a,
+                                    const struct bb_master_shape *b) {
+    SAME(season.first)
+    SAME(season.last)
+    SAME(working_count)
+    SAME(saturday_count)
+    SAME(sunday_count)
+    const char *difference = weights_difference(a->working, b->working, a->working_count);
+    if (!difference)
+        difference = weights_difference(a->saturday, b->saturday, a->saturday_count);
+    return difference ? difference : weights_difference(a->sunday, b->sunday, a->sunday_count);
+}
+
+static const char *profile_difference(const struct bb_master_profile *a,
+                                      const struct bb_master_profile *b) {
+    SAME_TEXT(tenant)
+    SAME_TEXT(name)
+    SAME(day_count)
+    SAME(month_count)
+    SAME(shape_count)
+    for (uint32_t i = 0; i < a->day_count; i++) {
+        SAME(days[i].day)
+        SAME(days[i].weight)
+    }
+    const char *difference = weights_difference(a->months, b->months, a->month_count);
+    for (uint32_t i = 0; !difference && i < a->shape_count; i++)
+        difference = shape_difference(&a->shapes[i], &b->shapes[i]);
+    return difference;
+}
+
 const char *master_difference(const struct bb_master *a, const struct bb_master *b) {
     SAME(kind)
     switch (a->kind) {
     case BB_MASTER_TENANT: return tenant_difference(&a->tenant, &b->tenant);
     case BB_MASTER_CALENDAR: return calendar_difference(&a->calendar, &b->calendar);
+    case BB_MASTER_PROFILE: return profile_difference(&a->profile, &b->profile);
     default: return usage_point_difference(&a->usage_point, &b->usage_point);
     }
 }

@@ -19,7 +19,7 @@ struct bench { /* a gap and room for its estimate */
     struct bb_gap gap;
     int64_t like[(INTERVALS_MAX + 2) * BB_LIKE_MAX];
     uint8_t like_count[INTERVALS_MAX + 2];
-    int64_t weight[INTERVALS_MAX];
+    bb_wide weight[INTERVALS_MAX];
     struct bb_decimal value[INTERVALS_MAX];
     int64_t band[INTERVALS_MAX];
     struct bb_estimate out;
@@ -352,20 +352,20 @@ Test(estimate, like_days_close_seven_days_and_no_more) {
 Test(estimate, a_profile_has_a_shape_and_no_scale) {
     struct bench *b = bench_new(4, -3);
 
-    memcpy(b->weight, (int64_t[]){2, 6, 0, 8}, 4 * sizeof(int64_t));
+    memcpy(b->weight, (bb_wide[]){2, 6, 0, 8}, 4 * sizeof b->weight[0]);
     b->gap.weight = b->weight;
     cr_assert_eq(fill(b, BB_METHOD_PROFILE), BB_METHOD_NONE, "without registers");
     put_total(b, 10);
     cr_assert_eq(fill(b, BB_METHOD_PROFILE), BB_METHOD_PROFILE);
     VALUES(b, 1, 4, 0, 5); /* 1.25 5 5 10 */
     expect_band(b, BB_BAND_UNKNOWN);
-    memcpy(b->weight, (int64_t[]){INT64_MAX / 4, INT64_MAX / 4 * 3, 0, INT64_MAX / 4 * 4},
-           4 * sizeof(int64_t));
+    memcpy(b->weight, (bb_wide[]){INT64_MAX / 4, INT64_MAX / 4 * 3, 0, INT64_MAX / 4 * 4},
+           4 * sizeof b->weight[0]);
     fill(b, BB_METHOD_PROFILE);
     VALUES(b, 1, 4, 0, 5);
     put_total(b, -1);
     cr_assert_eq(fill(b, BB_METHOD_PROFILE), BB_METHOD_NONE, "a total below zero");
-    memset(b->weight, 0, 4 * sizeof(int64_t));
+    memset(b->weight, 0, 4 * sizeof b->weight[0]);
     put_total(b, 10);
     cr_assert_eq(fill(b, BB_METHOD_PROFILE), BB_METHOD_NONE, "a profile of zeros");
     b->gap.weight = NULL;

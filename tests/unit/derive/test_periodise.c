@@ -69,7 +69,7 @@ static struct bb_attribute *put(struct bench *b, int64_t start_ms, int64_t end_m
 static size_t day_at(struct bench *b, int64_t t, struct bb_period_bounds *day) {
     b->out = (struct bb_window){.points = b->rows, .capacity = BB_PERIOD_ROWS_MAX};
     *day = bb_calendar_period(&b->channel.calendar, BB_PERIOD_DAY, t);
-    cr_assert_eq(bb_periodise(&b->channel, &b->vee, *day, &b->arena, &b->out, &b->error), 0);
+    cr_assert_eq(bb_periodise(&b->channel, &b->vee, *day, NULL, &b->arena, &b->out, &b->error), 0);
     for (size_t i = 0; i < b->out.count; i++)
         cr_assert(b->rows[i].start_ms == day->start_ms && b->rows[i].end_ms == day->end_ms);
     return b->out.count;
@@ -601,8 +601,8 @@ Test(periodise, registers_with_a_history_telescope) {
             int64_t to = from + 1 + (int64_t)bb_random_below(&r, 200000000);
             struct bb_period_bounds period = {from, to};
             b->out = (struct bb_window){.points = b->rows, .capacity = BB_PERIOD_ROWS_MAX};
-            cr_assert_eq(bb_periodise(&b->channel, &b->vee, period, &b->arena, &b->out, &b->error),
-                         0);
+            cr_assert_eq(
+                bb_periodise(&b->channel, &b->vee, period, NULL, &b->arena, &b->out, &b->error), 0);
             if (b->out.count > 0)
                 total += bb_decimal_widen(b->rows[0].value.mantissa, b->rows[0].value.exponent, -9);
             from = to;
@@ -654,19 +654,20 @@ Test(periodise, a_gauge_with_a_nominal_interval_can_be_partial) {
 
 /* Shares of 10 over nine hours, cut at two moments: 1.111, 3.333 - 1.111, the rest. */
 Test(periodise, shares_of_a_whole_sum_to_it) {
+    const struct bb_channel even = {.kind = BB_KIND_INTERVAL};
     const int64_t h = BB_HOUR_MS;
-    struct bb_share first = bb_share_of(10, 0, 0, 9 * h, -h, h);
-    struct bb_share second = bb_share_of(10, 0, 0, 9 * h, h, 3 * h);
-    struct bb_share rest = bb_share_of(10, 0, 0, 9 * h, 3 * h, 99 * h);
+    struct bb_share first = bb_share_of(&even, NULL, 10, 0, 0, 9 * h, -h, h);
+    struct bb_share second = bb_share_of(&even, NULL, 10, 0, 0, 9 * h, h, 3 * h);
+    struct bb_share rest = bb_share_of(&even, NULL, 10, 0, 0, 9 * h, 3 * h, 99 * h);
 
     cr_assert(first.any && first.exponent == -3 && first.amount == 1111);
     cr_assert(second.any && second.amount == 2222);
     cr_assert(rest.any && rest.amount == 6667);
-    cr_assert_not(bb_share_of(10, 0, 0, 9 * h, 9 * h, 10 * h).any, "(start, end]");
-    cr_assert(bb_share_of((bb_wide)1 << 70, 0, 0, 9 * h, 0, h).overflow);
+    cr_assert_not(bb_share_of(&even, NULL, 10, 0, 0, 9 * h, 9 * h, 10 * h).any, "(start, end]");
+    cr_assert(bb_share_of(&even, NULL, (bb_wide)1 << 70, 0, 0, 9 * h, 0, h).overflow);
     /* what takes no time falls into the stretch that ends with it */
-    cr_assert_not(bb_share_of(10, 0, h, h, h, 2 * h).any);
-    cr_assert_eq(bb_share_of(10, 0, h, h, 0, h).amount, 10);
+    cr_assert_not(bb_share_of(&even, NULL, 10, 0, h, h, h, 2 * h).any);
+    cr_assert_eq(bb_share_of(&even, NULL, 10, 0, h, h, 0, h).amount, 10);
 }
 
 Test(periodise, events_have_no_days) {

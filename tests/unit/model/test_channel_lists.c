@@ -178,6 +178,20 @@ Test(channel_lists, a_record_carries_them) {
     cr_assert_eq(out.capacity, 17250000000);
     cr_assert(bb_span_equal(out.installations, record.installations));
     cr_assert(bb_span_equal(out.holidays, record.holidays));
+    cr_assert_eq(out.profile.size, 0);
+    cr_assert_eq(out.profile_hash, 0);
+    size_t unprofiled = p.bytes.size;
+    record.profile = BB_SPAN("h0");
+    record.profile_hash = UINT64_MAX;
+    bb_buffer_clear(&p.bytes);
+    bb_channel_record_encode(&record, &p.bytes);
+    cr_assert_eq(p.bytes.size, unprofiled + 3 + 10);
+    cr_assert_eq(bb_channel_record_decode(bb_buffer_span(&p.bytes), &out, &p.error), 0);
+    cr_assert(bb_span_equal(out.profile, record.profile));
+    cr_assert_eq(out.profile_hash, UINT64_MAX);
+    p.bytes.size--; /* half of the number */
+    cr_assert_eq(bb_channel_record_decode(bb_buffer_span(&p.bytes), &out, &p.error),
+                 -BB_E_STORE_CORRUPT);
     p.bytes.data[0] = 1; /* the form before this one knows nothing of what counts now */
     cr_assert_eq(bb_channel_record_decode(bb_buffer_span(&p.bytes), &out, &p.error),
                  -BB_E_STORE_CORRUPT);

@@ -135,7 +135,7 @@ Test(master, refused_bytes) {
         {"\x01", 1, -BB_E_STORE_CORRUPT, "no kind"},
         {"\x01\x00", 2, -BB_E_STORE_CORRUPT, "kind 0"},
         {"\x02\x01\x05\x01x", 5, -BB_E_VERSION, "version 2"},
-        {"\x01\x04\x05\x01x", 5, -BB_E_VERSION, "kind 4"},
+        {"\x01\x05\x05\x01x", 5, -BB_E_VERSION, "kind 5"},
         {"\x01\x01", 2, -BB_E_STORE_CORRUPT, "a usage point without a name"},
         {"\x01\x02\x03\x05"
          "demo",
@@ -147,6 +147,12 @@ Test(master, refused_bytes) {
         {"\x01\x01\x05\x01u\x17\x02\x08\x40", 9, -BB_E_STORE_CORRUPT, "kind 32 of a channel"},
         {"\x01\x01\x05\x01u\x15\x04\x09\x02\x30\x02", 11, -BB_E_STORE_CORRUPT, "exponent 24"},
         {"\x01\x03\x05\x01n\x0b\x01\x80", 8, -BB_E_STORE_CORRUPT, "half a varint in the days"},
+        {"\x01\x04\x05\x01p\x09\x01\x80", 8, -BB_E_STORE_CORRUPT, "half a varint in the months"},
+        {"\x01\x04\x05\x01p\x09\x01\x05", 8, -BB_E_STORE_CORRUPT, "one month"},
+        {"\x01\x04\x05\x01p\x07\x01\x05", 8, -BB_E_STORE_CORRUPT, "a day without a weight"},
+        {"\x01\x04\x05\x01p\x07\x07\x02\xff\xff\xff\xff\xff\x7f", 14, -BB_E_STORE_CORRUPT,
+         "a weight of 2^42 - 1"},
+        {"\x01\x04\x05\x01p\x0b\x05\x02\x00\x07\x01\x01", 12, -BB_E_STORE_CORRUPT, "month 0"},
     };
     struct packing p;
 

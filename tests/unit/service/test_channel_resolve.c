@@ -294,6 +294,7 @@ Test(channel_resolve, what_derives_history_again) {
     b.number = 7;
     b.first_line = 3;
     b.obis = BB_SPAN("1-0:1.8.0");
+    b.profile = BB_SPAN("of nothing yet");
     cr_expect(bb_channel_derives_alike(&a, &b));
 #define EXPECT_OTHER(change)                                                                       \
     do {                                                                                           \
@@ -312,4 +313,72 @@ Test(channel_resolve, what_derives_history_again) {
     EXPECT_OTHER(zone = BB_SPAN("Asia/Kolkata"));
     EXPECT_OTHER(installations = BB_SPAN("z"));
     EXPECT_OTHER(holidays = BB_SPAN(""));
+    EXPECT_OTHER(profile_hash = 1);
+}
+
+/* ---- profiles -------------------------------------------------------------------------------- */
+
+/* A small registry: profiles "even" and "odd", and the usage point of a scene. */
+static int look_up(void *context, enum bb_master_kind kind, struct bb_span tenant,
+                   struct bb_span name, struct bb_arena *arena, struct bb_master *out,
+                   struct bb_error *error) {
+    static struct bb_master_day_weight day = {20000, 5};
+    struct scene *s = context;
+
+    (void)tenant, (void)arena, (void)error;
+    if (kind == BB_MASTER_USAGE_POINT) {
+        *out = s->facts.usage_point;
+        return BB_FOUND;
+    }
+    if (kind != BB_MASTER_PROFILE ||
+        (!bb_span_equal(name, BB_SPAN("even")) && !bb_span_equal(name, BB_SPAN("odd"))))
+        return BB_ABSENT;
+    *out = (struct bb_master){.kind = BB_MASTER_PROFILE, .profile = {.name = name}};
+    if (bb_span_equal(name, BB_SPAN("odd"))) {
+        out->profile.days = &day;
+        out->profile.day_count = 1;
+    }
+    return BB_FOUND;
+}
+
+static void resolve_profile(struct scene *s, const char *of_point, const char *of_channel) {
+    struct bb_channel_facts facts;
+
+    point_of(s)->profile = bb_span_of(of_point);
+    s->channel.profile = bb_span_of(of_channel);
+    cr_assert_eq(bb_channel_facts_find(look_up, s, BB_SPAN("t"), BB_SPAN("u"), BB_SPAN("c"),
+                                       &s->arena, &facts, &s->error),
+                 0);
+    cr_assert_eq(bb_channel_resolve(&s->record, BB_SPAN("c"), &facts, &s->arena, &s->error), 0);
+}
+
+Test(channel_resolve, a_profile_is_the_channels_else_the_usage_points) {
+    const struct bb_profile *profile;
+    struct scene s;
+
+    scene_init(&s, BB_KIND_REGISTER, BB_UNIT_KWH);
+    resolve_profile(&s, "", "");
+    cr_expect_eq(s.record.profile.size, 0);
+    cr_expect_eq(s.record.profile_hash, 0);
+    cr_assert_eq(
+        bb_channel_profile_find(look_up, &s, BB_SPAN("t"), &s.record, &s.arena, &profile, &s.error),
+        0);
+    cr_expect_null(profile);
+
+    resolve_profile(&s, "even", "");
+    cr_expect(bb_span_equal(s.record.profile, BB_SPAN("even")));
+    uint64_t even = s.record.profile_hash;
+    cr_expect_neq(even, 0);
+    resolve_profile(&s, "even", "odd");
+    cr_expect(bb_span_equal(s.record.profile, BB_SPAN("odd")));
+    cr_expect_neq(s.record.profile_hash, even);
+    cr_assert_eq(
+        bb_channel_profile_find(look_up, &s, BB_SPAN("t"), &s.record, &s.arena, &profile, &s.error),
+        0);
+    cr_expect_not_null(profile);
+
+    resolve_profile(&s, "nobody's", ""); /* one that has not been told yet */
+    cr_expect_eq(s.record.profile.size, 0);
+    cr_expect_eq(s.record.profile_hash, 0);
+    bb_arena_release(&s.arena);
 }
