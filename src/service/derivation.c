@@ -201,6 +201,8 @@ int bb_derivation_run(struct bb_derivation *d, struct bb_gather *gather,
     }
     if (!result)
         result = derive_slots(&w, told_slots, false, error);
+    for (uint32_t slot = 0; !result && slot < channels->count; slot++)
+        result = bb_derivation_follow_interval(&w, slot, error);
     if (!result)
         result = derive_slots(&w, told_slots, true, error);
     if (!result)

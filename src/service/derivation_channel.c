@@ -432,6 +432,11 @@ static bool other_companions(const struct bb_derivation_work *w, size_t of) {
            bb_companions_differ(w->siblings.items, w->siblings.count, of, place);
 }
 
+static void force_whole(struct bb_channel_slot *slot) {
+    slot->force_from = INT64_MIN / 2;
+    slot->force_to = INT64_MAX / 2;
+}
+
 /* The register at hand has changed: channels that it stands beside must follow. */
 static int force_siblings(struct bb_derivation_work *w, struct bb_error *error) {
     const bool is_register = w->slot->record.kind == BB_KIND_REGISTER;
@@ -447,8 +452,7 @@ static int force_siblings(struct bb_derivation_work *w, struct bb_error *error) 
     for (size_t i = 0; !result && i < w->siblings.count; i++) {
         struct bb_channel_slot *slot = &w->channels->slots[w->siblings.items[i].id];
         if (other_companions(w, i)) {
-            slot->force_from = INT64_MIN / 2;
-            slot->force_to = INT64_MAX / 2;
+            force_whole(slot);
             continue;
         }
         size_t count = pick(&w->siblings, w->siblings.items[i].id, ids);
@@ -462,6 +466,22 @@ static int force_siblings(struct bb_derivation_work *w, struct bb_error *error) 
                 slot->force_to = w->judged_to;
         }
     }
+    return result;
+}
+
+int bb_derivation_follow_interval(struct bb_derivation_work *w, uint32_t number,
+                                  struct bb_error *error) {
+    w->number = number;
+    w->slot = &w->channels->slots[number];
+    if (!w->channels->has_registers || !w->slot->changed ||
+        w->slot->record.kind != BB_KIND_INTERVAL)
+        return 0;
+    int result = find_siblings(w, error);
+    for (size_t i = 0; !result && i < w->siblings.count; i++)
+        if (w->siblings.items[i].id != number && other_companions(w, i))
+            force_whole(&w->channels->slots[w->siblings.items[i].id]);
+    if (!result && !w->slot->is_new)
+        force_whole(w->slot);
     return result;
 }
 

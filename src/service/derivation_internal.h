@@ -55,6 +55,10 @@ int bb_derivation_put_outbox(struct bb_derivation *d, const struct bb_outbox_rec
 int bb_derivation_channel(struct bb_derivation_work *w, uint32_t number,
                           const struct bb_gather_run *runs, size_t run_count,
                           struct bb_error *error) BB_MUST_USE;
+/* An interval channel came to be, or became what it is: others of its usage point may claim the same
+ * registers, and then nobody has them. They follow. */
+int bb_derivation_follow_interval(struct bb_derivation_work *w, uint32_t number,
+                                  struct bb_error *error) BB_MUST_USE;
 /* Each entry is written, and every channel it may bear on is resolved anew. */
 int bb_derivation_masters(struct bb_derivation_work *w, struct bb_error *error) BB_MUST_USE;
 
