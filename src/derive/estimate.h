@@ -75,10 +75,12 @@ enum bb_method bb_estimate_like_day(const struct bb_gap *gap, const int64_t *par
                                     struct bb_arena *scratch, struct bb_estimate *out);
 /* How many of the known like values are averaged, by the parameters of step like_day. */
 size_t bb_like_averaged(const int64_t *parameter, size_t known);
-/* profile: with weights, has_total and total >= 0: x_i = total w_i / sum(w). Band unknown. */
+/* profile: with weights, has_total and total >= 0: x_i = total w_i / sum(w). Band: the same over
+ * each like day that has all slots, scaled to the total. */
 enum bb_method bb_estimate_profile(const struct bb_gap *gap, const int64_t *parameter,
                                    struct bb_arena *scratch, struct bb_estimate *out);
-/* flat: with has_total and total >= 0: x_i = total / n, the last one taking the remainder. Band unknown. */
+/* flat: with has_total and total >= 0: x_i = total / n, the last one taking the remainder. Band as of
+ * profile, with even shares. */
 enum bb_method bb_estimate_flat(const struct bb_gap *gap, const int64_t *parameter,
                                 struct bb_arena *scratch, struct bb_estimate *out);
 

@@ -12,10 +12,15 @@ bool bb_wide_scale(bb_wide value, bb_wide numerator, bb_wide denominator, bb_wid
 /* total × running / whole, half to even; total >= 0, 0 <= running <= whole, 0 < whole < 2^126. */
 bb_wide bb_estimate_share(bb_wide total, bb_wide running, bb_wide whole);
 
-/* Fill out->value with gap->total spread over gap->intervals shares; the bands are unknown. False
- * when there is no memory or a part does not fit. */
+/* Fill out->value with gap->total spread over gap->intervals shares, and the bands from what the same
+ * shares would have made of the like days (estimate_shape.c). False when there is no memory or a part
+ * does not fit. */
 bool bb_estimate_put_spread(const struct bb_gap *gap, const bb_wide *share,
                             struct bb_arena *scratch, struct bb_estimate *out) BB_MUST_USE;
+
+/* The band, as a level, of values that spread `total` by shares: see estimate_shape.c. */
+int64_t bb_estimate_shape_band(const struct bb_gap *gap, const bb_wide *share,
+                               struct bb_arena *scratch);
 
 /* Errors as levels: |wide| / parts rounded up, BB_ERROR_MAX when it is larger or not known. */
 #define BB_ERROR_MAX INT64_MAX

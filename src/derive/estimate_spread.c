@@ -85,6 +85,7 @@ bool bb_estimate_put_spread(const struct bb_gap *gap, const bb_wide *share,
     for (size_t i = 0; i < gap->intervals; i++)
         if (!bb_wide_to_decimal(part[i], gap->exponent, gap->exponent, &out->value[i]))
             return false;
-    bb_estimate_put_band(gap, BB_BAND_UNKNOWN, out);
+    bb_estimate_put_band(
+        gap, bb_estimate_band_at(bb_estimate_shape_band(gap, share, scratch), gap->exponent), out);
     return true;
 }

@@ -373,6 +373,50 @@ Test(estimate, a_profile_has_a_shape_and_no_scale) {
     bench_free(b);
 }
 
+/* Three quarters, 6 kWh. On three like days the homes used 1, 2, 3 (of 6), 2, 2, 2 and 0, 3, 9 (of 12): an even
+ * spread would have been off by 1, 0, 1; nothing; and 4, 1, 5, which of half the use are 2, 0.5, 2.5. */
+Test(estimate, a_flat_band_is_what_even_days_were_off_by) {
+    struct bench *b = bench_new(3, -3);
+
+    put_likes(b, 1, 3, (int64_t[]){1 * unit, 2 * unit, 0});
+    put_likes(b, 2, 3, (int64_t[]){2 * unit, 2 * unit, 3 * unit});
+    put_likes(b, 3, 3, (int64_t[]){3 * unit, 2 * unit, 9 * unit});
+    put_total(b, 6000);
+    cr_assert_eq(fill(b, BB_METHOD_FLAT), BB_METHOD_FLAT);
+    expect_values(b, 3, (int64_t[]){2000, 2000, 2000});
+    for (size_t i = 0; i < 3; i++) /* the ninth of nine errors */
+        cr_assert_eq(b->band[i], 2500, "%" PRId64, b->band[i]);
+    bench_free(b);
+}
+
+Test(estimate, a_profile_that_fits_has_no_error) {
+    struct bench *b = bench_new(3, -3);
+
+    for (size_t slot = 1; slot <= 3; slot++) {
+        put_likes(
+            b, slot, 3,
+            (int64_t[]){(int64_t)slot * unit, (int64_t)slot * 5 * unit, (int64_t)slot * unit / 2});
+        b->weight[slot - 1] = (bb_wide)slot;
+    }
+    b->gap.weight = b->weight;
+    put_total(b, 600);
+    cr_assert_eq(fill(b, BB_METHOD_PROFILE), BB_METHOD_PROFILE);
+    expect_values(b, 3, (int64_t[]){100, 200, 300});
+    cr_assert_eq(b->band[0], 0, "%" PRId64, b->band[0]);
+    bench_free(b);
+}
+
+Test(estimate, a_spread_without_nine_errors_has_no_band) {
+    struct bench *b = bench_new(3, -3);
+
+    for (size_t slot = 1; slot <= 3; slot++)
+        put_likes(b, slot, slot == 2 ? 2 : 3, (int64_t[]){unit, unit, unit});
+    put_total(b, 600);
+    cr_assert_eq(fill(b, BB_METHOD_FLAT), BB_METHOD_FLAT);
+    cr_assert_eq(b->band[0], BB_BAND_UNKNOWN);
+    bench_free(b);
+}
+
 Test(estimate, flat_is_the_total_and_nothing_else) {
     struct bench *b = bench_new(3, -3);
 
