@@ -14,13 +14,13 @@ import io
 import os
 
 import pytest
-from reference import cases, periods, readings, sums, values
+from reference import cases, loads, periods, readings, sums, values
 
 LANES = ("hour", "day", "month")
 REGISTER_MARKS = ("rollover", "exchange", "reset", "reverse", "dip", "foreign")
 MARKS = ("suspect", "estimated", *REGISTER_MARKS)
-# Each has to occur, or nothing was compared. Nothing can tell a profile to this binary yet: method `profile` is not among them.
-METHODS = ("linear", "like_day", "average_like_day", "like_day_scaled", "average_like_day_scaled", "flat")
+# Each has to occur, or nothing was compared.
+METHODS = ("linear", "like_day", "average_like_day", "like_day_scaled", "average_like_day_scaled", "profile", "flat")
 SHOWN = 5  # differences that are told in full
 
 
@@ -104,11 +104,11 @@ def differences(what, expected, got):
 
 
 def describe(point, case, found):
-    lines = "\n    ".join(list(case.csv()))
+    lines, weigher = "\n    ".join(list(case.csv())), case.channel.weigher
     return (f"seed {point.seed}, {point.name} {case.channel.name}: {point.calendar.zone_name}, day starts at "
             f"{point.calendar.day_start_s} s, {case.channel.kind}, interval {case.channel.interval // 1000} s, "
             f"shown in {case.channel.unit}, {'in' if case.registered else 'not in'} the registry\n"
-            + "\n".join(found) + f"\n  readings\n    {cases.CSV_HEADER}\n    {lines}\n"
+            + "\n".join(found) + (f"\n  profile {{{loads.yaml(weigher.profile)}}}" if weigher else "") + f"\n  readings\n    {cases.CSV_HEADER}\n    {lines}\n"
             f"  again: BUSBAR_SEED={point.seed} tools/run-tests e2e/test_reference")
 
 

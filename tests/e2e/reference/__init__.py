@@ -7,11 +7,12 @@ every period is worked out from all the readings of its channel.
     values      units, decimals and how they are rounded
     calendars   days, months and hours of a zone and a start of day
     readings    what is told, and what validation makes of it (gaps, straight lines)
+    profiles    what time weighs
     registers   which readings count, and how a register ran between them
     estimators  like days, profile, flat
     periods     hours, days and months from what is validated
     sums        intervals against registers
-    cases       random usage points, and the files that tell busbar of them
+    cases       random usage points, and the files that tell busbar of them; meters and loads: their devices and profiles
 
 Times are integers, milliseconds since 1970 in UTC. test_reference.py asks busbar and compares.
 """

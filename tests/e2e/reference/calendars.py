@@ -10,6 +10,7 @@ import datetime
 import functools
 import zoneinfo
 
+WORKING, SATURDAY, SUNDAY = "working", "saturday", "sunday"
 HOUR = 3600_000
 DAY = 24 * HOUR
 EPOCH = datetime.datetime(1970, 1, 1)
@@ -79,8 +80,16 @@ class Calendar:
             bounds.append(self.day_start(day.date()))
         return clip(bounds, first)
 
+    @functools.cache
     def day_start(self, date):
         return self.first_at(civil_ms(date.year, date.month, date.day, self.day_start_s))
+
+    def local_day(self, moment):
+        """The date of the day that holds a moment: start <= moment < end."""
+        date = (EPOCH + datetime.timedelta(milliseconds=self.local(moment))).date() + datetime.timedelta(days=1)
+        while self.day_start(date) > moment:
+            date -= datetime.timedelta(days=1)
+        return date
 
     def months(self, first, last):
         date = (EPOCH + datetime.timedelta(milliseconds=self.local(first) - 3 * DAY)).date().replace(day=1)
@@ -99,6 +108,13 @@ class Calendar:
         while len(bounds) > 2 and bounds[-2] >= last:
             bounds.pop()
         return clip(bounds, first)
+
+
+def kind(date, holidays):
+    """The type of a day."""
+    if date in holidays or date.weekday() == 6:
+        return SUNDAY
+    return SATURDAY if date.weekday() == 5 else WORKING
 
 
 def clip(bounds, first):

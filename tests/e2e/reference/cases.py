@@ -1,6 +1,6 @@
 """Random usage points: a zone, a start of day, and channels that each are a case.
 
-A seed is one usage point with CHANNELS channels; everything about it comes from the seed alone. Its readings lie
+A seed is one usage point with CHANNELS channels, some with profiles; everything about it comes from the seed alone. Its readings lie
 around a change of its zone's clock, or around a turn of the month.
 """
 
@@ -8,7 +8,7 @@ import dataclasses
 import datetime
 import random
 
-from . import calendars, meters, readings, values
+from . import calendars, loads, meters, readings, values
 
 DAY = calendars.DAY
 
@@ -57,6 +57,8 @@ class UsagePoint:
     holidays: frozenset
     cases: tuple
     installations: tuple = ()
+    profiles: tuple = ()
+    profile: str = ""  # the name of its own; channels may have others
 
 
 # What marks values as suspect, or looks further than a case goes, is off where it is not the case's subject.
@@ -75,6 +77,10 @@ def stamp(moment):
 
 
 def usage_point(seed):
+    return loads.with_profiles(bare_usage_point(seed))
+
+
+def bare_usage_point(seed):
     dice = random.Random(seed)
     calendar = calendars.Calendar(dice.choice(ZONES), dice.choice(DAY_STARTS))
     name = f"R{seed:05d}"
@@ -287,7 +293,7 @@ def registry(points):
     """The registry files, of few hundred usage points each: [text]."""
     files = []
     for first in range(0, len(points), 300):
-        calendar_lines, lines = ["calendars:"], ["usage_points:"]
+        calendar_lines, profile_lines, lines = ["calendars:"], [], ["usage_points:"]
         for point in points[first : first + 300]:
             zone, start = point.calendar.zone_name, point.calendar.day_start_s
             holidays = ", ".join(sorted(date.isoformat() for date in point.holidays))
@@ -295,6 +301,8 @@ def registry(points):
                                   f'{start // 60 % 60:02d}", holidays: [{holidays}]}}')
             lines += [f"  - name: {point.name}", f"    zone: {zone}", f"    calendar: {point.name}",
                       "    commodity: other"]
+            profile_lines += [f"  - {{{loads.yaml(one)}}}" for one in point.profiles]
+            lines += [f"    profile: {point.profile}"] if point.profile else []
             if point.installations:
                 lines.append("    installations:")
             lines += [f"      - {{{meters.yaml(one)}}}" for one in point.installations]
@@ -302,15 +310,17 @@ def registry(points):
                        if case.registered or channel is not case.channel]
             if entries:
                 lines.append("    channels:")
-            lines += [f"      - {{{entry(channel)}}}" for channel in entries]
-        files.append("\n".join([*calendar_lines, *lines]) + "\n")
+            lines += [f"      - {{{entry(channel, point)}}}" for channel in entries]
+        files.append("\n".join([*calendar_lines, *(["profiles:"] if profile_lines else []), *profile_lines, *lines]) + "\n")
     return files
 
 
-def entry(channel):
+def entry(channel, point):
     text = f"name: {channel.name}, kind: {channel.kind}, unit: {channel.unit}"
     if channel.interval:
         text += f", interval: {channel.interval // 1000}"
     if channel.commodity != "other":
         text += f", commodity: {channel.commodity}"
+    if channel.weigher and channel.weigher.profile.name != point.profile:
+        text += f", profile: {channel.weigher.profile.name}"
     return text + (f', obis: "{channel.obis}"' if channel.obis else "")

@@ -3,7 +3,7 @@
     linear    at most two hours: on a straight line between the values at its ends
     like_day  at most seven days: the mean of the same local times on the three latest like days, scaled to what the
               registers say when they say it
-    profile   what the registers say, like the channel's profile (no profile can be told yet)
+    profile   what the registers say, spread like the channel's profile, where that weighs anything
     flat      what the registers say, spread evenly
 
 A like day is one before the gap's first local day, within 28 days, of the same type (Monday to Friday; Saturday;
@@ -18,7 +18,6 @@ from . import calendars, values
 LINEAR_LIMIT = 2 * calendars.HOUR
 LIKE_LIMIT = 7 * calendars.DAY
 LIKE_DAYS, LIKE_KNOWN, LIKE_WITHIN = 3, 6, 28
-WORKING, SATURDAY, SUNDAY = "working", "saturday", "sunday"
 
 
 def straight_line(before, after, count):
@@ -55,18 +54,8 @@ class Past:
             self.by_utc_day.setdefault((row[1] - 1) // calendars.DAY, []).append(row)
         self.sound_days = {day for day, rows in self.by_utc_day.items() if whole_and_measured(rows)}
 
-    def local_day(self, moment):
-        """The date of the day that holds a moment: start <= moment < end."""
-        date = (calendars.EPOCH + datetime.timedelta(milliseconds=self.calendar.local(moment))).date()
-        date += datetime.timedelta(days=1)
-        while self.calendar.day_start(date) > moment:
-            date -= datetime.timedelta(days=1)
-        return date
-
     def kind(self, date):
-        if date in self.holidays or date.weekday() == 6:
-            return SUNDAY
-        return SATURDAY if date.weekday() == 5 else WORKING
+        return calendars.kind(date, self.holidays)
 
     def usable(self, date):
         """Are the UTC days that the local one lies in whole and measured?"""
@@ -98,10 +87,10 @@ def like_day(past, gap_start, start, step, count):
     """(method, means) of the slots from `start` on, in a gap that began at `gap_start`; or None."""
     if count * step > LIKE_LIMIT:
         return None
-    first_day = past.local_day(gap_start)
+    first_day = past.calendar.local_day(gap_start)
     most, means, chosen = 0, [], {}
     for at in range(start, start + count * step, step):
-        date = past.local_day(at)
+        date = past.calendar.local_day(at)
         time_of_day = past.calendar.local(at) - calendars.civil_ms(date.year, date.month, date.day)
         kind = past.kind(date)
         if kind not in chosen:
@@ -115,9 +104,9 @@ def like_day(past, gap_start, start, step, count):
     return ("like_day" if most == 1 else "average_like_day"), means
 
 
-def fill(past, gap_start, start, step, count, exponent, total=None):
+def fill(past, gap_start, start, step, count, exponent, total=None, weights=()):
     """(method, numbers) of `count` slots of a gap longer than two hours that began at `gap_start`; or None. `total`: what the
-    registers say of them."""
+    registers say of them; `weights`: what they weigh in the channel's profile."""
     found = like_day(past, gap_start, start, step, count)
     if found:
         method, means = found
@@ -125,5 +114,7 @@ def fill(past, gap_start, start, step, count, exponent, total=None):
             return method + "_scaled", spread(total, means, exponent)
         return method, [values.round_at(mean, exponent) for mean in means]
     if total is not None and total >= 0:
+        if sum(weights) > 0:
+            return "profile", spread(total, weights, exponent)
         return "flat", spread(total, [1] * count, exponent)
     return None

@@ -9,7 +9,7 @@ in their place.
 import dataclasses
 import fractions
 
-from . import calendars, estimators, registers, sums, values
+from . import calendars, estimators, profiles, registers, sums, values
 
 GAP_ROWS = 62 * calendars.DAY
 
@@ -27,6 +27,7 @@ class Channel:
     obis: str = ""
     commodity: str = "other"  # of which no register is judged
     installations: tuple = ()
+    weigher: profiles.Weigher = None  # of its profile
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,12 +135,13 @@ class Filler:
         step = self.channel.interval
         end = start + count * step
         exponent = values.derived_exponent(min(before.value.exponent, after.value.exponent))
+        slots = [(start + i * step, start + (i + 1) * step) for i in range(count)]
         if long:
-            found = estimators.fill(self.past, before.end, start, step, count, exponent,
-                                    self.left_over(start, end, exponent))
+            weigher = self.channel.weigher
+            found = estimators.fill(self.past, before.end, start, step, count, exponent, self.left_over(start, end, exponent),
+                                    [weigher.between(*slot) for slot in slots] if weigher else ())
         else:
             found = "linear", estimators.straight_line(before.value, after.value, count)
-        slots = [(start + i * step, start + (i + 1) * step) for i in range(count)]
         if not found:
             return [Point(*slot, None, "missing") for slot in slots]
         method, numbers = found

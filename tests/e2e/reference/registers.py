@@ -11,14 +11,15 @@ Each usable reading is held against the last accepted one, a:
     otherwise                                          b - a
 
 Plausible are 10 x the usual advance of a day, at least 50 kWh or 2 m3; the cases keep far from that bound, so that only
-its lower limit is worked out here. Between two accepted readings a register runs on a straight line, per device.
+its lower limit is worked out here. Between two accepted readings a register runs like its channel's profile, on a straight
+line without one; per device.
 """
 
 import bisect
 import dataclasses
 import fractions
 
-from . import calendars, values
+from . import calendars, profiles, values
 
 # Readings that lie at most so far apart say of the time between them as much as it takes.
 CLOSE = 2 * calendars.HOUR
@@ -52,7 +53,7 @@ def installed(installations, moment):
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """A straight line of a register, (start, end], and the quality of all that ran along it."""
+    """A stretch that a register ran through, (start, end], and the quality of all that ran along it."""
 
     start: int
     end: int
@@ -62,13 +63,14 @@ class Line:
     suspect: bool
     marks: frozenset
     readings: tuple  # the moments of the two around it
+    weigher: profiles.Weigher = None
 
     def until(self, moment):
         """What has run by a moment within, rounded once."""
         if moment >= self.end:
             return self.ran
-        share = fractions.Fraction(max(moment - self.start, 0), self.end - self.start)
-        return values.round_at(self.ran * share, self.exponent)
+        come = profiles.come_by(self.weigher, self.ran, self.start, self.end, max(moment, self.start))
+        return values.round_at(come, self.exponent)
 
     def advance(self, start, end):
         return self.until(end) - self.until(start)
@@ -146,7 +148,8 @@ def lines_between(channel, a, b, mark):
         counts = [last.number - first.number for first, last in zip(opening, closing)]
         source = min(value.exponent for value in closing + opening)
     else:
-        until = [values.round_at(ran * fractions.Fraction(bound - a.end, b.end - a.end), source - 3) for bound in bounds]
+        come = [profiles.come_by(channel.weigher, ran, a.end, b.end, bound) for bound in bounds]
+        until = [values.round_at(part, source - 3) for part in come]
         counts = [last - first for first, last in zip(until, until[1:])]
     if len(passed) > 1:
         source -= 3
@@ -164,7 +167,7 @@ class Register:
             for start, end, ran, source in lines_between(channel, a, b, mark):
                 falls = ran < 0 and mark != "reverse"
                 self.lines.append(Line(start, end, fractions.Fraction(0) if falls else ran, values.derived_exponent(source),
-                                       b.state, b.suspect or falls, point_marks(b), (a.end, b.end)))
+                                       b.state, b.suspect or falls, point_marks(b), (a.end, b.end), channel.weigher))
 
     @property
     def span(self):
