@@ -202,7 +202,7 @@ static void spread_row(const struct bb_stat_day *row, int64_t one, size_t i, siz
     PUT(row->seen_hours);
     PUT(row->used_hours);
     PUT(row->flags);
-    PUT(row->count > 0 && row->last_ms ? row->last_ms - row->day * (int64_t)BB_DAY_MS : 0);
+    PUT(row->last_ms ? row->last_ms - row->day * (int64_t)BB_DAY_MS : 0);
     PUT(row->last_level / one);
 #undef PUT
 }
@@ -266,9 +266,9 @@ static bool gather_row(const int64_t *column, size_t i, size_t stride, int64_t o
     TAKE(last_ms);
     TAKE(last);
 #undef TAKE
-    good = good && in_range(least, one) && in_range(last, one) && seen >> BB_STAT_HOURS == 0 &&
-           used >> BB_STAT_HOURS == 0 && flags >= 0 && flags <= UINT8_MAX && last_ms >= 0 &&
-           last_ms <= BB_DAY_MS;
+    good = good && in_range(least, one) && least != INT64_MAX && in_range(last, one) &&
+           seen >> BB_STAT_HOURS == 0 && used >> BB_STAT_HOURS == 0 && flags >= 0 &&
+           flags <= UINT8_MAX && last_ms >= 0 && last_ms <= BB_DAY_MS;
     if (!good)
         return false;
     row->day = (int32_t)day;
