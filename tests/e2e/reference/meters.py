@@ -87,7 +87,7 @@ class Simulated:
             self.count += far
         if oddity == "reset":
             self.turned, self.count = True, self.dice.randrange(self.most + 1)
-        if oddity == "far back" and self.count > 40_000 * scale:
+        if oddity == "far back" and self.count > 40_000 * scale and self.unit not in SMALL:
             self.turned, self.count = True, self.count * 3 // 4
         return self.text(self.count)
 

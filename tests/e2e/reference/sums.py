@@ -65,7 +65,8 @@ def findings(told, all_totals):
     """[(start, end)] of the stretches about which the check speaks; not where a person edited the value that ends it."""
     found = []
     for total in all_totals:
-        if any(first < total.end <= last and state == "edited" for first, last, _, state in told):
+        ends = max((row for row in told if row[1] <= total.end), key=lambda row: row[1], default=None)
+        if ends and ends[3] == "edited":
             continue
         amount, covered = told_within(told, total.start, total.end)
         allowed = max(abs(total.amount) * PERCENT / 100, DIGITS * total.digit)
