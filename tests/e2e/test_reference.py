@@ -19,7 +19,7 @@ from reference import cases, periods, readings, sums, values
 LANES = ("hour", "day", "month")
 REGISTER_MARKS = ("rollover", "exchange", "reset", "reverse", "dip", "foreign")
 MARKS = ("suspect", "estimated", *REGISTER_MARKS)
-# Each has to occur, or nothing was compared. Nothing can tell a profile to this binary yet: method `profile` is not among them.
+# Each has to occur, or nothing was compared. Not among them: `profile`, of which no case is made yet.
 METHODS = ("linear", "like_day", "average_like_day", "like_day_scaled", "average_like_day_scaled", "flat")
 SHOWN = 5  # differences that are told in full
 
@@ -99,7 +99,8 @@ def differences(what, expected, got):
     for key in sorted(expected.keys() | got.keys()):
         mine, its = expected.get(key), told_row(got[key]) if key in got else None
         if mine != its:
-            found.append(f"    {cases.stamp(key[0])} .. {cases.stamp(key[1])}\n      expected {mine}\n      busbar   {its}")
+            period = f"{cases.stamp(key[0])} .. {cases.stamp(key[1])}"
+            found.append(f"    {period}\n      expected {mine}\n      busbar   {its}")
     return [f"  {what}: {len(found)} rows of {len(expected)} differ"] + found[:3] if found else []
 
 

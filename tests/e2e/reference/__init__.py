@@ -12,6 +12,7 @@ every period is worked out from all the readings of its channel.
     periods     hours, days and months from what is validated
     sums        intervals against registers
     cases       random usage points, and the files that tell busbar of them
+    meters      those with devices: exchanges, rollovers, resets, multipliers
 
 Times are integers, milliseconds since 1970 in UTC. test_reference.py asks busbar and compares.
 """

@@ -21,9 +21,8 @@ LIKE_DAYS, LIKE_KNOWN, LIKE_WITHIN = 3, 6, 28
 WORKING, SATURDAY, SUNDAY = "working", "saturday", "sunday"
 
 
-def straight_line(before, after, count):
+def straight_line(before, after, count, exponent):
     """x_i = before + (after - before) i / (n + 1), i = 1..n."""
-    exponent = values.derived_exponent(min(before.exponent, after.exponent))
     slope = (after.number - before.number) / fractions.Fraction(count + 1)
     return [values.round_at(before.number + slope * i, exponent) for i in range(1, count + 1)]
 
@@ -116,8 +115,8 @@ def like_day(past, gap_start, start, step, count):
 
 
 def fill(past, gap_start, start, step, count, exponent, total=None):
-    """(method, numbers) of `count` slots of a gap longer than two hours that began at `gap_start`; or None. `total`: what the
-    registers say of them."""
+    """(method, numbers) of `count` slots, from `start` on, of a gap longer than two hours that began at `gap_start`; or
+    None. `total`: what the registers say of them."""
     found = like_day(past, gap_start, start, step, count)
     if found:
         method, means = found

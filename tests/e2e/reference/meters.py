@@ -1,8 +1,8 @@
-"""Random usage points with devices: registers that roll over, are exchanged, begin again, run backwards, and whose readings
-are now and then another's; and intervals that their installation's multiplier applies to.
+"""Random usage points with devices: registers that roll over, are exchanged, begin again, run backwards, and whose
+readings are now and then another's; and intervals that their installation's multiplier applies to.
 
-What goes wrong keeps clear of what is plausible: a usual advance is at most 2 kWh (0.1 m3) a reading, all that is odd is far
-more or far less, comes after some days that tell what is usual, and has quiet readings around it.
+What goes wrong keeps clear of what is plausible: a usual advance is at most 2 kWh (0.1 m3) a reading, all that is odd
+is far more or far less, comes after some days that tell what is usual, and has quiet readings around it.
 """
 
 import datetime

@@ -146,7 +146,8 @@ def lines_between(channel, a, b, mark):
         counts = [last.number - first.number for first, last in zip(opening, closing)]
         source = min(value.exponent for value in closing + opening)
     else:
-        until = [values.round_at(ran * fractions.Fraction(bound - a.end, b.end - a.end), source - 3) for bound in bounds]
+        shares = [fractions.Fraction(bound - a.end, b.end - a.end) for bound in bounds]
+        until = [values.round_at(ran * share, source - 3) for share in shares]
         counts = [last - first for first, last in zip(until, until[1:])]
     if len(passed) > 1:
         source -= 3
@@ -163,8 +164,9 @@ class Register:
             mark = next(iter(point_marks(b)), "")
             for start, end, ran, source in lines_between(channel, a, b, mark):
                 falls = ran < 0 and mark != "reverse"
-                self.lines.append(Line(start, end, fractions.Fraction(0) if falls else ran, values.derived_exponent(source),
-                                       b.state, b.suspect or falls, point_marks(b), (a.end, b.end)))
+                ran = fractions.Fraction(0) if falls else ran
+                self.lines.append(Line(start, end, ran, values.derived_exponent(source), b.state, b.suspect or falls,
+                                       point_marks(b), (a.end, b.end)))
 
     @property
     def span(self):
