@@ -150,6 +150,8 @@ def intervals(dice, seed, name, channel_name, calendar, anchor, holidays, regist
     channel = readings.Channel(channel_name, "interval", unit, length, calendar, holidays)
     count = dice.randrange(2, 200)
     places, largest = dice.randrange(5), dice.choice((3, 50, 2000))
+    if (sent, unit) == ("GJ", "Wh"):
+        largest = 3  # with nine decimals 18 digits hold no more of them
     plain, irregular = dice.random() < 0.4, dice.random() < 0.25
     holes = dice.choice((0, 0.03, 0.1))
     grid = dice.choice((length, 60_000, 60_000 * 7, 1000))

@@ -52,7 +52,7 @@ class Past:
         self.by_utc_day = {}
         for row in told:
             self.by_utc_day.setdefault((row[1] - 1) // calendars.DAY, []).append(row)
-        self.sound_days = {day for day, rows in self.by_utc_day.items() if whole_and_measured(rows)}
+        self.sound_days = {day for day, rows in self.by_utc_day.items() if whole_and_measured(day, rows)}
 
     def local_day(self, moment):
         """The date of the day that holds a moment: start <= moment < end."""
@@ -85,10 +85,12 @@ class Past:
         return None if end is None or end - self.calendar.first_at(civil) != step else level(number)
 
 
-def whole_and_measured(rows):
-    """A UTC day's readings: do they follow each other for a day, all measured?"""
+def whole_and_measured(day, rows):
+    """The readings that end in a UTC day: are all measured, and does one follow the other from its beginning until less
+    than the longest of them is left of it?"""
     rows = sorted(rows)
-    return (sum(end - start for start, end, _, _ in rows) == calendars.DAY
+    begin, longest = day * calendars.DAY, max(end - start for start, end, _, _ in rows)
+    return (rows[0][0] <= begin and begin + calendars.DAY - rows[-1][1] < longest
             and all(a[1] == b[0] for a, b in zip(rows, rows[1:]))
             and all(state in ("measured", "edited") for _, _, _, state in rows))
 

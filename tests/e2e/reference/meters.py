@@ -46,7 +46,8 @@ class Simulated:
         self.most = max(int(PLAUSIBLE[unit] * 10**self.places), 1)
         dials = plan[0][3]
         self.top = 10 ** (dials + self.places) if dials else None
-        near_top = self.top and dice.random() < 0.6
+        # A fall beside an exchange of which no readings were told may be either.
+        near_top = self.top and all(row[5] for row in plan[1:]) and dice.random() < 0.8
         self.count = self.top - dice.randrange(1, 40 * self.most + 2) if near_top else (
             dice.randrange(20_000, 90_000) * 10**self.places)
         self.quiet, self.turned, self.opening, self.closing = 3, False, {}, {}
