@@ -18,7 +18,7 @@
 #include <stdio.h>
 
 struct list_options {
-    const char *usage_point, *from, *to;
+    const char *usage_point, *from, *to, *as_of;
     int check;
     bool all;
 };
@@ -45,6 +45,11 @@ static const struct bb_option options[] = {
      .offset = AT(to),
      .value = "D",
      .help = "up to where this day begins (default: the last 7 days there are)"},
+    {.name = "as-of",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(as_of),
+     .value = "T",
+     .help = "completeness: as it was known at this time"},
     {.name = "check",
      .kind = BB_OPTION_CHOICE,
      .offset = AT(check),
@@ -362,6 +367,16 @@ static void tell_sum(struct bb_command *command, const struct bb_completeness_su
     bb_buffer_append_byte(out, '\n');
 }
 
+static int read_as_of(const char *text, int64_t *ms, struct bb_error *error) {
+    *ms = BB_TIME_NONE;
+    if (!text || bb_time_parse_rfc3339(bb_span_of(text), ms) == BB_TIME_OK)
+        return 0;
+    return BB_FAIL(error, BB_E_USAGE,
+                   "--as-of cannot be \"%s\": allowed is a time with offset such as "
+                   "2026-03-01T06:00:00+01:00",
+                   text);
+}
+
 static int list_completeness(struct listing *listing, struct bb_registry *registry,
                              struct bb_error *error) {
     const struct list_options *given = listing->given;
@@ -372,6 +387,8 @@ static int list_completeness(struct listing *listing, struct bb_registry *regist
     (void)registry;
     if (!r)
         r = read_bound("to", given->to, &asked.to, error);
+    if (!r)
+        r = read_as_of(given->as_of, &asked.as_of_ms, error);
     return r ? r
              : bb_completeness_run(listing->plant, &asked, completeness_row, listing, &listing->sum,
                                    error);

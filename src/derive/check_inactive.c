@@ -37,7 +37,7 @@ static bool is_use(const struct bb_check_context *c, ptrdiff_t before, size_t i,
         level -= c->level[before];
     }
     *use = level > INT64_MAX ? INT64_MAX : (int64_t)level;
-    return level > c->parameter[MARGIN] * thousandth &&
+    return level > (bb_wide)c->parameter[MARGIN] * thousandth &&
            !is_installed(c->channel, *from_ms, points[i].end_ms);
 }
 

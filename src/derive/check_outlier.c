@@ -24,7 +24,7 @@ static void find_usual(const struct bb_check_context *c, int64_t hour_ms, struct
 
     *out = (struct usual){.hour_ms = hour_ms};
     for (int week = 1; week <= WEEKS; week++) {
-        int64_t from_ms = hour_ms - week * DAYS_A_WEEK * (int64_t)BB_DAY_MS;
+        int64_t from_ms = hour_ms - (int64_t)week * DAYS_A_WEEK * BB_DAY_MS;
         for (size_t i = bb_window_after(c->window, from_ms);
              i < c->window->count && c->window->points[i].end_ms <= from_ms + BB_HOUR_MS; i++)
             if (c->window->points[i].usable && count < VALUES_MAX)

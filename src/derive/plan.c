@@ -148,6 +148,7 @@ int bb_plan_write_block(struct bb_plan *plan, struct bb_plan_slot *slot,
     bool empty = block->count == 0 && block->finding_count == 0;
     size_t offset = plan->out->size;
 
+    BB_ASSERT(slot); /* what is written was asked for before */
     if (empty && !slot->present)
         return 0;
     if (!empty) {

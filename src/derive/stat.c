@@ -211,7 +211,7 @@ int bb_stat_pack(const struct bb_stat_day *days, size_t count, struct bb_arena *
                  struct bb_buffer *out, struct bb_error *error) {
     size_t begin = out->size;
     int scale = scale_of(days, count);
-    int64_t *column = bb_arena_take(scratch, COLUMNS * DAYS_MAX * sizeof *column);
+    int64_t *column = bb_arena_take_array(scratch, (size_t)COLUMNS * DAYS_MAX, sizeof *column);
     uint8_t head[] = {STAT_VERSION, BB_LANE_STAT, (uint8_t)count, (uint8_t)scale};
     bool good = column != NULL;
 
@@ -300,7 +300,7 @@ int bb_stat_unpack(struct bb_span packed, struct bb_arena *arena, struct bb_stat
     if (version != STAT_VERSION || lane != BB_LANE_STAT || count == 0 || count > DAYS_MAX ||
         scale > SCALE_MAX)
         return damaged(error, "unknown form");
-    int64_t *column = bb_arena_take(arena, COLUMNS * DAYS_MAX * sizeof *column);
+    int64_t *column = bb_arena_take_array(arena, (size_t)COLUMNS * DAYS_MAX, sizeof *column);
     struct bb_stat_day *days = bb_arena_take(arena, count * sizeof *days);
     bool good = column && days;
     if (!good)

@@ -75,7 +75,7 @@ static int find_end(struct bb_query_channel *c, bool last, int64_t *start_ms, in
 
     while (day != BB_DAY_NONE) {
         struct bb_block block;
-        int result = bb_query_block(c, BB_LANE_RAW, day, &block, error);
+        int result = bb_query_raw_of_day(c, day, &block, error);
         if (result)
             return result;
         uint32_t row = find_value(&block, last);
@@ -423,7 +423,7 @@ static int each_channel(struct bb_plant *plant, const struct names *names, struc
                                  .lane = BB_LANE_DAY,
                                  .from_ms = BB_TIME_NONE,
                                  .to_ms = BB_TIME_NONE,
-                                 .as_of_ms = BB_TIME_NONE};
+                                 .as_of_ms = run->asked->as_of_ms};
         result = bb_query_channels(plant, &query, act, run, error);
     }
     return result;

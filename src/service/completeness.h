@@ -1,7 +1,7 @@
 /* Completeness: for every channel and local day how many values were expected, told and estimated,
  * how many are missing, and up to where nothing is missing.
  *
- * Read from lane `day`, current only. A day is expected from the channel's first reading on (its
+ * Read from lane `day`, now or as of a past moment. A day is expected from the channel's first reading on (its
  * first value in lane raw; an interval from its start) up to its last one, or up to the tenant's latest
  * tick (tick.h) where that is later, but for no more than BB_TICK_DAYS behind the last reading.
  *
@@ -39,6 +39,7 @@ struct bb_completeness {
     struct bb_span tenant;
     struct bb_span usage_point; /* empty: all of the tenant */
     struct bb_completeness_bound from, to;
+    int64_t as_of_ms; /* what was known then; BB_TIME_NONE: now */
 };
 
 struct bb_completeness_row {

@@ -3,6 +3,8 @@
 import datetime
 import json
 
+from clock import now
+
 HEADER = "usage_point,channel,timestamp,value,unit,kind,interval"
 UTC = datetime.timezone.utc
 HOUR = datetime.timedelta(hours=1)
@@ -177,6 +179,20 @@ def test_the_last_seven_days_and_the_summary(plant):
     out = plant.run("list", "completeness", expect=0).out.splitlines()
     assert out[-1].startswith("default: 21 days of 3 channels, 52.3 % complete")
     assert len(plant.list("completeness", "--usage-point", "UP3", "--from", "2026-03-01", "--to", "2026-03-03")) == 2
+
+
+def test_completeness_as_it_was_known(plant):
+    tell(plant, hours("2026-03-01T01:00:00Z", 72, without=[30, 31, 32, 33]))
+    before = now()
+    tell(plant, hours("2026-03-02T07:00:00Z", 4), "late.csv")
+    tell(plant, hours("2026-03-04T01:00:00Z", 24), "next.csv")
+    assert [days(plant)[f"2026-03-0{d}"][:4] for d in (2, 4)] == [(24, 24, 0, 0), (24, 24, 0, 0)]
+    then = plant.list("completeness", "--as-of", before)
+    assert [(row["start"][:10], row["present"], row["missing"]) for row in then] == \
+        [("2026-03-01", 24, 0), ("2026-03-02", 20, 4), ("2026-03-03", 24, 0)]
+    assert {row["contiguous_to"] for row in then} == {"2026-03-02T06:00:00Z"}
+    assert plant.list("completeness", "--as-of", "2026-01-01T00:00:00Z") == []
+    assert "with offset" in plant.run("list", "completeness", "--as-of", "2026-03-01", expect=2).err
 
 
 def test_what_cannot_be_asked(plant):

@@ -2,23 +2,15 @@
 past moment is shown with what was known then."""
 
 import datetime
-import time
 
 import pytest
+from clock import now
 from conftest import HEADER, quarter_hours
 
 DAY_1, DAY_2, DAY_3 = "2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z"
 
 
 # Remove where it stands once periods of registers follow installations: it then fails, being strict.
-
-
-def now():
-    """A moment behind all that was done and before all that will be: log records are stamped in milliseconds."""
-    time.sleep(0.01)
-    moment = datetime.datetime.now(datetime.timezone.utc)
-    time.sleep(0.01)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
 def apply(plant, text):

@@ -1,12 +1,11 @@
 """What people do, and what they ask: edit, exceptions accept and estimate, explain. Each test is a story."""
 
-import datetime
 import decimal
 import json
 import os
-import time
 
 import pytest
+from clock import now
 from conftest import HEADER, quarter_hours
 
 C = "1-1:1.29.0"
@@ -48,14 +47,6 @@ class Desk:
 
     def exceptions(self, *arguments):
         return self.plant.list("exceptions", *arguments)
-
-
-def now():
-    """A moment between what was done before and what is done next."""
-    time.sleep(0.005)
-    moment = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")
-    time.sleep(0.005)
-    return moment
 
 
 @pytest.fixture

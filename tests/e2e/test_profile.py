@@ -7,11 +7,11 @@ import csv
 import datetime
 import os
 import pathlib
-import time
 import zoneinfo
 from fractions import Fraction
 
 import pytest
+from clock import now
 
 SET = pathlib.Path(os.environ.get("BUSBAR_DATA_SETS", "/nonexistent")) / "profiles-bdew-2025"
 ZONE = zoneinfo.ZoneInfo("Europe/Amsterdam")
@@ -35,14 +35,6 @@ def local(year, month, day, hour=0):
 
 def stamp(moment):
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def now():
-    """A moment behind all that was done and before all that will be: log records are stamped in milliseconds."""
-    time.sleep(0.01)
-    moment = datetime.datetime.now(UTC)
-    time.sleep(0.01)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def days_text(weights):

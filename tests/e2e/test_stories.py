@@ -1,12 +1,11 @@
 """Stories: what becomes of values, chapter by chapter. Every chapter says what is known now, and asks again what was known
 at the end of every chapter before it. Numbers are worked out by hand, in the comments."""
 
-import datetime
 import decimal
 import json
-import time
 
 import pytest
+from clock import now
 from conftest import HEADER
 
 C = "1-1:1.29.0"
@@ -20,13 +19,6 @@ def number(text):
 def day(n, time_of_day="00:00:00"):
     """The n-th of March 2026; the second is a Monday."""
     return f"2026-03-{n:02d}T{time_of_day}Z"
-
-
-def now():
-    time.sleep(0.01)
-    moment = datetime.datetime.now(datetime.timezone.utc)
-    time.sleep(0.01)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
 class Book:

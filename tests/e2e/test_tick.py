@@ -1,6 +1,6 @@
 """Ticks: a meter that fell silent is missing as soon as the day is over, and what comes later takes its place."""
 
-import time
+from clock import now
 
 
 def readings(first_hour, hours, day="2026-03-01", usage_point="UP1"):
@@ -23,20 +23,13 @@ def qualities(plant, *arguments):
     return [row["quality"] for row in plant.query("UP1", "--lane", "vee", *arguments)]
 
 
-def moment():
-    time.sleep(0.02)
-    now = time.time()
-    time.sleep(0.02)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
-
-
 MISSING = "missing|check:gap"
 
 
 def test_silence_is_missing_when_the_day_is_over(plant):
     tell(plant, readings(1, 10))  # until 10:00
     assert qualities(plant) == ["measured"] * 10 and plant.list("exceptions") == []
-    before = moment()
+    before = now()
 
     tick(plant, "2026-03-02T00:00:00Z")
     assert qualities(plant) == ["measured"] * 10 + [MISSING] * 14
@@ -45,7 +38,7 @@ def test_silence_is_missing_when_the_day_is_over(plant):
     (day,) = plant.query("UP1", "--lane", "day")
     assert day["value"] == "30" and day["quality"].startswith("partial")
     assert len(qualities(plant, "--as-of", before)) == 10, "nobody knew of it then"
-    ticked = moment()
+    ticked = now()
 
     tell(plant, readings(11, 3), "more.csv")  # until 13:00: the silence is shorter
     assert qualities(plant) == ["measured"] * 13 + [MISSING] * 11
