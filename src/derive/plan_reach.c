@@ -227,23 +227,54 @@ int bb_plan_stat(struct bb_plan *plan, struct bb_error *error) {
 
 /* ---- judged, periods, window */
 
-/* The stretch between readings of the registers beside the channel that holds (from, to]. */
+/* Was every register beside the channel read at t? */
+static enum search all_read(struct bb_plan *plan, int64_t t) {
+    enum search all = SEARCH_FOUND;
+    int64_t at;
+
+    for (size_t k = 2; k <= plan->input.companion_count; k++) {
+        enum search found = back(plan, (uint8_t)k, t, next_accepted, &at);
+        if (found == SEARCH_NEED)
+            all = SEARCH_NEED;
+        else if (all == SEARCH_FOUND && (found == SEARCH_NONE || at != t))
+            all = SEARCH_NONE;
+    }
+    return all;
+}
+
+/* The stretch between readings of the registers beside the channel that holds (from, to]. Of several
+ * registers: between moments at which all were read, as totals have it (total.h). False: some block is
+ * needed for it. */
 static bool between_registers(struct bb_plan *plan, int64_t from_ms, int64_t to_ms,
                               int64_t *out_from, int64_t *out_to) {
     const int64_t limit_ms = BB_TOTAL_DAYS_MAX * (int64_t)BB_DAY_MS;
+    enum search found, all = SEARCH_NONE;
     bool whole = true;
     int64_t t;
 
     if (plan->input.companion_count == 0)
         return true;
-    enum search found = back(plan, 1, from_ms, next_accepted, &t);
-    whole &= found != SEARCH_NEED;
-    if (found == SEARCH_FOUND && from_ms - t <= limit_ms)
-        grow_from(out_from, t);
-    found = ahead(plan, 1, to_ms - 1, next_accepted, &t);
-    whole &= found != SEARCH_NEED;
-    if (found == SEARCH_FOUND && t - to_ms <= limit_ms)
-        grow_to(out_to, t);
+    for (int64_t at = from_ms; all == SEARCH_NONE; at = t - 1) {
+        found = back(plan, 1, at, next_accepted, &t);
+        whole &= found != SEARCH_NEED;
+        if (found != SEARCH_FOUND || from_ms - t > limit_ms)
+            break;
+        all = all_read(plan, t);
+        whole &= all != SEARCH_NEED;
+        if (all == SEARCH_FOUND)
+            grow_from(out_from, t);
+    }
+    all = SEARCH_NONE;
+    for (int64_t at = to_ms - 1; all == SEARCH_NONE; at = t) {
+        found = ahead(plan, 1, at, next_accepted, &t);
+        whole &= found != SEARCH_NEED;
+        if (found != SEARCH_FOUND || t - to_ms > limit_ms)
+            break;
+        all = all_read(plan, t);
+        whole &= all != SEARCH_NEED;
+        if (all == SEARCH_FOUND)
+            grow_to(out_to, t);
+    }
     return whole;
 }
 

@@ -292,6 +292,22 @@ static bool fill_part(struct filling *f, size_t first, size_t count) {
     return put_rows(f, first, count, method, &estimate);
 }
 
+/* What an interval of another length says about one of step_ms: its share of it, or a line from an hour
+ * to five minutes would begin twelve times too high. */
+static struct bb_decimal value_per_step(const struct bb_point *p, int64_t step_ms) {
+    int exponent = bb_derived_exponent(p->value.exponent);
+    int64_t length_ms = p->end_ms - p->start_ms;
+    struct bb_decimal share;
+    bb_wide product;
+
+    if (length_ms != step_ms && length_ms > 0 &&
+        !__builtin_mul_overflow(bb_decimal_widen(p->value.mantissa, p->value.exponent, exponent),
+                                (bb_wide)step_ms, &product) &&
+        bb_wide_to_decimal(bb_wide_divide_round(product, length_ms), exponent, exponent, &share))
+        return share;
+    return p->value;
+}
+
 /* The rows of one gap: estimated, or missing. Gaps that are not closed by a line are cut where the
  * registers were read. Returns false when memory is out. */
 static bool put_gap(struct filling *f, const struct bb_point *before,
@@ -303,7 +319,7 @@ static bool put_gap(struct filling *f, const struct bb_point *before,
 
     f->filled = true;
     f->gap = (struct bb_gap){.channel = channel,
-                             .before = before->value,
+                             .before = value_per_step(before, f->rows.step_ms),
                              .after = after->value,
                              .from_ms = f->rows.from_ms,
                              .to_ms = after->start_ms,

@@ -29,7 +29,7 @@ def pattern(hour):
 
 
 def test_a_corrected_like_day_corrects_the_estimate(plant):
-    """Friday's value from 05:00 goes from 1.061 to 1.070: no statistic of its day changes, but a third of Monday's estimate."""
+    """Friday's from 05:00 goes from 1.061 to 1.070: that day's statistics stay, Monday's estimate has a third of it."""
     gap = range(14 * 24 + 3, 14 * 24 + 8)
     told(plant, "days.csv", hourly(pattern, [hour for hour in range(16 * 24) if hour not in gap]))
     # Wednesday, Thursday, Friday: 1.03 + 0.009, 0.010, 0.011
@@ -39,8 +39,8 @@ def test_a_corrected_like_day_corrects_the_estimate(plant):
 
 
 def test_an_interval_that_ends_in_the_next_day_belongs_to_the_day_it_begins(plant):
-    """Daily values from 09:00 UTC, 14:30 in Kolkata: those of like days end in UTC days behind their own, which nothing else
-    looks at when no check looks far back."""
+    """Daily values from 09:00 UTC, 14:30 in Kolkata: those of like days end in UTC days behind their own, which nothing
+    else looks at when no check looks far back."""
     off = ", ".join(f"{check}: off" for check in ("high", "low", "zero", "spike", "stuck", "inactive", "prolonged"))
     plant.file("data/busbar.yaml", f"pipelines: {{unknown: {{checks: {{{off}}}}}}}\n")
     lines = [f"A,load,{stamp((day + 1) * 1440 + 540)},{100 + day},kWh,interval,24h,2026-04-01T00:00:00Z"

@@ -99,7 +99,8 @@ def differences(what, expected, got):
     for key in sorted(expected.keys() | got.keys()):
         mine, its = expected.get(key), told_row(got[key]) if key in got else None
         if mine != its:
-            found.append(f"    {cases.stamp(key[0])} .. {cases.stamp(key[1])}\n      expected {mine}\n      busbar   {its}")
+            period = f"{cases.stamp(key[0])} .. {cases.stamp(key[1])}"
+            found.append(f"    {period}\n      expected {mine}\n      busbar   {its}")
     return [f"  {what}: {len(found)} rows of {len(expected)} differ"] + found[:3] if found else []
 
 

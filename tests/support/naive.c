@@ -326,6 +326,17 @@ static int64_t gap_rows(const struct channel_case *c, const struct naive_row *a,
     return gap_ms / step_ms;
 }
 
+/* What an interval says about one of another length. */
+static struct naive_number share_of(const struct naive_row *row, int64_t step_ms) {
+    int exponent = naive_derived_exponent(row->value.exponent);
+    int64_t length_ms = row->end_ms - row->start_ms;
+
+    if (length_ms == step_ms || length_ms <= 0)
+        return row->value;
+    return (struct naive_number){naive_divide(naive_at(row->value, exponent) * step_ms, length_ms),
+                                 exponent};
+}
+
 /* Those of the first `told` rows that have no value there give way to the gap's. */
 static void fill_gap(const struct channel_case *c, struct naive_lanes *l, size_t told,
                      const struct naive_row *a, const struct naive_row *b) {
@@ -335,6 +346,7 @@ static void fill_gap(const struct channel_case *c, struct naive_lanes *l, size_t
     bool filled = n > 0 && linear->on && gap_ms <= linear->parameter[0];
     int exponent = naive_derived_exponent(
         a->value.exponent < b->value.exponent ? a->value.exponent : b->value.exponent);
+    struct naive_number begin = n > 0 ? share_of(a, step_ms) : a->value;
     for (int64_t i = 1; i <= n; i++) {
         struct naive_row row = {.start_ms = a->end_ms + (i - 1) * step_ms,
                                 .end_ms = a->end_ms + i * step_ms,
@@ -343,11 +355,10 @@ static void fill_gap(const struct channel_case *c, struct naive_lanes *l, size_t
                                 .checks = 1u << BB_CHECK_GAP,
                                 .made_by_us = true};
         if (filled)
-            row.value = (struct naive_number){
-                naive_divide(naive_at(a->value, exponent) * (n + 1 - i) +
-                                 naive_at(b->value, exponent) * i,
-                             n + 1),
-                exponent};
+            row.value = (struct naive_number){naive_divide(naive_at(begin, exponent) * (n + 1 - i) +
+                                                               naive_at(b->value, exponent) * i,
+                                                           n + 1),
+                                              exponent};
         size_t k = 0;
         while (k < told && l->vee[k].end_ms != row.end_ms)
             k++;

@@ -89,8 +89,8 @@ def bare_usage_point(seed):
     if seed % 4 == 0:
         return with_devices(dice, seed, name, calendar, anchor_of(dice, anchors))
     places = [anchor_of(dice, anchors) for _ in range(CHANNELS)]
-    holidays = frozenset((calendars.EPOCH + datetime.timedelta(milliseconds=place + dice.randrange(-40, 10) * DAY)).date()
-                         for place in places for _ in range(dice.randrange(3)))
+    near = [place + dice.randrange(-40, 10) * DAY for place in places for _ in range(dice.randrange(3))]
+    holidays = frozenset((calendars.EPOCH + datetime.timedelta(milliseconds=moment)).date() for moment in near)
     cases = []
     for i, place in enumerate(places):
         make = dice.choice((intervals, intervals, registers, registers, gauges, long_gaps))
@@ -117,8 +117,9 @@ def with_devices(dice, seed, name, calendar, anchor):
         else:
             made.append(intervals(dice, seed, name, channel_name, calendar, anchor, frozenset(), registered=True))
     installed = meters.build(plan, readings_of)
-    made = [dataclasses.replace(case, channel=dataclasses.replace(case.channel, installations=installed)) for case in made]
-    return UsagePoint(seed, name, calendar, frozenset(), tuple(made), installed)
+    made = tuple(dataclasses.replace(case, channel=dataclasses.replace(case.channel, installations=installed))
+                 for case in made)
+    return UsagePoint(seed, name, calendar, frozenset(), made, installed)
 
 
 def case_of(dice, seed, name, channel, told, registered=False):
@@ -148,15 +149,17 @@ def quality(dice, plain):
 
 
 def intervals(dice, seed, name, channel_name, calendar, anchor, holidays, registered=False):
-    """A run of intervals that may not begin on the clock's quarters; with holes and rows without a value, or with
-    intervals of other lengths. Not with both: no document says into what a gap between unlike intervals is cut."""
+    """A run of intervals that may not begin on the clock's quarters, with holes, rows without a value, and
+    intervals of other lengths."""
     sent, unit = units(dice, (ENERGY, VOLUME))
     length = dice.choice(INTERVALS) * 60_000
     channel = readings.Channel(channel_name, "interval", unit, length, calendar, holidays)
     count = dice.randrange(2, 200)
     places, largest = dice.randrange(5), dice.choice((3, 50, 2000))
+    if (sent, unit) == ("GJ", "Wh"):
+        largest = 3  # with nine decimals 18 digits hold no more of them
     plain, irregular = dice.random() < 0.4, dice.random() < 0.25
-    holes = 0 if irregular else dice.choice((0, 0.03, 0.1))
+    holes = dice.choice((0, 0.03, 0.1))
     grid = dice.choice((length, 60_000, 60_000 * 7, 1000))
     at = anchor - dice.randrange(count * length + 1) // grid * grid
     told = []

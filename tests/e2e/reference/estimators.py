@@ -20,9 +20,8 @@ LIKE_LIMIT = 7 * calendars.DAY
 LIKE_DAYS, LIKE_KNOWN, LIKE_WITHIN = 3, 6, 28
 
 
-def straight_line(before, after, count):
+def straight_line(before, after, count, exponent):
     """x_i = before + (after - before) i / (n + 1), i = 1..n."""
-    exponent = values.derived_exponent(min(before.exponent, after.exponent))
     slope = (after.number - before.number) / fractions.Fraction(count + 1)
     return [values.round_at(before.number + slope * i, exponent) for i in range(1, count + 1)]
 
@@ -52,7 +51,7 @@ class Past:
         self.by_utc_day = {}
         for row in told:
             self.by_utc_day.setdefault((row[1] - 1) // calendars.DAY, []).append(row)
-        self.sound_days = {day for day, rows in self.by_utc_day.items() if whole_and_measured(rows)}
+        self.sound_days = {day for day, rows in self.by_utc_day.items() if whole_and_measured(day, rows)}
 
     def kind(self, date):
         return calendars.kind(date, self.holidays)
@@ -75,10 +74,12 @@ class Past:
         return None if end is None or end - self.calendar.first_at(civil) != step else level(number)
 
 
-def whole_and_measured(rows):
-    """A UTC day's readings: do they follow each other for a day, all measured?"""
+def whole_and_measured(day, rows):
+    """The readings that end in a UTC day: are all measured, and does one follow the other from its beginning until less
+    than the longest of them is left of it?"""
     rows = sorted(rows)
-    return (sum(end - start for start, end, _, _ in rows) == calendars.DAY
+    begin, longest = day * calendars.DAY, max(end - start for start, end, _, _ in rows)
+    return (rows[0][0] <= begin and begin + calendars.DAY - rows[-1][1] < longest
             and all(a[1] == b[0] for a, b in zip(rows, rows[1:]))
             and all(state in ("measured", "edited") for _, _, _, state in rows))
 
@@ -105,8 +106,8 @@ def like_day(past, gap_start, start, step, count):
 
 
 def fill(past, gap_start, start, step, count, exponent, total=None, weights=()):
-    """(method, numbers) of `count` slots of a gap longer than two hours that began at `gap_start`; or None. `total`: what the
-    registers say of them; `weights`: what they weigh in the channel's profile."""
+    """(method, numbers) of `count` slots, from `start` on, of a gap longer than two hours that began at `gap_start`; or
+    None. `total`: what the registers say of them; `weights`: what they weigh in the channel's profile."""
     found = like_day(past, gap_start, start, step, count)
     if found:
         method, means = found

@@ -1,8 +1,8 @@
-"""Random usage points with devices: registers that roll over, are exchanged, begin again, run backwards, and whose readings
-are now and then another's; and intervals that their installation's multiplier applies to.
+"""Random usage points with devices: registers that roll over, are exchanged, begin again, run backwards, and whose
+readings are now and then another's; and intervals that their installation's multiplier applies to.
 
-What goes wrong keeps clear of what is plausible: a usual advance is at most 2 kWh (0.1 m3) a reading, all that is odd is far
-more or far less, comes after some days that tell what is usual, and has quiet readings around it.
+What goes wrong keeps clear of what is plausible: a usual advance is at most 2 kWh (0.1 m3) a reading, all that is odd
+is far more or far less, comes after some days that tell what is usual, and has quiet readings around it.
 """
 
 import datetime
@@ -46,7 +46,8 @@ class Simulated:
         self.most = max(int(PLAUSIBLE[unit] * 10**self.places), 1)
         dials = plan[0][3]
         self.top = 10 ** (dials + self.places) if dials else None
-        near_top = self.top and dice.random() < 0.6
+        # A fall beside an exchange of which no readings were told may be either.
+        near_top = self.top and all(row[5] for row in plan[1:]) and dice.random() < 0.8
         self.count = self.top - dice.randrange(1, 40 * self.most + 2) if near_top else (
             dice.randrange(20_000, 90_000) * 10**self.places)
         self.quiet, self.turned, self.opening, self.closing = 3, False, {}, {}
@@ -87,7 +88,7 @@ class Simulated:
             self.count += far
         if oddity == "reset":
             self.turned, self.count = True, self.dice.randrange(self.most + 1)
-        if oddity == "far back" and self.count > 40_000 * scale:
+        if oddity == "far back" and self.count > 40_000 * scale and self.unit not in SMALL:
             self.turned, self.count = True, self.count * 3 // 4
         return self.text(self.count)
 

@@ -1,9 +1,9 @@
 """What is told of a channel, and what validation makes of it.
 
-A gap is what lies between the end of one usable interval and the start of the next. Where it is a whole number of the
-channel's intervals, and at most 62 days long, it gets rows: estimates, or missing ones where no estimator can. It is cut
-at readings of the registers beside the channel. Values that were told to be missing stand as such where nothing was put
-in their place.
+A gap is what lies between the end of one usable interval and the start of the next. Where it is a whole number of
+intervals like that next one, and at most 62 days long, it gets rows: estimates, or missing ones where no estimator can.
+It is cut at readings of the registers beside the channel. Values that were told to be missing stand as such where
+nothing was put in their place.
 """
 
 import dataclasses
@@ -118,21 +118,20 @@ class Filler:
 
     def fill(self, before, after):
         """The rows between two neighbours."""
-        length, step = after.start - before.end, self.channel.interval
-        if length <= 0 or not step or length % step or length > GAP_ROWS:
+        length, step = after.start - before.end, after.end - after.start
+        if length <= 0 or length % step or length > GAP_ROWS:
             return []
         if length <= estimators.LINEAR_LIMIT:
-            return self.piece(before, after, before.end, length // step, False)
+            return self.piece(before, after, before.end, step, length // step, False)
         cuts = sorted({moment for total in self.totals for moment in (total.start, total.end)
                        if before.end < moment < after.start and (moment - before.end) % step == 0})
         bounds = [before.end, *cuts, after.start]
         rows = []
         for start, end in zip(bounds, bounds[1:]):
-            rows += self.piece(before, after, start, (end - start) // step, True)
+            rows += self.piece(before, after, start, step, (end - start) // step, True)
         return rows
 
-    def piece(self, before, after, start, count, long):
-        step = self.channel.interval
+    def piece(self, before, after, start, step, count, long):
         end = start + count * step
         exponent = values.derived_exponent(min(before.value.exponent, after.value.exponent))
         slots = [(start + i * step, start + (i + 1) * step) for i in range(count)]
@@ -141,7 +140,7 @@ class Filler:
             found = estimators.fill(self.past, before.end, start, step, count, exponent, self.left_over(start, end, exponent),
                                     [weigher.between(*slot) for slot in slots] if weigher else ())
         else:
-            found = "linear", estimators.straight_line(before.value, after.value, count)
+            found = "linear", estimators.straight_line(share(before, step), after.value, count, exponent)
         if not found:
             return [Point(*slot, None, "missing") for slot in slots]
         method, numbers = found
@@ -157,3 +156,12 @@ class Filler:
                 share = fractions.Fraction(end - start, total.end - total.start - covered)
                 return values.round_at((total.amount - amount) * share, exponent)
         return None
+
+
+def share(point, step):
+    """What an interval says about one of another length."""
+    if point.end - point.start == step:
+        return point.value
+    exponent = values.derived_exponent(point.value.exponent)
+    number = point.value.number * fractions.Fraction(step, point.end - point.start)
+    return values.Value(values.round_at(number, exponent), exponent)

@@ -34,7 +34,8 @@ def totals(channel, registers):
     for start, end in zip(moments, moments[1:]):
         if end - start > LONGEST:
             continue
-        amount = sum(read(channel, register, one[end]) - read(channel, register, one[start]) for register, one in readings)
+        amount = sum(read(channel, register, one[end]) - read(channel, register, one[start])
+                     for register, one in readings)
         digit = sum(least_digit(channel, one[end]) for _, one in readings)
         found.append(Total(start, end, amount, digit))
     return found
@@ -62,10 +63,11 @@ def told_within(told, start, end):
 
 
 def findings(told, all_totals):
-    """[(start, end)] of the stretches about which the check speaks; not where a person edited the value that ends it."""
+    """[(start, end)] of the stretches about which the check speaks; not where a person edited the last value in it."""
     found = []
     for total in all_totals:
-        if any(first < total.end <= last and state == "edited" for first, last, _, state in told):
+        ends = max((row for row in told if row[1] <= total.end), key=lambda row: row[1], default=None)
+        if ends and ends[3] == "edited":
             continue
         amount, covered = told_within(told, total.start, total.end)
         allowed = max(abs(total.amount) * PERCENT / 100, DIGITS * total.digit)

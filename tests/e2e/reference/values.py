@@ -81,9 +81,9 @@ def exact(value, unit, into):
 
 
 def convert(value, unit, into, by=None):
-    """Into a unit larger by a power of ten: its digits as they are. Else exact where nine decimals hold it (or as many as it has), at the
-    greatest exponent up to the value's; else rounded there, with fewer decimals only where 18 digits do not hold
-    those. `by`: a factor to be applied; what it makes more digits of is exact, too."""
+    """Into a unit larger by a power of ten: its digits as they are. Else exact where nine decimals hold it (or as many
+    as it has), at the greatest exponent up to the value's; else rounded there, with fewer decimals only where 18 digits
+    do not hold those. `by`: a factor to be applied; what it makes more digits of is exact, too."""
     number, factor = exact(value, unit, into), UNITS[unit][1] / UNITS[into][1]
     if factor in TENS and not by:
         return Value(number, value.exponent + TENS[factor])

@@ -207,6 +207,18 @@ Test(vee, thirds_are_rounded_at_the_derived_exponent) {
     bench_free(b);
 }
 
+/* An hour of 8 kWh, two quarters missing, a quarter of 1 kWh: the line begins at 2 kWh a quarter. */
+Test(vee, a_line_from_an_interval_of_another_length_begins_at_its_share) {
+    struct bench *b = bench_new();
+
+    put(b, 0, 60, 8, 0, BB_UNIT_KWH, BB_STATE_MEASURED);
+    measured(b, 90, 1, 0);
+    judge(b);
+    expect_value(b, 75, 1667, -3, BB_STATE_ESTIMATED);
+    expect_value(b, 90, 1333, -3, BB_STATE_ESTIMATED);
+    bench_free(b);
+}
+
 Test(vee, a_line_may_fall_and_cross_zero) {
     struct bench *b = bench_new();
 
@@ -298,7 +310,7 @@ Test(vee, the_interval_that_ends_a_gap_cuts_it) {
     put(b, 120, 150, 2, 0, BB_UNIT_KWH, BB_STATE_MEASURED); /* half an hour */
     judge(b);
     cr_assert_eq(b->vee.count, 3 + 2 + 2);
-    expect_value(b, 90, 1333, -3, BB_STATE_ESTIMATED);
+    expect_value(b, 90, 2000, -3, BB_STATE_ESTIMATED); /* 1 kWh a quarter is as much */
     bench_free(b);
 }
 
