@@ -9,9 +9,8 @@ int32_t bb_like_day_of(const struct bb_channel *channel, int64_t t) {
                     (int64_t)bb_zone_offset_s(channel->calendar.zone, day.start_ms) * BB_SECOND_MS -
                     channel->calendar.day_start_s * (int64_t)BB_SECOND_MS;
 
-    /* A day that begins an hour late, because its midnight was skipped, is still that day. */
-    return (int32_t)((civil + BB_DAY_MS / 2) / BB_DAY_MS -
-                     ((civil + BB_DAY_MS / 2) % BB_DAY_MS < 0));
+    /* No day begins before the clock has reached its start; where that was skipped, somewhat behind it. */
+    return (int32_t)(civil / BB_DAY_MS - (civil % BB_DAY_MS < 0));
 }
 
 /* Milliseconds "as if UTC" at which a local day begins. */

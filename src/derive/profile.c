@@ -215,9 +215,7 @@ static int32_t date_of(const struct bb_channel *channel, int64_t start_ms,
                            : bb_zone_offset_s(channel->calendar.zone, start_ms);
 
     return (int32_t)floor_div(
-        start_ms + ((int64_t)offset_s - channel->calendar.day_start_s) * BB_SECOND_MS +
-            BB_DAY_MS / 2,
-        BB_DAY_MS);
+        start_ms + ((int64_t)offset_s - channel->calendar.day_start_s) * BB_SECOND_MS, BB_DAY_MS);
 }
 
 bb_wide bb_profile_weight(const struct bb_channel *channel, int64_t from_ms, int64_t to_ms) {

@@ -24,11 +24,11 @@ def window(dice, anchor):
 
 
 def installations(dice, moments, begin, end):
-    """[(from, to, multiplier, dials, device, with readings?)]; a device whose multiplier alone changes has none."""
+    """[(from, to, multiplier, dials, device, with readings?)]; where multipliers alone change there are none."""
     bounds = [begin, *moments, end]
-    dials, made = dice.choice((0, 5, 6, 6)), []
+    dials, told, made = dice.choice((0, 5, 6, 6)), dice.random() < 0.8, []
     for i, (start, stop) in enumerate(zip(bounds, bounds[1:])):
-        made.append((start, stop, dice.choice(MULTIPLIERS), dials, f"E{i}", i > 0 and dice.random() < 0.8))
+        made.append((start, stop, dice.choice(MULTIPLIERS), dials, f"E{i}", i > 0 and told))
     return made
 
 
@@ -86,7 +86,7 @@ class Simulated:
             if oddity == "foreign":
                 return self.text(self.count + far)
             self.count += far
-        if oddity == "reset":
+        if oddity == "reset" and (self.top or self.unit not in SMALL):  # else it might be a plausible rollover
             self.turned, self.count = True, self.dice.randrange(self.most + 1)
         if oddity == "far back" and self.count > 40_000 * scale and self.unit not in SMALL:
             self.turned, self.count = True, self.count * 3 // 4
