@@ -218,7 +218,7 @@ static bool plan_changed(struct city_draft *draft) {
 static bool plan_sum_mismatch(struct city_draft *draft) {
     draft->fault->amount = MILLE - one_of(draft, 40, 150);
     draft->fault->size = told_wrong(draft, scale);
-    return draft->fault->size > 10 * (length(draft->fault) / CITY_QUARTERS + 1);
+    return draft->fault->size > 10 * ((int64_t)length(draft->fault) / CITY_QUARTERS + 1);
 }
 
 static bool plan_clock_shift(struct city_draft *draft) {

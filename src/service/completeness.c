@@ -268,9 +268,9 @@ static int64_t bound_ms(const struct bb_calendar *calendar, struct bb_completene
                         int64_t open_ms) {
     if (bound.ms == BB_TIME_NONE)
         return open_ms;
-    return bound.is_local
-               ? bb_zone_first_at(calendar->zone, bound.ms + calendar->day_start_s * BB_SECOND_MS)
-               : bound.ms;
+    return bound.is_local ? bb_zone_first_at(calendar->zone, bound.ms + calendar->day_start_s *
+                                                                            (int64_t)BB_SECOND_MS)
+                          : bound.ms;
 }
 
 /* The days with from < end <= to. */

@@ -40,8 +40,7 @@ static bool join(struct bb_story_part *a, const struct bb_story_part *b) {
     if (!is_whole(a) || !is_whole(b) || a->has_value != b->has_value ||
         a->estimated != b->estimated || is_event(a) || is_event(b) || a->end_ms != b->start_ms ||
         memcmp(&a->quality, &b->quality, sizeof a->quality) != 0 ||
-        memcmp(&a->factor, &b->factor, sizeof a->factor) != 0 ||
-        !bb_span_equal(a->device, b->device))
+        !bb_decimal_equal(a->factor, b->factor) || !bb_span_equal(a->device, b->device))
         return false;
     if (a->has_value && (!sum(a->amount, b->amount, &amount) || !sum(a->whole, b->whole, &whole)))
         return false;
