@@ -251,7 +251,7 @@ bool bb_trailing_daily(const struct bb_stat *stat, int32_t day, int32_t back, in
         }
         before = row;
     }
-    if (count < 2)
+    if (count < 3) /* one of them may be an exchange */
         return false;
     int64_t median = bb_median(rate, count);
     for (size_t i = 0; i < count; i++)
@@ -259,6 +259,7 @@ bool bb_trailing_daily(const struct bb_stat *stat, int32_t day, int32_t back, in
             sum.level += advance[i].level;
             sum.ms += advance[i].ms;
         }
+    BB_ASSERT(sum.ms > 0); /* no median lies beyond itself */
     *level = per_day(sum);
     return true;
 }
