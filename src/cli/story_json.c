@@ -200,7 +200,7 @@ static void put_register(const struct object *o, const struct bb_story_part *par
     put_decimal(o, "factor", !hole, part->factor, true);
     put_end_told(o, "opening", part, false);
     put_end_told(o, "closing", part, true);
-    put_decimal(o, "turned_over_at", part->event == BB_STORY_ROLLOVER, part->turn, true);
+    put_decimal(o, "turned_over_at", part->turn.mantissa != 0, part->turn, true);
     put_decimal(o, "carried", part->carried.mantissa != 0, part->carried, true);
     put_decimal(o, "last_reading", true, part->last, true);
     put_time(o, "last_time", part->last_ms);

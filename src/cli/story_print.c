@@ -300,7 +300,7 @@ static void put_register(const struct page *p, const struct bb_story_part *part)
         put_device_end(p, part, false);
     if (part->ends & BB_PIECE_CLOSES)
         put_device_end(p, part, true);
-    if (part->event == BB_STORY_ROLLOVER) {
+    if (part->turn.mantissa != 0) {
         put(p, ", over its top at ");
         put_reading(p, part->turn);
     }

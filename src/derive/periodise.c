@@ -275,10 +275,28 @@ void bb_register_stretch(const struct bb_channel *channel, const struct bb_point
         out->advance.piece[i].amount = 0;
 }
 
+/* Master data knows what a device showed when it was put in, or out, at t. */
+static bool is_exchange_known(const struct bb_channel *channel,
+                              const struct bb_register_advance *advance, int64_t t) {
+    for (size_t i = 0; i < advance->count; i++) {
+        const struct bb_register_piece *piece = &advance->piece[i];
+        if ((piece->ends & BB_PIECE_OPENS) && piece->from_ms == t &&
+            channel->installations[piece->installation].has_opening)
+            return true;
+        if ((piece->ends & BB_PIECE_CLOSES) && piece->to_ms == t &&
+            channel->installations[piece->installation].has_closing)
+            return true;
+    }
+    return false;
+}
+
 bool bb_register_stretch_estimated(const struct bb_channel *channel, const struct bb_point *a,
-                                   const struct bb_point *b, int64_t from_ms, int64_t to_ms) {
+                                   const struct bb_point *b,
+                                   const struct bb_register_stretch *stretch, int64_t from_ms,
+                                   int64_t to_ms) {
     const int64_t trusted_ms = channel->pipeline->estimate[BB_METHOD_LINEAR].parameter[0];
-    bool cut = from_ms > a->end_ms || to_ms < b->end_ms;
+    bool cut = (from_ms > a->end_ms && !is_exchange_known(channel, &stretch->advance, from_ms)) ||
+               (to_ms < b->end_ms && !is_exchange_known(channel, &stretch->advance, to_ms));
 
     return b->attribute->quality.state == BB_STATE_ESTIMATED ||
            (cut && b->end_ms - a->end_ms > trusted_ms);
@@ -304,7 +322,8 @@ static void add_stretch(struct total *t, const struct bb_channel *channel, const
         add_share(t, bb_share_of(channel, sums, piece->amount, stretch.advance.exponent,
                                  piece->from_ms, piece->to_ms, from, to));
     }
-    if (t->estimated_ms == estimated_ms && bb_register_stretch_estimated(channel, a, b, from, to)) {
+    if (t->estimated_ms == estimated_ms &&
+        bb_register_stretch_estimated(channel, a, b, &stretch, from, to)) {
         t->estimated_ms += to - from;
         t->substituted_ms = substituted_ms; /* no part of the time is both */
     }

@@ -48,9 +48,11 @@ struct bb_register_stretch {
 void bb_register_stretch(const struct bb_channel *channel, const struct bb_point *a,
                          const struct bb_point *b, struct bb_register_stretch *out);
 /* Is what counts of it in (from, to] an estimate? Cut, it is interpolated: an estimate over more than
- * step linear allows. */
+ * step linear allows; but not where a device was exchanged and master data knows what it showed. */
 bool bb_register_stretch_estimated(const struct bb_channel *channel, const struct bb_point *a,
-                                   const struct bb_point *b, int64_t from_ms, int64_t to_ms);
+                                   const struct bb_point *b,
+                                   const struct bb_register_stretch *stretch, int64_t from_ms,
+                                   int64_t to_ms);
 
 enum { BB_PERIOD_ROWS_MAX = 3 };
 

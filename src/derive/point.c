@@ -239,13 +239,12 @@ bool bb_convert(struct bb_decimal value, int from, int to, struct bb_decimal *ou
 
 /* ---- installations --------------------------------------------------------------------------- */
 
-const struct bb_installation *bb_installation_at(const struct bb_channel *channel, int64_t t) {
-    for (uint32_t i = channel->installation_count; i-- > 0;) {
-        const struct bb_installation *at = &channel->installations[i];
-        if (t >= at->from_ms)
-            return at->to_ms == BB_TIME_NONE || t < at->to_ms ? at : NULL;
-    }
-    return NULL;
+const struct bb_installation *bb_installation_for(const struct bb_channel *channel, int64_t t) {
+    uint32_t i = channel->installation_count;
+
+    while (i > 1 && channel->installations[i - 1].from_ms > t)
+        i--;
+    return i > 0 ? &channel->installations[i - 1] : NULL;
 }
 
 /* Asked for every point: 1.0, which no record writes so, only takes the longer way. */
@@ -271,7 +270,7 @@ static bool factor_of(const struct bb_channel *channel, const struct bb_point *r
     *known = true;
     if (channel->kind != BB_KIND_INTERVAL || (channel->installation_count == 0 && same_unit))
         return false;
-    const struct bb_installation *at = bb_installation_at(channel, raw->end_ms - 1);
+    const struct bb_installation *at = bb_installation_for(channel, raw->end_ms - 1);
     if (!at || (same_unit && is_one(at->factor))) {
         *known = at || same_unit;
         return false;

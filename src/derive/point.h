@@ -34,8 +34,10 @@ struct bb_channel {
     const struct bb_pipeline *pipeline;
 };
 
-/* The installation at a moment; NULL when master data knows of none then. */
-const struct bb_installation *bb_installation_at(const struct bb_channel *channel, int64_t t);
+/* The installation whose factor and dials hold at a moment: the latest that has begun, whatever its end;
+ * before all, the first; NULL without any. What is used while nothing is installed, check `inactive`
+ * speaks of; it is no reason to forget what a count is worth. */
+const struct bb_installation *bb_installation_for(const struct bb_channel *channel, int64_t t);
 /* Do interval values need more than their unit converted? */
 bool bb_channel_has_factor(const struct bb_channel *channel);
 

@@ -2,7 +2,8 @@
  *
  *   a ──► b, both accepted               advance (in metered_unit, before the factor)
  *   rising, or level                     b - a
- *   exchange: an installation ends       (closing - a) + (b - opening), each with its own factor
+ *   exchange: an installation ends       (closing - a) + (b - opening), each with its own factor, and
+ *                                        each over its top where that is the shorter way round
  *   rollover                             10^dials - a + b
  *   reset: it began again at 0           b
  *   reverse: it ran backwards            b - a, negative
@@ -76,6 +77,8 @@ struct bb_register_piece {
     /* What the device showed at from_ms and counted until to_ms, x 10^counts_exponent, before the
      * factor of the installation (an index; 0, too, without any). */
     bb_wide begins, counts;
+    bb_wide
+        turn; /* where begins + counts reaches it, the device shows that much less; 0: it did not */
     bb_wide carried; /* of the amount: from a device before that counted all at once */
     uint32_t installation;
     unsigned ends; /* enum bb_register_ends */

@@ -144,8 +144,8 @@ static void put_leg(struct adding *s, const struct bb_register_leg *leg,
                     struct bb_register_changes changes) {
     const struct bb_installation *at = s->channel->installations;
     int64_t from_ms = leg->from_ms;
-    struct bb_register_piece piece = {.begins = leg->begins,
-                                      .ends = leg->ends & ~(unsigned)BB_PIECE_CLOSES};
+    struct bb_register_piece piece = {
+        .begins = leg->begins, .turn = leg->turn, .ends = leg->ends & ~(unsigned)BB_PIECE_CLOSES};
     bb_wide before = 0;
 
     if (s->channel->installation_count > 0)
@@ -202,19 +202,11 @@ static int factor_exponent(const struct bb_channel *channel, int64_t from_ms,
 }
 
 /* Where the line from a to b begins and ends, in counts. */
-static bool ends_of(const struct bb_channel *channel, const struct bb_point *a,
-                    const struct bb_point *b, uint16_t mark, bool changes, int exponent,
-                    bb_wide *from, bb_wide *to) {
-    bool told;
-
+static bool ends_of(const struct bb_point *a, const struct bb_point *b, uint16_t mark, bool changes,
+                    int exponent, bb_wide *from, bb_wide *to) {
     if (!bb_register_counts(a->value, exponent, from) ||
         !bb_register_counts(b->value, exponent, to))
         return false;
-    if (mark & BB_MARK_ROLLOVER) {
-        bb_wide turn = bb_register_turn(channel, a->end_ms, *from, exponent, &told);
-        *to += turn;
-        return turn > 0;
-    }
     if (mark & BB_MARK_RESET)
         *from = 0;
     if ((mark & BB_MARK_EXCHANGE) && !changes && *to < *from)
@@ -235,8 +227,7 @@ void bb_register_advance(const struct bb_channel *channel, const struct bb_point
 
     out->count = 0;
     out->overflow = !ratio_of(channel, &sum.ratio) ||
-                    !ends_of(channel, a, b, mark, changes.first < changes.last, exponent, &from,
-                             &to);
+                    !ends_of(a, b, mark, changes.first < changes.last, exponent, &from, &to);
     out->counts_exponent = exponent;
     out->exponent = exponent + sum.factor_exponent + sum.ratio.exponent;
     if (!out->overflow) {

@@ -14,15 +14,15 @@ struct bb_register_changes {
 struct bb_register_changes bb_register_changes(const struct bb_channel *channel, int64_t from_ms,
                                                int64_t to_ms);
 
-/* The index of the installation whose factor and dials hold at t: the latest that began, without
- * regard to its end, else the first. There must be one. */
+/* bb_installation_for as an index. There must be one. */
 uint32_t bb_register_installation(const struct bb_channel *channel, int64_t t);
 
 /* What one device counted, (from, to], or the time between two devices, in which nothing is. */
 struct bb_register_leg {
     int64_t from_ms, to_ms;
     bb_wide begins, counts; /* what the device showed first */
-    unsigned ends;          /* enum bb_register_ends */
+    bb_wide turn;  /* what it turned over at on the way, which is counted in; 0: it did not */
+    unsigned ends; /* enum bb_register_ends */
 };
 
 /* The legs from a to b, in order, where an exchange was marked; one leg where none was. */
@@ -33,8 +33,8 @@ struct bb_register_walk {
     int64_t at_ms, to_ms; /* walked to; the end */
     bb_wide at, to;       /* the device's reading there; that of b */
     int exponent;
-    bool exchange, opened, hole, done;
-    bool overflow; /* a closing or opening does not fit the exponent */
+    bool exchange, rollover, opened, hole, done;
+    bool overflow; /* a closing, an opening or where it turns over does not fit the exponent */
 };
 void bb_register_walk_begin(struct bb_register_walk *walk, const struct bb_channel *channel,
                             int64_t a_ms, bb_wide a, int64_t b_ms, bb_wide b, uint16_t mark,

@@ -4,6 +4,9 @@
  *   no closing   the old device counted nothing since a
  *   no opening   the new one began at 0 when it now shows less than the old one did at its end,
  *                else it goes on from there (a device that was opened, an index that was kept)
+ *
+ * A device whose end lies below its beginning has gone over its top when that is the shorter way
+ * round: what is plausible is not known of a part of a stretch.
  */
 #include "derive/register_internal.h"
 
@@ -31,12 +34,10 @@ struct bb_register_changes bb_register_changes(const struct bb_channel *channel,
 }
 
 uint32_t bb_register_installation(const struct bb_channel *channel, int64_t t) {
-    uint32_t i = channel->installation_count;
+    const struct bb_installation *at = bb_installation_for(channel, t);
 
-    BB_ASSERT(i > 0);
-    while (i > 1 && channel->installations[i - 1].from_ms > t)
-        i--;
-    return i - 1;
+    BB_ASSERT(at);
+    return (uint32_t)(at - channel->installations);
 }
 
 bool bb_register_counts(struct bb_decimal value, int exponent, bb_wide *out) {
@@ -83,7 +84,8 @@ void bb_register_walk_begin(struct bb_register_walk *walk, const struct bb_chann
                                       .at = a,
                                       .to = b,
                                       .exponent = exponent,
-                                      .exchange = mark & BB_MARK_EXCHANGE};
+                                      .exchange = mark & BB_MARK_EXCHANGE,
+                                      .rollover = mark & BB_MARK_ROLLOVER};
     walk->next = walk->changes.first;
 }
 
@@ -116,6 +118,25 @@ static bb_wide opening_of(struct bb_register_walk *walk, bb_wide closing) {
     return later < closing ? 0 : closing;
 }
 
+/* What the device showed at the end of its leg; it may have gone over its top. Where nobody told its
+ * digits, only from its last tenth, as between two readings. */
+static void end_leg(struct bb_register_walk *walk, struct bb_register_leg *leg, bb_wide end) {
+    bb_wide fall = leg->begins - end;
+    bool told = false;
+
+    leg->counts = -fall;
+    leg->turn = 0;
+    if (!walk->rollover && !(walk->exchange && fall > 0 && end >= 0))
+        return;
+    bb_wide turn = bb_register_turn(walk->channel, leg->from_ms, leg->begins, walk->exponent,
+                                    &told);
+    walk->overflow |= walk->rollover && turn == 0;
+    if (!walk->rollover && (fall * 2 <= turn || (!told && leg->begins * 10 <= turn * 9)))
+        return;
+    leg->turn = turn;
+    leg->counts += turn;
+}
+
 bool bb_register_walk_next(struct bb_register_walk *walk, struct bb_register_leg *leg) {
     if (walk->done)
         return false;
@@ -126,21 +147,21 @@ bool bb_register_walk_next(struct bb_register_walk *walk, struct bb_register_leg
     if (walk->next == walk->changes.last) {
         walk->done = true;
         leg->to_ms = walk->to_ms;
-        leg->counts = walk->to - walk->at;
+        end_leg(walk, leg, walk->to);
         return true;
     }
     const struct bb_installation *before = &walk->channel->installations[walk->next - 1];
     int64_t begins_ms = walk->channel->installations[walk->next].from_ms;
     if (walk->hole) {
         leg->to_ms = begins_ms;
-        leg->counts = 0;
+        leg->counts = leg->turn = 0;
     } else {
         int64_t ends_ms = before->to_ms == BB_TIME_NONE || before->to_ms > begins_ms
                               ? begins_ms
                               : before->to_ms;
         bb_wide closing = before->has_closing ? counts_of(walk, before->closing) : walk->at;
         leg->to_ms = ends_ms > walk->at_ms ? ends_ms : walk->at_ms;
-        leg->counts = closing - walk->at;
+        end_leg(walk, leg, closing);
         leg->ends |= BB_PIECE_CLOSES;
         walk->opened = true;
         walk->at = opening_of(walk, closing);

@@ -31,7 +31,7 @@ static const struct bb_point *as_sent(const struct bb_meter *meter,
 /* What the last digit of a reading is worth, its factor applied, in the unit of `channel`. */
 static bool digit_of(const struct bb_channel *channel, const struct bb_meter *meter,
                      const struct bb_point *reading, bb_wide *out) {
-    const struct bb_installation *at = bb_installation_at(meter->channel, reading->end_ms);
+    const struct bb_installation *at = bb_installation_for(meter->channel, reading->end_ms);
     const struct bb_point *sent = as_sent(meter, reading);
     int unit = sent == reading ? meter->channel->metered_unit : sent->attribute->unit;
     const struct bb_decimal factor = at ? at->factor : (struct bb_decimal){1, 0};

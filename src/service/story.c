@@ -383,7 +383,8 @@ static int tell_findings(struct bb_story_work *w, struct bb_error *error) {
 /* ---- the story */
 
 static void tell_factor(const struct bb_query_channel *c, struct bb_story *s) {
-    const struct bb_installation *at = bb_installation_at(&c->channel, s->value.end_ms);
+    const bool interval = c->channel.kind == BB_KIND_INTERVAL; /* it was over when the next began */
+    const struct bb_installation *at = bb_installation_for(&c->channel, s->value.end_ms - interval);
 
     s->has_factor = at && !bb_decimal_equal(at->factor, (struct bb_decimal){1, 0});
     if (s->has_factor)

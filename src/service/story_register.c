@@ -83,10 +83,18 @@ static void tell_installation(const struct telling *t, const struct bb_register_
             part->device = t->master->installations[i].device;
 }
 
+/* A device shows what is left above its top. */
+static bb_wide shown(const struct bb_register_piece *piece, bb_wide counts) {
+    return piece->turn > 0 && counts >= piece->turn ? counts - piece->turn : counts;
+}
+
 static void tell_piece(const struct telling *t, size_t i) {
     const struct bb_register_advance *advance = &t->stretch.advance;
     const struct bb_register_piece *piece = &advance->piece[i];
     struct bb_story_recipe *r = t->r;
+    bb_wide begins = shown(piece, piece->begins),
+            ends = shown(piece, piece->begins + piece->counts);
+    bool turned = piece->turn > 0 && ends < begins;
     struct bb_story_part part = {
         .start_ms = later(piece->from_ms, r->start_ms),
         .end_ms = earlier(piece->to_ms, r->end_ms),
@@ -96,8 +104,9 @@ static void tell_piece(const struct telling *t, size_t i) {
         .quality = t->b->quality,
         .estimated = t->estimated,
         .event = event_of(&t->stretch),
-        .from = decimal_of(piece->begins, advance->counts_exponent),
-        .to = decimal_of(piece->begins + piece->counts, advance->counts_exponent),
+        .from = decimal_of(begins, advance->counts_exponent),
+        .to = decimal_of(ends, advance->counts_exponent),
+        .turn = decimal_of(turned ? piece->turn : 0, advance->counts_exponent),
         .last = t->a->value,
         .last_ms = t->a->end_ms,
         .ends = piece->ends,
@@ -107,14 +116,6 @@ static void tell_piece(const struct telling *t, size_t i) {
     if (instant ? piece->to_ms <= r->start_ms || piece->to_ms > r->end_ms
                 : part.end_ms <= part.start_ms)
         return;
-    if (part.event == BB_STORY_ROLLOVER) {
-        struct bb_decimal end = part.to;
-        part.to = t->b->value;
-        int exponent = end.exponent < part.to.exponent ? end.exponent : part.to.exponent;
-        part.turn = decimal_of(bb_decimal_widen(end.mantissa, end.exponent, exponent) -
-                                   bb_decimal_widen(part.to.mantissa, part.to.exponent, exponent),
-                               exponent);
-    }
     tell_installation(t, piece, &part);
     if (!advance->overflow)
         bb_story_cut(r, &part, piece->amount, advance->exponent);
@@ -143,17 +144,10 @@ static bool reading_at(const struct telling *t, int64_t moment_ms, bool ends,
         for (int e = advance->counts_exponent; e > exponent; e--)
             reading *= 10;
         reading += share.any ? share.amount : 0;
-        if (t->stretch.marks & BB_MARK_ROLLOVER) {
-            /* it shows what is left above the top */
-            struct bb_decimal b = t->b->value;
-            bb_wide turn = p->begins + p->counts;
-            if (b.exponent < advance->counts_exponent)
-                return false;
-            turn -= bb_decimal_widen(b.mantissa, b.exponent, advance->counts_exponent);
-            for (int e = advance->counts_exponent; e > exponent; e--)
-                turn *= 10;
-            reading -= reading >= turn ? turn : 0;
-        }
+        bb_wide turn = p->turn;
+        for (int e = advance->counts_exponent; e > exponent; e--)
+            turn *= 10;
+        reading -= turn > 0 && reading >= turn ? turn : 0; /* as shown() */
         *out = decimal_of(reading, exponent);
         return !share.overflow;
     }
@@ -171,7 +165,8 @@ static void tell_stretch(struct telling *t) {
     reading_of(t->a, &a);
     reading_of(t->b, &b);
     bb_register_stretch(channel, &a.point, &b.point, &t->stretch);
-    t->estimated = bb_register_stretch_estimated(channel, &a.point, &b.point, from_ms, to_ms);
+    t->estimated = bb_register_stretch_estimated(channel, &a.point, &b.point, &t->stretch, from_ms,
+                                                 to_ms);
     for (size_t i = 0; i < t->stretch.advance.count; i++)
         tell_piece(t, i);
     bb_story_note(r->p, to_ms - from_ms, t->estimated, &t->b->quality);

@@ -111,8 +111,7 @@ def register_case(dice, name, calendar, plan, anchor):
         here = next(i for i, row in enumerate(plan) if row[0] <= at < row[1])
         if device is not None and here != device:
             for passed in range(device + 1, here + 1):
-                if not one.top or one.count + one.most < one.top:
-                    one.advance()  # no device is taken out just behind its rollover
+                one.advance()
                 one.change_device(passed)
             one.quiet = max(one.quiet, 4)
         device = here

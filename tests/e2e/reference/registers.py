@@ -2,7 +2,8 @@
 
 Each usable reading is held against the last accepted one, a:
 
-    exchange   another device is installed by then     (closing - a) + (b - opening), each with its own factor
+    exchange   another device is installed by then     (closing - a) + (b - opening), each with its own factor, and each
+                                                       over its top where that is the shorter way round
     dip        it falls, and one of the next three readings within two days is back at a or more: set aside
     rollover   it falls, over the top of its digits    10^dials - a + b
     reverse    it fell by less than 1 % of a plausible day's advance, or to a reading that is no new beginning: b - a
@@ -44,11 +45,9 @@ class Installation:
 
 
 def installed(installations, moment):
-    """What is installed at a moment: start <= moment < end."""
-    for one in installations:
-        if one.start <= moment and (one.end is None or moment < one.end):
-            return one
-    return None
+    """Whose factor and dials hold at a moment: the latest that has begun, before all the first."""
+    begun = [one for one in installations if one.start <= moment]
+    return begun[-1] if begun else installations[0] if installations else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +62,7 @@ class Line:
     suspect: bool
     marks: frozenset
     readings: tuple  # the moments of the two around it
+    told: frozenset  # the moments between them at which a device was read when it went or came
     weigher: profiles.Weigher = None
 
     def until(self, moment):
@@ -78,7 +78,7 @@ class Line:
     def estimated_in(self, start, end):
         """Does a period end between two readings that lie far from each other?"""
         first, last = self.readings
-        return last - first > CLOSE and (first < start < last or first < end < last)
+        return last - first > CLOSE and any(first < edge < last and edge not in self.told for edge in (start, end))
 
 
 def plausible(channel, elapsed):
@@ -134,6 +134,11 @@ def exchanges(channel, start, end):
         channel.name in dict(one.opening) for one in passed[1:])
 
 
+def over_the_top(installation, counts):
+    turn = 10**installation.dials if installation.dials else 0
+    return counts + turn if -counts * 2 > turn > 0 else counts
+
+
 def lines_between(channel, a, b, mark):
     """[(start, end, what ran, exponent)] between two accepted readings."""
     passed, source = passed_by(channel, a.end, b.end), min(a.value.exponent, b.value.exponent)
@@ -145,7 +150,7 @@ def lines_between(channel, a, b, mark):
     if mark == "exchange":
         closing = [values.parse(dict(one.closing)[channel.name]) for one in passed[:-1]] + [b.value]
         opening = [a.value] + [values.parse(dict(one.opening)[channel.name]) for one in passed[1:]]
-        counts = [last.number - first.number for first, last in zip(opening, closing)]
+        counts = [over_the_top(one, last.number - first.number) for one, first, last in zip(passed, opening, closing)]
         source = min(value.exponent for value in closing + opening)
     else:
         come = [profiles.come_by(channel.weigher, ran, a.end, b.end, bound) for bound in bounds]
@@ -164,10 +169,12 @@ class Register:
         self.lines = []
         for a, b in zip(accepted, accepted[1:]):
             mark = next(iter(point_marks(b)), "")
-            for start, end, ran, source in lines_between(channel, a, b, mark):
+            lines = lines_between(channel, a, b, mark)
+            told = frozenset(line[1] for line in lines[:-1]) if mark == "exchange" else frozenset()
+            for start, end, ran, source in lines:
                 falls = ran < 0 and mark != "reverse"
                 self.lines.append(Line(start, end, fractions.Fraction(0) if falls else ran, values.derived_exponent(source),
-                                       b.state, b.suspect or falls, point_marks(b), (a.end, b.end), channel.weigher))
+                                       b.state, b.suspect or falls, point_marks(b), (a.end, b.end), told, channel.weigher))
 
     @property
     def span(self):

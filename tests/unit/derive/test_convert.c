@@ -213,8 +213,8 @@ Test(convert, an_interval_times_its_multiplier) {
     expect_value(&m, 125, -3, BB_UNIT_KWH, 1000001, 5000, -3, false);
     expect_value(&m, 125, -3, BB_UNIT_KWH, 2000000, 5000, -3, false);
     expect_value(&m, -125, -3, BB_UNIT_KWH, 2000000, -5000, -3, false);
-    /* Before and after all of them: as counted. */
-    expect_value(&m, 125, -3, BB_UNIT_KWH, 2000001, 125, -3, false);
+    /* Before all of them the first one's holds, behind them the last one's. */
+    expect_value(&m, 125, -3, BB_UNIT_KWH, 2000001, 5000, -3, false);
     expect_value(&m, 125, -3, BB_UNIT_KWH, 0, 125, -3, false);
     /* 1501 Wh × 40 = 60.04 kWh */
     expect_value(&m, 1501, 0, BB_UNIT_WH, 1900000, 6004, -2, false);
@@ -248,7 +248,7 @@ Test(convert, gas_becomes_energy) {
     expect_value(&m, 12345, -3, BB_UNIT_M3, 900000, 13135080, -5, false);
     expect_value(&m, 12345, 0, BB_UNIT_L, 900000, 1313508, -4, false);
     expect_no_value(&m, 12345, -3, BB_UNIT_KWH, 900000);
-    expect_no_value(&m, 12345, -3, BB_UNIT_M3, 1000001);
+    expect_value(&m, 12345, -3, BB_UNIT_M3, 1000001, 13135080, -5, false);
     m.channel.derived_unit = BB_UNIT_MJ; /* × 3.6 */
     expect_value(&m, 12345, -3, BB_UNIT_M3, 900000, 47286288, -5, false);
     m.channel.derived_unit = BB_UNIT_WH;

@@ -221,6 +221,35 @@ Test(register_advance, what_is_not_known_of_an_exchange_counts_as_little_as_can_
     bench_free(b);
 }
 
+Test(register_advance, a_device_may_go_over_its_top_before_it_is_taken_out) {
+    struct bench *b = bench_of_two(99990, 3, 0);
+    struct bb_register_advance r;
+
+    put_installation(b, base - day, 2, 0)->dials = 5;
+    put_installation(b, base + 6 * hour, 40, 0)->dials = 4;
+    close_device(&b->installations[0], 12);
+    open_device(&b->installations[1], 9998);
+    advance(b, EXCHANGE, &r); /* 22 of the old one, 5 of the new */
+    cr_assert_eq(r.count, 2);
+    expect_piece(&r, 0, base, base + 6 * hour, 22 * 2, 0);
+    expect_piece(&r, 1, base + 6 * hour, base + day, 5 * 40, 0);
+    expect_counts(&r, 0, 99990, 22, 0, BB_PIECE_CLOSES);
+    cr_assert(r.piece[0].turn == 100000 * bb_power_of_ten[-r.counts_exponent] &&
+              r.piece[1].turn == 10000 * bb_power_of_ten[-r.counts_exponent]);
+    b->installations[0].closing = (struct bb_decimal){99980, 0}; /* the short way is back */
+    advance(b, EXCHANGE, &r);
+    expect_piece(&r, 0, base, base + 6 * hour, -10 * 2, 0);
+    cr_assert_eq(r.piece[0].turn, 0);
+    b->installations[0].dials = 0; /* as many as show 99990 */
+    b->installations[0].closing = (struct bb_decimal){12, 0};
+    advance(b, EXCHANGE, &r);
+    expect_piece(&r, 0, base, base + 6 * hour, 22 * 2, 0);
+    b->points[0].value.mantissa = 89990; /* not from the last tenth */
+    advance(b, EXCHANGE, &r);
+    expect_piece(&r, 0, base, base + 6 * hour, -89978 * 2, 0);
+    bench_free(b);
+}
+
 Test(register_advance, three_devices_in_one_stretch) {
     struct bench *b = bench_of_two(300, 100, 0);
     struct bb_register_advance r;
