@@ -317,6 +317,7 @@ int64_t bb_point_level(const struct bb_channel *channel, const struct bb_point *
     int64_t level;
     bool known;
 
+    BB_ASSERT(raw->attribute);
     if (factor_of(channel, raw, &factor, &known)) {
         if (!amount_of(channel, raw, factor, &f))
             return 0;

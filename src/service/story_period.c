@@ -57,6 +57,7 @@ static bool join(struct bb_story_part *a, const struct bb_story_part *b) {
 void bb_story_add_part(struct bb_story_recipe *r, const struct bb_story_part *part) {
     struct bb_story_period *p = r->p;
 
+    BB_ASSERT(p->part_count == 0 || p->parts);
     if (p->part_count > 0 && join(&p->parts[p->part_count - 1], part))
         return;
     if (bb_story_grow(r->w->arena, (void **)&p->parts, p->part_count, &r->capacity, sizeof *part))
