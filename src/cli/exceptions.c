@@ -112,7 +112,7 @@ static int find_row(void *context, const struct bb_registry_exception *row) {
 static int look_up(struct judging *judging, struct bb_error *error) {
     struct bb_registry *registry = judging->plant.registry;
     int r = registry->ops->exception_list(registry, bb_command_tenant(judging->command), false,
-                                          find_row, judging, error);
+                                          BB_TIME_NONE, find_row, judging, error);
 
     if (judging->full)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the texts of exceptions");

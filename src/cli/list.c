@@ -246,7 +246,8 @@ static int exception_row(void *context, const struct bb_registry_exception *row)
 static int list_exceptions(struct listing *listing, struct bb_registry *registry,
                            struct bb_error *error) {
     return registry->ops->exception_list(registry, bb_command_tenant(listing->command),
-                                         !listing->given->all, exception_row, listing, error);
+                                         !listing->given->all, BB_TIME_NONE, exception_row, listing,
+                                         error);
 }
 
 static const struct bb_table_column finding_columns[] = {
