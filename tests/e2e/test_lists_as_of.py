@@ -97,6 +97,57 @@ def test_a_late_file_fills_one_gap_of_two(plant):
     assert plant.run("list", "findings", "--as-of", LONG_AGO, expect=0).out == "no findings\n"
 
 
+def test_master_data_is_that_of_then(plant):
+    """A negative value is one while the channel is one-way; then master data says that it is not."""
+    plant.run("registry", "apply", "-", stdin="usage_points:\n  - name: A\n    channels:\n"
+                                              f"      - name: '{C}'\n        one_way: true\n", expect=0)
+    plant.ingest(plant.file("day.csv", quarter_hours(["1", "1", "1", "-2"])))
+    one_way = now()
+    plant.run("registry", "apply", "-", stdin="usage_points:\n  - name: A\n    channels:\n"
+                                              f"      - name: '{C}'\n        one_way: false\n", expect=0)
+    assert found(plant) == [] and states(plant) == []
+    assert states(plant, "--all") == [("negative", "resolved", "")]
+    assert found(plant, "--as-of", one_way) == [("negative", WRONG, True)]
+    assert states(plant, "--as-of", one_way) == [("negative", "open", "")]
+    assert plant.list("exceptions", "--all")[0]["closed"] > one_way
+
+
+def test_a_gap_is_one_when_a_tick_has_said_so(plant):
+    plant.ingest(plant.file("day.csv", quarter_hours(["1"] * 4)))
+    waiting = now()
+    plant.run("tick", "--at", "2026-03-02T00:00:00Z", expect=0)
+    ticked = now()
+    (gap,) = plant.list("exceptions")
+    assert gap["check"] == "gap" and waiting < gap["opened"] < ticked
+    assert plant.list("exceptions", "--as-of", waiting) == [] and plant.list("exceptions", "--as-of", ticked) == [gap]
+    assert found(plant, "--as-of", waiting) == [] and found(plant, "--as-of", ticked) == found(plant) != []
+
+
+def test_a_register_tells_what_the_intervals_cannot_have_been(plant):
+    """A reading comes that the intervals do not sum up to; the register is read anew, and they do."""
+    plant.run("registry", "apply", "-", stdin="usage_points:\n  - name: A\n    channels:\n"
+              "      - {name: load, obis: '1-1:1.29.0', kind: interval, interval: 1h, unit: kWh}\n"
+              "      - {name: total, obis: '1-0:1.8.0', kind: register, unit: kWh}\n", expect=0)
+
+    def read(name, value, issued):
+        plant.ingest(plant.file(name, f"{HEADER},issued\nA,total,2026-03-01T12:00:00Z,{value},kWh,register,,{issued}\n"))
+
+    hours = [f"A,load,2026-03-01T{hour:02d}:00:00Z,1,kWh,interval,1h" for hour in range(1, 13)]
+    plant.ingest(plant.file("day.csv", "\n".join([HEADER, "A,total,2026-03-01T00:00:00Z,100.000,kWh,register,", *hours]) + "\n"))
+    unread = now()
+    read("read.csv", "115.000", "2026-03-01T13:00:00Z")
+    differs = now()
+    read("again.csv", "112.000", "2026-03-01T14:00:00Z")
+
+    (closed,) = plant.list("exceptions", "--all")
+    assert (closed["check"], closed["channel"], closed["state"]) == ("sum", "load", "resolved")
+    assert unread < closed["opened"] < differs < closed["closed"]
+    assert closed["opened_by"].endswith("read.csv") and closed["closed_by"].endswith("again.csv")
+    assert states(plant, "--as-of", unread) == [] and states(plant, "--as-of", differs) == [("sum", "open", "")]
+    assert [row["check"] for row in plant.list("findings", "--as-of", differs) if row["channel"] == "load"] == ["sum"]
+    assert found(plant, "--as-of", unread) == []
+
+
 def test_a_city_as_of_now_is_the_city(plant):
     """Nothing has happened since: every list says what it says without --as-of."""
     plant.run("generate", "--meters", 40, "--days", 21, "--faults", "0.5", "--seed", 7, "--out", "city", expect=0)
