@@ -100,9 +100,9 @@ static int fault_channel_list(struct bb_registry *base, struct bb_span tenant,
 }
 
 static int fault_exception_list(struct bb_registry *base, struct bb_span tenant, bool open_only,
-                                bb_registry_exception_visit *visit, void *context,
+                                int64_t as_of_ms, bb_registry_exception_visit *visit, void *context,
                                 struct bb_error *error) {
-    UNDER_PLAN(exception_list, tenant, open_only, visit, context, error);
+    UNDER_PLAN(exception_list, tenant, open_only, as_of_ms, visit, context, error);
 }
 
 static int fault_tenant_list(struct bb_registry *base,

@@ -35,6 +35,14 @@ struct usage_point_row {
     struct bb_span tenant, name;
 };
 
+struct happening_row { /* an exception was opened, or closed */
+    int64_t exception;
+    uint32_t ordinal;
+    int64_t recorded_ms;
+    bool closed;
+    struct bb_span source;
+};
+
 static int compare_positions(const void *left, const void *right) {
     const struct position_row *a = left, *b = right;
     return (a->partition > b->partition) - (a->partition < b->partition);
@@ -84,9 +92,16 @@ static int compare_exceptions(const void *left, const void *right) {
     return order ? order : (a->check > b->check) - (a->check < b->check);
 }
 
+static int compare_happenings(const void *left, const void *right) {
+    const struct happening_row *a = left, *b = right;
+    if (a->exception != b->exception)
+        return a->exception < b->exception ? -1 : 1;
+    return (a->ordinal > b->ordinal) - (a->ordinal < b->ordinal);
+}
+
 struct registry_memory {
     struct bb_registry base;
-    struct sorted_table positions, masters, tenants, usage_points, channels, exceptions;
+    struct sorted_table positions, masters, tenants, usage_points, channels, exceptions, happenings;
     struct bb_arena texts;   /* of all rows, until close */
     struct bb_arena scratch; /* of one decoded record */
 };
@@ -173,9 +188,31 @@ static struct bb_registry_exception *find_exception(struct registry_memory *r,
     return sorted_find(&r->exceptions, &key);
 }
 
+/* Behind the last row of an exception, or where its first would be. */
+static size_t happenings_end(const struct registry_memory *r, int64_t exception) {
+    struct happening_row key = {.exception = exception, .ordinal = UINT32_MAX};
+    bool found;
+
+    return sorted_search(&r->happenings, &key, &found);
+}
+
+/* Records that are told again may make an exception open and close once more, at the times at which it
+ * did before: whatever moment is asked for, the answer is the same. */
+static bool add_happening(struct registry_memory *r, int64_t exception, bool closed,
+                          int64_t recorded_ms, struct bb_span source) {
+    struct happening_row row = {exception, 1, recorded_ms, closed, source};
+    size_t end = happenings_end(r, exception);
+    const struct happening_row *last = end ? sorted_at(&r->happenings, end - 1) : NULL;
+
+    if (last && last->exception == exception)
+        row.ordinal = last->ordinal + 1;
+    return sorted_insert(&r->happenings, &row);
+}
+
 static bool apply_exception_opened(struct registry_memory *r, uint32_t partition,
                                    const struct bb_outbox_record *record) {
     struct bb_registry_exception *known = find_exception(r, record);
+    bool was_open = known && known->closed_ms == BB_TIME_NONE;
     bool full = false;
 
     (void)partition;
@@ -200,7 +237,7 @@ static bool apply_exception_opened(struct registry_memory *r, uint32_t partition
     known->exponent = record->exponent;
     known->closed_ms = BB_TIME_NONE;
     known->closed_by = BB_SPAN("");
-    return true;
+    return was_open || add_happening(r, known->id, false, record->recorded_ms, BB_SPAN(""));
 }
 
 static bool apply_exception_closed(struct registry_memory *r, uint32_t partition,
@@ -214,7 +251,7 @@ static bool apply_exception_closed(struct registry_memory *r, uint32_t partition
         return true;
     known->closed_ms = record->recorded_ms;
     known->closed_by = keep(r, record->body, &full);
-    return !full;
+    return !full && add_happening(r, known->id, true, known->closed_ms, known->closed_by);
 }
 
 static bool apply_master(struct registry_memory *r, uint32_t partition,
@@ -481,17 +518,39 @@ static int memory_channel_list(struct bb_registry *base, struct bb_span tenant,
     return ended(answer);
 }
 
+/* The exception as it was then: see registry_sqlite_list.c. False: nobody had heard of it. */
+static bool exception_as_of(const struct registry_memory *r, int64_t as_of_ms,
+                            struct bb_registry_exception *row) {
+    if (as_of_ms == BB_TIME_NONE)
+        return true;
+    if (row->opened_ms > as_of_ms)
+        return false;
+    for (size_t at = happenings_end(r, row->id); at > 0; at--) {
+        const struct happening_row *last = sorted_at(&r->happenings, at - 1);
+        if (last->exception != row->id)
+            return false;
+        if (last->recorded_ms > as_of_ms)
+            continue;
+        row->closed_ms = last->closed ? last->recorded_ms : BB_TIME_NONE;
+        row->closed_by = last->source;
+        return true;
+    }
+    return false;
+}
+
 static int memory_exception_list(struct bb_registry *base, struct bb_span tenant, bool open_only,
-                                 bb_registry_exception_visit *visit, void *context,
-                                 struct bb_error *error) {
+                                 int64_t as_of_ms, bb_registry_exception_visit *visit,
+                                 void *context, struct bb_error *error) {
     const struct registry_memory *r = memory_of(base);
     int answer = 0;
 
     (void)error;
     for (size_t i = 0; answer == 0 && i < r->exceptions.count; i++) {
-        const struct bb_registry_exception *row = sorted_at(&r->exceptions, i);
-        if (wanted(tenant, row->tenant) && (!open_only || row->closed_ms == BB_TIME_NONE))
-            answer = visit(context, row);
+        struct bb_registry_exception row = *(const struct bb_registry_exception *)sorted_at(
+            &r->exceptions, i);
+        if (wanted(tenant, row.tenant) && exception_as_of(r, as_of_ms, &row) &&
+            (!open_only || row.closed_ms == BB_TIME_NONE))
+            answer = visit(context, &row);
     }
     return ended(answer);
 }
@@ -529,6 +588,7 @@ static void memory_close(struct bb_registry *base) {
     free(r->usage_points.items);
     free(r->channels.items);
     free(r->exceptions.items);
+    free(r->happenings.items);
     bb_arena_release(&r->texts);
     bb_arena_release(&r->scratch);
     free(r);
@@ -569,6 +629,8 @@ int bb_registry_memory_open(struct bb_registry **out, struct bb_error *error) {
                                         .compare = compare_channels};
     r->exceptions = (struct sorted_table){.item_size = sizeof(struct bb_registry_exception),
                                           .compare = compare_exceptions};
+    r->happenings = (struct sorted_table){.item_size = sizeof(struct happening_row),
+                                          .compare = compare_happenings};
     bb_arena_init(&r->texts, CHUNK_BYTES, TEXT_LIMIT_BYTES);
     bb_arena_init(&r->scratch, CHUNK_BYTES, SCRATCH_LIMIT_BYTES);
     *out = &r->base;

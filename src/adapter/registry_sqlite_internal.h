@@ -111,8 +111,9 @@ int bb_registry_sqlite_channel_list(struct bb_registry *registry, struct bb_span
                                     struct bb_span usage_point, bb_registry_channel_visit *visit,
                                     void *context, struct bb_error *error) BB_MUST_USE;
 int bb_registry_sqlite_exception_list(struct bb_registry *registry, struct bb_span tenant,
-                                      bool open_only, bb_registry_exception_visit *visit,
-                                      void *context, struct bb_error *error) BB_MUST_USE;
+                                      bool open_only, int64_t as_of_ms,
+                                      bb_registry_exception_visit *visit, void *context,
+                                      struct bb_error *error) BB_MUST_USE;
 int bb_registry_sqlite_tenant_list(struct bb_registry *registry,
                                    int (*visit)(void *context, struct bb_span name,
                                                 struct bb_span zone),

@@ -216,17 +216,36 @@ static int exception_row(struct registry_sql *sql, void *context) {
     "opened_ms, closed_ms, opened_by, closed_by FROM exception WHERE " condition                   \
     " ORDER BY tenant, usage_point, channel, from_ms, check_id"
 
+/* What had happened last by then says whether it was closed, when and by what. Happenings lie in the
+ * order of the log, which is also that of time unless a clock was put back. */
+#define EXCEPTION_LIST_THEN(condition)                                                             \
+    "SELECT id, tenant, usage_point, channel, from_ms, check_id, to_ms, a, b, exponent, "          \
+    "opened_ms, CASE happening WHEN 'closed' THEN recorded_ms END, opened_by, "                    \
+    "CASE happening WHEN 'closed' THEN source ELSE '' END "                                        \
+    "FROM exception JOIN exception_history ON exception = id AND ordinal = "                       \
+    "(SELECT max(ordinal) FROM exception_history WHERE exception = id AND recorded_ms <= ?2) "     \
+    "WHERE opened_ms <= ?2 AND " condition                                                         \
+    " ORDER BY tenant, usage_point, channel, from_ms, check_id"
+
 int bb_registry_sqlite_exception_list(struct bb_registry *registry, struct bb_span tenant,
-                                      bool open_only, bb_registry_exception_visit *visit,
-                                      void *context, struct bb_error *error) {
-    static const char *const by[2][2] = {
-        {EXCEPTION_LIST("?1 = ''"), EXCEPTION_LIST("?1 = '' AND closed_ms IS NULL")},
-        {EXCEPTION_LIST("tenant = ?1"), EXCEPTION_LIST("tenant = ?1 AND closed_ms IS NULL")},
+                                      bool open_only, int64_t as_of_ms,
+                                      bb_registry_exception_visit *visit, void *context,
+                                      struct bb_error *error) {
+    static const char *const by[2][2][2] = {
+        /* [as of a moment][one tenant][open only] */
+        {{EXCEPTION_LIST("?1 = ''"), EXCEPTION_LIST("?1 = '' AND closed_ms IS NULL")},
+         {EXCEPTION_LIST("tenant = ?1"), EXCEPTION_LIST("tenant = ?1 AND closed_ms IS NULL")}},
+        {{EXCEPTION_LIST_THEN("?1 = ''"), EXCEPTION_LIST_THEN("?1 = '' AND happening = 'opened'")},
+         {EXCEPTION_LIST_THEN("tenant = ?1"),
+          EXCEPTION_LIST_THEN("tenant = ?1 AND happening = 'opened'")}},
     };
+    const bool past = as_of_ms != BB_TIME_NONE;
     struct exception_list list = {visit, context};
-    struct registry_sql sql = prepare(registry, by[tenant.size > 0][open_only]);
+    struct registry_sql sql = prepare(registry, by[past][tenant.size > 0][open_only]);
 
     bb_registry_sql_text(&sql, tenant);
+    if (past)
+        bb_registry_sql_integer(&sql, as_of_ms);
     return visit_rows(&sql, exception_row, &list, error);
 }
 

@@ -181,8 +181,8 @@ static int check_registry(struct check *check, struct bb_error *error) {
     int r = registry->ops->channel_list(registry, every_tenant, every_tenant, count_channel,
                                         &channels, error);
     if (r >= 0)
-        r = registry->ops->exception_list(registry, every_tenant, true, count_exception,
-                                          &exceptions, error);
+        r = registry->ops->exception_list(registry, every_tenant, true, BB_TIME_NONE,
+                                          count_exception, &exceptions, error);
     if (r < 0)
         return r;
     say(check, "registry", "ok",

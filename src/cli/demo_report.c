@@ -89,7 +89,8 @@ static int gather(struct bb_demo *demo, const struct bb_city_options *how,
         r = gather_partition(demo->plant->store, partition, findings, error);
     bb_arena_release(&findings->arena);
     if (r >= 0)
-        r = registry->ops->exception_list(registry, tenant, true, count_exception, findings, error);
+        r = registry->ops->exception_list(registry, tenant, true, BB_TIME_NONE, count_exception,
+                                          findings, error);
     if (r >= 0)
         r = registry->ops->channel_list(registry, tenant, (struct bb_span){NULL, 0}, take_sample,
                                         findings, error);

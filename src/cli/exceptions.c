@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 struct exceptions_options {
-    const char *usage_point;
+    const char *usage_point, *as_of;
     bool all;
     struct bb_person_options person;
 };
@@ -25,6 +25,11 @@ static const struct bb_option options[] = {
      .offset = AT(usage_point),
      .value = "UP",
      .help = "list: of this one only"},
+    {.name = "as-of",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(as_of),
+     .value = "T",
+     .help = "list: as it was known at this time (busbar list --help)"},
     {.name = "all", .kind = BB_OPTION_FLAG, .offset = AT(all), .help = "list: closed ones, too"},
     BB_PERSON_OPTION_ROWS(AT(person)),
     BB_OPTION_END};
@@ -112,7 +117,7 @@ static int find_row(void *context, const struct bb_registry_exception *row) {
 static int look_up(struct judging *judging, struct bb_error *error) {
     struct bb_registry *registry = judging->plant.registry;
     int r = registry->ops->exception_list(registry, bb_command_tenant(judging->command), false,
-                                          find_row, judging, error);
+                                          BB_TIME_NONE, find_row, judging, error);
 
     if (judging->full)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the texts of exceptions");
@@ -294,7 +299,7 @@ static int run_list(struct bb_command *command, struct bb_error *error) {
     if (command->argument_count > 1)
         return BB_FAIL(error, BB_E_USAGE, "exceptions list does not take the argument \"%s\"",
                        command->arguments[1]);
-    return bb_list_exceptions(command, given->usage_point, given->all, error);
+    return bb_list_exceptions(command, given->usage_point, given->as_of, given->all, error);
 }
 
 static int run_accept(struct bb_command *command, struct bb_error *error) {

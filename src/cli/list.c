@@ -12,6 +12,7 @@
 #include "model/unit.h"
 #include "service/completeness.h"
 #include "service/findings.h"
+#include "service/known.h"
 #include "service/person.h"
 
 #include <inttypes.h>
@@ -49,7 +50,7 @@ static const struct bb_option options[] = {
      .kind = BB_OPTION_TEXT,
      .offset = AT(as_of),
      .value = "T",
-     .help = "completeness: as it was known at this time"},
+     .help = "as it was known at this time, with offset"},
     {.name = "check",
      .kind = BB_OPTION_CHOICE,
      .offset = AT(check),
@@ -65,6 +66,7 @@ struct listing {
     struct bb_command *command;
     struct bb_plant *plant;
     const struct list_options *given;
+    int64_t as_of_ms; /* BB_TIME_NONE: now */
     const struct bb_table_column *columns;
     struct bb_table table;
     struct bb_json json;
@@ -175,8 +177,9 @@ static int usage_point_row(void *context, const struct bb_registry_usage_point *
 
 static int list_usage_points(struct listing *listing, struct bb_registry *registry,
                              struct bb_error *error) {
-    return registry->ops->usage_point_list(registry, bb_command_tenant(listing->command),
-                                           usage_point_row, listing, error);
+    (void)registry;
+    return bb_known_usage_points(listing->plant, bb_command_tenant(listing->command),
+                                 listing->as_of_ms, usage_point_row, listing, error);
 }
 
 static const struct bb_table_column channel_columns[] = {
@@ -203,9 +206,10 @@ static int channel_row(void *context, const struct bb_registry_channel *row) {
 
 static int list_channels(struct listing *listing, struct bb_registry *registry,
                          struct bb_error *error) {
-    return registry->ops->channel_list(registry, bb_command_tenant(listing->command),
-                                       bb_span_of(listing->given->usage_point), channel_row,
-                                       listing, error);
+    (void)registry;
+    return bb_known_channels(listing->plant, bb_command_tenant(listing->command),
+                             bb_span_of(listing->given->usage_point), listing->as_of_ms,
+                             channel_row, listing, error);
 }
 
 #define EXCEPTION_COLUMNS                                                                          \
@@ -246,7 +250,8 @@ static int exception_row(void *context, const struct bb_registry_exception *row)
 static int list_exceptions(struct listing *listing, struct bb_registry *registry,
                            struct bb_error *error) {
     return registry->ops->exception_list(registry, bb_command_tenant(listing->command),
-                                         !listing->given->all, exception_row, listing, error);
+                                         !listing->given->all, listing->as_of_ms, exception_row,
+                                         listing, error);
 }
 
 static const struct bb_table_column finding_columns[] = {
@@ -284,7 +289,8 @@ static int list_findings(struct listing *listing, struct bb_registry *registry,
     const struct list_options *given = listing->given;
     const struct bb_findings asked = {.tenant = bb_command_tenant(listing->command),
                                       .usage_point = bb_span_of(given->usage_point),
-                                      .check = given->check};
+                                      .check = given->check,
+                                      .as_of_ms = listing->as_of_ms};
 
     (void)registry;
     return bb_findings_run(listing->plant, &asked, finding_row, listing, error);
@@ -367,28 +373,17 @@ static void tell_sum(struct bb_command *command, const struct bb_completeness_su
     bb_buffer_append_byte(out, '\n');
 }
 
-static int read_as_of(const char *text, int64_t *ms, struct bb_error *error) {
-    *ms = BB_TIME_NONE;
-    if (!text || bb_time_parse_rfc3339(bb_span_of(text), ms) == BB_TIME_OK)
-        return 0;
-    return BB_FAIL(error, BB_E_USAGE,
-                   "--as-of cannot be \"%s\": allowed is a time with offset such as "
-                   "2026-03-01T06:00:00+01:00",
-                   text);
-}
-
 static int list_completeness(struct listing *listing, struct bb_registry *registry,
                              struct bb_error *error) {
     const struct list_options *given = listing->given;
     struct bb_completeness asked = {.tenant = bb_command_tenant(listing->command),
-                                    .usage_point = bb_span_of(given->usage_point)};
+                                    .usage_point = bb_span_of(given->usage_point),
+                                    .as_of_ms = listing->as_of_ms};
     int r = read_bound("from", given->from, &asked.from, error);
 
     (void)registry;
     if (!r)
         r = read_bound("to", given->to, &asked.to, error);
-    if (!r)
-        r = read_as_of(given->as_of, &asked.as_of_ms, error);
     return r ? r
              : bb_completeness_run(listing->plant, &asked, completeness_row, listing, &listing->sum,
                                    error);
@@ -433,15 +428,16 @@ static const struct subject {
     size_t key_count;
     int (*list)(struct listing *listing, struct bb_registry *registry, struct bb_error *error);
     void (*end)(struct listing *listing); /* below a table; NULL: nothing */
+    bool has_past;                        /* it can tell what was known at a moment */
 } subjects[] = {
-    {"usage-points", COLUMNS(usage_point_columns), list_usage_points, NULL},
-    {"channels", COLUMNS(channel_columns), list_channels, NULL},
-    {"completeness", COLUMNS(completeness_columns), list_completeness, end_completeness},
+    {"usage-points", COLUMNS(usage_point_columns), list_usage_points, NULL, true},
+    {"channels", COLUMNS(channel_columns), list_channels, NULL, true},
+    {"completeness", COLUMNS(completeness_columns), list_completeness, end_completeness, true},
     {"exceptions", exception_columns, COUNT(exception_columns), exception_keys,
-     COUNT(exception_keys), list_exceptions, NULL},
-    {"findings", COLUMNS(finding_columns), list_findings, NULL},
-    {"rules", COLUMNS(rule_columns), list_rules, NULL},
-    {"tenants", COLUMNS(tenant_columns), list_tenants, NULL},
+     COUNT(exception_keys), list_exceptions, NULL, true},
+    {"findings", COLUMNS(finding_columns), list_findings, NULL, true},
+    {"rules", COLUMNS(rule_columns), list_rules, NULL, false},
+    {"tenants", COLUMNS(tenant_columns), list_tenants, NULL, false},
 };
 enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
 
@@ -463,13 +459,29 @@ static const struct subject *find_subject(const char *name, struct bb_error *err
     return NULL;
 }
 
+static int read_as_of(const struct subject *subject, const char *text, int64_t *ms,
+                      struct bb_error *error) {
+    *ms = BB_TIME_NONE;
+    if (text && !subject->has_past)
+        return BB_FAIL(error, BB_E_USAGE,
+                       "list %s tells what is now and keeps no history: it does not take --as-of",
+                       subject->name);
+    if (!text || bb_time_parse_rfc3339(bb_span_of(text), ms) == BB_TIME_OK)
+        return 0;
+    return BB_FAIL(error, BB_E_USAGE,
+                   "--as-of cannot be \"%s\": allowed is a time with offset such as "
+                   "2026-03-01T06:00:00+01:00",
+                   text);
+}
+
 static int print_list(struct bb_command *command, const struct subject *subject,
-                      const struct list_options *given, struct bb_plant *plant,
+                      const struct list_options *given, int64_t as_of_ms, struct bb_plant *plant,
                       struct bb_error *error) {
     bool json = command->globals.json;
     struct listing listing = {.command = command,
                               .plant = plant,
                               .given = given,
+                              .as_of_ms = as_of_ms,
                               .columns = json ? subject->keys : subject->columns,
                               .column_count = json ? subject->key_count : subject->column_count,
                               .json = bb_command_json(command)};
@@ -498,11 +510,14 @@ static int print_list(struct bb_command *command, const struct subject *subject,
 static int list_subject(struct bb_command *command, const struct subject *subject,
                         const struct list_options *given, struct bb_error *error) {
     struct bb_plant plant;
-    int r = bb_command_open_plant(command, BB_PLANT_READ, &plant, error);
+    int64_t as_of_ms;
+    int r = read_as_of(subject, given->as_of, &as_of_ms, error);
 
+    if (!r)
+        r = bb_command_open_plant(command, BB_PLANT_READ, &plant, error);
     if (r < 0)
         return r;
-    r = print_list(command, subject, given, &plant, error);
+    r = print_list(command, subject, given, as_of_ms, &plant, error);
     bb_plant_close(&plant);
     return r < 0 ? r : BB_EXIT_DONE;
 }
@@ -513,9 +528,9 @@ static int run(struct bb_command *command, struct bb_error *error) {
     return subject ? list_subject(command, subject, command->options, error) : -(int)error->code;
 }
 
-int bb_list_exceptions(struct bb_command *command, const char *usage_point, bool all,
-                       struct bb_error *error) {
-    struct list_options given = {.usage_point = usage_point, .all = all};
+int bb_list_exceptions(struct bb_command *command, const char *usage_point, const char *as_of,
+                       bool all, struct bb_error *error) {
+    struct list_options given = {.usage_point = usage_point, .as_of = as_of, .all = all};
     const struct subject *subject = find_subject("exceptions", error);
 
     BB_ASSERT(subject);
@@ -535,10 +550,18 @@ const struct bb_verb bb_verb_list = {
         "estimated and missing; the share of the expected time that was really measured; and up to\n"
         "where from its first reading on everything is there, told or estimated. Days are expected from\n"
         "the first reading up to the last one or the latest tick. As in query, the day that begins at\n"
-        "--to is not among them.\n",
+        "--to is not among them.\n"
+        "\n"
+        "--as-of T: findings and completeness are derived again, as in query, from the readings, edits,\n"
+        "master data and ticks recorded by T (with the parameters of now). exceptions: those that had\n"
+        "been opened by T, in the state of then, as the registry recorded it; what came and went within\n"
+        "one batch of the worker was never one, and \"to\" is where the stretch ends by what was told\n"
+        "last. channels: those with readings by T; usage-points: also those with master data; both as\n"
+        "they were described by then. rules and tenants tell what is now and refuse it.\n",
     .examples = "busbar list channels --usage-point 871685900012345678\n"
                 "busbar list completeness --from 2026-03-01 --to 2026-04-01\n"
                 "busbar list exceptions --json\n"
-                "busbar list findings --check negative\n",
+                "busbar list findings --check negative\n"
+                "busbar list exceptions --all --as-of 2026-03-01T06:00:00+01:00\n",
     .run = run,
 };

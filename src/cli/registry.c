@@ -7,6 +7,7 @@
 #include "cli/master_json.h"
 #include "cli/registry_apply.h"
 #include "cli/verbs.h"
+#include "service/known.h"
 #include "service/registry_file.h"
 
 #include <stdlib.h>
@@ -25,8 +26,19 @@ static const struct bb_option options[] = {{.name = "dry-run",
                                             .kind = BB_OPTION_TEXT,
                                             .offset = offsetof(struct bb_registry_options, as_of),
                                             .value = "T",
-                                            .help = "export: as it was known then"},
+                                            .help = "show, export: as it was known then"},
                                            BB_OPTION_END};
+
+static int read_as_of(const struct bb_command *command, int64_t *ms, struct bb_error *error) {
+    const struct bb_registry_options *given = command->options;
+
+    *ms = BB_TIME_NONE;
+    if (!given->as_of || bb_time_parse_rfc3339(bb_span_of(given->as_of), ms) == BB_TIME_OK)
+        return 0;
+    return BB_FAIL(error, BB_E_USAGE,
+                   "--as-of cannot be \"%s\": allowed is a time such as 2026-03-01T00:15:00Z",
+                   given->as_of);
+}
 
 /* ---- show -----------------------------------------------------------------------------------------*/
 
@@ -52,7 +64,7 @@ static int channel_as_master(void *context, const struct bb_registry_channel *ro
 }
 
 /* A usage point that only readings speak of: what they say, in the form of an entry. */
-static int entry_of_readings(struct bb_command *command, struct bb_plant *plant,
+static int entry_of_readings(struct bb_command *command, struct bb_plant *plant, int64_t as_of_ms,
                              struct bb_arena *arena, struct bb_master_usage_point *up,
                              struct bb_error *error) {
     struct shown shown = {arena, up};
@@ -62,24 +74,28 @@ static int entry_of_readings(struct bb_command *command, struct bb_plant *plant,
     up->channels = bb_arena_take_array(arena, SHOW_CHANNELS_MAX, sizeof *up->channels);
     if (!up->channels)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the channels");
-    int r = plant->registry->ops->channel_list(plant->registry, up->tenant, up->name,
-                                               channel_as_master, &shown, error);
+    int r = bb_known_channels(plant, up->tenant, up->name, as_of_ms, channel_as_master, &shown,
+                              error);
     if (r >= 0 && up->channel_count == 0)
-        return BB_FAIL(error, BB_E_USAGE_POINT_UNKNOWN, "usage point %s is unknown",
-                       command->arguments[1]);
-    return r < 0 ? r : 0;
+        return BB_FAIL(error, BB_E_USAGE_POINT_UNKNOWN, "usage point %s %s", command->arguments[1],
+                       as_of_ms == BB_TIME_NONE ? "is unknown" : "was unknown then");
+    return r;
 }
 
 static int show(struct bb_command *command, struct bb_plant *plant, struct bb_error *error) {
     struct bb_master entry = {.kind = BB_MASTER_USAGE_POINT};
     struct bb_arena arena;
+    int64_t as_of_ms;
+    int r = read_as_of(command, &as_of_ms, error);
 
+    if (r)
+        return r;
     bb_arena_init(&arena, 1 << 16, SHOW_ARENA_LIMIT);
-    int r = plant->registry->ops->usage_point_get(plant->registry, bb_command_tenant(command),
-                                                  bb_span_of(command->arguments[1]), BB_TIME_NONE,
-                                                  &arena, &entry.usage_point, error);
+    r = plant->registry->ops->usage_point_get(plant->registry, bb_command_tenant(command),
+                                              bb_span_of(command->arguments[1]), as_of_ms, &arena,
+                                              &entry.usage_point, error);
     if (r == BB_ABSENT)
-        r = entry_of_readings(command, plant, &arena, &entry.usage_point, error);
+        r = entry_of_readings(command, plant, as_of_ms, &arena, &entry.usage_point, error);
     if (r == 0 && command->globals.json) {
         struct bb_json json = bb_command_json(command);
         bb_master_put_json(&json, &entry);
@@ -115,20 +131,18 @@ static int write_json(void *context, int64_t recorded_ms, const struct bb_master
 }
 
 static int export(struct bb_command *command, struct bb_plant *plant, struct bb_error *error) {
-    const struct bb_registry_options *given = command->options;
     struct exporting exporting = {.out = command->out, .json = bb_command_json(command)};
-    int64_t as_of_ms = BB_TIME_NONE;
+    int64_t as_of_ms;
+    int r = read_as_of(command, &as_of_ms, error);
 
-    if (given->as_of && bb_time_parse_rfc3339(bb_span_of(given->as_of), &as_of_ms) != BB_TIME_OK)
-        return BB_FAIL(error, BB_E_USAGE,
-                       "--as-of cannot be \"%s\": allowed is a time such as 2026-03-01T00:15:00Z",
-                       given->as_of);
+    if (r)
+        return r;
     if (!command->globals.json)
         return bb_registry_export(plant->registry, bb_command_tenant(command), as_of_ms, write_yaml,
                                   &exporting, error);
     bb_json_array_begin(&exporting.json);
-    int r = plant->registry->ops->master_list(plant->registry, bb_command_tenant(command), as_of_ms,
-                                              write_json, &exporting, error);
+    r = plant->registry->ops->master_list(plant->registry, bb_command_tenant(command), as_of_ms,
+                                          write_json, &exporting, error);
     bb_json_array_end(&exporting.json);
     bb_command_json_end(command);
     return r;

@@ -184,8 +184,8 @@ static int list_exceptions(struct trial *trial, bb_registry_exception_visit *vis
     struct bb_registry *registry = trial->dry->plant.registry;
 
     trial->listed = 0;
-    return registry->ops->exception_list(registry, bb_command_tenant(trial->command), true, visit,
-                                         trial, error);
+    return registry->ops->exception_list(registry, bb_command_tenant(trial->command), true,
+                                         BB_TIME_NONE, visit, trial, error);
 }
 
 static void json_errors(struct trial *trial) {

@@ -81,8 +81,10 @@ struct bb_registry_ops {
     int (*channel_list)(struct bb_registry *registry, struct bb_span tenant,
                         struct bb_span usage_point, bb_registry_channel_visit *visit, void *context,
                         struct bb_error *error);
+    /* As of a moment: those that had been opened by then, open or closed as they were; id, from_ms and
+     * who opened them first never change, of to_ms and the evidence the last telling alone is kept. */
     int (*exception_list)(struct bb_registry *registry, struct bb_span tenant, bool open_only,
-                          bb_registry_exception_visit *visit, void *context,
+                          int64_t as_of_ms, bb_registry_exception_visit *visit, void *context,
                           struct bb_error *error);
     int (*tenant_list)(struct bb_registry *registry,
                        int (*visit)(void *context, struct bb_span name, struct bb_span zone),

@@ -40,7 +40,7 @@ struct bb_span bb_channel_slot_channel(const struct bb_channel_slot *slot) {
 
 void bb_channel_slot_committed(struct bb_channel_slot *slot) {
     slot->is_new = slot->changed = slot->derive_again = slot->ticked = false;
-    slot->force_from = slot->force_to = 0;
+    slot->force_from = slot->force_to = slot->cause_ms = 0;
     slot->output_from = slot->output_to = 0;
     slot->coverage = (struct bb_span){NULL, 0};
 }

@@ -5,9 +5,6 @@
 #include "service/completeness_internal.h"
 #include "service/query_internal.h"
 
-enum { ARENA_CHUNK_BYTES = 64 << 10 };
-static const size_t names_limit_bytes = (size_t)1 << 30;
-
 static int64_t later(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
@@ -368,65 +365,18 @@ static int find_latest(struct bb_query_channel *c, void *context, struct bb_erro
     return result < 0 ? result : 0;
 }
 
-struct names {
-    struct bb_span *items;
-    size_t count, capacity;
-    struct bb_arena arena;
-};
+/* One that is asked for by name has to be known; of all, those without channels have no days. */
+static int each_channel(struct bb_plant *plant, struct run *run, bb_query_act *act,
+                        struct bb_error *error) {
+    const struct bb_query query = {.tenant = run->asked->tenant,
+                                   .usage_point = run->asked->usage_point,
+                                   .lane = BB_LANE_DAY,
+                                   .from_ms = BB_TIME_NONE,
+                                   .to_ms = BB_TIME_NONE,
+                                   .as_of_ms = run->asked->as_of_ms};
 
-/* Channels come by usage point. A bb_registry_channel_visit. */
-static int take_name(void *context, const struct bb_registry_channel *row) {
-    struct names *n = context;
-
-    if (n->count > 0 && bb_span_equal(n->items[n->count - 1], row->usage_point))
-        return 0;
-    if (n->count == n->capacity) {
-        size_t capacity = n->capacity ? n->capacity * 2 : 256;
-        struct bb_span *items = bb_arena_take_array(&n->arena, capacity, sizeof *items);
-        if (!items)
-            return -BB_E_NO_MEMORY;
-        if (n->count)
-            memcpy(items, n->items, n->count * sizeof *items);
-        n->items = items;
-        n->capacity = capacity;
-    }
-    n->items[n->count] = bb_arena_copy(&n->arena, row->usage_point);
-    return n->items[n->count++].data ? 0 : -BB_E_NO_MEMORY;
-}
-
-/* One asked for by name need not have channels: whether it is known, looking at them says. */
-static int find_names(struct bb_plant *plant, const struct bb_completeness *asked,
-                      struct names *names, struct bb_error *error) {
-    int result;
-
-    if (asked->usage_point.size > 0) {
-        names->items = bb_arena_take_array(&names->arena, 1, sizeof *names->items);
-        if (!names->items)
-            return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a usage point");
-        names->items[names->count++] = asked->usage_point;
-        return 0;
-    }
-    result = plant->registry->ops->channel_list(plant->registry, asked->tenant, BB_SPAN(""),
-                                                take_name, names, error);
-    if (result == -BB_E_NO_MEMORY)
-        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the usage points of a tenant");
-    return result < 0 ? result : 0;
-}
-
-static int each_channel(struct bb_plant *plant, const struct names *names, struct run *run,
-                        bb_query_act *act, struct bb_error *error) {
-    int result = 0;
-
-    for (size_t i = 0; !result && !run->stopped && i < names->count; i++) {
-        struct bb_query query = {.tenant = run->asked->tenant,
-                                 .usage_point = names->items[i],
-                                 .lane = BB_LANE_DAY,
-                                 .from_ms = BB_TIME_NONE,
-                                 .to_ms = BB_TIME_NONE,
-                                 .as_of_ms = run->asked->as_of_ms};
-        result = bb_query_channels(plant, &query, act, run, error);
-    }
-    return result;
+    return query.usage_point.size > 0 ? bb_query_channels(plant, &query, act, run, error)
+                                      : bb_query_every(plant, &query, act, run, error);
 }
 
 int bb_completeness_run(struct bb_plant *plant, const struct bb_completeness *asked,
@@ -434,15 +384,12 @@ int bb_completeness_run(struct bb_plant *plant, const struct bb_completeness *as
                         struct bb_completeness_sum *sum, struct bb_error *error) {
     struct run run = {
         .asked = asked, .sum = sum, .visit = visit, .context = context, .latest_ms = BB_TIME_NONE};
-    struct names names = {.items = NULL};
+    int result = 0;
 
     *sum = (struct bb_completeness_sum){0};
-    bb_arena_init(&names.arena, ARENA_CHUNK_BYTES, names_limit_bytes);
-    int result = find_names(plant, asked, &names, error);
-    if (!result && asked->from.ms == BB_TIME_NONE && asked->to.ms == BB_TIME_NONE)
-        result = each_channel(plant, &names, &run, find_latest, error);
+    if (asked->from.ms == BB_TIME_NONE && asked->to.ms == BB_TIME_NONE)
+        result = each_channel(plant, &run, find_latest, error);
     if (!result)
-        result = each_channel(plant, &names, &run, tell_channel, error);
-    bb_arena_release(&names.arena);
+        result = each_channel(plant, &run, tell_channel, error);
     return result ? result : run.stopped;
 }

@@ -432,7 +432,8 @@ static bool other_companions(const struct bb_derivation_work *w, size_t of) {
            bb_companions_differ(w->siblings.items, w->siblings.count, of, place);
 }
 
-static void force_whole(struct bb_channel_slot *slot) {
+static void force_whole(const struct bb_derivation_work *w, struct bb_channel_slot *slot) {
+    bb_derivation_note_cause(slot, w->recorded_ms);
     slot->force_from = INT64_MIN / 2;
     slot->force_to = INT64_MAX / 2;
 }
@@ -452,7 +453,7 @@ static int force_siblings(struct bb_derivation_work *w, struct bb_error *error) 
     for (size_t i = 0; !result && i < w->siblings.count; i++) {
         struct bb_channel_slot *slot = &w->channels->slots[w->siblings.items[i].id];
         if (other_companions(w, i)) {
-            force_whole(slot);
+            force_whole(w, slot);
             continue;
         }
         size_t count = pick(&w->siblings, w->siblings.items[i].id, ids);
@@ -460,6 +461,7 @@ static int force_siblings(struct bb_derivation_work *w, struct bb_error *error) 
             if (ids[k] != w->number)
                 continue;
             bool none = slot->force_from >= slot->force_to;
+            bb_derivation_note_cause(slot, w->recorded_ms);
             if (none || w->judged_from < slot->force_from)
                 slot->force_from = w->judged_from;
             if (none || w->judged_to > slot->force_to)
@@ -476,12 +478,16 @@ int bb_derivation_follow_interval(struct bb_derivation_work *w, uint32_t number,
     if (!w->channels->has_registers || !w->slot->changed ||
         w->slot->record.kind != BB_KIND_INTERVAL)
         return 0;
+    /* It came to be, or became what it is, with the reading that describes it or with master data. */
+    w->recorded_ms = w->slot->record.first_received_ms;
+    if (w->slot->cause_ms > w->recorded_ms)
+        w->recorded_ms = w->slot->cause_ms;
     int result = find_siblings(w, error);
     for (size_t i = 0; !result && i < w->siblings.count; i++)
         if (w->siblings.items[i].id != number && other_companions(w, i))
-            force_whole(&w->channels->slots[w->siblings.items[i].id]);
+            force_whole(w, &w->channels->slots[w->siblings.items[i].id]);
     if (!result && !w->slot->is_new)
-        force_whole(w->slot);
+        force_whole(w, w->slot);
     return result;
 }
 
@@ -495,7 +501,7 @@ int bb_derivation_channel(struct bb_derivation_work *w, uint32_t number,
     w->slot = &w->channels->slots[number];
     w->slot->output_from = w->d->output_count;
     w->coverage_changed = false;
-    w->recorded_ms = 0;
+    w->recorded_ms = w->slot->cause_ms;
     w->judged_from = INT64_MAX;
     w->judged_to = INT64_MIN;
     bb_big_endian(w->slot->record.number, sizeof key, key);

@@ -38,6 +38,12 @@ static inline int bb_derivation_no_memory(struct bb_error *error) {
     return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the blocks of a commit");
 }
 
+/* The channel follows what was received then. */
+static inline void bb_derivation_note_cause(struct bb_channel_slot *slot, int64_t received_ms) {
+    if (received_ms > slot->cause_ms)
+        slot->cause_ms = received_ms;
+}
+
 static inline void bb_big_endian(uint64_t v, size_t size, char *out) {
     for (size_t i = 0; i < size; i++)
         out[i] = (char)(v >> (8 * (size - 1 - i)));

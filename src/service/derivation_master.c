@@ -6,6 +6,7 @@ struct touch { /* channels that an entry bears on are met, so that they are reso
     struct bb_channel_table *channels;
     struct bb_store_view *view;
     const struct bb_master_list *masters; /* NULL: a tick is applied */
+    int64_t received_ms;                  /* of the entry, or the tick */
     struct bb_error *error;
     int result;
 };
@@ -27,9 +28,12 @@ static int touch_channel(void *context, struct bb_span name, struct bb_span valu
     series.channel = (struct bb_span){second + 1, (size_t)(name.data + name.size - second - 1)};
     series.hash = bb_series_hash(series.usage_point, series.channel);
     t->result = bb_channel_table_find(t->channels, t->view, tenant, &series, &slot, t->error);
-    if (!t->result && !t->masters)
+    if (t->result)
+        return t->result;
+    bb_derivation_note_cause(&t->channels->slots[slot], t->received_ms);
+    if (!t->masters)
         t->channels->slots[slot].ticked = true;
-    else if (!t->result)
+    else
         t->result = bb_channel_table_resolve(t->channels, t->view, slot, t->masters, t->error);
     return t->result;
 }
@@ -59,7 +63,7 @@ static int put_master(struct bb_derivation *d, const struct bb_master_version *v
 int bb_derivation_masters(struct bb_derivation_work *w, struct bb_error *error) {
     struct bb_derivation *d = w->d;
     struct bb_gather *gather = w->gather;
-    struct touch t = {w->channels, w->view, &gather->masters, error, 0};
+    struct touch t = {w->channels, w->view, &gather->masters, 0, error, 0};
     char key[BB_NAME_KEY_MAX + 1];
     int result = bb_master_list_index(&gather->masters, &d->arena) ? 0
                                                                    : bb_derivation_no_memory(error);
@@ -71,6 +75,7 @@ int bb_derivation_masters(struct bb_derivation_work *w, struct bb_error *error) 
                           ? bb_channel_key(bb_master_tenant_name(m), none, none, key)
                           : bb_master_key(m, key);
         key[size++] = '\0';
+        t.received_ms = gather->masters.items[i].received_ms;
         result = put_master(d, &gather->masters.items[i], w->view, error);
         if (!result)
             result = d->store->ops->name_scan(w->view, BB_NAME_CHANNEL, (struct bb_span){key, size},
@@ -110,7 +115,7 @@ int bb_derivation_tick_of(struct bb_derivation_work *w, struct bb_span tenant, i
 }
 
 int bb_derivation_ticks(struct bb_derivation_work *w, struct bb_error *error) {
-    struct touch t = {w->channels, w->view, NULL, error, 0};
+    struct touch t = {w->channels, w->view, NULL, 0, error, 0};
     char key[BB_NAME_KEY_MAX], value[8];
     int result = 0;
 
@@ -121,6 +126,7 @@ int bb_derivation_ticks(struct bb_derivation_work *w, struct bb_error *error) {
         result = bb_derivation_put_name(w->d, BB_NAME_TICK, (struct bb_span){key, size},
                                         (struct bb_span){value, sizeof value}, error);
         memcpy(key, tick->tenant.data, tick->tenant.size);
+        t.received_ms = tick->received_ms;
         key[tick->tenant.size] = '\0';
         if (!result)
             result = w->d->store->ops->name_scan(w->view, BB_NAME_CHANNEL,

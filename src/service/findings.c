@@ -1,6 +1,7 @@
 /* Findings: see findings.h. A block without findings costs its unpacking; a name is looked up only
  * for those that have some. */
 #include "service/findings.h"
+#include "service/query_internal.h"
 
 enum { ARENA_CHUNK_BYTES = 256 << 10 };
 static const size_t arena_limit_bytes = (size_t)1 << 30;
@@ -66,6 +67,22 @@ static const struct bb_quality *quality_at(const struct bb_block *block, int64_t
                : NULL;
 }
 
+static int tell_block(struct scan *scan, const struct bb_block *block,
+                      struct bb_findings_row *row) {
+    int result = 0;
+
+    for (uint32_t i = 0; result == 0 && i < block->finding_count; i++) {
+        row->finding = &block->findings[i];
+        if (scan->asked->check >= 0 && row->finding->check != scan->asked->check)
+            continue;
+        row->quality = quality_at(block, row->finding->at_ms);
+        result = scan->visit(scan->context, row);
+    }
+    return result;
+}
+
+/* ---- as they stand */
+
 static int scan_block(void *context, const struct bb_block_key *key, struct bb_span packed) {
     struct scan *scan = context;
     struct bb_findings_row row;
@@ -78,32 +95,79 @@ static int scan_block(void *context, const struct bb_block_key *key, struct bb_s
     result = name_channel(scan, key->channel, &row);
     if (result)
         return result < 0 ? result : 0;
-    for (uint32_t i = 0; result == 0 && i < block.finding_count; i++) {
-        row.finding = &block.findings[i];
-        if (scan->asked->check >= 0 && row.finding->check != scan->asked->check)
-            continue;
-        row.quality = quality_at(&block, row.finding->at_ms);
-        result = scan->visit(scan->context, &row);
+    return tell_block(scan, &block, &row);
+}
+
+static int tell_stored(struct scan *scan) {
+    struct bb_store *store = scan->plant->store;
+    int result = 0;
+
+    for (uint32_t partition = 0; result == 0 && partition < store->partitions; partition++) {
+        result = store->ops->view_begin(store, partition, &scan->view, scan->error);
+        if (result)
+            break;
+        result = store->ops->block_scan(scan->view, BB_LANE_VEE, INT32_MIN, INT32_MAX, scan_block,
+                                        scan, scan->error);
+        store->ops->view_end(scan->view);
     }
     return result;
 }
 
-int bb_findings_run(struct bb_plant *plant, const struct bb_findings *asked,
-                    bb_findings_visit *visit, void *context, struct bb_error *error) {
-    const struct bb_store_ops *ops = plant->store->ops;
-    struct scan scan = {
-        .plant = plant, .asked = asked, .error = error, .visit = visit, .context = context};
+/* ---- as they were */
+
+static int tell_plan(struct scan *scan, const struct bb_query_channel *c,
+                     const struct bb_plan *plan) {
+    struct bb_findings_row row = {.usage_point = c->usage_point, .channel = c->name};
     int result = 0;
 
-    bb_arena_init(&scan.arena, ARENA_CHUNK_BYTES, arena_limit_bytes);
-    for (uint32_t partition = 0; result == 0 && partition < plant->store->partitions; partition++) {
-        result = ops->view_begin(plant->store, partition, &scan.view, error);
-        if (result)
-            break;
-        result = ops->block_scan(scan.view, BB_LANE_VEE, INT32_MIN, INT32_MAX, scan_block, &scan,
-                                 error);
-        ops->view_end(scan.view);
+    for (size_t i = 0; result == 0 && i < plan->write_count; i++) {
+        const struct bb_plan_write *write = &plan->writes[i];
+        struct bb_block block;
+        if (write->key.lane != BB_LANE_VEE || write->size == 0)
+            continue;
+        bb_arena_reset(&scan->arena);
+        result = bb_block_unpack((struct bb_span){plan->out->data + write->offset, write->size},
+                                 &scan->arena, &block, scan->error);
+        if (!result)
+            result = tell_block(scan, &block, &row);
     }
+    return result;
+}
+
+/* A bb_query_act. */
+static int tell_channel(struct bb_query_channel *c, void *context, struct bb_error *error) {
+    struct scan *scan = context;
+    struct bb_buffer out;
+    struct bb_plan plan;
+
+    bb_buffer_init(&out, BB_BLOCK_MAX_BYTES);
+    int result = bb_query_make(c, &plan, &out, error);
+    if (result == BB_ABSENT)
+        result = 0;
+    else if (!result)
+        result = tell_plan(scan, c, &plan);
+    bb_buffer_release(&out);
+    return result;
+}
+
+static int tell_made(struct scan *scan) {
+    const struct bb_query query = {.tenant = scan->asked->tenant,
+                                   .usage_point = scan->asked->usage_point,
+                                   .lane = BB_LANE_VEE,
+                                   .from_ms = BB_TIME_NONE,
+                                   .to_ms = BB_TIME_NONE,
+                                   .as_of_ms = scan->asked->as_of_ms};
+
+    return bb_query_every(scan->plant, &query, tell_channel, scan, scan->error);
+}
+
+int bb_findings_run(struct bb_plant *plant, const struct bb_findings *asked,
+                    bb_findings_visit *visit, void *context, struct bb_error *error) {
+    struct scan scan = {
+        .plant = plant, .asked = asked, .error = error, .visit = visit, .context = context};
+
+    bb_arena_init(&scan.arena, ARENA_CHUNK_BYTES, arena_limit_bytes);
+    int result = asked->as_of_ms == BB_TIME_NONE ? tell_stored(&scan) : tell_made(&scan);
     bb_arena_release(&scan.arena);
     return result;
 }

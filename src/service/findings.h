@@ -1,6 +1,8 @@
-/* Findings: what checks say about the readings of all channels, read from the lane vee in one pass.
+/* Findings: what checks say about the readings of all channels.
  *
- * Rows come by partition, UTC day, channel and time, current only.
+ * Current ones are read from the lane vee in one pass; rows come by partition, UTC day, channel and time.
+ * Of a past moment nobody keeps any: they are derived again, channel by channel, from what was known
+ * then (query.h); rows come by usage point, channel and time.
  */
 #ifndef BB_SERVICE_FINDINGS_H
 #define BB_SERVICE_FINDINGS_H
@@ -11,6 +13,7 @@ struct bb_findings {
     struct bb_span tenant;
     struct bb_span usage_point; /* empty: all */
     int check;                  /* enum bb_check; -1: all */
+    int64_t as_of_ms;           /* BB_TIME_NONE: current */
 };
 
 struct bb_findings_row {

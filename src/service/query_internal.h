@@ -1,5 +1,5 @@
-/* What the parts of a query share: query.c finds channels, query_lane.c reads their lanes, story.c and
- * person.c look at both more closely. */
+/* What the parts of a query share: query.c finds channels, query_every.c goes through all of
+ * them, query_lane.c reads their lanes, story.c and person.c look at both more closely. */
 #ifndef BB_SERVICE_QUERY_INTERNAL_H
 #define BB_SERVICE_QUERY_INTERNAL_H
 
@@ -45,6 +45,11 @@ static inline bool bb_query_is_made(const struct bb_query *query) {
 typedef int bb_query_act(struct bb_query_channel *c, void *context, struct bb_error *error);
 int bb_query_channels(struct bb_plant *plant, const struct bb_query *query, bb_query_act *act,
                       void *context, struct bb_error *error) BB_MUST_USE;
+
+/* The same of each usage point that has channels: of all, or of the one that is named, which nobody
+ * need know. 0, or 1 when an act stopped it. */
+int bb_query_every(struct bb_plant *plant, const struct bb_query *query, bb_query_act *act,
+                   void *context, struct bb_error *error) BB_MUST_USE;
 
 /* Tell the channel's rows of the asked lane. 0, 1 when the visitor or the limit stopped it. */
 int bb_query_lane(struct bb_query_channel *c, struct bb_error *error) BB_MUST_USE;

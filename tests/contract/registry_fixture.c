@@ -309,11 +309,16 @@ void expect_registry_usage_points(struct registry_fixture *f, const char *tenant
 
 void expect_registry_exceptions(struct registry_fixture *f, const char *tenant, bool open_only,
                                 const char *expected) {
-    expect_registry_picture(f,
-                            f->registry->ops->exception_list(f->registry, bb_span_of(tenant),
-                                                             open_only, paint_registry_exception, f,
-                                                             &f->error),
-                            expected);
+    expect_registry_exceptions_as_of(f, tenant, open_only, BB_TIME_NONE, expected);
+}
+
+void expect_registry_exceptions_as_of(struct registry_fixture *f, const char *tenant,
+                                      bool open_only, int64_t as_of_ms, const char *expected) {
+    expect_registry_picture(
+        f,
+        f->registry->ops->exception_list(f->registry, bb_span_of(tenant), open_only, as_of_ms,
+                                         paint_registry_exception, f, &f->error),
+        expected);
 }
 
 void expect_registry_tenants(struct registry_fixture *f, const char *expected) {

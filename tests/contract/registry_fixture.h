@@ -85,6 +85,8 @@ void expect_registry_usage_points(struct registry_fixture *f, const char *tenant
                                   const char *expected);
 void expect_registry_exceptions(struct registry_fixture *f, const char *tenant, bool open_only,
                                 const char *expected);
+void expect_registry_exceptions_as_of(struct registry_fixture *f, const char *tenant,
+                                      bool open_only, int64_t as_of_ms, const char *expected);
 void expect_registry_tenants(struct registry_fixture *f, const char *expected);
 void expect_registry_masters(struct registry_fixture *f, const char *tenant, int64_t as_of_ms,
                              const char *expected);

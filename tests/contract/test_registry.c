@@ -436,6 +436,46 @@ Test(registry, an_exception_names_its_sources) {
     each_registry(an_exception_names_its_sources);
 }
 
+static void an_exception_is_told_as_of_a_moment(struct registry_fixture *f) {
+    enum { OPENED = BB_OUTBOX_EXCEPTION_OPENED, CLOSED = BB_OUTBOX_EXCEPTION_CLOSED };
+    struct bb_outbox_record opened = registry_exception(OPENED, "u", "a", BB_CHECK_GAP, 100, 200,
+                                                        1000);
+    struct bb_outbox_record closed = registry_exception(CLOSED, "u", "a", BB_CHECK_GAP, 100, 200,
+                                                        2000);
+    struct bb_outbox_record again = registry_exception(OPENED, "u", "a", BB_CHECK_GAP, 100, 300,
+                                                       3000);
+
+    opened.body = BB_SPAN("day.csv");
+    closed.body = BB_SPAN("late.csv");
+    REGISTRY_TELL(f, 0, opened, closed, again);
+    REGISTRY_TELL(f, 1, registry_exception(OPENED, "v", "a", BB_CHECK_GAP, 100, 200, 1500));
+
+    expect_registry_exceptions_as_of(f, "demo", false, 999, "");
+    /* its stretch is the one told last; all else is of then */
+    expect_registry_exceptions_as_of(
+        f, "demo", true, 1000,
+        "1 demo/u/a gap 100..300 a=12345 b=-7 e-3 opened=1000 by=day.csv open\n");
+    expect_registry_exceptions_as_of(
+        f, "", true, 1999,
+        "1 demo/u/a gap 100..300 a=12345 b=-7 e-3 opened=1000 by=day.csv open\n"
+        "2 demo/v/a gap 100..200 a=12345 b=-7 e-3 opened=1500 open\n");
+    expect_registry_exceptions_as_of(f, "demo", true, 2000,
+                                     "2 demo/v/a gap 100..200 a=12345 b=-7 e-3 opened=1500 open\n");
+    expect_registry_exceptions_as_of(
+        f, "", false, 2999,
+        "1 demo/u/a gap 100..300 a=12345 b=-7 e-3 opened=1000 by=day.csv closed=2000 by=late.csv\n"
+        "2 demo/v/a gap 100..200 a=12345 b=-7 e-3 opened=1500 open\n");
+    expect_registry_exceptions_as_of(
+        f, "demo", true, 3000,
+        "1 demo/u/a gap 100..300 a=12345 b=-7 e-3 opened=1000 by=day.csv open\n"
+        "2 demo/v/a gap 100..200 a=12345 b=-7 e-3 opened=1500 open\n");
+    expect_registry_exceptions_as_of(f, "other", false, 3000, "");
+}
+
+Test(registry, an_exception_is_told_as_of_a_moment) {
+    each_registry(an_exception_is_told_as_of_a_moment);
+}
+
 static void a_closing_of_the_unknown_is_ignored(struct registry_fixture *f) {
     REGISTRY_TELL(f, 0,
                   registry_exception(BB_OUTBOX_EXCEPTION_CLOSED, "u", "a", BB_CHECK_GAP, 1, 2, 3));
@@ -673,10 +713,13 @@ static struct bb_span whole_picture(struct registry_fixture *f) {
     failed |= ops->tenant_list(f->registry, paint_registry_tenant, f, &f->error);
     failed |= ops->usage_point_list(f->registry, all, paint_registry_usage_point, f, &f->error);
     failed |= ops->channel_list(f->registry, all, all, paint_registry_channel, f, &f->error);
-    failed |= ops->exception_list(f->registry, all, false, paint_registry_exception_without_id, f,
-                                  &f->error);
-    for (int64_t as_of = 0; as_of < 1000; as_of += 331)
+    failed |= ops->exception_list(f->registry, all, false, BB_TIME_NONE,
+                                  paint_registry_exception_without_id, f, &f->error);
+    for (int64_t as_of = 0; as_of < 1000; as_of += 331) {
         failed |= ops->master_list(f->registry, all, as_of, paint_registry_master, f, &f->error);
+        failed |= ops->exception_list(f->registry, all, as_of % 2, as_of,
+                                      paint_registry_exception_without_id, f, &f->error);
+    }
     failed |= ops->master_list(f->registry, all, BB_TIME_NONE, paint_registry_master, f, &f->error);
     cr_assert_eq(failed, 0, "%s", f->error.text);
     return bb_buffer_span(&f->picture);

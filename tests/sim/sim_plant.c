@@ -251,7 +251,8 @@ void sim_plant_fingerprint(struct sim_plant *s, struct bb_span tenant, const int
     bb_buffer_init(&d.line, 1 << 20);
     for (uint32_t p = 0; p < s->store->partitions; p++)
         dump_partition(&d, p);
-    EXPECT(s->registry->ops->exception_list(s->registry, tenant, true, dump_exception, &d, &error));
+    EXPECT(s->registry->ops->exception_list(s->registry, tenant, true, BB_TIME_NONE, dump_exception,
+                                            &d, &error));
     for (size_t i = 0; i <= moment_count; i++) {
         d.as_of_ms = i < moment_count ? moments[i] : BB_TIME_NONE;
         EXPECT(

@@ -1,0 +1,133 @@
+/* What a plant knew at a moment: see known.h. */
+#include "service/known.h"
+
+#include "service/query_internal.h"
+
+enum { ARENA_CHUNK_BYTES = 64 << 10 };
+static const size_t arena_limit_bytes = 64 << 20;
+
+/* Of no lane that is made, so that no channel costs more than its record. */
+static struct bb_query asking(struct bb_span tenant, struct bb_span usage_point, int64_t as_of_ms) {
+    return (struct bb_query){.tenant = tenant,
+                             .usage_point = usage_point,
+                             .lane = BB_LANE_RAW,
+                             .from_ms = BB_TIME_NONE,
+                             .to_ms = BB_TIME_NONE,
+                             .as_of_ms = as_of_ms};
+}
+
+static bool was_heard_of(const struct bb_query_channel *c) {
+    return c->record.first_received_ms <= c->query->as_of_ms;
+}
+
+/* ---- channels */
+
+struct channels {
+    bb_registry_channel_visit *visit;
+    void *context;
+};
+
+/* A bb_query_act. */
+static int tell_channel(struct bb_query_channel *c, void *context, struct bb_error *error) {
+    const struct channels *channels = context;
+    const struct bb_channel_record *record = &c->record;
+    const struct bb_registry_channel row = {
+        .tenant = c->query->tenant,
+        .usage_point = c->usage_point,
+        .channel = c->name,
+        .obis = record->obis,
+        .zone = record->zone,
+        .kind = record->kind,
+        .commodity = record->commodity,
+        .unit = record->unit,
+        .interval_s = record->interval_s,
+        .partition = (uint32_t)(bb_usage_point_hash(c->usage_point) % c->plant->store->partitions),
+        .number = record->number};
+
+    (void)error;
+    return was_heard_of(c) ? channels->visit(channels->context, &row) : 0;
+}
+
+int bb_known_channels(struct bb_plant *plant, struct bb_span tenant, struct bb_span usage_point,
+                      int64_t as_of_ms, bb_registry_channel_visit *visit, void *context,
+                      struct bb_error *error) {
+    const struct bb_query query = asking(tenant, usage_point, as_of_ms);
+    struct channels channels = {visit, context};
+    int result = as_of_ms == BB_TIME_NONE
+                     ? plant->registry->ops->channel_list(plant->registry, tenant, usage_point,
+                                                          visit, context, error)
+                     : bb_query_every(plant, &query, tell_channel, &channels, error);
+
+    return result < 0 ? result : 0;
+}
+
+/* ---- usage points */
+
+struct usage_points {
+    struct bb_plant *plant;
+    int64_t as_of_ms;
+    bb_registry_usage_point_visit *visit;
+    void *context;
+    struct bb_arena arena; /* of one usage point */
+    struct bb_span least_zone;
+    uint8_t greatest_commodity;
+    uint32_t channels;
+    struct bb_error *error;
+};
+
+/* A bb_query_act. */
+static int count_channel(struct bb_query_channel *c, void *context, struct bb_error *error) {
+    struct usage_points *u = context;
+    const struct bb_channel_record *record = &c->record;
+
+    if (!was_heard_of(c))
+        return 0;
+    if (u->channels++ == 0 || bb_span_compare(record->zone, u->least_zone) < 0)
+        u->least_zone = bb_arena_copy(&u->arena, record->zone);
+    if (record->commodity > u->greatest_commodity)
+        u->greatest_commodity = record->commodity;
+    return u->least_zone.data ? 0 : BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a usage point");
+}
+
+/* What master data did not say, channels did: as in the registry's list (registry_sqlite_list.c). A
+ * bb_registry_usage_point_visit. */
+static int tell_usage_point(void *context, const struct bb_registry_usage_point *now) {
+    struct usage_points *u = context;
+    const struct bb_query query = asking(now->tenant, now->name, u->as_of_ms);
+    struct bb_registry *registry = u->plant->registry;
+    struct bb_master_usage_point up = {.zone = BB_SPAN("")};
+
+    bb_arena_reset(&u->arena);
+    u->channels = 0;
+    u->least_zone = BB_SPAN("");
+    u->greatest_commodity = BB_COMMODITY_UNKNOWN;
+    int found = registry->ops->usage_point_get(registry, now->tenant, now->name, u->as_of_ms,
+                                               &u->arena, &up, u->error);
+    int result = found < 0 ? found : bb_query_every(u->plant, &query, count_channel, u, u->error);
+    if (result < 0 || (found == BB_ABSENT && u->channels == 0))
+        return result;
+    const struct bb_registry_usage_point then = {.tenant = now->tenant,
+                                                 .name = now->name,
+                                                 .zone = up.zone.size ? up.zone : u->least_zone,
+                                                 .calendar = up.calendar,
+                                                 .customer = up.customer,
+                                                 .commodity = up.commodity ? up.commodity
+                                                                           : u->greatest_commodity,
+                                                 .channels = u->channels};
+    return u->visit(u->context, &then);
+}
+
+int bb_known_usage_points(struct bb_plant *plant, struct bb_span tenant, int64_t as_of_ms,
+                          bb_registry_usage_point_visit *visit, void *context,
+                          struct bb_error *error) {
+    const struct bb_registry_ops *ops = plant->registry->ops;
+    struct usage_points u = {
+        .plant = plant, .as_of_ms = as_of_ms, .visit = visit, .context = context, .error = error};
+
+    if (as_of_ms == BB_TIME_NONE)
+        return ops->usage_point_list(plant->registry, tenant, visit, context, error);
+    bb_arena_init(&u.arena, ARENA_CHUNK_BYTES, arena_limit_bytes);
+    int result = ops->usage_point_list(plant->registry, tenant, tell_usage_point, &u, error);
+    bb_arena_release(&u.arena);
+    return result;
+}
