@@ -20,8 +20,7 @@ struct bb_channel_slot {
     bool ticked;       /* time has come further (service/tick.h) */
     /* Of the commit at hand (service/derivation.c). */
     int64_t force_from, force_to; /* (from, to]: registers beside it have changed there */
-    int64_t
-        cause_ms; /* when the last of what makes it follow was received; 0: its own readings alone */
+    int64_t cause_ms; /* received: the last of what makes it follow; 0: its own readings alone */
     size_t output_from, output_to; /* what was made of it, in the derivation's outputs */
     struct bb_span coverage;       /* as it became, packed; empty: as stored */
 };
