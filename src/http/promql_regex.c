@@ -84,6 +84,8 @@ int bb_promql_regex_matches(struct bb_promql_regex *regex, struct bb_span text, 
     *matches = found >= 0; /* 0: matched, with more groups than there is room for */
     if (found >= 0 || found == PCRE2_ERROR_NOMATCH)
         return 0;
+    if (found == PCRE2_ERROR_NOMEMORY)
+        return BB_FAIL(error, BB_E_PROMQL_LIMIT, "the query takes more memory than it may");
     int shown = regex->pattern.size < 80 ? (int)regex->pattern.size : 80;
     return BB_FAIL(error, BB_E_PROMQL_LIMIT,
                    "the pattern \"%.*s\" takes too many steps to try; write it with fewer nested "
