@@ -3,13 +3,6 @@
 
 #include <inttypes.h>
 
-int bb_promql_eval_no_room(struct bb_promql_eval *eval) {
-    return BB_FAIL(eval->error, BB_E_PROMQL_LIMIT,
-                   "the query needs more than the %zu MiB of memory it may take; ask for fewer "
-                   "series, a shorter time or a greater step",
-                   eval->arena->limit_bytes >> 20);
-}
-
 int bb_promql_eval_spend(struct bb_promql_eval *eval, uint64_t samples) {
     eval->samples += samples;
     if (eval->samples > eval->options.samples_max)
@@ -51,7 +44,7 @@ int bb_promql_add_column(struct bb_promql_eval *eval, struct bb_promql_columns *
                          struct bb_promql_column **out) {
     if (columns->count == columns->capacity) {
         int status = grow(eval, columns);
-        if (status < 0)
+        if (status != 0)
             return status;
     }
     struct bb_promql_column column = {
@@ -86,7 +79,7 @@ static int eval_negate(struct bb_promql_eval *eval, const struct bb_promql_node 
     for (size_t i = 0; status == 0 && i < out->count; i++)
         for (size_t k = 0; k < out->items[i].count; k++)
             out->items[i].value[k] = -out->items[i].value[k];
-    return status < 0 ? status : bb_promql_drop_name(eval, out);
+    return status != 0 ? status : bb_promql_drop_name(eval, out);
 }
 
 int bb_promql_eval_node(struct bb_promql_eval *eval, const struct bb_promql_node *node,
@@ -155,14 +148,14 @@ int bb_promql_eval(const struct bb_promql_node *root, const struct bb_promql_sou
 
     *answer = (struct bb_promql_answer){.type = root->type};
     int status = check_options(root, options, error);
-    if (status < 0)
+    if (status != 0)
         return status;
     if (options->samples_max == 0)
         eval.options.samples_max = BB_PROMQL_SAMPLES_DEFAULT;
     if (options->step_ms > 0)
         eval.step_count += (size_t)((options->end_ms - options->start_ms) / options->step_ms);
     status = bb_promql_eval_node(&eval, root, &columns);
-    if (status < 0)
+    if (status != 0)
         return status;
     answer->columns = columns.items;
     answer->column_count = drop_empty(&columns);

@@ -45,7 +45,7 @@ static int list_members(struct bb_promql_eval *eval, const struct bb_promql_name
     for (size_t i = 0; i < columns->count; i++) {
         members[i].column = i;
         int status = bb_promql_pick_labels(eval, columns->items[i].labels, by, &members[i].group);
-        if (status < 0)
+        if (status != 0)
             return status;
     }
     qsort(members, columns->count, sizeof *members, compare_members);
@@ -61,7 +61,7 @@ int bb_promql_eval_aggregate(struct bb_promql_eval *eval, const struct bb_promql
     struct member *members = NULL;
 
     int status = bb_promql_eval_node(eval, node->aggregate.argument, &columns);
-    if (status < 0 || columns.count == 0)
+    if (status != 0 || columns.count == 0)
         return status;
     struct bb_promql_tally *tallies = bb_arena_take_array(eval->arena, eval->step_count,
                                                           sizeof *tallies);

@@ -46,7 +46,7 @@ static int with_scalar(struct bb_promql_eval *eval, const struct bb_promql_node 
         int status = bb_promql_add_column(eval, out, item->labels, eval->step_count, &column);
         if (status == 0)
             status = bb_promql_eval_spend(eval, 0);
-        if (status < 0)
+        if (status != 0)
             return status;
         combine(node, scalar_left ? left->items : item, scalar_left ? item : right->items, item,
                 column);
@@ -76,7 +76,7 @@ static int list_sides(struct bb_promql_eval *eval, const struct bb_promql_names 
     for (size_t i = 0; i < columns->count; i++) {
         sides[i].column = &columns->items[i];
         int status = bb_promql_pick_labels(eval, columns->items[i].labels, on, &sides[i].key);
-        if (status < 0)
+        if (status != 0)
             return status;
     }
     qsort(sides, columns->count, sizeof *sides, compare_sides);
@@ -106,7 +106,7 @@ static int merge_run(struct bb_promql_eval *eval, const struct side *sides, size
     if (run == 1)
         return 0;
     int status = bb_promql_add_column(eval, &merged, sides[0].key, eval->step_count, &column);
-    if (status < 0)
+    if (status != 0)
         return status;
     for (size_t k = 0; k < run; k++)
         for (size_t i = 0; i < column->count; i++) {
@@ -172,7 +172,7 @@ static int match_runs(struct bb_promql_eval *eval, const struct bb_promql_node *
         if (status == 0)
             combine(node, item, &one, item, column);
     }
-    return status < 0 ? status : bb_promql_eval_spend(eval, 0);
+    return status != 0 ? status : bb_promql_eval_spend(eval, 0);
 }
 
 static int with_vector(struct bb_promql_eval *eval, const struct bb_promql_node *node,
@@ -192,7 +192,7 @@ static int with_vector(struct bb_promql_eval *eval, const struct bb_promql_node 
         i += order <= 0 ? left_run : 0;
         k += order >= 0 ? right_run : 0;
     }
-    return status < 0 ? status : bb_promql_check_columns(eval, out);
+    return status != 0 ? status : bb_promql_check_columns(eval, out);
 }
 
 int bb_promql_eval_binary(struct bb_promql_eval *eval, const struct bb_promql_node *node,
@@ -202,7 +202,7 @@ int bb_promql_eval_binary(struct bb_promql_eval *eval, const struct bb_promql_no
     int status = bb_promql_eval_node(eval, node->binary.left, &left);
     if (status == 0)
         status = bb_promql_eval_node(eval, node->binary.right, &right);
-    if (status < 0)
+    if (status != 0)
         return status;
     bool vectors = node->binary.left->type == BB_PROMQL_VECTOR &&
                    node->binary.right->type == BB_PROMQL_VECTOR;

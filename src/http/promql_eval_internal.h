@@ -31,7 +31,12 @@ static inline int64_t bb_promql_step_at(const struct bb_promql_eval *eval, size_
     return eval->options.start_ms + (int64_t)step * eval->options.step_ms;
 }
 
-int bb_promql_eval_no_room(struct bb_promql_eval *eval);
+static inline int bb_promql_eval_no_room(struct bb_promql_eval *eval) {
+    return BB_FAIL(eval->error, BB_E_PROMQL_LIMIT,
+                   "the query needs more than the %zu MiB of memory it may take; ask for fewer "
+                   "series, a shorter time or a greater step",
+                   eval->arena->limit_bytes >> 20);
+}
 /* Count samples that are loaded or looked at, and ask for the time. */
 int bb_promql_eval_spend(struct bb_promql_eval *eval, uint64_t samples) BB_MUST_USE;
 /* `text` lives as long as the program; each is told once. */

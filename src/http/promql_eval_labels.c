@@ -47,7 +47,7 @@ int bb_promql_drop_name(struct bb_promql_eval *eval, struct bb_promql_columns *c
     for (size_t i = 0; i < columns->count; i++) {
         struct bb_promql_column *column = &columns->items[i];
         int status = bb_promql_pick_labels(eval, column->labels, &none, &column->labels);
-        if (status < 0)
+        if (status != 0)
             return status;
     }
     return bb_promql_check_columns(eval, columns);

@@ -67,7 +67,7 @@ static int keep_column(struct visitor *v, const struct bb_promql_series *series)
     int status = bb_promql_copy_labels(v->eval, series->labels, &labels);
     if (status == 0)
         status = bb_promql_add_column(v->eval, v->out, labels, steps, &column);
-    if (status < 0)
+    if (status != 0)
         return status;
     memcpy(column->value, v->value, steps * sizeof *v->value);
     memcpy(column->has, v->has, steps * sizeof *v->has);
@@ -82,7 +82,7 @@ static int visit_instant(void *visitor, const struct bb_promql_series *series,
 
     (void)error; /* the evaluation's own */
     int status = bb_promql_eval_spend(v->eval, series->count + v->eval->step_count);
-    if (status < 0)
+    if (status != 0)
         return status;
     for (size_t i = 0; i < v->eval->step_count; i++) {
         int64_t at = moment_of(v, i);
@@ -120,7 +120,7 @@ static int drop_missing(struct visitor *v, struct bb_promql_series *series) {
     if (missing == 0)
         return 0;
     int status = grow_known(v, series->count);
-    if (status < 0)
+    if (status != 0)
         return status;
     for (size_t i = 0; i < series->count; i++)
         if (!isnan(series->value[i])) {
@@ -163,7 +163,7 @@ static int fill_windows(struct visitor *v, const struct bb_promql_series *s) {
         if (first == end)
             continue;
         int status = bb_promql_eval_spend(v->eval, end - first);
-        if (status < 0)
+        if (status != 0)
             return status;
         struct bb_promql_window window = {.time_ms = s->time_ms + first,
                                           .start_ms = begins ? begins + first : NULL,
@@ -194,7 +194,7 @@ static int visit_range(void *visitor, const struct bb_promql_series *series,
         status = drop_missing(v, &known);
     if (status == 0)
         status = fill_windows(v, &known);
-    return status < 0 ? status : keep_column(v, series);
+    return status != 0 ? status : keep_column(v, series);
 }
 
 /* A bare range, at one time: the samples as they are. */
@@ -211,7 +211,7 @@ static int visit_samples(void *visitor, const struct bb_promql_series *series,
     int status = bb_promql_eval_spend(v->eval, series->count);
     if (status == 0)
         status = drop_missing(v, &known);
-    if (status < 0)
+    if (status != 0)
         return status;
     while (first < known.count && known.time_ms[first] <= from_ms)
         first++;
@@ -222,7 +222,7 @@ static int visit_samples(void *visitor, const struct bb_promql_series *series,
     status = bb_promql_copy_labels(v->eval, series->labels, &labels);
     if (status == 0)
         status = bb_promql_add_column(v->eval, v->out, labels, end - first, &column);
-    if (status < 0)
+    if (status != 0)
         return status;
     int64_t *time_ms = bb_arena_take_array(v->eval->arena, column->count, sizeof *time_ms);
     if (!time_ms)
@@ -252,7 +252,7 @@ static int select_columns(struct bb_promql_eval *eval, const struct bb_promql_se
                                        .range_ms = selector->range_ms,
                                        .lookback_ms = eval->options.lookback_ms};
     int status = eval->source->select(eval->source->context, &v.fetch, visit, &v, eval->error);
-    return status < 0 ? status : bb_promql_check_columns(eval, out);
+    return status != 0 ? status : bb_promql_check_columns(eval, out);
 }
 
 int bb_promql_eval_selector(struct bb_promql_eval *eval, const struct bb_promql_node *node,
@@ -266,5 +266,5 @@ int bb_promql_eval_call(struct bb_promql_eval *eval, const struct bb_promql_node
     const struct bb_promql_function *function = node->call.row;
 
     int status = select_columns(eval, &node->call.argument->selector, function, visit_range, out);
-    return status < 0 || function->keeps_name ? status : bb_promql_drop_name(eval, out);
+    return status != 0 || function->keeps_name ? status : bb_promql_drop_name(eval, out);
 }

@@ -131,7 +131,7 @@ int bb_promql_http_status(const struct bb_error *error) {
 
 void bb_promql_json_error(const struct bb_error *error, struct bb_buffer *out) {
     const struct error_kind *kind = kind_of(error);
-    const struct bb_error_row *row = bb_error_row_find(error->code);
+    const struct bb_error_row *row = bb_error_row_find((int)error->code);
     const char *text = kind->code != BB_OK ? error->text : row ? row->title : "an error";
     struct bb_json json;
 

@@ -4,8 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int bb_promql_refuse(struct bb_span query, size_t at, enum bb_error_code code,
-                     struct bb_error *error, const char *format, ...) {
+int(bb_promql_refuse)(struct bb_span query, size_t at, enum bb_error_code code,
+                      struct bb_error *error, const char *format, ...) {
     char reason[480];
     size_t line = 1, column = 1;
     va_list args;
@@ -89,6 +89,7 @@ static size_t number_end(struct bb_span query, size_t at) {
 }
 
 static int lex_number(struct bb_span query, struct bb_promql_token *token, struct bb_error *error) {
+    static const char last_letters[] = "ywdhms"; /* of a duration */
     size_t at = token->at, end = number_end(query, at);
     bool letters = end < query.size && is_word(query.data[end]) && query.data[end] != ':';
 
@@ -99,7 +100,8 @@ static int lex_number(struct bb_span query, struct bb_promql_token *token, struc
             end++;
         token->text = (struct bb_span){query.data + at, end - at};
         if (memchr(token->text.data, '.', token->text.size) ||
-            !memchr("ywdhms", token->text.data[token->text.size - 1], 6)) {
+            !memchr(last_letters, token->text.data[token->text.size - 1],
+                    sizeof last_letters - 1)) {
             struct bb_span shown = bb_promql_excerpt(token->text);
             return bb_promql_refuse(query, at, BB_E_PROMQL_SYNTAX, error,
                                     "\"%.*s\" is neither a number nor a duration such as 1h30m",
@@ -128,6 +130,7 @@ static int lex_string(struct bb_span query, struct bb_promql_token *token, struc
 }
 
 static int lex_sign(struct bb_span query, struct bb_promql_token *token, struct bb_error *error) {
+    static const char signs[] = "(){}[],:@+-*/%^=<>";
     static const char two[][3] = {"==", "!=", "<=", ">=", "=~", "!~"};
     struct bb_span rest = {query.data + token->at, query.size - token->at};
 
@@ -136,7 +139,7 @@ static int lex_sign(struct bb_span query, struct bb_promql_token *token, struct 
     for (size_t i = 0; i < sizeof two / sizeof *two; i++)
         if (bb_span_starts_with(rest, (struct bb_span){two[i], 2}))
             token->text.size = 2;
-    if (token->text.size == 2 || memchr("(){}[],:@+-*/%^=<>", rest.data[0], 18))
+    if (token->text.size == 2 || memchr(signs, rest.data[0], sizeof signs - 1))
         return 0;
     if (rest.data[0] > 0x20 && rest.data[0] < 0x7f)
         return bb_promql_refuse(query, token->at, BB_E_PROMQL_SYNTAX, error,

@@ -36,6 +36,10 @@ int bb_promql_unquote(struct bb_span query, const struct bb_promql_token *token,
 /* Fill *error with "parse error at 1:13: ..." for byte `at` of the query and return -code. */
 int bb_promql_refuse(struct bb_span query, size_t at, enum bb_error_code code,
                      struct bb_error *error, const char *format, ...) BB_PRINTF(5, 6);
+#ifdef __clang_analyzer__ /* does not see into promql_lex.c: let it know that this is never 0 */
+#define bb_promql_refuse(query, at, code, ...)                                                     \
+    (bb_promql_refuse((query), (at), (code), __VA_ARGS__), -(int)(code))
+#endif
 
 /* At most 40 bytes of a text for a message, cut between characters: "%.*s" with BB_SPAN_ARGS. */
 struct bb_span bb_promql_excerpt(struct bb_span text);

@@ -43,7 +43,7 @@ int bb_promql_selector_accepts(const struct bb_promql_selector *selector,
         const struct bb_promql_matcher *m = &selector->matchers[i];
         int status = bb_promql_matcher_accepts(m, bb_promql_labels_get(labels, m->name), accepts,
                                                error);
-        if (status < 0)
+        if (status != 0)
             return status;
     }
     return 0;

@@ -26,7 +26,7 @@ int bb_promql_advance(struct bb_promql_parser *parser) {
                          parser->error);
 }
 
-int bb_promql_unexpected(struct bb_promql_parser *parser, const char *wanted) {
+int(bb_promql_unexpected)(struct bb_promql_parser *parser, const char *wanted) {
     const struct bb_promql_token *token = &parser->token;
     struct bb_span shown = bb_promql_excerpt(token->text);
 
@@ -41,10 +41,6 @@ int bb_promql_expect(struct bb_promql_parser *parser, const char *sign) {
     if (!bb_promql_sees(parser, sign))
         return bb_promql_unexpected(parser, sign);
     return bb_promql_advance(parser);
-}
-
-int bb_promql_no_room(struct bb_promql_parser *parser) {
-    return BB_FAIL(parser->error, BB_E_PROMQL_LIMIT, "the query takes more memory than it may");
 }
 
 static int unsupported(struct bb_promql_parser *parser, size_t at, const char *what,
@@ -90,7 +86,7 @@ static int parse_number(struct bb_promql_parser *parser, struct bb_promql_node *
     if (!bb_promql_number_parse(token.text, &number))
         return bb_promql_unexpected(parser, "a number");
     int status = new_node(parser, BB_PROMQL_NUMBER, BB_PROMQL_SCALAR, token.at, out);
-    if (status < 0)
+    if (status != 0)
         return status;
     (*out)->number = number;
     return bb_promql_advance(parser);
@@ -106,7 +102,7 @@ static int parse_grouping(struct bb_promql_parser *parser, struct bb_promql_name
         return 0;
     names->keep = by;
     int status = bb_promql_advance(parser);
-    return status < 0 ? status : bb_promql_parse_names(parser, names);
+    return status != 0 ? status : bb_promql_parse_names(parser, names);
 }
 
 static int parse_aggregate(struct bb_promql_parser *parser, size_t at,
@@ -128,7 +124,7 @@ static int parse_aggregate(struct bb_promql_parser *parser, size_t at,
         status = expect_type(parser, argument, BB_PROMQL_VECTOR, row->name);
     if (status == 0)
         status = new_node(parser, BB_PROMQL_AGGREGATE, BB_PROMQL_VECTOR, at, out);
-    if (status < 0)
+    if (status != 0)
         return status;
     (*out)->aggregate.row = row;
     (*out)->aggregate.argument = argument;
@@ -160,7 +156,7 @@ static int parse_call(struct bb_promql_parser *parser, const struct bb_promql_to
         status = expect_type(parser, argument, BB_PROMQL_MATRIX, row->name);
     if (status == 0)
         status = new_node(parser, BB_PROMQL_CALL, BB_PROMQL_VECTOR, name->at, out);
-    if (status < 0)
+    if (status != 0)
         return status;
     (*out)->call.row = row;
     (*out)->call.argument = argument;
@@ -170,7 +166,7 @@ static int parse_call(struct bb_promql_parser *parser, const struct bb_promql_to
 static int parse_selector(struct bb_promql_parser *parser, size_t at, struct bb_span metric,
                           struct bb_promql_node **out) {
     int status = new_node(parser, BB_PROMQL_SELECTOR, BB_PROMQL_VECTOR, at, out);
-    return status < 0 ? status : bb_promql_parse_matchers(parser, at, metric, &(*out)->selector);
+    return status != 0 ? status : bb_promql_parse_matchers(parser, at, metric, &(*out)->selector);
 }
 
 /* A word is a function or an aggregation when a parenthesis (or by, without) follows, else a metric. */
@@ -181,7 +177,7 @@ static int parse_word(struct bb_promql_parser *parser, struct bb_promql_node **o
     if (bb_promql_number_parse(word.text, &number)) /* Inf, NaN */
         return parse_number(parser, out);
     int status = bb_promql_advance(parser);
-    if (status < 0)
+    if (status != 0)
         return status;
     bool calls = bb_promql_sees(parser, "(");
     if (calls || bb_promql_sees_word(parser, "by") || bb_promql_sees_word(parser, "without")) {
@@ -198,7 +194,7 @@ static int parse_parentheses(struct bb_promql_parser *parser, struct bb_promql_n
     int status = bb_promql_advance(parser);
     if (status == 0)
         status = parse_expression(parser, BB_PROMQL_PRECEDENCE_LEAST, out);
-    return status < 0 ? status : bb_promql_expect(parser, ")");
+    return status != 0 ? status : bb_promql_expect(parser, ")");
 }
 
 static int parse_operand(struct bb_promql_parser *parser, struct bb_promql_node **out) {
@@ -240,7 +236,7 @@ static int parse_unary(struct bb_promql_parser *parser, struct bb_promql_node **
     int status = bb_promql_advance(parser);
     if (status == 0) /* -2 ^ 2 is -4: a power binds tighter than a sign */
         status = parse_expression(parser, BB_PROMQL_PRECEDENCE_POWER, &operand);
-    if (status < 0)
+    if (status != 0)
         return status;
     if (operand->type == BB_PROMQL_MATRIX)
         return expect_type(parser, operand, BB_PROMQL_VECTOR, "a sign");
@@ -283,8 +279,8 @@ static int parse_modifiers(struct bb_promql_parser *parser, struct modifiers *ou
 }
 
 /* Do the two sides, the operator and its modifiers go together? */
-static int check_binary(struct bb_promql_parser *parser, const struct bb_promql_token *operator,
-                        const struct bb_promql_operator * row, const struct modifiers *modifiers,
+static int check_binary(struct bb_promql_parser *parser, const struct bb_promql_token *sign,
+                        const struct bb_promql_operator *row, const struct modifiers *modifiers,
                         const struct bb_promql_node *left, const struct bb_promql_node *right) {
     const struct bb_promql_node *ranged = left->type == BB_PROMQL_MATRIX    ? left
                                           : right->type == BB_PROMQL_MATRIX ? right
@@ -303,13 +299,12 @@ static int check_binary(struct bb_promql_parser *parser, const struct bb_promql_
         wrong = "on and ignoring match two vectors, and here one side is a scalar";
     if (!wrong)
         return 0;
-    return bb_promql_refuse(parser->text, operator->at, BB_E_PROMQL_SYNTAX, parser->error, "%s",
-                            wrong);
+    return bb_promql_refuse(parser->text, sign->at, BB_E_PROMQL_SYNTAX, parser->error, "%s", wrong);
 }
 
 static int parse_binary(struct bb_promql_parser *parser, const struct bb_promql_operator *row,
                         struct bb_promql_node **left) {
-    struct bb_promql_token operator= parser->token;
+    struct bb_promql_token sign = parser->token;
     struct modifiers modifiers;
     struct bb_promql_node *right, *node;
 
@@ -320,14 +315,14 @@ static int parse_binary(struct bb_promql_parser *parser, const struct bb_promql_
         status = parse_expression(parser, row->rightmost ? row->precedence : row->precedence + 1,
                                   &right);
     if (status == 0)
-        status = check_binary(parser, &operator, row, &modifiers, *left, right);
-    if (status < 0)
+        status = check_binary(parser, &sign, row, &modifiers, *left, right);
+    if (status != 0)
         return status;
     enum bb_promql_type type = (*left)->type == BB_PROMQL_SCALAR && right->type == BB_PROMQL_SCALAR
                                    ? BB_PROMQL_SCALAR
                                    : BB_PROMQL_VECTOR;
     status = new_node(parser, BB_PROMQL_BINARY, type, (*left)->at, &node);
-    if (status < 0)
+    if (status != 0)
         return status;
     node->binary.row = row;
     node->binary.left = *left;
@@ -375,9 +370,7 @@ int bb_promql_parse(struct bb_span text, struct bb_arena *arena, const struct bb
     struct bb_promql_node *node;
 
     if (text.size > BB_PROMQL_TEXT_MAX)
-        return BB_FAIL(error, BB_E_PROMQL_LIMIT,
-                       "a query is at most %d bytes long, and this has "
-                       "%zu",
+        return BB_FAIL(error, BB_E_PROMQL_LIMIT, "a query is at most %d bytes long, not %zu",
                        BB_PROMQL_TEXT_MAX, text.size);
     int status = bb_promql_advance(&parser);
     if (status == 0)
@@ -394,7 +387,7 @@ int bb_promql_parse_selector(struct bb_span text, struct bb_arena *arena,
     const struct bb_promql_node *node;
 
     int status = bb_promql_parse(text, arena, &node, error);
-    if (status < 0)
+    if (status != 0)
         return status;
     if (node->kind != BB_PROMQL_SELECTOR || node->selector.range_ms != 0)
         return bb_promql_refuse(text, node->at, BB_E_PROMQL_SYNTAX, error,

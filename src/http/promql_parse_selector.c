@@ -20,7 +20,7 @@ static int parse_name(struct bb_promql_parser *parser, struct bb_span *name) {
         status = bb_promql_no_room(parser);
     if (status == 0 && name->size == 0)
         status = bb_promql_unexpected(parser, "a name that is not empty");
-    return status < 0 ? status : bb_promql_advance(parser);
+    return status != 0 ? status : bb_promql_advance(parser);
 }
 
 static int compare_names(const void *a, const void *b) {
@@ -45,7 +45,7 @@ int bb_promql_parse_names(struct bb_promql_parser *parser, struct bb_promql_name
             status = bb_promql_sees(parser, ",") ? bb_promql_advance(parser)
                                                  : bb_promql_unexpected(parser, ", or )");
     }
-    if (status < 0)
+    if (status != 0)
         return status;
     qsort(items, count, sizeof *items, compare_names);
     for (size_t i = 0; i < count; i++)
@@ -80,7 +80,7 @@ static int parse_matcher_value(struct bb_promql_parser *parser, struct bb_promql
         return bb_promql_unexpected(parser, "a value in quotes");
     int status = bb_promql_unquote(parser->text, &token, parser->arena, &matcher->value,
                                    parser->error);
-    if (status < 0)
+    if (status != 0)
         return status;
     bool pattern = matcher->match == BB_PROMQL_LIKE || matcher->match == BB_PROMQL_UNLIKE;
     if (pattern && !bb_promql_regex_compile(matcher->value, parser->arena, &matcher->regex, reason,
@@ -96,7 +96,7 @@ static int parse_matcher(struct bb_promql_parser *parser, struct bb_promql_match
 
     *matcher = (struct bb_promql_matcher){.match = BB_PROMQL_EQUAL};
     int status = parse_name(parser, &matcher->name);
-    if (status < 0)
+    if (status != 0)
         return status;
     if (quoted && (bb_promql_sees(parser, ",") || bb_promql_sees(parser, "}"))) {
         matcher->value = matcher->name;
@@ -104,7 +104,7 @@ static int parse_matcher(struct bb_promql_parser *parser, struct bb_promql_match
         return 0;
     }
     status = parse_match(parser, &matcher->match);
-    return status < 0 ? status : parse_matcher_value(parser, matcher);
+    return status != 0 ? status : parse_matcher_value(parser, matcher);
 }
 
 static int parse_braces(struct bb_promql_parser *parser, struct bb_promql_matcher *items,
@@ -119,7 +119,7 @@ static int parse_braces(struct bb_promql_parser *parser, struct bb_promql_matche
             status = bb_promql_sees(parser, ",") ? bb_promql_advance(parser)
                                                  : bb_promql_unexpected(parser, ", or }");
     }
-    return status < 0 ? status : bb_promql_advance(parser);
+    return status != 0 ? status : bb_promql_advance(parser);
 }
 
 /* A selector that would take every series is refused, as Prometheus does: one matcher has to refuse
@@ -131,7 +131,7 @@ static int check_matchers(struct bb_promql_parser *parser, size_t at, bool named
     for (size_t i = 0; i < count; i++) {
         bool accepts;
         int status = bb_promql_matcher_accepts(&items[i], BB_SPAN(""), &accepts, parser->error);
-        if (status < 0)
+        if (status != 0)
             return status;
         selective |= !accepts;
         if (named && i > 0 && items[i].match == BB_PROMQL_EQUAL &&
@@ -193,7 +193,7 @@ static int parse_range(struct bb_promql_parser *parser, size_t at,
     int64_t range_ms;
 
     int status = parse_duration(parser, &range_ms);
-    if (status < 0)
+    if (status != 0)
         return status;
     if (bb_promql_sees(parser, ":"))
         return bb_promql_refuse(parser->text, at, BB_E_PROMQL_UNSUPPORTED, parser->error,
@@ -230,10 +230,10 @@ static int parse_anchor(struct bb_promql_parser *parser, struct bb_promql_select
         status = bb_promql_advance(parser);
         if (status == 0)
             status = bb_promql_expect(parser, "(");
-        return status < 0 ? status : bb_promql_expect(parser, ")");
+        return status != 0 ? status : bb_promql_expect(parser, ")");
     }
     status = minus ? bb_promql_advance(parser) : 0;
-    if (status < 0)
+    if (status != 0)
         return status;
     if (parser->token.kind != BB_PROMQL_NUMBER_TOKEN ||
         !bb_promql_number_parse(parser->token.text, &seconds) ||
@@ -266,7 +266,7 @@ int bb_promql_parse_postfix(struct bb_promql_parser *parser, struct bb_promql_no
     if (wrong)
         return bb_promql_refuse(parser->text, at, BB_E_PROMQL_SYNTAX, parser->error, "%s", wrong);
     int status = bb_promql_advance(parser);
-    if (status < 0)
+    if (status != 0)
         return status;
     if (offset)
         return parse_offset(parser, selector);

@@ -28,9 +28,15 @@ static inline bool bb_promql_sees_word(const struct bb_promql_parser *parser, co
 
 /* Refuse the token to be looked at: "unexpected X, WANTED is expected here". */
 int bb_promql_unexpected(struct bb_promql_parser *parser, const char *wanted);
+#ifdef __clang_analyzer__ /* let it know that this is never 0 */
+#define bb_promql_unexpected(parser, wanted)                                                       \
+    (bb_promql_unexpected((parser), (wanted)), -(int)BB_E_PROMQL_SYNTAX)
+#endif
 /* The sign must be here; step over it. */
 int bb_promql_expect(struct bb_promql_parser *parser, const char *sign) BB_MUST_USE;
-int bb_promql_no_room(struct bb_promql_parser *parser);
+static inline int bb_promql_no_room(struct bb_promql_parser *parser) {
+    return BB_FAIL(parser->error, BB_E_PROMQL_LIMIT, "the query takes more memory than it may");
+}
 
 /* (a, b, "c d") with a comma perhaps behind the last; sorted, each once. */
 int bb_promql_parse_names(struct bb_promql_parser *parser, struct bb_promql_names *names)
