@@ -68,6 +68,7 @@ static int start(struct serve *serve, struct bb_error *error) {
                                          .config_path = command->globals.config,
                                          .config = &serve->plant.config,
                                          .committer = serve->committer,
+                                         .partitions = serve->plant.log->partitions,
                                          .tenant = bb_command_tenant(command),
                                          .address = serve->given->address,
                                          .port = (uint16_t)serve->given->port,

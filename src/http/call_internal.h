@@ -20,6 +20,7 @@
 #include "http/parameter_internal.h"
 #include "http/server.h"
 #include "http/spool_internal.h"
+#include "http/wait_internal.h"
 
 enum bb_http_call_state {
     BB_CALL_NEW = 0,
@@ -92,6 +93,7 @@ struct bb_http_server {
     struct bb_http_crew questions, posts;
     struct bb_http_spool_room room;
     struct bb_http_gate gate; /* who may come in */
+    struct bb_http_watcher watcher;
     atomic_bool draining;
     _Atomic int64_t running; /* calls whose answer has not been sent */
     char url[160];

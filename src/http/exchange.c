@@ -185,8 +185,8 @@ static enum MHD_Result begin(struct bb_http_call *call, const char *method) {
         call->state = BB_CALL_BODY;
         return MHD_YES;
     }
-    if (!head.has_body || head.expects_continue || head.length > DISCARD_BYTES)
-        return refuse_now(call, &error);
+    if (head.expects_continue || head.length > DISCARD_BYTES)
+        return refuse_now(call, &error); /* libmicrohttpd closes the connection then */
     call->refusal = error;
     call->state = BB_CALL_DISCARDING;
     return MHD_YES;

@@ -2,6 +2,7 @@
 #include "http/routes_internal.h"
 
 const struct bb_http_route *const bb_http_routes[] = {
+    &bb_http_route_readings_post,
     &bb_http_route_livez,
     &bb_http_route_readyz,
 };

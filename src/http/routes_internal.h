@@ -5,6 +5,7 @@
 #include "http/route.h"
 
 extern const struct bb_http_route bb_http_route_livez;
+extern const struct bb_http_route bb_http_route_readings_post;
 extern const struct bb_http_route bb_http_route_readyz;
 
 #endif

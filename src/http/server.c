@@ -171,6 +171,8 @@ static int start_parts(struct bb_http_server *server, struct bb_error *error) {
                                     o->config_path, error);
     if (!result)
         result = bb_http_crew_start(&server->posts, decoders, o->data, o->config_path, error);
+    if (!result)
+        result = bb_http_watcher_start(&server->watcher, o->data, o->config_path, error);
     if (!result && !bb_http_links_start(&server->links))
         result = BB_FAIL(error, BB_E_NO_MEMORY, "cannot start the server's threads");
     return result ? result : listen_all(server, error);
@@ -237,6 +239,7 @@ void bb_http_server_stop(struct bb_http_server *server) {
     bb_http_crew_stop(&server->questions);
     bb_http_crew_stop(&server->posts);
     bb_http_links_stop(&server->links);
+    bb_http_watcher_stop(&server->watcher);
     bb_key_ring_close(server->gate.ring);
     if (server->options.socket_path)
         unlink(server->options.socket_path);

@@ -21,6 +21,7 @@ struct bb_http_options {
         *config_path; /* of the plant; config_path NULL: DATA/busbar.yaml when there */
     const struct bb_config *config; /* its http keys: limits, TLS files */
     struct bb_committer *committer; /* the log's owner */
+    uint32_t partitions;            /* of the log */
     struct bb_span tenant;          /* of callers without a key, where they are let in */
     const char *address;            /* "127.0.0.1", "::1", "0.0.0.0" */
     uint16_t port;                  /* 0: any that is free */
