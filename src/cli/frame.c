@@ -4,6 +4,7 @@
  */
 #include "base/nearest.h"
 #include "cli/cli.h"
+#include "cli/served.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -321,6 +322,8 @@ int bb_command_open_plant(struct bb_command *command, enum bb_plant_mode mode,
                           struct bb_plant *plant, struct bb_error *error) {
     int r = bb_plant_open(command->globals.data, command->globals.config, mode, plant, error);
 
+    if (r == -BB_E_LOCKED && mode == BB_PLANT_APPEND)
+        r = bb_served_explain(command, error);
     if (r < 0)
         return r;
     command->started = true;

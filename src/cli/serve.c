@@ -1,8 +1,10 @@
 /* busbar serve: the plant as a server. */
+#include "cli/children.h"
+#include "cli/served.h"
 #include "cli/verbs.h"
 #include "http/server.h"
+#include "service/tick.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -45,7 +47,7 @@ static const struct bb_option options[] = {
      .help = "listen on other addresses without keys or without TLS"},
     BB_OPTION_END};
 
-enum { DRAIN_MS = 30000, LOOK_MS = 200 };
+enum { DRAIN_MS = 30000, CHILDREN_MS = 30000, LOOK_MS = 100, TICK_EVERY_MS = 60000 };
 
 struct serve {
     struct bb_command *command;
@@ -53,6 +55,8 @@ struct serve {
     struct bb_plant plant;
     struct bb_committer *committer;
     struct bb_http_server *server;
+    struct bb_children children;
+    int64_t next_tick_ms; /* monotonic: when to look whether a day is over */
     char socket_path[sizeof((struct bb_plant *)0)->directory + 16];
 };
 
@@ -88,10 +92,52 @@ static void say_where(struct serve *serve) {
     bb_command_note(serve->command, BB_LOG_INFO, "busbar serves", where, 3);
 }
 
-static int serve_until_stopped(struct serve *serve) {
-    while (!*bb_stop_flag() && bb_committer_is_well(serve->committer))
+/* On the log's thread. */
+static int append_ticks(struct bb_plant *plant, void *context, struct bb_error *error) {
+    uint32_t appended;
+
+    (void)context;
+    return bb_tick_append_due(plant, plant->config.tick_grace_ms, bb_clock_system(), &appended,
+                              error);
+}
+
+/* A tick that cannot be written is told and tried again: it is no reason to end. */
+static void look_at_the_clock(struct serve *serve) {
+    int64_t now_ms = bb_monotonic_ns() / 1000000;
+    struct bb_error error;
+
+    if (now_ms < serve->next_tick_ms)
+        return;
+    serve->next_tick_ms = now_ms + TICK_EVERY_MS;
+    if (bb_committer_run(serve->committer, append_ticks, NULL, &error) < 0)
+        bb_command_complain(serve->command, &error);
+}
+
+static int serve_until_stopped(struct serve *serve, struct bb_error *error) {
+    while (!*bb_stop_flag()) {
+        if (!bb_committer_is_well(serve->committer))
+            return BB_FAIL(error, BB_E_LOG_IO,
+                           "the log takes no records any more; what was acknowledged is safe");
+        bb_children_look(&serve->children);
+        look_at_the_clock(serve);
         usleep(LOOK_MS * 1000);
+    }
     return 0;
+}
+
+/* First those who wait for an answer, then those who derive, then the log. What is not drained in time is left
+ * as it stands to the end of the process, which is never worse than kill -9. */
+static bool end(struct serve *serve) {
+    bool drained = bb_http_server_drain(serve->server, DRAIN_MS);
+
+    if (!drained)
+        bb_command_note(serve->command, BB_LOG_WARNING,
+                        "some requests were not answered within the time for it", NULL, 0);
+    bb_served_forget(serve->plant.directory);
+    if (drained)
+        bb_http_server_stop(serve->server);
+    bb_children_end(&serve->children, CHILDREN_MS);
+    return drained;
 }
 
 static int run(struct bb_command *command, struct bb_error *error) {
@@ -111,10 +157,13 @@ static int run(struct bb_command *command, struct bb_error *error) {
     r = start(serve, error);
     if (r == 0) {
         command->started = true;
+        bb_children_init(&serve->children, command, (uint32_t)serve->given->workers);
+        bb_children_look(&serve->children);
+        bb_served_note(serve->plant.directory, bb_http_server_url(serve->server));
         say_where(serve);
-        r = serve_until_stopped(serve);
-        (void)!bb_http_server_drain(serve->server, DRAIN_MS);
-        bb_http_server_stop(serve->server);
+        r = serve_until_stopped(serve, error);
+        if (!end(serve))
+            return r < 0 ? r : BB_EXIT_DONE;
     }
     bb_committer_stop(serve->committer);
     bb_plant_close(&serve->plant);

@@ -216,6 +216,7 @@ bool bb_http_server_drain(struct bb_http_server *server, int timeout_ms) {
     const struct timespec nap = {0, DRAIN_LOOK_MS * 1000000L};
 
     atomic_store(&server->draining, true);
+    bb_http_watcher_give_up(&server->watcher);
     for (int i = 0; i < BB_HTTP_DAEMONS; i++) {
         struct bb_http_listener *listener = &server->listeners[i];
         int fd = listener->daemon ? MHD_quiesce_daemon(listener->daemon) : -1;
@@ -231,8 +232,7 @@ bool bb_http_server_drain(struct bb_http_server *server, int timeout_ms) {
 }
 
 void bb_http_server_stop(struct bb_http_server *server) {
-    if (atomic_load(&server->running) > 0)
-        return; /* libmicrohttpd does not stop while a connection is suspended */
+    BB_ASSERT(atomic_load(&server->running) == 0);
     for (int i = 0; i < BB_HTTP_DAEMONS; i++)
         if (server->listeners[i].daemon)
             MHD_stop_daemon(server->listeners[i].daemon);

@@ -42,8 +42,7 @@ const char *bb_http_server_url(const struct bb_http_server *server);
 bool bb_http_server_wants_keys(struct bb_http_server *server);
 /* Take no new connection, answer what has begun; false when that took longer. /readyz says 503 meanwhile. */
 bool bb_http_server_drain(struct bb_http_server *server, int timeout_ms);
-/* After a drain that succeeded: ends threads and sockets. After one that did not, it only leaves what the end of
- * the process frees. */
+/* After a drain that succeeded (libmicrohttpd does not stop while a call is under way). */
 void bb_http_server_stop(struct bb_http_server *server);
 
 #endif

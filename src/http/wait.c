@@ -109,7 +109,7 @@ static void tell_all(struct bb_http_watcher *w, const struct seen *seen, uint32_
     for (struct bb_http_waiter **at = &w->first; *at;) {
         struct bb_http_waiter *waiter = *at;
         bool derived = seen_is_good && is_derived(waiter, seen, partitions);
-        if (!derived && now < waiter->until_ms && !w->stop) {
+        if (!derived && now < waiter->until_ms && !w->gives_up) {
             at = &waiter->next;
             continue;
         }
@@ -189,11 +189,18 @@ int bb_http_watcher_start(struct bb_http_watcher *w, const char *data, const cha
                : 0;
 }
 
+void bb_http_watcher_give_up(struct bb_http_watcher *w) {
+    pthread_mutex_lock(&w->lock);
+    w->gives_up = true;
+    pthread_cond_signal(&w->work);
+    pthread_mutex_unlock(&w->lock);
+}
+
 void bb_http_watcher_stop(struct bb_http_watcher *w) {
     if (!w->running)
         return;
     pthread_mutex_lock(&w->lock);
-    w->stop = true;
+    w->stop = w->gives_up = true;
     pthread_cond_signal(&w->work);
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);

@@ -24,17 +24,18 @@ struct bb_http_watcher {
     const char *data, *config_path;
     pthread_t thread;
     bool running;
-    pthread_mutex_t lock; /* guards the list and `stop` */
+    pthread_mutex_t lock; /* guards the next three */
     pthread_cond_t work;
     struct bb_http_waiter *first;
-    bool stop;
+    bool stop, gives_up;
     _Atomic int64_t age_ms; /* of the oldest reading that is not derived; 0: there is none */
     _Atomic uint64_t lag_readings;
 };
 
 int bb_http_watcher_start(struct bb_http_watcher *watcher, const char *data,
                           const char *config_path, struct bb_error *error) BB_MUST_USE;
-/* Whoever still waits is told that it did not come to be. */
+/* Whoever waits, now or later, is told that it did not come to be: the server ends. */
+void bb_http_watcher_give_up(struct bb_http_watcher *watcher);
 void bb_http_watcher_stop(struct bb_http_watcher *watcher);
 
 /* Call `told` once every partition p has been derived up to ends[p] and the registry follows, or until_ms
