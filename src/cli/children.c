@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,7 +16,8 @@ enum {
     PAUSE_MOST_MS = 30000,
     STEADY_MS = 60000, /* who ran so long is started at once when it ends */
     LOOK_MS = 20,
-    ARGUMENTS_MAX = 24
+    ARGUMENTS_MAX = 24,
+    WORKER_NICE = 5
 };
 
 static int64_t now_ms(void) {
@@ -74,6 +76,9 @@ static void start(struct bb_children *children, struct bb_child *child) {
         child->next_ms = child->started_ms + PAUSE_MOST_MS;
         const struct bb_log_field why = bb_field_text("why", strerror(failure));
         bb_command_note(children->command, BB_LOG_ERROR, "a worker cannot be started", &why, 1);
+    } else {
+        /* Who posts waits for his answer; who derives catches up. */
+        (void)!setpriority(PRIO_PROCESS, (id_t)child->pid, WORKER_NICE);
     }
 }
 

@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+enum { ASKED_PER_VIEW = 8192 };
+
 /* ---- detect the format, decode */
 
 /* The first bytes are looked at, then read again by the decoder. */
@@ -54,7 +56,36 @@ struct resolver {
     struct bb_plant *plant;
     struct bb_span tenant;
     struct bb_arena arena;
+    struct bb_store_view **views; /* per partition, as they are asked for */
+    uint32_t asked;               /* since the views are open */
 };
+
+static void close_views(struct resolver *r) {
+    for (uint32_t p = 0; r->views && p < r->plant->store->partitions; p++)
+        if (r->views[p]) {
+            r->plant->store->ops->view_end(r->views[p]);
+            r->views[p] = NULL;
+        }
+    r->asked = 0;
+}
+
+/* A view costs more than the question, so it is kept for a while; not for as long as a large file takes, as
+ * the store keeps the pages that an open view might ask for. NULL: there is none. */
+static struct bb_store_view *view_of(struct resolver *r, uint32_t partition) {
+    struct bb_store *store = r->plant->store;
+    struct bb_error ignored;
+
+    if (!r->views)
+        r->views = calloc(store->partitions, sizeof r->views[0]);
+    if (!r->views)
+        return NULL;
+    if (r->asked++ >= ASKED_PER_VIEW)
+        close_views(r);
+    if (!r->views[partition] &&
+        store->ops->view_begin(store, partition, &r->views[partition], &ignored) != 0)
+        r->views[partition] = NULL;
+    return r->views[partition];
+}
 
 static void resolve_by_record(const struct bb_channel_record *r, struct bb_series *s) {
     if (s->kind == BB_KIND_UNKNOWN)
@@ -107,15 +138,12 @@ static void resolve_in(struct resolver *r, struct bb_store_view *view, struct bb
 
 static void resolve(void *context, struct bb_series *series) {
     struct resolver *r = context;
-    struct bb_store *store = r->plant->store;
-    struct bb_store_view *view;
-    struct bb_error ignored;
-    uint32_t partition = (uint32_t)(bb_usage_point_hash(series->usage_point) % store->partitions);
+    uint32_t partition =
+        (uint32_t)(bb_usage_point_hash(series->usage_point) % r->plant->store->partitions);
+    struct bb_store_view *view = view_of(r, partition);
 
-    if (store->ops->view_begin(store, partition, &view, &ignored) != 0)
-        return;
-    resolve_in(r, view, series);
-    store->ops->view_end(view);
+    if (view)
+        resolve_in(r, view, series);
 }
 
 int bb_reading_stream_decode(struct bb_plant *plant, struct bb_input stream, const char *name,
@@ -155,6 +183,8 @@ int bb_reading_stream_decode(struct bb_plant *plant, struct bb_input stream, con
     if (!result)
         result = used->decode((struct bb_input){read_replay, &replay}, &options, table, sink,
                               error);
+    close_views(&resolver);
+    free(resolver.views);
     bb_arena_release(&resolver.arena);
     free(replay.head);
     return result;
