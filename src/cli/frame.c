@@ -192,6 +192,7 @@ static enum bb_exit exit_of(const struct bb_error *error, bool started) {
     switch ((int)error->code) {
     case BB_E_USAGE: return BB_EXIT_USAGE;
     case BB_E_MAP_INVALID: return BB_EXIT_START;
+    case BB_E_KEY_UNKNOWN: return BB_EXIT_REFUSED;
     case BB_E_NO_MEMORY:
     case BB_E_DISK_FULL:
     case BB_E_BUG: return BB_EXIT_FAULT;

@@ -14,6 +14,7 @@ extern const struct bb_verb bb_verb_explain;
 extern const struct bb_verb bb_verb_generate;
 extern const struct bb_verb bb_verb_help;
 extern const struct bb_verb bb_verb_ingest;
+extern const struct bb_verb bb_verb_keys;
 extern const struct bb_verb bb_verb_list;
 extern const struct bb_verb bb_verb_man;
 extern const struct bb_verb bb_verb_query;

@@ -206,7 +206,25 @@ int bb_http_answer(struct bb_http_call *call, int status, const char *type) {
     return 0;
 }
 
+static bool has_header(const struct bb_http_call *call, const char *name) {
+    for (uint32_t i = 0; i < call->header_count; i++)
+        if (strcmp(call->headers[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* A bulk post is always told what came of it, also when that is nothing. */
+static void count_nothing(struct bb_http_call *call) {
+    static const char *const names[] = {"Busbar-Accepted", "Busbar-Duplicate", "Busbar-Rejected"};
+    const struct bb_http_route *route = call->match.route;
+
+    for (size_t i = 0; i < 3 && route && route->body == BB_HTTP_STREAM; i++)
+        if (!has_header(call, names[i]))
+            bb_http_set_header_u64(call, names[i], 0);
+}
+
 static void add_refusal_headers(struct bb_http_call *call, const struct bb_error *error) {
+    count_nothing(call);
     if (error->code == BB_E_KEY_NEEDED || error->code == BB_E_KEY_REFUSED)
         bb_http_set_header(call, "WWW-Authenticate", "Bearer realm=\"busbar\"");
     if (error->code == BB_E_BUSY || error->code == BB_E_DRAINING)

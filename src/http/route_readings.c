@@ -249,8 +249,6 @@ static void free_work(struct work *work) {
 static void end_work(struct work *work, int result, const struct bb_error *error) {
     struct bb_http_call *call = work->call;
 
-    if (result < 0)
-        set_counts(call, 0, 0, 0);
     bb_http_call_end(call, result, error);
     free_work(work);
 }
