@@ -93,8 +93,6 @@ static int decode(struct bb_ledger *ledger, const struct bb_log_record *record,
         return BB_FAIL(error, BB_E_LOG_CORRUPT, "an entry of the ledger of files is damaged");
     file->file_id = record->file_id;
     file->received_ms = record->received_ms;
-    if (file->received_ms > ledger->last_received_ms)
-        ledger->last_received_ms = file->received_ms;
     return 0;
 }
 
@@ -108,6 +106,11 @@ static int apply(struct bb_ledger *ledger, const struct bb_log_record *record,
                   {BB_RECORD_FILE_DONE, BB_FILE_DONE},
                   {BB_RECORD_FILE_ABANDONED, BB_FILE_ABANDONED}};
 
+    if (record->received_ms > ledger->last_received_ms)
+        ledger->last_received_ms = record->received_ms;
+    if (record->kind == BB_RECORD_POSTS || record->kind == BB_RECORD_POSTS_DONE ||
+        record->kind == BB_RECORD_POSTS_ABANDONED)
+        return bb_post_ledger_apply(ledger, record, bb_clock_now_ms(bb_clock_system()), error);
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         if (states[i].kind != record->kind)
             continue;
@@ -144,16 +147,16 @@ static int read_all(struct bb_ledger *ledger, struct bb_error *error) {
     return result < 0 ? result : 0;
 }
 
-/* Mark every partition that holds frames of the file, then note that it is done. A mark may be
- * written twice after a crash; merging the same readings twice changes nothing. */
-static int mark(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb_error *error) {
+int bb_ledger_mark_parts(struct bb_ledger *ledger, uint64_t file_id, int64_t received_ms,
+                         const struct bb_ledger_part *parts, uint64_t *ends,
+                         struct bb_error *error) {
     struct bb_log *log = ledger->log;
     struct bb_buffer body;
     int result = 0;
 
     bb_buffer_init(&body, RECORD_LIMIT_BYTES);
     for (uint32_t p = 0; !result && p < log->partitions; p++) {
-        const struct bb_ledger_part *part = &file->parts[p];
+        const struct bb_ledger_part *part = &parts[p];
         if (part->frames == 0)
             continue;
         bb_buffer_clear(&body);
@@ -162,12 +165,23 @@ static int mark(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb
         struct bb_log_record record = {
             .kind = BB_RECORD_FILE_COMMIT,
             .readings = (uint32_t)(part->readings > UINT32_MAX ? UINT32_MAX : part->readings),
-            .file_id = file->file_id,
-            .received_ms = file->received_ms,
+            .file_id = file_id,
+            .received_ms = received_ms,
             .body = bb_buffer_span(&body)};
         result = log->ops->append(log, p, &record, error);
+        if (!result && ends)
+            ends[p] = record.next_offset;
     }
     bb_buffer_release(&body);
+    return result;
+}
+
+/* Mark every partition that holds frames of the file, then note that it is done. */
+static int mark(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb_error *error) {
+    struct bb_log *log = ledger->log;
+    int result = bb_ledger_mark_parts(ledger, file->file_id, file->received_ms, file->parts, NULL,
+                                      error);
+
     if (!result)
         result = log->ops->sync(log, error);
     if (!result)
@@ -179,10 +193,25 @@ static int mark(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb
     return result;
 }
 
+int64_t bb_ledger_receive(struct bb_ledger *ledger, int64_t now_ms) {
+    int64_t last = atomic_load(&ledger->last_received_ms), mine;
+
+    do
+        mine = now_ms > last ? now_ms : last + 1;
+    while (!atomic_compare_exchange_weak(&ledger->last_received_ms, &last, mine));
+    return mine;
+}
+
+uint64_t bb_ledger_file_id(const struct bb_ledger *ledger, int64_t received_ms) {
+    return bb_hash_mix(ledger->log->identity ^ (uint64_t)received_ms) | 1;
+}
+
 int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error) {
     *ledger = (struct bb_ledger){.log = log};
     bb_arena_init(&ledger->arena, 64 << 10, LEDGER_LIMIT_BYTES);
     int result = read_all(ledger, error);
+    if (!result)
+        result = bb_post_ledger_complete(ledger, error);
     for (size_t i = 0; !result && i < ledger->count; i++)
         if (ledger->files[i]->state == BB_FILE_DECIDED)
             result = mark(ledger, ledger->files[i], error);
@@ -194,6 +223,7 @@ int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_error
 void bb_ledger_close(struct bb_ledger *ledger) {
     if (!ledger || !ledger->log)
         return;
+    bb_post_ledger_release(&ledger->posts, ledger->log);
     free(ledger->files);
     bb_arena_release(&ledger->arena);
     *ledger = (struct bb_ledger){0};
@@ -227,9 +257,8 @@ int bb_ledger_begin(struct bb_ledger *ledger, struct bb_span name, struct bb_fil
     if (!file)
         return -BB_E_NO_MEMORY;
     file->look = look;
-    file->received_ms = now_ms > ledger->last_received_ms ? now_ms : ledger->last_received_ms + 1;
-    ledger->last_received_ms = file->received_ms;
-    file->file_id = bb_hash_mix(ledger->log->identity ^ (uint64_t)file->received_ms) | 1;
+    file->received_ms = bb_ledger_receive(ledger, now_ms);
+    file->file_id = bb_ledger_file_id(ledger, file->received_ms);
     file->name = bb_arena_copy(&ledger->arena, name);
     file->state = BB_FILE_BEGUN;
     if (!file->name.data)

@@ -15,7 +15,11 @@
 #define BB_SERVICE_LEDGER_H
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "port/log.h"
+#include "service/post_ledger.h"
+
+#include <stdatomic.h>
 
 struct bb_ledger_part { /* of a file, per data partition */
     uint64_t first_offset, frames, readings;
@@ -45,7 +49,8 @@ struct bb_ledger {
     struct bb_arena arena;
     struct bb_ledger_file **files; /* in the order of their beginning */
     size_t count, capacity;
-    int64_t last_received_ms;
+    _Atomic int64_t last_received_ms; /* any thread: bb_ledger_receive */
+    struct bb_post_ledger posts;
 };
 
 /* Read the control partition; complete what was decided and is not done. The log is open for
@@ -53,6 +58,17 @@ struct bb_ledger {
 int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error)
     BB_MUST_USE;
 void bb_ledger_close(struct bb_ledger *ledger);
+
+/* A received time later than every one before it: now, or the next millisecond. Any thread. */
+int64_t bb_ledger_receive(struct bb_ledger *ledger, int64_t now_ms);
+/* The id of what was received then, and of nothing else. */
+uint64_t bb_ledger_file_id(const struct bb_ledger *ledger, int64_t received_ms);
+/* Append the marks that make frames visible, in every partition that has some. A mark may be written twice
+ * after a crash; merging the same readings twice changes nothing. ends[p]: behind the mark in partition p;
+ * NULL: not wanted. */
+int bb_ledger_mark_parts(struct bb_ledger *ledger, uint64_t file_id, int64_t received_ms,
+                         const struct bb_ledger_part *parts, uint64_t *ends, struct bb_error *error)
+    BB_MUST_USE;
 
 /* The latest file of this content that counts; NULL when there is none. */
 struct bb_ledger_file *bb_ledger_find(const struct bb_ledger *ledger, struct bb_content_hash hash);

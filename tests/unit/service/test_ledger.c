@@ -8,7 +8,7 @@
 #include "model/frame.h"
 #include "model/unit.h"
 #include "service/feed.h"
-#include "service/router.h"
+#include "service/file_frames.h"
 
 enum { PARTITIONS = 3, METERS = 40, READINGS = 20000 };
 
@@ -48,6 +48,7 @@ static void fill_batch(struct bb_series_table *table, struct bb_batch *batch) {
 static int land(struct bb_log *log, const struct bb_batch *batch, struct bb_error *error) {
     struct bb_ledger ledger;
     struct bb_router router = {0};
+    struct bb_file_frames frames;
     char member[32]; /* what names a member is used again for the next one */
     int result = bb_ledger_open(&ledger, log, error);
 
@@ -59,8 +60,10 @@ static int land(struct bb_log *log, const struct bb_batch *batch, struct bb_erro
         return 0;
     }
     result = bb_ledger_begin(&ledger, BB_SPAN("a.zip"), some_look, 5000, &file, error);
-    if (!result)
-        result = bb_router_init(&router, log, file, BB_SPAN("demo"), batch->series_table, error);
+    if (!result) {
+        const struct bb_router_target target = bb_file_frames_begin(&frames, log, file);
+        result = bb_router_init(&router, &target, BB_SPAN("demo"), batch->series_table, error);
+    }
     for (int i = 0; !result && i < 2; i++) {
         snprintf(member, sizeof member, "a.zip/member-%d", i);
         result = bb_router_source(&router, bb_span_of(member), error);
@@ -254,6 +257,7 @@ Test(ledger, an_unfit_tenant_is_refused_before_anything_is_written) {
     struct bb_ledger ledger;
     struct bb_ledger_file *file;
     struct bb_router router;
+    struct bb_file_frames frames;
     struct bb_log *log;
     struct bb_error error;
 
@@ -262,10 +266,11 @@ Test(ledger, an_unfit_tenant_is_refused_before_anything_is_written) {
     cr_assert_eq(bb_log_memory_open(PARTITIONS, &log, &error), 0);
     cr_assert_eq(bb_ledger_open(&ledger, log, &error), 0);
     cr_assert_eq(bb_ledger_begin(&ledger, BB_SPAN("a"), some_look, 5000, &file, &error), 0);
-    cr_assert_eq(bb_router_init(&router, log, file, BB_SPAN(""), &table, &error), -BB_E_NAME);
-    cr_assert_eq(bb_router_init(&router, log, file, (struct bb_span){name, 65}, &table, &error),
+    const struct bb_router_target target = bb_file_frames_begin(&frames, log, file);
+    cr_assert_eq(bb_router_init(&router, &target, BB_SPAN(""), &table, &error), -BB_E_NAME);
+    cr_assert_eq(bb_router_init(&router, &target, (struct bb_span){name, 65}, &table, &error),
                  -BB_E_NAME);
-    cr_assert_eq(bb_router_init(&router, log, file, (struct bb_span){name, 64}, &table, &error), 0);
+    cr_assert_eq(bb_router_init(&router, &target, (struct bb_span){name, 64}, &table, &error), 0);
     bb_router_release(&router);
     bb_ledger_close(&ledger);
     log->ops->close(log);
