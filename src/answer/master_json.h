@@ -1,6 +1,6 @@
 /* Master data as JSON objects, with the names of registry files. */
-#ifndef BB_CLI_MASTER_JSON_H
-#define BB_CLI_MASTER_JSON_H
+#ifndef BB_ANSWER_MASTER_JSON_H
+#define BB_ANSWER_MASTER_JSON_H
 
 #include "base/json_write.h"
 #include "model/master.h"

@@ -1,5 +1,5 @@
 /* Master data as JSON: see master_json.h. What is not said is left out. */
-#include "cli/master_json.h"
+#include "answer/master_json.h"
 
 #include "model/unit.h"
 
