@@ -11,7 +11,7 @@
 #include "http/problem.h"
 #include "http/routes_internal.h"
 #include "http/wait_internal.h"
-#include "service/post.h"
+#include "service/post_result.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -208,19 +208,26 @@ static void note_details(struct bb_post *post, struct bb_buffer *out) {
     post->note.details = bb_buffer_span(out);
 }
 
+struct derived {
+    bool is_derived, is_counted;
+    struct bb_post_result counts;
+};
+
 static void answer_note(struct bb_http_call *call, const struct bb_post_note *note,
-                        const struct bb_derived_counts *derived) {
+                        const struct derived *derived) {
     struct bb_json json = bb_http_json(call);
 
     bb_json_object_begin(&json);
-    bb_json_put_u64(&json, "accepted", note->readings - note->duplicate);
-    bb_json_put_u64(&json, "duplicate", note->duplicate);
+    uint64_t duplicate = derived && derived->is_counted ? derived->counts.duplicate
+                                                        : note->duplicate;
+    bb_json_put_u64(&json, "accepted", note->readings - duplicate);
+    bb_json_put_u64(&json, "duplicate", duplicate);
     bb_json_put_u64(&json, "rejected", note->rejected);
     if (derived) {
         bb_json_put_bool(&json, "derived", derived->is_derived);
-        if (derived->is_derived) {
-            bb_json_put_u64(&json, "added", derived->added);
-            bb_json_put_u64(&json, "changed", derived->changed);
+        if (derived->is_counted) {
+            bb_json_put_u64(&json, "added", derived->counts.added);
+            bb_json_put_u64(&json, "changed", derived->counts.changed);
         }
     }
     if (note->rejected > 0) {
@@ -254,15 +261,21 @@ static void end_work(struct work *work, int result, const struct bb_error *error
 }
 
 /* Derived, or given up. */
-static void when_derived(void *context, bool is_derived) {
+static void when_derived(void *context, struct bb_plant *plant) {
     struct work *work = context;
     struct bb_post_note *note = &work->post.note;
-    struct bb_derived_counts counts = {.is_derived = is_derived};
+    struct derived derived = {.is_derived = plant != NULL};
+    struct bb_error error;
 
-    if (!is_derived)
+    if (!plant)
         note->status = 202; /* kept, and not derived yet */
-    set_counts(work->call, note->readings - note->duplicate, note->duplicate, note->rejected);
-    answer_note(work->call, note, &counts);
+    else if (bb_post_result_count(plant, &work->post, &derived.counts, &error) == 0)
+        derived.is_counted = true;
+    else
+        bb_log_error(&work->call->server->options.logger, &error);
+    uint64_t duplicate = derived.is_counted ? derived.counts.duplicate : note->duplicate;
+    set_counts(work->call, note->readings - duplicate, duplicate, note->rejected);
+    answer_note(work->call, note, &derived);
     end_work(work, 0, NULL);
 }
 

@@ -54,10 +54,11 @@ static int read_tls_files(struct bb_http_server *server, struct bb_error *error)
 /* Elsewhere than on the loopback: keys, so that not everybody may; TLS, so that nobody reads them. */
 static int check_exposure(struct bb_http_server *server, struct bb_error *error) {
     const struct bb_http_options *o = &server->options;
-    bool has_keys = bb_key_ring_has_keys(server->gate.ring);
+    bool has_keys = bb_key_ring_has_keys(server->gate.ring), is_loopback;
+    int result = bb_http_address_check(o->address, &is_loopback, error);
 
-    if (o->insecure || bb_http_address_is_loopback(o->address) || (has_keys && server->certificate))
-        return 0;
+    if (result || o->insecure || is_loopback || (has_keys && server->certificate))
+        return result;
     return BB_FAIL(error, BB_E_LISTEN_OPEN,
                    "%s is not the loopback, and there %s; --insecure waives it", o->address,
                    has_keys              ? "is no TLS (http.tls.certificate)"

@@ -36,13 +36,16 @@ static socklen_t parse_address(const char *text, uint16_t port, union address *o
     return 0;
 }
 
-bool bb_http_address_is_loopback(const char *text) {
+int bb_http_address_check(const char *text, bool *is_loopback, struct bb_error *error) {
     union address address;
 
     if (parse_address(text, 0, &address) == 0)
-        return false;
-    return address.any.sa_family == AF_INET ? (ntohl(address.v4.sin_addr.s_addr) >> 24) == 127
-                                            : IN6_IS_ADDR_LOOPBACK(&address.v6.sin6_addr);
+        return BB_FAIL(error, BB_E_LISTEN,
+                       "%s is no address to listen on; write 127.0.0.1, ::1, 0.0.0.0 or ::", text);
+    *is_loopback = address.any.sa_family == AF_INET
+                       ? (ntohl(address.v4.sin_addr.s_addr) >> 24) == 127
+                       : IN6_IS_ADDR_LOOPBACK(&address.v6.sin6_addr);
+    return 0;
 }
 
 static int listen_on(const union address *address, socklen_t size, const char *name, int *out,
@@ -67,9 +70,7 @@ int bb_http_listen_port(const char *text, uint16_t *port, int *fd, struct bb_err
     socklen_t size = parse_address(text, *port, &address);
     char name[128];
 
-    if (size == 0)
-        return BB_FAIL(error, BB_E_LISTEN,
-                       "%s is no address to listen on; write 127.0.0.1, ::1, 0.0.0.0 or ::", text);
+    BB_ASSERT(size > 0); /* bb_http_address_check was there before */
     snprintf(name, sizeof name, "%s port %u", text, *port);
     int result = listen_on(&address, size, name, fd, error);
     if (result)

@@ -4,8 +4,9 @@
 
 #include "base/error.h"
 
-/* "127.0.0.1", "127.4.5.6", "::1". */
-bool bb_http_address_is_loopback(const char *address);
+/* Is it one of this machine alone ("127.0.0.1", "127.4.5.6", "::1")? -BB_E_LISTEN: it is no address. */
+int bb_http_address_check(const char *address, bool *is_loopback, struct bb_error *error)
+    BB_MUST_USE;
 /* *port 0: becomes the one that was free. -BB_E_LISTEN. */
 int bb_http_listen_port(const char *address, uint16_t *port, int *fd, struct bb_error *error)
     BB_MUST_USE;

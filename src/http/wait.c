@@ -14,7 +14,7 @@ struct bb_http_waiter {
     struct bb_http_waiter *next;
     uint64_t *ends; /* per partition; 0: nothing there */
     int64_t until_ms;
-    void (*told)(void *context, bool is_derived);
+    bb_http_derived *told;
     void *context;
 };
 
@@ -93,22 +93,21 @@ static bool is_derived(const struct bb_http_waiter *waiter, const struct seen *s
     return true;
 }
 
-static void tell(struct bb_http_waiter *waiter, bool derived) {
-    waiter->told(waiter->context, derived);
+static void tell(struct bb_http_waiter *waiter, struct bb_plant *plant) {
+    waiter->told(waiter->context, plant);
     free(waiter->ends);
     free(waiter);
 }
 
 /* Those that are done leave the list; they are told without the lock. */
-static void tell_all(struct bb_http_watcher *w, const struct seen *seen, uint32_t partitions,
-                     bool seen_is_good) {
+static void tell_all(struct bb_http_watcher *w, struct bb_plant *plant, const struct seen *seen) {
     struct bb_http_waiter *done = NULL, *given_up = NULL;
     int64_t now = now_ms();
 
     pthread_mutex_lock(&w->lock);
     for (struct bb_http_waiter **at = &w->first; *at;) {
         struct bb_http_waiter *waiter = *at;
-        bool derived = seen_is_good && is_derived(waiter, seen, partitions);
+        bool derived = plant && is_derived(waiter, seen, plant->log->partitions);
         if (!derived && now < waiter->until_ms && !w->gives_up) {
             at = &waiter->next;
             continue;
@@ -121,11 +120,11 @@ static void tell_all(struct bb_http_watcher *w, const struct seen *seen, uint32_
     pthread_mutex_unlock(&w->lock);
     for (struct bb_http_waiter *next; done; done = next) {
         next = done->next;
-        tell(done, true);
+        tell(done, plant);
     }
     for (struct bb_http_waiter *next; given_up; given_up = next) {
         next = given_up->next;
-        tell(given_up, false);
+        tell(given_up, NULL);
     }
 }
 
@@ -162,9 +161,9 @@ static void *watch(void *argument) {
         if (is_open && !seen)
             seen = calloc(plant.log->partitions, sizeof seen[0]);
         bool good = is_open && seen && look(w, &plant, seen, &error) == 0;
-        tell_all(w, seen, is_open ? plant.log->partitions : 0, good);
+        tell_all(w, good ? &plant : NULL, seen);
     }
-    tell_all(w, seen, 0, false);
+    tell_all(w, NULL, NULL);
     free(seen);
     if (is_open)
         bb_plant_close(&plant);
@@ -208,7 +207,7 @@ void bb_http_watcher_stop(struct bb_http_watcher *w) {
 }
 
 void bb_http_wait_derived(struct bb_http_server *server, const uint64_t *ends, int64_t until_ms,
-                          void (*told)(void *context, bool is_derived), void *context) {
+                          bb_http_derived *told, void *context) {
     struct bb_http_watcher *w = &server->watcher;
     size_t size = server->options.partitions * sizeof ends[0];
     struct bb_http_waiter *waiter = calloc(1, sizeof *waiter);
@@ -217,7 +216,7 @@ void bb_http_wait_derived(struct bb_http_server *server, const uint64_t *ends, i
         waiter->ends = malloc(size);
     if (!waiter || !waiter->ends) {
         free(waiter);
-        told(context, false);
+        told(context, NULL);
         return;
     }
     memcpy(waiter->ends, ends, size);

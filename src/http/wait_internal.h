@@ -15,10 +15,8 @@ struct bb_http_server;
 struct bb_http_call;
 struct bb_http_waiter;
 
-struct bb_derived_counts {
-    bool is_derived;
-    uint64_t added, changed;
-};
+/* `plant`: where it was derived, open for reading; NULL: it was not, in the time there was. */
+typedef void bb_http_derived(void *context, struct bb_plant *plant);
 
 struct bb_http_watcher {
     const char *data, *config_path;
@@ -41,7 +39,7 @@ void bb_http_watcher_stop(struct bb_http_watcher *watcher);
 /* Call `told` once every partition p has been derived up to ends[p] and the registry follows, or until_ms
  * (monotonic) is over. On the watcher's thread. */
 void bb_http_wait_derived(struct bb_http_server *server, const uint64_t *ends, int64_t until_ms,
-                          void (*told)(void *context, bool is_derived), void *context);
+                          bb_http_derived *told, void *context);
 
 /* 0, or -BB_E_BACKLOG with a Retry-After. */
 int bb_http_backlog_check(struct bb_http_call *call, struct bb_error *error) BB_MUST_USE;

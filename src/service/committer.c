@@ -213,6 +213,8 @@ static int keep_rounds(struct bb_committer *c, struct bb_post *posts, struct bb_
             int result = reserve_round(&c->fresh, error);
             if (result)
                 return result;
+            if (post->derived_at) /* without memory for it, what came of the post is not told */
+                post->taken = bb_round_copy(post->round, c->plant->log->partitions);
             c->fresh.items[c->fresh.count++] = post->round;
             post->round = NULL;
         }

@@ -30,6 +30,7 @@ void bb_post_release(struct bb_post *post) {
     free(post->errors);
     free(post->derived_at);
     bb_round_free(post->round);
+    bb_round_free(post->taken);
     *post = (struct bb_post){0};
 }
 

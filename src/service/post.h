@@ -53,6 +53,7 @@ struct bb_post {
     /* Where each partition must have been derived up to, once it was taken; log->partitions of them, or
      * NULL: not asked for. */
     uint64_t *derived_at;
+    struct bb_round *taken; /* then, of a large one: where its frames are in the log */
     /* The committer is done with it. On its thread: never waits. */
     void (*done)(struct bb_post *post);
     void *context;

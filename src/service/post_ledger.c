@@ -176,6 +176,17 @@ struct bb_round *bb_round_new(struct bb_ledger *ledger, int64_t now_ms) {
     return round;
 }
 
+struct bb_round *bb_round_copy(const struct bb_round *round, uint32_t partitions) {
+    struct bb_round *copy = round_alloc(partitions);
+
+    if (!copy)
+        return NULL;
+    copy->file_id = round->file_id;
+    copy->received_ms = round->received_ms;
+    memcpy(copy->parts, round->parts, partitions * sizeof copy->parts[0]);
+    return copy;
+}
+
 void bb_round_free(struct bb_round *round) {
     if (!round)
         return;

@@ -48,6 +48,8 @@ struct bb_round { /* posts that count together */
 /* A round with an id of its own; nothing is written. NULL: no memory. */
 struct bb_round *bb_round_new(struct bb_ledger *ledger, int64_t now_ms);
 void bb_round_free(struct bb_round *round);
+/* Its id and parts, without its notes. NULL: no memory. */
+struct bb_round *bb_round_copy(const struct bb_round *round, uint32_t partitions);
 /* Append a frame to a partition of the round. */
 int bb_round_append(struct bb_ledger *ledger, struct bb_round *round, uint32_t partition,
                     struct bb_span frame, uint32_t readings, struct bb_error *error) BB_MUST_USE;
