@@ -169,15 +169,8 @@ static int list_findings(struct listing *listing, struct bb_error *error) {
 /* A date is that of each channel's own calendar. */
 static int read_bound(const char *what, const char *text, struct bb_completeness_bound *bound,
                       struct bb_error *error) {
-    enum { DATE_SIZE = 10 };
-    enum bb_time_outcome outcome;
-
     *bound = (struct bb_completeness_bound){.ms = BB_TIME_NONE};
-    if (!text)
-        return 0;
-    outcome = bb_time_parse_rfc3339(bb_span_of(text), &bound->ms);
-    bound->is_local = outcome == BB_TIME_LOCAL;
-    if (outcome == BB_TIME_OK || (bound->is_local && strlen(text) == DATE_SIZE))
+    if (!text || bb_completeness_bound_parse(bb_span_of(text), bound))
         return 0;
     return BB_FAIL(error, BB_E_USAGE,
                    "--%s cannot be \"%s\": allowed is a date such as 2026-03-01 or a time with "

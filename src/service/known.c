@@ -56,7 +56,7 @@ int bb_known_channels(struct bb_plant *plant, struct bb_span tenant, struct bb_s
     int result = as_of_ms == BB_TIME_NONE
                      ? plant->registry->ops->channel_list(plant->registry, tenant, usage_point,
                                                           visit, context, error)
-                     : bb_query_every(plant, &query, tell_channel, &channels, error);
+                     : bb_query_every(plant, &query, BB_SPAN(""), tell_channel, &channels, error);
 
     return result < 0 ? result : 0;
 }
@@ -103,7 +103,9 @@ static int tell_usage_point(void *context, const struct bb_registry_usage_point 
     u->greatest_commodity = BB_COMMODITY_UNKNOWN;
     int found = registry->ops->usage_point_get(registry, now->tenant, now->name, u->as_of_ms,
                                                &u->arena, &up, u->error);
-    int result = found < 0 ? found : bb_query_every(u->plant, &query, count_channel, u, u->error);
+    int result = found < 0
+                     ? found
+                     : bb_query_every(u->plant, &query, BB_SPAN(""), count_channel, u, u->error);
     if (result < 0 || (found == BB_ABSENT && u->channels == 0))
         return result;
     const struct bb_registry_usage_point then = {.tenant = now->tenant,
