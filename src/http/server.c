@@ -87,7 +87,8 @@ static unsigned raise_files(int64_t connections) {
 
 /* ---- listening */
 
-static void log_line(void *context, const char *format, va_list args) {
+static void __attribute__((format(printf, 2, 0)))
+log_line(void *context, const char *format, va_list args) {
     struct bb_http_server *server = context;
     char text[512];
 

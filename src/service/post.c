@@ -11,11 +11,13 @@
 
 enum {
     SERIES_LIMIT_BYTES = 256 << 20,
-    SERIES_KEPT_BYTES = 8 << 20, /* by a kit, from post to post */
+    SERIES_KEPT_BYTES = 32 << 20, /* by a kit, from post to post */
     HASH_READ_BYTES = 64 << 10,
     RECALL_LIMIT_BYTES = 64 << 20, /* a record of the ledger of posts */
     FIRST_FINGERPRINTS = 1 << 11
 };
+
+#define MEMORY_NS (5 * 1000000000LL)
 
 void bb_post_init(struct bb_post *post) {
     *post = (struct bb_post){0};
@@ -45,6 +47,9 @@ struct fingerprints {
 
 struct bb_post_kit {
     struct bb_series_table table;
+    struct bb_series_memory *memory; /* of the table's series, and of one form of reading */
+    uint64_t form;
+    int64_t began_ns; /* the memory */
     struct bb_router router;
     bool has_router;
     struct fingerprints told;
@@ -57,6 +62,7 @@ struct bb_post_kit *bb_post_kit_new(void) {
     if (!kit)
         return NULL;
     kit->hash = XXH3_createState();
+    kit->memory = bb_series_memory_new();
     bb_series_table_init(&kit->table, SERIES_LIMIT_BYTES);
     return kit;
 }
@@ -66,6 +72,7 @@ void bb_post_kit_free(struct bb_post_kit *kit) {
         return;
     bb_router_release(&kit->router);
     bb_series_table_release(&kit->table);
+    bb_series_memory_free(kit->memory);
     XXH3_freeState(kit->hash);
     free(kit->told.items);
     free(kit);
@@ -292,6 +299,24 @@ static int take_reject(void *context, const struct bb_error *reason, struct bb_e
     return 0;
 }
 
+/* What is known of the senders' channels holds for a while, so that what master data say of them is asked
+ * again; for the form of reading that it was learnt with; and not for ever more channels. */
+static void forget_series(struct bb_post_kit *kit, uint64_t form) {
+    int64_t now_ns = bb_monotonic_ns();
+    bool too_much = kit->table.arena.total_bytes > SERIES_KEPT_BYTES;
+
+    if (form == kit->form && now_ns - kit->began_ns < MEMORY_NS && !too_much)
+        return;
+    kit->form = form;
+    kit->began_ns = now_ns;
+    bb_series_memory_clear(kit->memory);
+    bb_series_table_clear(&kit->table);
+    if (too_much) {
+        bb_series_table_release(&kit->table);
+        bb_series_table_init(&kit->table, SERIES_LIMIT_BYTES);
+    }
+}
+
 static int prepare_kit(struct decoding *d, const struct bb_plant *plant, int64_t received_ms,
                        struct bb_error *error) {
     struct bb_post_kit *kit = d->kit;
@@ -301,13 +326,9 @@ static int prepare_kit(struct decoding *d, const struct bb_plant *plant, int64_t
                                             .context = d};
     struct bb_span tenant = d->options->form.tenant;
 
-    if (!kit->hash)
+    if (!kit->hash || !kit->memory)
         return no_memory(error);
-    if (kit->table.arena.total_bytes > SERIES_KEPT_BYTES) {
-        bb_series_table_release(&kit->table);
-        bb_series_table_init(&kit->table, SERIES_LIMIT_BYTES);
-    }
-    bb_series_table_clear(&kit->table);
+    forget_series(kit, bb_reading_form_hash(&d->options->form, false, NULL));
     clear_fingerprints(&kit->told);
     int result = kit->has_router
                      ? bb_router_restart(&kit->router, &target, tenant, error)
@@ -320,18 +341,20 @@ static int decode_members(struct decoding *d, struct bb_plant *plant, struct bb_
                           uint64_t packed_bytes, int64_t received_ms, struct bb_error *error) {
     const struct bb_decode_sink sink = {take_batch, take_reject, d};
     struct bounded bounded = {.left = d->options->unpacked_limit_bytes};
+    struct bb_reading_form form = d->options->form;
     struct bb_container *container;
     const char *name;
     int result = bb_container_open_input(packed, packed_bytes, "body", &container, error);
 
     if (result)
         return result;
+    form.memory = d->kit->memory;
     while (!result) {
         result = bb_container_next(container, &bounded.stream, &name, error);
         if (!result)
             result = bb_reading_stream_decode(plant, (struct bb_input){read_bounded, &bounded},
-                                              name, &d->options->form, received_ms, &sink,
-                                              &d->kit->table, NULL, error);
+                                              name, &form, received_ms, &sink, &d->kit->table, NULL,
+                                              error);
     }
     bb_container_close(container);
     return result == BB_CONTAINER_END ? bb_router_flush(&d->kit->router, error) : result;

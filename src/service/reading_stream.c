@@ -138,8 +138,8 @@ static void resolve_in(struct resolver *r, struct bb_store_view *view, struct bb
 
 static void resolve(void *context, struct bb_series *series) {
     struct resolver *r = context;
-    uint32_t partition =
-        (uint32_t)(bb_usage_point_hash(series->usage_point) % r->plant->store->partitions);
+    uint32_t partition = (uint32_t)(bb_usage_point_hash(series->usage_point) %
+                                    r->plant->store->partitions);
     struct bb_store_view *view = view_of(r, partition);
 
     if (view)
@@ -157,6 +157,7 @@ int bb_reading_stream_decode(struct bb_plant *plant, struct bb_input stream, con
                                         .kind = form->kind,
                                         .interval_s = form->interval_s,
                                         .received_ms = received_ms,
+                                        .memory = form->memory,
                                         .zones = plant ? plant->zones : NULL};
     int result = replay.head ? fill_head(&replay, error)
                              : BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read the input");

@@ -82,7 +82,8 @@ int bb_router_restart(struct bb_router *r, const struct bb_router_target *target
     BB_ASSERT(target->partitions == r->target.partitions);
     r->target = *target;
     r->readings = 0;
-    r->route_count = 0;
+    if (r->table->count < r->route_count) /* cleared: the routes were those of other series */
+        r->route_count = 0;
     for (uint32_t p = 0; p < target->partitions; p++)
         begin_frame(r, &r->parts[p]);
     return set_tenant(r, tenant, error);

@@ -34,8 +34,8 @@ struct bb_router {
 int bb_router_init(struct bb_router *router, const struct bb_router_target *target,
                    struct bb_span tenant, const struct bb_series_table *table,
                    struct bb_error *error) BB_MUST_USE;
-/* For another run over the same (cleared) table, in the memory it has; as many partitions. What is left in the
- * frames is forgotten. */
+/* For another run over the same table, as it is or just cleared, in the memory it has; as many partitions. What
+ * is left in the frames is forgotten. */
 int bb_router_restart(struct bb_router *router, const struct bb_router_target *target,
                       struct bb_span tenant, struct bb_error *error) BB_MUST_USE;
 void bb_router_release(struct bb_router *router);

@@ -10,6 +10,7 @@ import threading
 import time
 
 import pytest
+from conftest import BINARY
 from server import HEADER, Server, children, readings, wait_until, zipped
 
 BAD_LINE = "A,1-1:1.29.0,2026-03-01T12:00:00Z,many,kWh,interval,15m\n"
@@ -39,7 +40,7 @@ def test_ndjson_and_a_format_by_name(plant, server):
     assert server.post(body, content_type="application/x-ndjson").counts() == (4, 0, 0)
     assert server.post(json.dumps(rows), content_type="application/json").counts() == (4, 0, 0)
     assert server.post(body, "format=ndjson", content_type="image/png").counts() == (4, 0, 0)
-    assert server.post(body, "wait=derived", content_type=None).counts() == (4, 0, 0)
+    assert server.post(body, "wait=derived", content_type=None).counts() == (0, 4, 0), "told before"
     assert [row["value"] for row in plant.query("B")] == ["1", "2", "3", "4"]
 
 
@@ -205,9 +206,10 @@ def test_the_same_key_and_body_store_once(plant, server):
     assert (again.status, again.counts()) == (200, (0, 4, 0))
     assert again.json() == first.json()
     assert again.headers["Busbar-Repeated"] == "true"
-    server.post(readings(1, usage_point="Z"), "wait=derived")
-    story = plant.run("--json", "explain", "--usage-point", "A", "--channel", "1-1:1.29.0", "--at", "2026-03-01T00:15:00Z").json()
-    assert "again" not in json.dumps(story["versions"]) or len(story["versions"]) == 1
+    wait_until(lambda: plant.list("usage-points"))
+    assert "\n      again " not in plant.run("explain", "--usage-point", "A", "--channel", "1-1:1.29.0", "--at", "2026-03-01T00:15:00Z").out
+    server.post(readings(4), "wait=derived")
+    assert "\n      again " in plant.run("explain", "--usage-point", "A", "--channel", "1-1:1.29.0", "--at", "2026-03-01T00:15:00Z").out
 
 
 def test_another_body_under_the_same_key(server):
@@ -429,11 +431,30 @@ def test_workers_end_with_a_server_that_is_killed(plant):
 
 
 def test_days_that_are_over_are_told(plant):
+    """A meter that tells nothing more is missing from the tick on, which a server writes by itself."""
+    plant.data.mkdir()
+    (plant.data / "busbar.yaml").write_text("derive:\n  tick: 0s\n")
+    yesterday = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 2 * 86400))
     with Server(plant) as server:
-        server.post(readings(4), "wait=derived")
+        server.post(readings(4, day=yesterday), "wait=derived")
         server.stop()
-    with Server(plant) as server:
-        assert wait_until(lambda: "tick" in plant.run("list", "exceptions").out or plant.list("exceptions") is not None)
+    assert len(plant.query("A", "--lane", "vee")) == 4
+    with Server(plant):
+        assert wait_until(lambda: len(plant.query("A", "--lane", "vee")) > 96)
+
+
+def test_a_plant_that_is_behind_takes_nothing_new(plant):
+    plant.data.mkdir()
+    (plant.data / "busbar.yaml").write_text("http:\n  backlog: 1s\n")
+    with Server(plant, workers=0) as server:
+        assert server.post(readings(4)).status == 200
+        refused = wait_until(lambda: (answer := server.post(readings(4))).status == 429 and answer)
+        assert refused.code == "BB-6011" and refused.counts() == (0, 0, 0)
+        assert 1 <= int(refused.headers["Retry-After"]) <= 600
+        worker = subprocess.Popen([BINARY, "--data", str(plant.data), "worker", "--stage", "derive", "--live"])
+        assert wait_until(lambda: server.post(readings(4)).status == 200)
+        worker.terminate()
+        assert worker.wait(30) == 0
 
 
 # ---- the end
@@ -457,7 +478,7 @@ def test_sigterm_answers_what_has_begun(plant):
     assert idle.recv(1) == b""
     again = Server(plant)
     with again:
-        again.post(readings(1, usage_point="Z"), "wait=derived")
+        assert again.post(readings(96), "wait=derived").counts() == (0, 96, 0)
         assert len(plant.query("A")) == 96
 
 

@@ -1,6 +1,7 @@
 """kill -9 of the server during posts: what was answered is there exactly once, and a retry adds nothing."""
 
 import collections
+import datetime
 import http.client
 import os
 import random
@@ -13,6 +14,10 @@ SOAK = bool(os.environ.get("BUSBAR_SOAK"))
 KILLS = 50 if SOAK else 5
 CLIENTS = 4
 LINES = 40
+
+
+def stamp(batch):
+    return (datetime.datetime(2025, 1, 1) + batch * datetime.timedelta(minutes=15)).isoformat() + "Z"
 
 
 class Client(threading.Thread):
@@ -29,9 +34,7 @@ class Client(threading.Thread):
         """Values that say which batch they came with; over several usage points, so over several partitions."""
         lines = [HEADER]
         for i in range(LINES):
-            minutes = batch * 15
-            stamp = f"2026-03-{1 + minutes // 1440:02d}T{minutes % 1440 // 60:02d}:{minutes % 60:02d}:00Z"
-            lines.append(f"C{self.number}-{i},1-1:1.29.0,{stamp},{batch}.{self.number},kWh,interval,15m\n")
+            lines.append(f"C{self.number}-{i},1-1:1.29.0,{stamp(batch)},{batch}.{self.number},kWh,interval,15m\n")
         return "".join(lines).encode()
 
     def post(self, batch):
@@ -105,4 +108,9 @@ def test_kill_nine_during_posts(plant):
             assert expected <= set(stored), f"lost: {sorted(expected - set(stored))[:5]}"
             assert max(stored.values()) == 1
             assert set(stored) - expected <= {f"{client.batch}.{client.number}"}, "only the last may be unanswered and there"
+        # Landed twice, a reading would have been told again.
+        for batch in client.answered[::max(1, len(client.answered) // 20)]:
+            story = plant.run("explain", "--usage-point", f"C{client.number}-0", "--channel", "1-1:1.29.0", "--at", stamp(batch),
+                              expect=0).out
+            assert "\n      told " in story and "\n      again " not in story, story
     print(f"{KILLS} kills, {sum(len(c.answered) for c in clients)} posts, {sum(c.repeated for c in clients)} repeated")

@@ -1,6 +1,7 @@
 /* Parameters: typed as a route's table says, or refused with what is allowed. */
 #include <criterion/criterion.h>
 
+#include "base/buffer.h"
 #include "http/parameter_internal.h"
 #include "model/timestamp.h"
 
@@ -144,9 +145,12 @@ Test(parameter, what_is_required_may_come_with_the_form, .fini = release) {
 }
 
 Test(parameter, too_many_repetitions, .fini = release) {
-    char query[BB_HTTP_REPEATS_MAX * 12 + 24] = "";
+    struct bb_buffer query;
 
+    bb_buffer_init(&query, 1 << 12);
     for (int i = 0; i <= BB_HTTP_REPEATS_MAX; i++)
-        strcat(query, "match[]=x&");
-    cr_expect_eq(read_values("A", query), -BB_E_PARAMETER);
+        bb_buffer_format(&query, "match[]=x&");
+    bb_buffer_append_byte(&query, '\0');
+    cr_expect_eq(read_values("A", query.data), -BB_E_PARAMETER);
+    bb_buffer_release(&query);
 }
