@@ -11,18 +11,20 @@
 static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 enum { BASE = 62 };
 
+#define EVERYONES (1u << BB_RIGHT_NONE | 1u << BB_RIGHT_ANY)
+
 static const struct {
     const char *name;
     unsigned rights; /* bit per enum bb_right */
 } roles[BB_ROLE_COUNT] = {
-    [BB_ROLE_INGEST] = {"ing", 1u << BB_RIGHT_NONE | 1u << BB_RIGHT_INGEST},
-    [BB_ROLE_READ] = {"ro", 1u << BB_RIGHT_NONE | 1u << BB_RIGHT_READ},
-    [BB_ROLE_ADMIN] = {"adm", 1u << BB_RIGHT_NONE | 1u << BB_RIGHT_INGEST | 1u << BB_RIGHT_READ |
+    [BB_ROLE_INGEST] = {"ing", EVERYONES | 1u << BB_RIGHT_INGEST},
+    [BB_ROLE_READ] = {"ro", EVERYONES | 1u << BB_RIGHT_READ},
+    [BB_ROLE_ADMIN] = {"adm", EVERYONES | 1u << BB_RIGHT_INGEST | 1u << BB_RIGHT_READ |
                                   1u << BB_RIGHT_ADMIN},
 };
 
 const char *bb_right_name(enum bb_right right) {
-    static const char *const names[BB_RIGHT_COUNT] = {"none", "ingest", "read", "admin"};
+    static const char *const names[BB_RIGHT_COUNT] = {"none", "any", "ingest", "read", "admin"};
     return names[right];
 }
 

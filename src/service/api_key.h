@@ -20,6 +20,7 @@
 /* What a route asks for, and what a role may do. */
 enum bb_right {
     BB_RIGHT_NONE = 0, /* open to everyone */
+    BB_RIGHT_ANY,      /* to whoever is known, whatever the role */
     BB_RIGHT_INGEST,
     BB_RIGHT_READ,
     BB_RIGHT_ADMIN, /* changes what people told, master data, keys */
