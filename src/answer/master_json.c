@@ -86,17 +86,21 @@ static void put_channel(struct bb_json *json, const struct bb_master_channel *it
     bb_json_object_end(json);
 }
 
-static void put_tags(struct bb_json *json, const struct bb_master_usage_point *up) {
+void bb_master_put_tags(struct bb_json *json, const struct bb_master_usage_point *up) {
     char key[256];
 
-    if (up->tag_count == 0)
-        return;
-    bb_json_key(json, "tags");
-    bb_json_object_begin(json);
     for (uint32_t i = 0; i < up->tag_count; i++) {
         snprintf(key, sizeof key, "%.*s", BB_SPAN_ARGS(up->tags[i].key));
         bb_json_put_text(json, key, up->tags[i].value);
     }
+}
+
+static void put_tags(struct bb_json *json, const struct bb_master_usage_point *up) {
+    if (up->tag_count == 0)
+        return;
+    bb_json_key(json, "tags");
+    bb_json_object_begin(json);
+    bb_master_put_tags(json, up);
     bb_json_object_end(json);
 }
 
