@@ -62,7 +62,7 @@ static int look_at_partition(struct bb_plant *plant, uint32_t p, struct seen *se
 static int look(struct bb_http_watcher *w, struct bb_plant *plant, struct seen *seen,
                 struct bb_error *error) {
     int64_t oldest_ms = 0, clock_ms = bb_clock_now_ms(bb_clock_system());
-    uint64_t lag = 0;
+    uint64_t lag = 0, readings = 0;
     int result = 0;
 
     for (uint32_t p = 0; !result && p < plant->log->partitions; p++) {
@@ -73,10 +73,12 @@ static int look(struct bb_http_watcher *w, struct bb_plant *plant, struct seen *
         if (result)
             break;
         lag += backlog.lag_readings;
+        readings += backlog.end.readings;
         if (backlog.lag_readings > 0 && (oldest_ms == 0 || backlog.oldest_ms < oldest_ms))
             oldest_ms = backlog.oldest_ms;
     }
     if (!result) {
+        bb_rate_note(&w->rate, now_ms(), readings);
         atomic_store(&w->lag_readings, lag);
         atomic_store(&w->age_ms, oldest_ms && clock_ms > oldest_ms ? clock_ms - oldest_ms : 0);
     }
@@ -176,6 +178,7 @@ int bb_http_watcher_start(struct bb_http_watcher *w, const char *data, const cha
 
     w->data = data;
     w->config_path = config_path;
+    bb_rate_init(&w->rate);
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->work, NULL);
     sigfillset(&all);
@@ -203,6 +206,7 @@ void bb_http_watcher_stop(struct bb_http_watcher *w) {
     pthread_cond_signal(&w->work);
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
+    bb_rate_release(&w->rate);
     w->running = false;
 }
 

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "http/rate_internal.h"
 #include "service/plant.h"
 
 struct bb_http_server;
@@ -28,6 +29,7 @@ struct bb_http_watcher {
     bool stop, gives_up;
     _Atomic int64_t age_ms; /* of the oldest reading that is not derived; 0: there is none */
     _Atomic uint64_t lag_readings;
+    struct bb_rate rate; /* of readings in the log; has a lock of its own */
 };
 
 int bb_http_watcher_start(struct bb_http_watcher *watcher, const char *data,
