@@ -579,6 +579,7 @@ static void memory_close(struct bb_registry *base) {
     free(r->usage_points.items);
     free(r->channels.items);
     free(r->exceptions.items);
+    free(r->keys.items);
     bb_arena_release(&r->texts);
     bb_arena_release(&r->scratch);
     free(r);
