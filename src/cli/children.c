@@ -9,8 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum {
     PAUSE_FIRST_MS = 500,
     PAUSE_MOST_MS = 30000,

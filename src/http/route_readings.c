@@ -49,7 +49,7 @@ static const struct bb_http_parameter parameters[] = {
     {.name = "timeout",
      .kind = BB_HTTP_DURATION,
      .min = 0,
-     .max = 10 * BB_MINUTE_MS,
+     .max = 10 * (int64_t)BB_MINUTE_MS,
      .initial = "30s",
      .help = "how long to wait for that; the readings are kept in any case"},
     BB_HTTP_PARAMETERS_END};
@@ -133,7 +133,7 @@ static int choose_key(const struct bb_http_call *call, struct bb_span *out,
     else if (key.data && key.size == 0)
         return BB_FAIL(error, BB_E_PARAMETER, "the header Idempotency-Key is empty");
     bool fits = key.size <= BB_IDEMPOTENCY_KEY_MAX;
-    for (size_t i = 0; fits && i < key.size; i++)
+    for (size_t i = 0; fits && key.data && i < key.size; i++)
         fits = key.data[i] >= ' ' && key.data[i] < 0x7f;
     *out = key;
     return fits ? 0

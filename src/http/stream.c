@@ -59,7 +59,7 @@ int bb_http_stream_begin(struct bb_http_call *call, int status, const char *type
     call->status = status;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->room, NULL);
-    bb_buffer_init(&s->bytes, 2 * BB_HTTP_STREAM_BYTES);
+    bb_buffer_init(&s->bytes, 2 * (size_t)BB_HTTP_STREAM_BYTES);
     call->streams = true;
     atomic_fetch_add(&call->holders, 1);
     call->state = BB_CALL_ANSWERED;

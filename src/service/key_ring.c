@@ -59,7 +59,8 @@ void bb_key_ring_close(struct bb_key_ring *ring) {
 static void copy_text(struct bb_span from, char *to, size_t room) {
     size_t size = from.size < room - 1 ? from.size : room - 1;
 
-    memcpy(to, from.data, size);
+    if (size > 0) /* of an empty text the data may be NULL */
+        memcpy(to, from.data, size);
     to[size] = '\0';
 }
 

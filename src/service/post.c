@@ -21,7 +21,7 @@ enum {
 
 void bb_post_init(struct bb_post *post) {
     *post = (struct bb_post){0};
-    bb_buffer_init(&post->bytes, 2 * BB_POST_MEMORY_BYTES);
+    bb_buffer_init(&post->bytes, 2 * (size_t)BB_POST_MEMORY_BYTES);
     bb_buffer_init(&post->recalled, RECALL_LIMIT_BYTES);
 }
 
