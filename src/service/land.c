@@ -1,6 +1,7 @@
 /* Landing: see land.h. */
 #include "service/land.h"
 
+#include "base/json_write.h"
 #include "codec/container.h"
 #include "service/file_frames.h"
 
@@ -158,7 +159,36 @@ struct landing {
     const char *member;
     uint64_t rejected;
     uint32_t batches;
+    struct bb_buffer refusals; /* JSON objects, as the ledger keeps them of this file */
 };
+
+/* {"line":3,"code":"BB-1004","reason":"..."}; as many of a file as fit. */
+static void note_refusal(struct landing *l, const struct bb_error *reason) {
+    enum { ITEM_MAX = 4096 };
+    char code[16];
+    struct bb_json json;
+
+    if (l->refusals.size + ITEM_MAX > BB_LEDGER_REFUSALS_MAX)
+        return;
+    if (l->refusals.size > 0)
+        bb_buffer_append_byte(&l->refusals, ',');
+    snprintf(code, sizeof code, "BB-%04d", (int)reason->code);
+    bb_json_init(&json, &l->refusals);
+    bb_json_object_begin(&json);
+    if (reason->line > 0)
+        bb_json_put_u64(&json, "line", reason->line);
+    bb_json_put_text(&json, "code", bb_span_of(code));
+    bb_json_put_text(&json, "reason", bb_span_of(reason->text));
+    bb_json_object_end(&json);
+}
+
+/* What came of the file, as its last record in the ledger says. */
+static void report_to_ledger(struct landing *l, struct bb_ledger *ledger,
+                             struct bb_ledger_file *file) {
+    file->tenant = bb_arena_copy(&ledger->arena, l->options->form.tenant);
+    file->rejected = l->rejected;
+    file->refusals = bb_buffer_span(&l->refusals);
+}
 
 static int take_batch(void *context, struct bb_batch *batch, struct bb_error *error) {
     struct landing *l = context;
@@ -182,6 +212,7 @@ static int take_reject(void *context, const struct bb_error *reason, struct bb_e
     (void)error;
     bb_error_locate(&located, l->member, reason->line);
     note_error(l->report, &located);
+    note_refusal(l, &located);
     l->rejected++;
     return 0;
 }
@@ -208,13 +239,15 @@ static int land_members(struct landing *l, struct bb_series_table *table, struct
 }
 
 /* Refuse the file: nothing of it counts. */
-static int refuse(struct bb_ledger *ledger, struct bb_ledger_file *file,
-                  struct bb_land_report *report, const struct bb_error *reason,
-                  struct bb_error *error) {
+static int refuse(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_file *file,
+                  const struct bb_error *reason, struct bb_error *error) {
     if (reason) {
-        note_error(report, reason);
-        report->rejected++;
+        note_error(l->report, reason);
+        note_refusal(l, reason);
+        l->report->rejected++;
+        l->rejected++;
     }
+    report_to_ledger(l, ledger, file);
     int result = bb_ledger_abandon(ledger, file, error);
     return result ? result : BB_LAND_REFUSED;
 }
@@ -226,12 +259,13 @@ static int finish(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_
 
     l->report->rejected += l->rejected;
     if (l->rejected > 0 && !l->options->partial)
-        return refuse(ledger, file, l->report, NULL, error);
+        return refuse(l, ledger, file, NULL, error);
     if (!l->options->again && bb_ledger_find(ledger, hash)) {
         l->report->files_skipped++;
         return bb_ledger_abandon(ledger, file, error);
     }
     file->readings = l->router.readings;
+    report_to_ledger(l, ledger, file);
     int result = bb_ledger_decide(ledger, file, hash, error);
     if (result)
         return result;
@@ -255,7 +289,7 @@ static int land_opened(struct landing *l, struct bb_ledger *ledger, struct bb_le
         if (result < 0 && (about_input(error) || error->code == BB_E_NO_PERMISSION)) {
             struct bb_error reason = *error;
             l->report->rejected += l->rejected;
-            result = refuse(ledger, file, l->report, &reason, error);
+            result = refuse(l, ledger, file, &reason, error);
         } else if (!result) {
             result = finish(l, ledger, file, in, error);
         }
@@ -281,6 +315,7 @@ static int land_input(struct bb_plant *plant, const char *path, const struct bb_
     struct bb_ledger_file *file;
     bool known = false;
 
+    bb_buffer_init(&l.refusals, BB_LEDGER_REFUSALS_MAX);
     if (!o->again && is_known(ledger, in, look, &known, error))
         return refuse_input(path, report, error);
     if (known) {
@@ -297,6 +332,7 @@ static int land_input(struct bb_plant *plant, const char *path, const struct bb_
     if (!result)
         result = land_opened(&l, ledger, file, in, error);
     bb_container_close(l.container);
+    bb_buffer_release(&l.refusals);
     return result;
 }
 

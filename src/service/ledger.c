@@ -7,9 +7,11 @@
 
 #include <stdlib.h>
 
-enum { LEDGER_VERSION = 1, LEDGER_LIMIT_BYTES = 1 << 30, RECORD_LIMIT_BYTES = 1 << 20 };
+/* Version 1 ended behind the parts. */
+enum { LEDGER_VERSION = 2, LEDGER_LIMIT_BYTES = 1 << 30, RECORD_LIMIT_BYTES = 1 << 20 };
 
-static void encode(const struct bb_ledger_file *file, uint32_t partitions, struct bb_buffer *out) {
+static void encode(const struct bb_ledger_file *file, uint32_t partitions, bool with_refusals,
+                   struct bb_buffer *out) {
     bb_buffer_append_byte(out, LEDGER_VERSION);
     bb_buffer_append(out, &file->hash, sizeof file->hash);
     bb_put_text(out, file->name);
@@ -21,15 +23,24 @@ static void encode(const struct bb_ledger_file *file, uint32_t partitions, struc
         bb_put_varint(out, file->parts[p].frames);
         bb_put_varint(out, file->parts[p].readings);
     }
+    bb_put_text(out, file->tenant);
+    bb_put_varint(out, file->rejected);
+    bb_put_text(out, with_refusals ? file->refusals : BB_SPAN(""));
 }
 
-static int append(struct bb_ledger *ledger, const struct bb_ledger_file *file, uint8_t kind,
+/* The record that says what became of a file, which only one of its records is. */
+static bool is_report(uint8_t kind) {
+    return kind == BB_RECORD_FILE_DECIDED || kind == BB_RECORD_FILE_ABANDONED;
+}
+
+static int append(struct bb_ledger *ledger, struct bb_ledger_file *file, uint8_t kind,
                   struct bb_error *error) {
     struct bb_log *log = ledger->log;
     struct bb_buffer body;
 
+    BB_ASSERT(file->refusals.size <= BB_LEDGER_REFUSALS_MAX);
     bb_buffer_init(&body, RECORD_LIMIT_BYTES);
-    encode(file, log->partitions, &body);
+    encode(file, log->partitions, is_report(kind), &body);
     struct bb_log_record record = {.kind = kind,
                                    .file_id = file->file_id,
                                    .received_ms = file->received_ms,
@@ -37,6 +48,10 @@ static int append(struct bb_ledger *ledger, const struct bb_ledger_file *file, u
     int result = body.overflow ? BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a ledger entry")
                                : log->ops->append(log, log->partitions, &record, error);
     bb_buffer_release(&body);
+    if (!result && is_report(kind) && file->refusals.size > 0)
+        file->report_offset = record.offset;
+    if (is_report(kind))
+        file->refusals = (struct bb_span){NULL, 0};
     return result;
 }
 
@@ -67,6 +82,18 @@ static struct bb_ledger_file *find_id(const struct bb_ledger *ledger, uint64_t f
     return NULL;
 }
 
+/* The tenant of a file is told once it is known, and the same in all its records. */
+static void decode_report(struct bb_ledger *ledger, struct bb_cursor *in,
+                          const struct bb_log_record *record, struct bb_ledger_file *file) {
+    struct bb_span tenant = bb_cursor_text(in);
+
+    file->rejected = bb_cursor_varint(in);
+    if (bb_cursor_text(in).size > 0)
+        file->report_offset = record->offset;
+    if (file->tenant.size == 0 && tenant.size > 0)
+        file->tenant = bb_arena_copy(&ledger->arena, tenant);
+}
+
 static int decode(struct bb_ledger *ledger, const struct bb_log_record *record,
                   struct bb_ledger_file *file, struct bb_error *error) {
     struct bb_cursor in = bb_cursor_over(record->body);
@@ -77,7 +104,8 @@ static int decode(struct bb_ledger *ledger, const struct bb_log_record *record,
 
     file->readings = bb_cursor_varint(&in);
     uint64_t partitions = bb_cursor_varint(&in);
-    if (in.failed || version != LEDGER_VERSION || partitions != ledger->log->partitions)
+    if (in.failed || version < 1 || version > LEDGER_VERSION ||
+        partitions != ledger->log->partitions)
         return BB_FAIL(error, BB_E_LOG_CORRUPT, "an entry of the ledger of files is damaged");
     BB_ASSERT(hash.data && look.data);
     memcpy(&file->hash, hash.data, sizeof file->hash);
@@ -89,6 +117,8 @@ static int decode(struct bb_ledger *ledger, const struct bb_log_record *record,
     }
     if (file->name.data == NULL)
         file->name = bb_arena_copy(&ledger->arena, name);
+    if (version > 1)
+        decode_report(ledger, &in, record, file);
     if (in.failed || file->name.data == NULL)
         return BB_FAIL(error, BB_E_LOG_CORRUPT, "an entry of the ledger of files is damaged");
     file->file_id = record->file_id;
@@ -296,4 +326,42 @@ int bb_ledger_abandon(struct bb_ledger *ledger, struct bb_ledger_file *file,
     file->state = BB_FILE_ABANDONED;
     int result = append(ledger, file, BB_RECORD_FILE_ABANDONED, error);
     return result ? result : ledger->log->ops->sync(ledger->log, error);
+}
+
+/* The last text of the record: what stands before it is passed over. */
+static struct bb_span find_refusals(struct bb_span body) {
+    struct bb_cursor in = bb_cursor_over(body);
+    bool has_report = bb_cursor_byte(&in) > 1;
+
+    bb_cursor_bytes(&in, sizeof(struct bb_content_hash));
+    bb_cursor_text(&in);
+    bb_cursor_bytes(&in, sizeof(struct bb_file_look));
+    bb_cursor_varint(&in);
+    for (uint64_t left = bb_cursor_varint(&in) * 3; left > 0 && !in.failed; left--)
+        bb_cursor_varint(&in);
+    bb_cursor_text(&in);
+    bb_cursor_varint(&in);
+    struct bb_span refusals = bb_cursor_text(&in);
+    return has_report && !in.failed ? refusals : BB_SPAN("");
+}
+
+int bb_ledger_refusals(struct bb_log *log, uint64_t report_offset, struct bb_arena *arena,
+                       struct bb_span *out, struct bb_error *error) {
+    struct bb_log_reader *reader;
+    struct bb_log_record record;
+
+    *out = BB_SPAN("");
+    if (report_offset == 0)
+        return 0;
+    int result = log->ops->reader_open(log, log->partitions, &reader, error);
+    if (result)
+        return result;
+    result = log->ops->read(reader, report_offset, &record, error);
+    if (result == BB_LOG_RECORD && record.offset == report_offset && is_report(record.kind)) {
+        *out = bb_arena_copy(arena, find_refusals(record.body));
+        if (!out->data)
+            result = BB_FAIL(error, BB_E_NO_MEMORY, "no memory for what was refused of a file");
+    }
+    log->ops->reader_close(reader);
+    return result < 0 ? result : 0;
 }

@@ -9,7 +9,7 @@
  *
  * A file is known by the hash of its bytes and of the way of reading it. One that was begun and not
  * decided when its appender ended never counts: it is begun anew, from its first byte. All of the
- * ledger is held in memory by the appender: some 200 bytes a file.
+ * ledger but what was refused of files is held in memory by the appender: some 250 bytes a file.
  */
 #ifndef BB_SERVICE_LEDGER_H
 #define BB_SERVICE_LEDGER_H
@@ -42,7 +42,14 @@ struct bb_ledger_file {
     enum bb_file_state state;
     uint64_t readings;
     struct bb_ledger_part *parts; /* log->partitions of them */
+    /* What came of it, for people: set by whoever lands it before it is decided or abandoned. */
+    struct bb_span tenant; /* empty: not known (written by an earlier version) */
+    uint64_t rejected;     /* lines that could not be used */
+    struct bb_span
+        refusals; /* the first of them, in the lander's words; borrowed, and not kept in memory: */
+    uint64_t report_offset; /* the record that has them, in the control partition; 0: none */
 };
+enum { BB_LEDGER_REFUSALS_MAX = 16 << 10 }; /* bytes */
 
 struct bb_ledger {
     struct bb_log *log;
@@ -85,5 +92,9 @@ int bb_ledger_decide(struct bb_ledger *ledger, struct bb_ledger_file *file,
                      struct bb_content_hash hash, struct bb_error *error) BB_MUST_USE;
 int bb_ledger_abandon(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb_error *error)
     BB_MUST_USE;
+
+/* The refusals of a file, read back from any process's log by its report_offset; in the arena. */
+int bb_ledger_refusals(struct bb_log *log, uint64_t report_offset, struct bb_arena *arena,
+                       struct bb_span *out, struct bb_error *error) BB_MUST_USE;
 
 #endif

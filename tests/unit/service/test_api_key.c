@@ -55,9 +55,9 @@ Test(api_key, roles_and_rights) {
     static const struct {
         enum bb_role role;
         bool has[BB_RIGHT_COUNT];
-    } rows[] = {{BB_ROLE_INGEST, {true, true, false, false}},
-                {BB_ROLE_READ, {true, false, true, false}},
-                {BB_ROLE_ADMIN, {true, true, true, true}}};
+    } rows[] = {{BB_ROLE_INGEST, {true, true, true, false, false}},
+                {BB_ROLE_READ, {true, true, false, true, false}},
+                {BB_ROLE_ADMIN, {true, true, true, true, true}}};
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         for (int right = 0; right < BB_RIGHT_COUNT; right++)
