@@ -14,6 +14,7 @@ const struct bb_http_route *const bb_http_routes[] = {
     &bb_http_route_exceptions_post,
     &bb_http_route_edits,
     &bb_http_route_findings,
+    &bb_http_route_files,
     &bb_http_route_overview,
     &bb_http_route_me,
     &bb_http_route_openapi,

@@ -11,6 +11,7 @@ extern const struct bb_http_route bb_http_route_exceptions;
 extern const struct bb_http_route bb_http_route_exceptions_post;
 extern const struct bb_http_route bb_http_route_explain;
 extern const struct bb_http_route bb_http_route_explain_code;
+extern const struct bb_http_route bb_http_route_files;
 extern const struct bb_http_route bb_http_route_findings;
 extern const struct bb_http_route bb_http_route_livez;
 extern const struct bb_http_route bb_http_route_me;

@@ -390,6 +390,26 @@ def test_the_overview(city):
     assert seen["completeness"]["missing"] == sum(row["missing"] or 0 for row in rows)
 
 
+def test_files(plant):
+    """What came, what of it counts, and why not the rest; the newest first; the own tenant's alone."""
+    good = quarter_hours(["0.125"] * 4)
+    plant.ingest(plant.file("good.csv", good))
+    plant.ingest(plant.file("again.csv", good))  # known already: nothing was refused
+    bad = good + "A,1-1:1.29.0,2026-03-01T12:00:00Z,many,kWh,interval,15m\n"
+    plant.ingest(plant.file("bad.csv", bad), expect=1)
+    plant.ingest("--partial", plant.file("some.csv", bad.replace("0.125", "0.25")), expect=1)
+    plant.run("--tenant", "other", "ingest", plant.file("theirs.csv", quarter_hours(["1"], usage_point="B")), expect=0)
+    with Server(plant) as server:
+        items = pages(server, "files", 2)
+        assert [(item["source"].split("/")[-1], item["state"], item["readings"], item["rejected"]) for item in items] == \
+               [("some.csv", "partial", 4, 1), ("bad.csv", "refused", 0, 1), ("good.csv", "done", 4, 0)]
+        assert [item["bytes"] for item in items] == [len(bad) - 4, len(bad), len(good)]
+        assert items[2]["errors"] == [] and items[0]["errors"] == items[1]["errors"]
+        assert [(error["line"], error["code"]) for error in items[0]["errors"]] == [(6, "BB-1005")] and "many" in items[0]["errors"][0]["reason"]
+        assert server.post(good).status == 200
+        assert pages(server, "files", 100) == items, "a post is no file"
+
+
 def test_me(city):
     assert ask(city, "me") == {"tenant": "default", "role": "local", "name": "loopback"}
 
