@@ -30,6 +30,7 @@ static const struct {
     {BB_E_MEDIA_TYPE, 415},
     {BB_E_CONTENT_CODING, 415},
     {BB_E_SLOW, 408},
+    {BB_E_CLIENT_GONE, 499}, /* nobody hears it; it is no fault of ours */
     {BB_E_BACKLOG, 429},
     {BB_E_IDEMPOTENCY_KEY, 422},
     {BB_E_BUSY, 503},
