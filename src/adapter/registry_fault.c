@@ -111,6 +111,20 @@ static int fault_tenant_list(struct bb_registry *base,
     UNDER_PLAN(tenant_list, visit, context, error);
 }
 
+static int fault_key_put(struct bb_registry *base, const struct bb_registry_key *key,
+                         struct bb_error *error) {
+    UNDER_PLAN(key_put, key, error);
+}
+
+static int fault_key_list(struct bb_registry *base, bb_registry_key_visit *visit, void *context,
+                          struct bb_error *error) {
+    UNDER_PLAN(key_list, visit, context, error);
+}
+
+static int fault_changes(struct bb_registry *base, uint64_t *number, struct bb_error *error) {
+    UNDER_PLAN(changes, number, error);
+}
+
 static const struct bb_registry_ops operations = {
     .name = "fault",
     .close = fault_close,
@@ -125,6 +139,9 @@ static const struct bb_registry_ops operations = {
     .channel_list = fault_channel_list,
     .exception_list = fault_exception_list,
     .tenant_list = fault_tenant_list,
+    .key_put = fault_key_put,
+    .key_list = fault_key_list,
+    .changes = fault_changes,
 };
 
 struct bb_registry *bb_registry_fault_wrap(struct bb_registry *inner, struct bb_fault_plan *plan) {

@@ -99,9 +99,17 @@ static int compare_happenings(const void *left, const void *right) {
     return (a->ordinal > b->ordinal) - (a->ordinal < b->ordinal);
 }
 
+static int compare_keys(const void *left, const void *right) {
+    const struct bb_registry_key *a = left, *b = right;
+    int order = bb_span_compare(a->tenant, b->tenant);
+    return order ? order : bb_span_compare(a->id, b->id);
+}
+
 struct registry_memory {
     struct bb_registry base;
-    struct sorted_table positions, masters, tenants, usage_points, channels, exceptions, happenings;
+    struct sorted_table positions, masters, tenants, usage_points, channels, exceptions, happenings,
+        keys;
+    uint64_t changes;
     struct bb_arena texts;   /* of all rows, until close */
     struct bb_arena scratch; /* of one decoded record */
 };
@@ -575,6 +583,49 @@ static int memory_tenant_list(struct bb_registry *base,
     return ended(answer);
 }
 
+/* ---- API keys ---------------------------------------------------------------------------------- */
+
+static int memory_key_put(struct bb_registry *base, const struct bb_registry_key *key,
+                          struct bb_error *error) {
+    struct registry_memory *r = memory_of(base);
+    struct bb_registry_key *known = sorted_find(&r->keys, key);
+    struct bb_registry_key row = *key;
+    bool full = false;
+
+    row.label = keep(r, key->label, &full);
+    if (!known) {
+        row.tenant = keep(r, key->tenant, &full);
+        row.id = keep(r, key->id, &full);
+        row.hash = keep(r, key->hash, &full);
+    }
+    if (full || (!known && !sorted_insert(&r->keys, &row)))
+        return out_of_memory(error);
+    if (known) {
+        known->label = row.label;
+        known->expires_ms = row.expires_ms;
+        known->revoked_ms = row.revoked_ms;
+    }
+    r->changes++;
+    return 0;
+}
+
+static int memory_key_list(struct bb_registry *base, bb_registry_key_visit *visit, void *context,
+                           struct bb_error *error) {
+    const struct registry_memory *r = memory_of(base);
+    int answer = 0;
+
+    (void)error;
+    for (size_t i = 0; answer == 0 && i < r->keys.count; i++)
+        answer = visit(context, sorted_at(&r->keys, i));
+    return ended(answer);
+}
+
+static int memory_changes(struct bb_registry *base, uint64_t *number, struct bb_error *error) {
+    (void)error;
+    *number = memory_of(base)->changes;
+    return 0;
+}
+
 /* ---- open and close -------------------------------------------------------------------------- */
 
 static void memory_close(struct bb_registry *base) {
@@ -589,6 +640,7 @@ static void memory_close(struct bb_registry *base) {
     free(r->channels.items);
     free(r->exceptions.items);
     free(r->happenings.items);
+    free(r->keys.items);
     bb_arena_release(&r->texts);
     bb_arena_release(&r->scratch);
     free(r);
@@ -608,6 +660,9 @@ static const struct bb_registry_ops operations = {
     .channel_list = memory_channel_list,
     .exception_list = memory_exception_list,
     .tenant_list = memory_tenant_list,
+    .key_put = memory_key_put,
+    .key_list = memory_key_list,
+    .changes = memory_changes,
 };
 
 int bb_registry_memory_open(struct bb_registry **out, struct bb_error *error) {
@@ -631,6 +686,8 @@ int bb_registry_memory_open(struct bb_registry **out, struct bb_error *error) {
                                           .compare = compare_exceptions};
     r->happenings = (struct sorted_table){.item_size = sizeof(struct happening_row),
                                           .compare = compare_happenings};
+    r->keys = (struct sorted_table){.item_size = sizeof(struct bb_registry_key),
+                                    .compare = compare_keys};
     bb_arena_init(&r->texts, CHUNK_BYTES, TEXT_LIMIT_BYTES);
     bb_arena_init(&r->scratch, CHUNK_BYTES, SCRATCH_LIMIT_BYTES);
     *out = &r->base;

@@ -168,8 +168,8 @@ static void begin_ingest(struct bb_demo *demo, struct bb_ingest_run *run, bool a
     *run = (struct bb_ingest_run){
         .command = demo->command,
         .plant = demo->plant,
-        .land = {.tenant = bb_command_tenant(demo->command),
-                 .kind = BB_KIND_UNKNOWN,
+        .land = {.form.tenant = bb_command_tenant(demo->command),
+                 .form.kind = BB_KIND_UNKNOWN,
                  .clock = bb_clock_system(),
                  .again = again,
                  .watch = &demo->command->bar->watch},

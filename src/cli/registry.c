@@ -3,8 +3,8 @@
  *   apply   file ─► entries ─► what would change, printed ─► log ─► worker recomputes ─► registry
  *   show    one usage point      export   everything, in the form that apply takes
  */
+#include "answer/master_json.h"
 #include "base/nearest.h"
-#include "cli/master_json.h"
 #include "cli/registry_apply.h"
 #include "cli/verbs.h"
 #include "service/known.h"
@@ -42,45 +42,7 @@ static int read_as_of(const struct bb_command *command, int64_t *ms, struct bb_e
 
 /* ---- show -----------------------------------------------------------------------------------------*/
 
-enum { SHOW_ARENA_LIMIT = 64 << 20, SHOW_CHANNELS_MAX = 1000 };
-
-struct shown {
-    struct bb_arena *arena;
-    struct bb_master_usage_point *up;
-};
-
-static int channel_as_master(void *context, const struct bb_registry_channel *row) {
-    struct shown *shown = context;
-    struct bb_master_channel *channel = &shown->up->channels[shown->up->channel_count++];
-
-    *channel = (struct bb_master_channel){.name = bb_arena_copy(shown->arena, row->channel),
-                                          .obis = bb_arena_copy(shown->arena, row->obis),
-                                          .kind = row->kind,
-                                          .unit = row->unit,
-                                          .interval_s = row->interval_s,
-                                          .one_way = -1};
-    shown->up->commodity = row->commodity;
-    return shown->up->channel_count == SHOW_CHANNELS_MAX;
-}
-
-/* A usage point that only readings speak of: what they say, in the form of an entry. */
-static int entry_of_readings(struct bb_command *command, struct bb_plant *plant, int64_t as_of_ms,
-                             struct bb_arena *arena, struct bb_master_usage_point *up,
-                             struct bb_error *error) {
-    struct shown shown = {arena, up};
-
-    *up = (struct bb_master_usage_point){.tenant = bb_command_tenant(command),
-                                         .name = bb_span_of(command->arguments[1])};
-    up->channels = bb_arena_take_array(arena, SHOW_CHANNELS_MAX, sizeof *up->channels);
-    if (!up->channels)
-        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the channels");
-    int r = bb_known_channels(plant, up->tenant, up->name, as_of_ms, channel_as_master, &shown,
-                              error);
-    if (r >= 0 && up->channel_count == 0)
-        return BB_FAIL(error, BB_E_USAGE_POINT_UNKNOWN, "usage point %s %s", command->arguments[1],
-                       as_of_ms == BB_TIME_NONE ? "is unknown" : "was unknown then");
-    return r;
-}
+enum { SHOW_ARENA_LIMIT = 64 << 20 };
 
 static int show(struct bb_command *command, struct bb_plant *plant, struct bb_error *error) {
     struct bb_master entry = {.kind = BB_MASTER_USAGE_POINT};
@@ -91,11 +53,8 @@ static int show(struct bb_command *command, struct bb_plant *plant, struct bb_er
     if (r)
         return r;
     bb_arena_init(&arena, 1 << 16, SHOW_ARENA_LIMIT);
-    r = plant->registry->ops->usage_point_get(plant->registry, bb_command_tenant(command),
-                                              bb_span_of(command->arguments[1]), as_of_ms, &arena,
-                                              &entry.usage_point, error);
-    if (r == BB_ABSENT)
-        r = entry_of_readings(command, plant, as_of_ms, &arena, &entry.usage_point, error);
+    r = bb_known_usage_point(plant, bb_command_tenant(command), bb_span_of(command->arguments[1]),
+                             as_of_ms, &arena, &entry.usage_point, error);
     if (r == 0 && command->globals.json) {
         struct bb_json json = bb_command_json(command);
         bb_master_put_json(&json, &entry);

@@ -35,7 +35,10 @@ enum bb_record_kind {
     BB_RECORD_FILE_DECIDED = 6,
     BB_RECORD_FILE_DONE = 7,
     BB_RECORD_FILE_ABANDONED = 8,
-    BB_RECORD_TICK = 9 /* in every data partition: time has come so far (service/tick.h) */
+    BB_RECORD_TICK = 9,   /* in every data partition: time has come so far (service/tick.h) */
+    BB_RECORD_POSTS = 10, /* control partition: see service/post_ledger.h for these three */
+    BB_RECORD_POSTS_DONE = 11,
+    BB_RECORD_POSTS_ABANDONED = 12
 };
 
 struct bb_log_record {

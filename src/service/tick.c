@@ -3,10 +3,11 @@
 
 #include "base/varint.h"
 #include "model/attribute_pack.h"
+#include "model/calendar.h"
 #include "model/master.h"
 #include "model/timestamp.h"
 
-enum { TICK_VERSION = 1, NUMBER_BYTES = 8 };
+enum { TICK_VERSION = 1, NUMBER_BYTES = 8, DUE_MAX = 256 };
 
 static void put_number(int64_t value, char *out) {
     for (int i = 0; i < NUMBER_BYTES; i++)
@@ -94,4 +95,67 @@ int bb_tick_latest(struct bb_store *store, struct bb_store_view *view, struct bb
         view, BB_NAME_TICK, (struct bb_span){prefix, tenant.size + 1}, look, &latest, error);
     *at_ms = latest.at_ms;
     return result < 0 ? result : 0;
+}
+
+int bb_tick_last_midnight(struct bb_plant *plant, struct bb_span tenant, int64_t now_ms,
+                          int64_t *at_ms, struct bb_error *error) {
+    struct bb_master_tenant entry = {.zone = BB_SPAN("")};
+    struct bb_calendar calendar = {.zone = NULL};
+    struct bb_arena arena;
+
+    bb_arena_init(&arena, 4 << 10, 1 << 20);
+    int r = plant->registry->ops->tenant_get(plant->registry, tenant, BB_TIME_NONE, &arena, &entry,
+                                             error);
+    if (r >= 0)
+        r = bb_zone_set_get(plant->zones, r == BB_FOUND ? entry.zone : BB_SPAN(""), &calendar.zone,
+                            error);
+    if (r >= 0)
+        *at_ms = bb_calendar_period(&calendar, BB_PERIOD_DAY, now_ms + 1).start_ms;
+    bb_arena_release(&arena);
+    return r;
+}
+
+/* ---- what is due */
+
+struct due {
+    struct bb_plant *plant;
+    int64_t now_ms;
+    struct bb_store_view *view; /* of partition 0: a tick stands in each */
+    struct bb_arena arena;      /* names */
+    struct bb_tick ticks[DUE_MAX];
+    uint32_t count;
+    struct bb_error *error;
+};
+
+static int look_at_tenant(void *context, struct bb_span name, struct bb_span zone) {
+    struct due *d = context;
+    int64_t midnight_ms, latest_ms;
+    int r = bb_tick_last_midnight(d->plant, name, d->now_ms, &midnight_ms, d->error);
+
+    (void)zone;
+    if (r >= 0)
+        r = bb_tick_latest(d->plant->store, d->view, name, BB_TIME_NONE, &latest_ms, d->error);
+    if (r < 0 || latest_ms >= midnight_ms || d->count == DUE_MAX)
+        return r < 0 ? r : 0;
+    struct bb_span copy = bb_arena_copy(&d->arena, name);
+    if (copy.data)
+        d->ticks[d->count++] = (struct bb_tick){.tenant = copy, .at_ms = midnight_ms};
+    return 0;
+}
+
+int bb_tick_append_due(struct bb_plant *plant, int64_t grace_ms, struct bb_clock clock,
+                       uint32_t *appended, struct bb_error *error) {
+    struct due d = {.plant = plant, .now_ms = bb_clock_now_ms(clock) - grace_ms, .error = error};
+
+    *appended = 0;
+    bb_arena_init(&d.arena, 4 << 10, 1 << 20);
+    int r = plant->store->ops->view_begin(plant->store, 0, &d.view, error);
+    if (r >= 0) {
+        r = plant->registry->ops->tenant_list(plant->registry, look_at_tenant, &d, error);
+        plant->store->ops->view_end(d.view);
+    }
+    for (uint32_t i = 0; r >= 0 && i < d.count; i++, (*appended)++)
+        r = bb_tick_append(plant, d.ticks[i].tenant, d.ticks[i].at_ms, clock, error);
+    bb_arena_release(&d.arena);
+    return r < 0 ? r : 0;
 }

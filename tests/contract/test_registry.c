@@ -843,6 +843,51 @@ static void everything_is_there_after_reopening(struct registry_fixture *f) {
                                "1 demo/u/a gap 100..250 a=12345 b=-7 e-3 opened=1000 open\n");
 }
 
+/* ---- API keys */
+
+static int draw_key(void *context, const struct bb_registry_key *key) {
+    struct registry_fixture *f = context;
+
+    bb_buffer_format(&f->picture, "%.*s %.*s \"%.*s\" role %d hash %.*s %d %d %d\n",
+                     BB_SPAN_ARGS(key->tenant), BB_SPAN_ARGS(key->id), BB_SPAN_ARGS(key->label),
+                     key->role, BB_SPAN_ARGS(key->hash), (int)key->created_ms,
+                     key->expires_ms == BB_TIME_NONE ? -1 : (int)key->expires_ms,
+                     key->revoked_ms == BB_TIME_NONE ? -1 : (int)key->revoked_ms);
+    return 0;
+}
+
+static void put_key(struct registry_fixture *f, const char *tenant, const char *id,
+                    const char *label, int64_t revoked_ms) {
+    const struct bb_registry_key key = {.tenant = bb_span_of(tenant),
+                                        .id = bb_span_of(id),
+                                        .label = bb_span_of(label),
+                                        .hash = BB_SPAN("h"),
+                                        .role = 2,
+                                        .created_ms = 5,
+                                        .expires_ms = 9,
+                                        .revoked_ms = revoked_ms};
+    cr_assert_eq(f->registry->ops->key_put(f->registry, &key, &f->error), 0, "%s", f->error.text);
+}
+
+static void keys_are_kept(struct registry_fixture *f) {
+    uint64_t number;
+
+    expect_registry_picture(f, f->registry->ops->key_list(f->registry, draw_key, f, &f->error), "");
+    put_key(f, "south", "b", "", BB_TIME_NONE);
+    put_key(f, "north", "c", "first", BB_TIME_NONE);
+    put_key(f, "north", "a", "", BB_TIME_NONE);
+    put_key(f, "north", "c", "second", 7);
+    expect_registry_picture(f, f->registry->ops->key_list(f->registry, draw_key, f, &f->error),
+                            "north a \"\" role 2 hash h 5 9 -1\n"
+                            "north c \"second\" role 2 hash h 5 9 7\n"
+                            "south b \"\" role 2 hash h 5 9 -1\n");
+    cr_expect_eq(f->registry->ops->changes(f->registry, &number, &f->error), 0);
+}
+
+Test(registry, keeps_api_keys) {
+    each_registry(keys_are_kept);
+}
+
 Test(registry, everything_is_there_after_reopening) {
     each_registry(everything_is_there_after_reopening);
 }

@@ -1,5 +1,5 @@
 /* Master data as JSON: see master_json.h. What is not said is left out. */
-#include "cli/master_json.h"
+#include "answer/master_json.h"
 
 #include "model/unit.h"
 
@@ -86,17 +86,21 @@ static void put_channel(struct bb_json *json, const struct bb_master_channel *it
     bb_json_object_end(json);
 }
 
-static void put_tags(struct bb_json *json, const struct bb_master_usage_point *up) {
+void bb_master_put_tags(struct bb_json *json, const struct bb_master_usage_point *up) {
     char key[256];
 
-    if (up->tag_count == 0)
-        return;
-    bb_json_key(json, "tags");
-    bb_json_object_begin(json);
     for (uint32_t i = 0; i < up->tag_count; i++) {
         snprintf(key, sizeof key, "%.*s", BB_SPAN_ARGS(up->tags[i].key));
         bb_json_put_text(json, key, up->tags[i].value);
     }
+}
+
+static void put_tags(struct bb_json *json, const struct bb_master_usage_point *up) {
+    if (up->tag_count == 0)
+        return;
+    bb_json_key(json, "tags");
+    bb_json_object_begin(json);
+    bb_master_put_tags(json, up);
     bb_json_object_end(json);
 }
 

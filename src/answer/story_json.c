@@ -1,5 +1,5 @@
-/* A story as JSON: see story_print.h. Keys are stable; times are RFC 3339, numbers keep all digits. */
-#include "cli/story_print.h"
+/* A story as JSON: see story_json.h. */
+#include "answer/story_json.h"
 
 #include "derive/check.h"
 #include "derive/register.h"
