@@ -111,6 +111,10 @@ static int fault_tenant_list(struct bb_registry *base,
     UNDER_PLAN(tenant_list, visit, context, error);
 }
 
+static int fault_copy(struct bb_registry *base, const char *path, struct bb_error *error) {
+    UNDER_PLAN(copy, path, error);
+}
+
 static const struct bb_registry_ops operations = {
     .name = "fault",
     .close = fault_close,
@@ -125,6 +129,7 @@ static const struct bb_registry_ops operations = {
     .channel_list = fault_channel_list,
     .exception_list = fault_exception_list,
     .tenant_list = fault_tenant_list,
+    .copy = fault_copy,
 };
 
 struct bb_registry *bb_registry_fault_wrap(struct bb_registry *inner, struct bb_fault_plan *plan) {

@@ -575,6 +575,13 @@ static int memory_tenant_list(struct bb_registry *base,
     return ended(answer);
 }
 
+static int memory_copy(struct bb_registry *base, const char *path, struct bb_error *error) {
+    (void)base;
+    (void)path;
+    (void)error;
+    return BB_COPY_ELSEWHERE;
+}
+
 /* ---- open and close -------------------------------------------------------------------------- */
 
 static void memory_close(struct bb_registry *base) {
@@ -608,6 +615,7 @@ static const struct bb_registry_ops operations = {
     .channel_list = memory_channel_list,
     .exception_list = memory_exception_list,
     .tenant_list = memory_tenant_list,
+    .copy = memory_copy,
 };
 
 int bb_registry_memory_open(struct bb_registry **out, struct bb_error *error) {

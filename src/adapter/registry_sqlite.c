@@ -319,6 +319,7 @@ static const struct bb_registry_ops operations = {
     .channel_list = bb_registry_sqlite_channel_list,
     .exception_list = bb_registry_sqlite_exception_list,
     .tenant_list = bb_registry_sqlite_tenant_list,
+    .copy = bb_registry_sqlite_copy,
 };
 
 /* Why a file cannot be opened, as far as rights go; 0: for another reason. SQLite tries more than one

@@ -4,6 +4,7 @@
  *   registry_sqlite_schema.c   tables, views, versions
  *   registry_sqlite_project.c  outbox records into rows
  *   registry_sqlite_list.c     rows to visitors
+ *   registry_sqlite_copy.c     a copy for backups
  *
  * A handle belongs to one thread at a time. Other handles, in this process or another, read beside a
  * writer (WAL) and wait for each other to write.
@@ -118,5 +119,8 @@ int bb_registry_sqlite_tenant_list(struct bb_registry *registry,
                                    int (*visit)(void *context, struct bb_span name,
                                                 struct bb_span zone),
                                    void *context, struct bb_error *error) BB_MUST_USE;
+
+int bb_registry_sqlite_copy(struct bb_registry *registry, const char *path, struct bb_error *error)
+    BB_MUST_USE;
 
 #endif

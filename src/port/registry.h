@@ -14,6 +14,7 @@
 #include "model/batch.h"
 #include "model/master.h"
 #include "model/outbox.h"
+#include "port/copy.h"
 
 struct bb_registry;
 
@@ -89,6 +90,8 @@ struct bb_registry_ops {
     int (*tenant_list)(struct bb_registry *registry,
                        int (*visit)(void *context, struct bb_span name, struct bb_span zone),
                        void *context, struct bb_error *error);
+    /* Copy all of it to a file. enum bb_copy_outcome; see port/copy.h. */
+    int (*copy)(struct bb_registry *registry, const char *path, struct bb_error *error);
 };
 
 /* Adapters embed this first. */
