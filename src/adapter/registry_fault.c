@@ -87,6 +87,12 @@ static int fault_master_list(struct bb_registry *base, struct bb_span tenant, in
     UNDER_PLAN(master_list, tenant, as_of_ms, visit, context, error);
 }
 
+static int fault_version_list(struct bb_registry *base, struct bb_span tenant,
+                              bb_registry_master_visit *visit, void *context,
+                              struct bb_error *error) {
+    UNDER_PLAN(version_list, tenant, visit, context, error);
+}
+
 static int fault_usage_point_list(struct bb_registry *base, struct bb_span tenant,
                                   bb_registry_usage_point_visit *visit, void *context,
                                   struct bb_error *error) {
@@ -125,6 +131,7 @@ static const struct bb_registry_ops operations = {
     .calendar_get = fault_calendar_get,
     .profile_get = fault_profile_get,
     .master_list = fault_master_list,
+    .version_list = fault_version_list,
     .usage_point_list = fault_usage_point_list,
     .channel_list = fault_channel_list,
     .exception_list = fault_exception_list,

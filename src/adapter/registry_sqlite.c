@@ -315,6 +315,7 @@ static const struct bb_registry_ops operations = {
     .calendar_get = calendar_get,
     .profile_get = profile_get,
     .master_list = bb_registry_sqlite_master_list,
+    .version_list = bb_registry_sqlite_version_list,
     .usage_point_list = bb_registry_sqlite_usage_point_list,
     .channel_list = bb_registry_sqlite_channel_list,
     .exception_list = bb_registry_sqlite_exception_list,

@@ -105,6 +105,9 @@ int bb_registry_sqlite_project(struct bb_registry *registry, uint32_t partition,
 int bb_registry_sqlite_master_list(struct bb_registry *registry, struct bb_span tenant,
                                    int64_t as_of_ms, bb_registry_master_visit *visit, void *context,
                                    struct bb_error *error) BB_MUST_USE;
+int bb_registry_sqlite_version_list(struct bb_registry *registry, struct bb_span tenant,
+                                    bb_registry_master_visit *visit, void *context,
+                                    struct bb_error *error) BB_MUST_USE;
 int bb_registry_sqlite_usage_point_list(struct bb_registry *registry, struct bb_span tenant,
                                         bb_registry_usage_point_visit *visit, void *context,
                                         struct bb_error *error) BB_MUST_USE;

@@ -75,6 +75,9 @@ struct bb_registry_ops {
      * export`; as_of_ms other than BB_TIME_NONE: as recorded then. */
     int (*master_list)(struct bb_registry *registry, struct bb_span tenant, int64_t as_of_ms,
                        bb_registry_master_visit *visit, void *context, struct bb_error *error);
+    /* Every version of every master entry of a tenant (empty: all), in order of kind, name and time. */
+    int (*version_list)(struct bb_registry *registry, struct bb_span tenant,
+                        bb_registry_master_visit *visit, void *context, struct bb_error *error);
     int (*usage_point_list)(struct bb_registry *registry, struct bb_span tenant,
                             bb_registry_usage_point_visit *visit, void *context,
                             struct bb_error *error);

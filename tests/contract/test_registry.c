@@ -185,6 +185,33 @@ Test(registry, the_version_recorded_last_is_current) {
     each_registry(the_version_recorded_last_is_current);
 }
 
+static void lists_every_version_in_order(struct registry_fixture *f) {
+    REGISTRY_TELL(f, 1, registry_usage_point(f, "demo", "b", "UTC", 9),
+                  registry_usage_point(f, "demo", "a", "Europe/Paris", 7),
+                  registry_usage_point(f, "demo", "a", "Europe/Berlin", 5),
+                  registry_usage_point(f, "other", "a", "UTC", 6),
+                  registry_tenant(f, "demo", "UTC", 8));
+    expect_registry_picture(f,
+                            f->registry->ops->version_list(f->registry, BB_SPAN("demo"),
+                                                           paint_registry_master, f, &f->error),
+                            "usage point demo/a Europe/Berlin @5\n"
+                            "usage point demo/a Europe/Paris @7\n"
+                            "usage point demo/b UTC @9\n"
+                            "tenant demo/demo UTC @8\n");
+    expect_registry_picture(f,
+                            f->registry->ops->version_list(f->registry, BB_SPAN(""),
+                                                           paint_registry_master, f, &f->error),
+                            "usage point demo/a Europe/Berlin @5\n"
+                            "usage point demo/a Europe/Paris @7\n"
+                            "usage point demo/b UTC @9\n"
+                            "usage point other/a UTC @6\n"
+                            "tenant demo/demo UTC @8\n");
+}
+
+Test(registry, lists_every_version_in_order) {
+    each_registry(lists_every_version_in_order);
+}
+
 static void lists_master_data_in_order(struct registry_fixture *f) {
     REGISTRY_TELL(
         f, 0, registry_calendar(f, "demo", "nl", 0, 10), registry_tenant(f, "other", "UTC", 10),
