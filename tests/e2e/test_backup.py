@@ -199,6 +199,10 @@ def test_many_segments(folder):
     backup = folder / "rolling-backup"
     plant.must("backup", backup)
     assert [path for path in files_of(backup) if path.suffix == ".seg" and path.stem.strip("0")], "none but the first"
+    (empty,) = [path for path in backup.rglob("*") if path.is_dir() and not any(path.iterdir())]
+    empty.rmdir()  # as some tools do that copy files
+    assert_refused(folder, backup, "an empty folder is missing")
+    empty.mkdir()
     copy, _ = restored(folder / "rolling-restored", backup)
     for one in (plant, copy):
         one.must("ingest", files[1], "--again", files[0])
