@@ -39,7 +39,9 @@ int bb_tick_decode(const struct bb_log_record *record, struct bb_tick *out,
     *out = (struct bb_tick){.received_ms = record->received_ms};
     out->tenant = bb_cursor_text(&in);
     out->at_ms = bb_cursor_zigzag(&in);
-    if (in.failed || version != TICK_VERSION || out->at_ms <= 0 || out->tenant.size == 0 ||
+    if (version != 0 && version != TICK_VERSION)
+        return BB_FAIL_VERSION(error, "a tick in the log", version, TICK_VERSION);
+    if (in.failed || version == 0 || out->at_ms <= 0 || out->tenant.size == 0 ||
         out->tenant.size > BB_MASTER_TENANT_MAX)
         return BB_FAIL(error, BB_E_LOG_CORRUPT, "a tick in the log is damaged");
     return 0;
