@@ -53,7 +53,7 @@ Test(cursor, there_and_back_for_the_same_question_alone) {
     bb_arena_init(&arena, 1 << 12, 1 << 20);
     bb_buffer_init(&text, 1 << 12);
     for (int64_t size = 0; size < 40; size++) {
-        struct bb_buffer key = key_of("a name that is long enough" + size % 20, size * 1000003);
+        struct bb_buffer key = key_of(&"a name that is long enough"[size % 20], size * 1000003);
         bb_buffer_clear(&text);
         bb_http_cursor_format(7, bb_buffer_span(&key), &text);
         for (size_t i = 0; i < text.size; i++) /* needs no escape in an address */
