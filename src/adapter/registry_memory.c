@@ -455,6 +455,28 @@ static int memory_master_list(struct bb_registry *base, struct bb_span tenant, i
     return ended(answer);
 }
 
+static int memory_version_list(struct bb_registry *base, struct bb_span tenant,
+                               bb_registry_master_visit *visit, void *context,
+                               struct bb_error *error) {
+    const struct registry_memory *r = memory_of(base);
+    struct bb_arena arena;
+    int answer = 0;
+
+    bb_arena_init(&arena, CHUNK_BYTES, SCRATCH_LIMIT_BYTES);
+    for (size_t i = 0; answer == 0 && i < r->masters.count; i++) {
+        const struct master_row *row = sorted_at(&r->masters, i);
+        struct bb_master master;
+        if (!wanted(tenant, row->tenant))
+            continue;
+        bb_arena_reset(&arena);
+        answer = bb_master_decode(row->body, &arena, &master, error);
+        if (answer == 0)
+            answer = visit(context, row->recorded_ms, &master);
+    }
+    bb_arena_release(&arena);
+    return ended(answer);
+}
+
 /* What its master entry does not say, a usage point's channels do: see registry_sqlite_list.c. */
 static void complete_from_channels(const struct registry_memory *r,
                                    struct bb_registry_usage_point *row) {
@@ -626,6 +648,13 @@ static int memory_changes(struct bb_registry *base, uint64_t *number, struct bb_
     return 0;
 }
 
+static int memory_copy(struct bb_registry *base, const char *path, struct bb_error *error) {
+    (void)base;
+    (void)path;
+    (void)error;
+    return BB_COPY_ELSEWHERE;
+}
+
 /* ---- open and close -------------------------------------------------------------------------- */
 
 static void memory_close(struct bb_registry *base) {
@@ -656,6 +685,7 @@ static const struct bb_registry_ops operations = {
     .calendar_get = memory_calendar_get,
     .profile_get = memory_profile_get,
     .master_list = memory_master_list,
+    .version_list = memory_version_list,
     .usage_point_list = memory_usage_point_list,
     .channel_list = memory_channel_list,
     .exception_list = memory_exception_list,
@@ -663,6 +693,7 @@ static const struct bb_registry_ops operations = {
     .key_put = memory_key_put,
     .key_list = memory_key_list,
     .changes = memory_changes,
+    .copy = memory_copy,
 };
 
 int bb_registry_memory_open(struct bb_registry **out, struct bb_error *error) {

@@ -320,6 +320,7 @@ static const struct bb_registry_ops operations = {
     .calendar_get = calendar_get,
     .profile_get = profile_get,
     .master_list = bb_registry_sqlite_master_list,
+    .version_list = bb_registry_sqlite_version_list,
     .usage_point_list = bb_registry_sqlite_usage_point_list,
     .channel_list = bb_registry_sqlite_channel_list,
     .exception_list = bb_registry_sqlite_exception_list,
@@ -327,6 +328,7 @@ static const struct bb_registry_ops operations = {
     .key_put = bb_registry_sqlite_key_put,
     .key_list = bb_registry_sqlite_key_list,
     .changes = bb_registry_sqlite_changes,
+    .copy = bb_registry_sqlite_copy,
 };
 
 /* Why a file cannot be opened, as far as rights go; 0: for another reason. SQLite tries more than one

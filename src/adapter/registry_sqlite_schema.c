@@ -18,7 +18,7 @@
 #include "model/quality.h"
 #include "model/unit.h"
 
-enum { SCHEMA_VERSION = 2 };
+enum { SCHEMA_VERSION = BB_REGISTRY_SQLITE_FORMAT };
 
 static const char schema[] =
     "CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT;"

@@ -114,6 +114,7 @@ static void put_likes(const struct object *o) {
         put_time(o, "end", e->like[i].end_ms);
         put_decimal(o, "value", true, e->like[i].value, true);
         bb_json_put_bool(o->json, "used", e->like[i].used);
+        put_decimal(o, "with_neighbours", e->like[i].is_calmed, e->like[i].calm, true);
         bb_json_object_end(o->json);
     }
     bb_json_array_end(o->json);

@@ -6,28 +6,35 @@
 #include "answer/master_json.h"
 #include "base/nearest.h"
 #include "cli/registry_apply.h"
+#include "cli/registry_customer.h"
 #include "cli/verbs.h"
 #include "service/known.h"
 #include "service/registry_file.h"
 
 #include <stdlib.h>
 
-static const struct bb_option options[] = {{.name = "dry-run",
-                                            .kind = BB_OPTION_FLAG,
-                                            .offset = offsetof(struct bb_registry_options, dry_run),
-                                            .help = "apply: show the change and leave it at that"},
-                                           {.name = "format",
-                                            .kind = BB_OPTION_CHOICE,
-                                            .offset = offsetof(struct bb_registry_options, format),
-                                            .value = "auto|yaml|csv",
-                                            .initial = "auto",
-                                            .help = "apply: of the file"},
-                                           {.name = "as-of",
-                                            .kind = BB_OPTION_TEXT,
-                                            .offset = offsetof(struct bb_registry_options, as_of),
-                                            .value = "T",
-                                            .help = "show, export: as it was known then"},
-                                           BB_OPTION_END};
+static const struct bb_option options[] = {
+    {.name = "dry-run",
+     .kind = BB_OPTION_FLAG,
+     .offset = offsetof(struct bb_registry_options, dry_run),
+     .help = "apply: show the change and leave it at that"},
+    {.name = "format",
+     .kind = BB_OPTION_CHOICE,
+     .offset = offsetof(struct bb_registry_options, format),
+     .value = "auto|yaml|csv",
+     .initial = "auto",
+     .help = "apply: of the file"},
+    {.name = "as-of",
+     .kind = BB_OPTION_TEXT,
+     .offset = offsetof(struct bb_registry_options, as_of),
+     .value = "T",
+     .help = "show, export: as it was known then"},
+    {.name = "customer",
+     .kind = BB_OPTION_TEXT,
+     .offset = offsetof(struct bb_registry_options, customer),
+     .value = "NAME",
+     .help = "export: all that is kept about this customer, as JSON"},
+    BB_OPTION_END};
 
 static int read_as_of(const struct bb_command *command, int64_t *ms, struct bb_error *error) {
     const struct bb_registry_options *given = command->options;
@@ -93,9 +100,14 @@ static int export(struct bb_command *command, struct bb_plant *plant, struct bb_
     struct exporting exporting = {.out = command->out, .json = bb_command_json(command)};
     int64_t as_of_ms;
     int r = read_as_of(command, &as_of_ms, error);
+    const struct bb_registry_options *given = command->options;
 
     if (r)
         return r;
+    if (given->customer && given->as_of)
+        return BB_FAIL(error, BB_E_USAGE, "--customer tells all versions: it goes without --as-of");
+    if (given->customer)
+        return bb_registry_export_customer(command, plant, given->customer, error);
     if (!command->globals.json)
         return bb_registry_export(plant->registry, bb_command_tenant(command), as_of_ms, write_yaml,
                                   &exporting, error);
@@ -171,7 +183,8 @@ const struct bb_verb bb_verb_registry = {
     .examples = "busbar registry apply meters.yaml --dry-run\n"
                 "busbar registry apply meters.yaml\n"
                 "busbar registry show 871685900012345678\n"
-                "busbar registry export > meters.yaml\n",
+                "busbar registry export > meters.yaml\n"
+                "busbar registry export --customer C-1004 > C-1004.json\n",
     .details =
         "An entry of the file replaces the stored entry of its name; entries that the file does not\n"
         "name stay. What a change touches is recomputed before the command comes back.\n",

@@ -1,4 +1,5 @@
 /* busbar serve: the plant as a server. */
+#include "cli/serve.h"
 #include "cli/children.h"
 #include "cli/served.h"
 #include "cli/verbs.h"
@@ -9,16 +10,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-struct serve_options {
-    int64_t port;
-    const char *address;
-    int64_t workers;
-    bool insecure;
-};
+#define AT(field) offsetof(struct bb_serve_options, field)
 
-#define AT(field) offsetof(struct serve_options, field)
-
-static const struct bb_option options[] = {
+static const struct bb_option serve_options[] = {
     {.name = "port",
      .kind = BB_OPTION_NUMBER,
      .offset = AT(port),
@@ -51,7 +45,7 @@ enum { DRAIN_MS = 30000, CHILDREN_MS = 30000, LOOK_MS = 100, TICK_EVERY_MS = 600
 
 struct serve {
     struct bb_command *command;
-    const struct serve_options *given;
+    const struct bb_serve_options *given;
     struct bb_plant plant;
     struct bb_committer *committer;
     struct bb_http_server *server;
@@ -140,13 +134,15 @@ static bool end(struct serve *serve) {
     return drained;
 }
 
-static int run(struct bb_command *command, struct bb_error *error) {
+int bb_serve(struct bb_command *command, const struct bb_serve_options *options,
+             void (*listening)(struct bb_command *command, const char *url),
+             struct bb_error *error) {
     struct serve *serve = calloc(1, sizeof *serve);
 
     if (!serve)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to serve");
     serve->command = command;
-    serve->given = command->options;
+    serve->given = options;
     bb_stop_on_signals();
     int r = bb_command_open_plant(command, BB_PLANT_APPEND, &serve->plant, error);
     if (r < 0) {
@@ -161,6 +157,8 @@ static int run(struct bb_command *command, struct bb_error *error) {
         bb_children_look(&serve->children);
         bb_served_note(serve->plant.directory, bb_http_server_url(serve->server));
         say_where(serve);
+        if (listening)
+            listening(command, bb_http_server_url(serve->server));
         r = serve_until_stopped(serve, error);
         if (!end(serve))
             return r < 0 ? r : BB_EXIT_DONE;
@@ -171,12 +169,16 @@ static int run(struct bb_command *command, struct bb_error *error) {
     return r < 0 ? r : BB_EXIT_DONE;
 }
 
+static int run(struct bb_command *command, struct bb_error *error) {
+    return bb_serve(command, command->options, NULL, error);
+}
+
 const struct bb_verb bb_verb_serve = {
     .name = "serve",
     .summary = "the plant as a server: takes readings over HTTP, answers questions",
     .arguments = "",
-    .options = options,
-    .options_size = sizeof(struct serve_options),
+    .options = serve_options,
+    .options_size = sizeof(struct bb_serve_options),
     .examples = "busbar serve\n"
                 "curl --data-binary @march.csv -H 'Content-Type: text/csv' "
                 "http://127.0.0.1:8080/v1/readings\n",

@@ -24,6 +24,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/span.h"
+#include "port/copy.h"
 
 /* Stored ids: append only. */
 enum bb_record_kind {
@@ -100,6 +101,12 @@ struct bb_log_ops {
     /* Read everything and verify checksums: `busbar check --deep`. */
     int (*verify)(struct bb_log *log, uint32_t partition, uint64_t *records,
                   struct bb_error *error);
+    /* Copy what stands below `upto` into `folder`: a log of the same identity that ends there.
+     * `upto` has one `end` for every partition, the control partition too, all of one moment
+     * (service/cut.h). What is trimmed meanwhile may be missing at the copy's beginning.
+     * enum bb_copy_outcome; see port/copy.h. */
+    int (*copy)(struct bb_log *log, const struct bb_log_end *upto, const char *folder,
+                struct bb_error *error);
 };
 
 /* Adapters embed this first. */

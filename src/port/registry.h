@@ -15,6 +15,7 @@
 #include "model/batch.h"
 #include "model/master.h"
 #include "model/outbox.h"
+#include "port/copy.h"
 
 struct bb_registry;
 
@@ -85,6 +86,9 @@ struct bb_registry_ops {
      * export`; as_of_ms other than BB_TIME_NONE: as recorded then. */
     int (*master_list)(struct bb_registry *registry, struct bb_span tenant, int64_t as_of_ms,
                        bb_registry_master_visit *visit, void *context, struct bb_error *error);
+    /* Every version of every master entry of a tenant (empty: all), in order of kind, name and time. */
+    int (*version_list)(struct bb_registry *registry, struct bb_span tenant,
+                        bb_registry_master_visit *visit, void *context, struct bb_error *error);
     int (*usage_point_list)(struct bb_registry *registry, struct bb_span tenant,
                             bb_registry_usage_point_visit *visit, void *context,
                             struct bb_error *error);
@@ -108,6 +112,8 @@ struct bb_registry_ops {
                     struct bb_error *error);
     /* A number that is another one after somebody else changed the registry. */
     int (*changes)(struct bb_registry *registry, uint64_t *number, struct bb_error *error);
+    /* Copy all of it to a file. enum bb_copy_outcome; see port/copy.h. */
+    int (*copy)(struct bb_registry *registry, const char *path, struct bb_error *error);
 };
 
 /* Adapters embed this first. */

@@ -104,8 +104,9 @@ static int decode(struct bb_ledger *ledger, const struct bb_log_record *record,
 
     file->readings = bb_cursor_varint(&in);
     uint64_t partitions = bb_cursor_varint(&in);
-    if (in.failed || version < 1 || version > LEDGER_VERSION ||
-        partitions != ledger->log->partitions)
+    if (version > LEDGER_VERSION)
+        return BB_FAIL_VERSION(error, "the ledger of files", version, LEDGER_VERSION);
+    if (in.failed || version < 1 || partitions != ledger->log->partitions)
         return BB_FAIL(error, BB_E_LOG_CORRUPT, "an entry of the ledger of files is damaged");
     BB_ASSERT(hash.data && look.data);
     memcpy(&file->hash, hash.data, sizeof file->hash);

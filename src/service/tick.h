@@ -31,7 +31,8 @@ int bb_tick_append(struct bb_plant *plant, struct bb_span tenant, int64_t at_ms,
 int bb_tick_last_midnight(struct bb_plant *plant, struct bb_span tenant, int64_t now_ms,
                           int64_t *at_ms, struct bb_error *error) BB_MUST_USE;
 /* Append a tick for each tenant whose latest one is not the last midnight, `grace_ms` after it: the last values
- * of a day come when it is over. *appended: how many. */
+ * of a day come when it is over. None where every channel has been silent for BB_TICK_DAYS: history that is read
+ * in is not late. *appended: how many. */
 int bb_tick_append_due(struct bb_plant *plant, int64_t grace_ms, struct bb_clock clock,
                        uint32_t *appended, struct bb_error *error) BB_MUST_USE;
 

@@ -443,6 +443,19 @@ def test_days_that_are_over_are_told(plant):
         assert wait_until(lambda: len(plant.query("A", "--lane", "vee")) > 96)
 
 
+def test_history_is_not_late(plant):
+    """Where every channel has been silent for more than 45 days nobody waits: no tick, nothing missing, no exception."""
+    plant.data.mkdir()
+    (plant.data / "busbar.yaml").write_text("derive:\n  tick: 0s\n")
+    with Server(plant) as server:
+        server.post(readings(4, day="2026-03-20"), "wait=derived")
+        time.sleep(2)
+    with Server(plant):
+        time.sleep(2)
+    assert len(plant.query("A", "--lane", "vee")) == 4
+    assert plant.list("exceptions") == []
+
+
 def test_a_plant_that_is_behind_takes_nothing_new(plant):
     plant.data.mkdir()
     (plant.data / "busbar.yaml").write_text("http:\n  backlog: 1s\n")
