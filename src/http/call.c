@@ -155,10 +155,18 @@ void bb_http_set_header_u64(struct bb_http_call *call, const char *name, uint64_
     bb_http_set_header(call, name, text);
 }
 
+static bool has_header(const struct bb_http_call *call, const char *name) {
+    for (uint32_t i = 0; i < call->header_count; i++)
+        if (strcmp(call->headers[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 void bb_http_call_dress(struct bb_http_call *call, struct MHD_Response *response,
                         const char *type) {
     MHD_add_response_header(response, "Content-Type", type);
-    MHD_add_response_header(response, "Cache-Control", "no-store");
+    if (!has_header(call, "Cache-Control"))
+        MHD_add_response_header(response, "Cache-Control", "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (atomic_load(&call->server->draining))
         MHD_add_response_header(response, "Connection", "close");
@@ -204,13 +212,6 @@ int bb_http_answer(struct bb_http_call *call, int status, const char *type) {
     }
     answer_with_out(call, status, type);
     return 0;
-}
-
-static bool has_header(const struct bb_http_call *call, const char *name) {
-    for (uint32_t i = 0; i < call->header_count; i++)
-        if (strcmp(call->headers[i].name, name) == 0)
-            return true;
-    return false;
 }
 
 /* A bulk post is always told what came of it, also when that is nothing. */

@@ -30,7 +30,6 @@ static int answer_asset(struct bb_http_call *call, const struct bb_console_asset
     bb_http_set_header(call, "Cache-Control", caching);
     bb_http_set_header(call, "Vary", "Accept-Encoding");
     bb_http_set_header(call, "Content-Security-Policy", POLICY);
-    bb_http_set_header(call, "X-Content-Type-Options", "nosniff");
     bb_http_set_header(call, "Referrer-Policy", "no-referrer");
     if (bb_span_equal(bb_http_header(call, "If-None-Match"), bb_span_of(asset->etag)))
         return bb_http_answer(call, 304, asset->type);

@@ -1,7 +1,9 @@
 """`busbar serve`: readings over HTTP: durable, atomic or partial, once per key, whatever clients do."""
 
+import gzip
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -454,6 +456,24 @@ def test_history_is_not_late(plant):
         time.sleep(2)
     assert len(plant.query("A", "--lane", "vee")) == 4
     assert plant.list("exceptions") == []
+
+
+def test_the_console_or_how_to_get_it(plant):
+    """Each header once: the page is looked at again each time, files whose names change with their content are kept."""
+    with Server(plant) as server:
+        page = server.get("/")
+        assert page.status == 200 and server.get("/livez").headers.get_all("Cache-Control") == ["no-store"]
+        assert server.get("/assets/none.js").code == "BB-6001"
+        if page.headers["Content-Type"].startswith("text/plain"):
+            assert b"make console" in page.body
+            pytest.skip("the binary was built without the console")
+        assert page.headers.get_all("Cache-Control") == ["no-cache"]
+        assert page.headers.get_all("X-Content-Type-Options") == ["nosniff"]
+        assert server.get("/", If_None_Match=page.headers["ETag"]).status == 304
+        script = re.search(rb'src="\./(assets/[^"]+)"', page.body)[1].decode()
+        plain, packed = server.get(f"/{script}"), server.get(f"/{script}", Accept_Encoding="gzip")
+        assert plain.headers.get_all("Cache-Control") == ["public, max-age=31536000, immutable"]
+        assert gzip.decompress(packed.body) == plain.body
 
 
 def test_a_plant_that_is_behind_takes_nothing_new(plant):
