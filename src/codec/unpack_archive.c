@@ -12,6 +12,7 @@
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct unarchive {
@@ -173,6 +174,15 @@ static bool is_no_file(struct archive_entry *entry, const char *name) {
     return (type != 0 && type != AE_IFREG) || strncmp(name, "__MACOSX/", strlen("__MACOSX/")) == 0;
 }
 
+/* Whether the data of the member at hand can be read in little memory. Other methods let a few bytes
+ * ask for gigabytes (the dictionary that LZMA's header names), and no meter system writes them.
+ * Skipping a member may unpack it, so this is asked of every one. */
+static bool is_stored_or_deflated(struct unarchive *u) {
+    const char *format = archive_format_name(u->archive); /* such as "ZIP 2.0 (deflation)" */
+
+    return format && (strstr(format, "(deflation)") || strstr(format, "(uncompressed)"));
+}
+
 static int next_zip(struct bb_layer *layer, const char **member, struct bb_error *error) {
     struct unarchive *u = layer->state;
     struct archive_entry *entry;
@@ -184,10 +194,15 @@ static int next_zip(struct bb_layer *layer, const char **member, struct bb_error
             return BB_CONTAINER_END;
         if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
             return fail(u, "the zip is damaged or cut short", error);
+        if (archive_entry_is_encrypted(entry))
+            return BB_FAIL(error, BB_E_CONTAINER,
+                           "%s in the zip is encrypted; unpack it and give busbar the file", *member);
+        if (!is_stored_or_deflated(u))
+            return BB_FAIL(error, BB_E_CONTAINER,
+                           "%s in the zip is packed by a method that busbar does not read (%s); "
+                           "deflate it, as zip does by itself",
+                           *member, archive_format_name(u->archive));
     } while (is_no_file(entry, *member));
-    if (archive_entry_is_encrypted(entry))
-        return BB_FAIL(error, BB_E_CONTAINER,
-                       "%s in the zip is encrypted; unpack it and give busbar the file", *member);
     return BB_CONTAINER_MEMBER;
 }
 

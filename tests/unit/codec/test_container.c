@@ -423,6 +423,24 @@ Test(container, an_encrypted_member_is_named) {
     cr_assert(strstr(out.error.text, "encrypted"), "%s", out.error.text);
 }
 
+/* LZMA's header names the size of its dictionary, here 4 GB. Neither reading such a member nor
+ * skipping it (macOS's own folder) may ask for that. */
+Test(container, a_member_of_another_method_is_refused_before_it_is_unpacked) {
+    static const char *const names[] = {"day_______.csv", "__MACOSX/._day"};
+
+    for (size_t i = 0; i < 2; i++) {
+        /* version 6.3, length at the end, method 14; sizes unknown; name of 14 bytes, no extra */
+        char zip[58] = {'P', 'K', 3, 4, 63, 0, 8, 0, 14, [26] = 14};
+        static const char properties[] = {9, 4, 5, 0, 0x5d, -1, -1, -1, -1, 0, 0, 0, 0, 0};
+        memcpy(zip + 30, names[i], 14);
+        memcpy(zip + 44, properties, sizeof properties);
+        struct outcome out = read_stream_of((struct bb_span){zip, sizeof zip});
+        cr_assert_eq(out.status, -BB_E_CONTAINER, "%d", out.status);
+        cr_assert(strstr(out.error.text, names[i]), "%s", out.error.text);
+        cr_assert(strstr(out.error.text, "(lzma)"), "%s", out.error.text);
+    }
+}
+
 Test(container, what_follows_a_damaged_member_can_still_be_read, .fini = remove_file) {
     struct bb_span damaged = pack_one(PACK_GZIP, content());
     const struct member members[] = {{"a.csv.gz", {damaged.data, damaged.size / 2}},
