@@ -52,6 +52,8 @@ static uint64_t reading_hash(const struct bb_land_options *o) {
     bb_buffer_format(&b, "|%s|%s|%d|%u|%d|", o->format ? o->format->name : "auto",
                      o->map_path ? o->map_path : "", o->kind, o->interval_s, o->partial);
     bb_buffer_append_span(&b, o->zone);
+    if (o->precision)
+        bb_buffer_format(&b, "|precision %d", (int)o->precision);
     uint64_t hash = bb_hash(bb_buffer_span(&b)) ^ (o->map_path ? map_hash(o->map_path) : 0);
     bb_buffer_release(&b);
     return hash;
@@ -280,6 +282,7 @@ static int decode_stream(struct bb_plant *plant, struct bb_input stream, const c
                                         .source = name,
                                         .kind = o->kind,
                                         .interval_s = o->interval_s,
+                                        .precision = o->precision,
                                         .received_ms = received_ms,
                                         .zones = plant ? plant->zones : NULL};
     int result = replay.head ? fill_head(&replay, error)
@@ -294,7 +297,8 @@ static int decode_stream(struct bb_plant *plant, struct bb_input stream, const c
         result = bb_zone_set_get(options.zones, o->zone, &options.zone, error);
     *format = o->format ? o->format : o->map ? bb_map_format(o->map) : NULL;
     const struct bb_format_row *detected = NULL;
-    if (!result) /* even a named format must not be empty or in another encoding */
+    /* Even a named format must not be empty or in another encoding, if it is a text. */
+    if (!result && !(*format && (*format)->binary))
         result = bb_format_detect((struct bb_span){replay.head, replay.size}, replay.ended,
                                   &detected, error);
     if (result == -BB_E_FORMAT_UNKNOWN && *format)
@@ -319,6 +323,7 @@ struct landing {
     struct bb_container *container;
     const char *member;
     uint64_t rejected;
+    struct bb_decode_ignored ignored;
     uint32_t batches;
 };
 
@@ -349,7 +354,7 @@ static int take_reject(void *context, const struct bb_error *reason, struct bb_e
 }
 
 static int land_members(struct landing *l, struct bb_series_table *table, struct bb_error *error) {
-    const struct bb_decode_sink sink = {take_batch, take_reject, l};
+    const struct bb_decode_sink sink = {take_batch, take_reject, l, &l->ignored};
     const struct bb_format_row *format;
     struct bb_input stream;
     int result = 0;
@@ -381,6 +386,14 @@ static int refuse(struct bb_ledger *ledger, struct bb_ledger_file *file,
     return result ? result : BB_LAND_REFUSED;
 }
 
+static void add_ignored(struct bb_decode_ignored *sum, const struct bb_decode_ignored *more) {
+    sum->fields += more->fields;
+    sum->stale += more->stale;
+    sum->histograms += more->histograms;
+    sum->exemplars += more->exemplars;
+    sum->metadata += more->metadata;
+}
+
 /* Everything was read: decide. */
 static int finish(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_file *file,
                   const struct hashed_input *in, struct bb_error *error) {
@@ -399,6 +412,7 @@ static int finish(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_
         return result;
     l->report->files++;
     l->report->readings += file->readings;
+    add_ignored(&l->report->ignored, &l->ignored);
     l->report->bytes += bb_container_consumed(l->container);
     return l->rejected ? BB_LAND_REFUSED : BB_LAND_DONE;
 }

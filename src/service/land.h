@@ -25,6 +25,7 @@ struct bb_land_options {
     struct bb_span zone;                /* of times without offset; empty: none */
     int kind;                           /* BB_KIND_UNKNOWN: not said */
     uint32_t interval_s;                /* 0: not said */
+    enum bb_precision precision;        /* of times that are numbers; BB_PRECISION_OWN: not said */
     bool partial;
     bool again; /* take a file although it was landed before */
     struct bb_clock clock;
@@ -32,9 +33,10 @@ struct bb_land_options {
 };
 
 struct bb_land_report {
-    uint64_t files, files_skipped; /* skipped: landed before */
-    uint64_t readings;             /* that now count */
-    uint64_t rejected;             /* lines, objects or records that could not be used */
+    uint64_t files, files_skipped;    /* skipped: landed before */
+    uint64_t readings;                /* that now count */
+    uint64_t rejected;                /* lines, objects or records that could not be used */
+    struct bb_decode_ignored ignored; /* what files that now count held besides readings */
     uint64_t bytes;
     struct bb_error errors[BB_LAND_ERRORS_KEPT]; /* the first ones */
     uint32_t error_count;
