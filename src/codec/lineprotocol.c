@@ -3,7 +3,7 @@
  *   electricity,meter=A17,unit=kWh 1.8.0=84211.3,2.8.0=12 1772323200000000000
  *   └measurement └─── tags ──────┘ └───── fields ───────┘ └─ nanoseconds ──┘
  *
- *   line ─► lineprotocol_scan.c: names and values ─► record.c: cells ─► binding.c: rows ─► row.c: readings
+ *   line ─► lineprotocol_scan.c: names and values ─► tagged.c: cells ─► binding.c: rows ─► row.c: readings
  *
  * Tags, and fields that hold texts, say what a reading is: they are the columns of docs/formats.md.
  * Which channel a number is of, unless a tag or a map says it: an OBIS code that is the field's key;
@@ -14,7 +14,7 @@
  * _time. Called by whoever decodes, on its thread; memory is bounded by the longest line. */
 #include "codec/line_reader_internal.h"
 #include "codec/lineprotocol_internal.h"
-#include "codec/record_internal.h"
+#include "codec/tagged_internal.h"
 #include "model/obis.h"
 
 #include <stdlib.h>
@@ -43,7 +43,7 @@ struct decoder {
     struct bb_map map; /* the caller's, with the timestamps of this format */
     struct bb_line_reader reader;
     struct bb_binding binding;
-    struct bb_record record;
+    struct bb_tagged record;
     struct bb_arena texts; /* of one stretch: what had escapes, names of channels */
     struct bb_line_scan scan;
     struct bb_row_writer *writer;
@@ -73,12 +73,12 @@ static bool put(struct decoder *d, int slot, int rank, struct bb_span key, struc
                 struct bb_error *reason) {
     char text[BB_EXCERPT_MAX];
 
-    switch (bb_record_put(&d->record, slot, rank, cell)) {
-    case BB_RECORD_PUT: return true;
-    case BB_RECORD_TWICE:
+    switch (bb_tagged_put(&d->record, slot, rank, cell)) {
+    case BB_TAGGED_PUT: return true;
+    case BB_TAGGED_TWICE:
         return REFUSE(reason, BB_E_SYNTAX, "the key \"%s\" stands twice, or two keys mean the same",
                       bb_row_excerpt(key, text));
-    case BB_RECORD_FULL: break;
+    case BB_TAGGED_FULL: break;
     }
     return REFUSE(reason, BB_E_SYNTAX, "there are too many different keys");
 }
@@ -93,12 +93,12 @@ static int usable_slot(const struct decoder *d, int slot, bool is_number) {
                                             BB_FIELD_COMMODITY};
 
     for (size_t i = 0; i < sizeof never / sizeof *never; i++)
-        if (bb_record_is_default(&d->record, slot, never[i]) &&
+        if (bb_tagged_is_default(&d->record, slot, never[i]) &&
             !(is_number && never[i] == BB_FIELD_VALUE))
             return BB_SLOT_NONE;
     /* register=84211.3 is a value, not the name of a channel. */
     for (size_t i = 0; is_number && i < sizeof numbers / sizeof *numbers; i++)
-        if (bb_record_is_default(&d->record, slot, numbers[i]))
+        if (bb_tagged_is_default(&d->record, slot, numbers[i]))
             return BB_SLOT_NONE;
     return slot;
 }
@@ -108,7 +108,7 @@ static bool read_tags(struct decoder *d, const char *begin, struct bb_error *rea
     int outcome, rank;
 
     while ((outcome = bb_line_scan_tag(&d->scan, &key, &value)) == 1) {
-        int slot = usable_slot(d, bb_record_slot(&d->record, key, false, &rank), false);
+        int slot = usable_slot(d, bb_tagged_slot(&d->record, key, false, &rank), false);
         if (!put(d, slot, rank, key, bb_cell_of(value), reason))
             return false;
     }
@@ -140,7 +140,7 @@ static bool take_field(struct decoder *d, struct bb_span key, struct bb_span val
     };
     const bool is_number = type == BB_LINE_NUMBER;
     struct bb_cell cell = {value.data, (uint32_t)value.size, types[type]};
-    int rank, slot = bb_record_slot(&d->record, key, is_number, &rank);
+    int rank, slot = bb_tagged_slot(&d->record, key, is_number, &rank);
 
     slot = usable_slot(d, slot, is_number);
     if (is_number && !d->map.wide && !d->value_is_named &&
@@ -199,8 +199,8 @@ static bool check_precision(const struct decoder *d, struct bb_span timestamp,
 }
 
 static bool read_timestamp(struct decoder *d, const char *begin, struct bb_error *reason) {
-    const int needed = bb_record_field_slot(&d->record, BB_FIELD_TIMESTAMP);
-    const int start = bb_record_field_slot(&d->record, BB_FIELD_START);
+    const int needed = bb_tagged_field_slot(&d->record, BB_FIELD_TIMESTAMP);
+    const int start = bb_tagged_field_slot(&d->record, BB_FIELD_START);
     struct bb_span timestamp;
 
     if (!bb_line_scan_timestamp(&d->scan, &timestamp))
@@ -301,14 +301,14 @@ static int put_numbers(struct decoder *d, struct bb_error *reason, struct bb_err
 static int put_rows(struct decoder *d, struct bb_error *reason, struct bb_error *error) {
     if (!d->map.wide)
         return put_numbers(d, reason, error);
-    if (bb_record_has_channel(&d->record))
+    if (bb_tagged_has_channel(&d->record))
         return bb_binding_rows(&d->binding, d->writer, d->group, d->record.cells, d->line, error);
     BB_FAIL(reason, BB_E_FIELD_MISSING, "the line has none of the channels that the map names");
     return bb_row_reject(d->writer, d->line, reason, error);
 }
 
 static bool read_line(struct decoder *d, const char *begin, struct bb_error *reason) {
-    bb_record_begin(&d->record);
+    bb_tagged_begin(&d->record);
     if (!bb_line_scan_measurement(&d->scan, &d->measurement))
         return refuse_syntax(d, begin, reason);
     if (d->measurement_slot != BB_SLOT_NONE &&
@@ -384,15 +384,15 @@ static int prepare(struct decoder *d, struct bb_input input,
 
     if (failure)
         return failure;
-    if (!bb_record_init(&d->record, &d->binding))
+    if (!bb_tagged_init(&d->record, &d->binding))
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for %u keys", d->binding.slot_count);
-    d->channel_slot = bb_record_field_slot(&d->record, BB_FIELD_CHANNEL);
-    d->value_slot = bb_record_field_slot(&d->record, BB_FIELD_VALUE);
+    d->channel_slot = bb_tagged_field_slot(&d->record, BB_FIELD_CHANNEL);
+    d->value_slot = bb_tagged_field_slot(&d->record, BB_FIELD_VALUE);
     d->value_is_named = d->map.columns[BB_FIELD_VALUE].size > 0;
     d->measurement_slot = slot_of(d, "_measurement");
     d->field_slot = slot_of(d, "_field");
     d->time_slot = d->map.times_named ? slot_of(d, "_time")
-                                      : bb_record_field_slot(&d->record, BB_FIELD_TIMESTAMP);
+                                      : bb_tagged_field_slot(&d->record, BB_FIELD_TIMESTAMP);
     failure = bb_line_reader_init(&d->reader, input, error);
     if (failure == 0)
         failure = bb_row_writer_new(options, table, sink, ',', &d->writer, error);
@@ -411,6 +411,7 @@ static int decode(struct bb_input input, const struct bb_decode_options *given,
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a decoder");
     bb_map_with_precision(given, BB_PRECISION_NS, &d->map);
     options.map = &d->map;
+    options.memory = NULL; /* what it learns points into the map */
     d->options = &options;
     d->scan.unescaped = &d->texts;
     bb_arena_init(&d->texts, TEXTS_CHUNK, TEXTS_LIMIT);
@@ -421,7 +422,7 @@ static int decode(struct bb_input input, const struct bb_decode_options *given,
         sink->ignored->fields += d->ignored;
     bb_row_writer_free(d->writer);
     bb_line_reader_release(&d->reader);
-    bb_record_release(&d->record);
+    bb_tagged_release(&d->record);
     bb_binding_release(&d->binding);
     bb_arena_release(&d->texts);
     free(d);

@@ -14,7 +14,7 @@
 #include "codec/remotewrite_internal.h"
 
 #include "base/hash.h"
-#include "codec/record_internal.h"
+#include "codec/tagged_internal.h"
 #include "model/decimal.h"
 
 #include <inttypes.h>
@@ -39,7 +39,7 @@ struct decoder {
     struct bb_remote_message message;
     struct bb_remote_series series;
     struct bb_binding binding;
-    struct bb_record record;
+    struct bb_tagged record;
     struct bb_arena texts; /* of the rows that wait: times and values */
     struct bb_row_writer *writer;
     struct bb_row_group *group;
@@ -72,32 +72,32 @@ static int refuse_series(struct decoder *d, struct bb_error *reason, struct bb_e
 
 /* By the default conventions, what is called so is no label. */
 static bool is_taken(const struct decoder *d, int slot) {
-    return bb_record_is_default(&d->record, slot, BB_FIELD_TIMESTAMP) ||
-           bb_record_is_default(&d->record, slot, BB_FIELD_START) ||
-           bb_record_is_default(&d->record, slot, BB_FIELD_VALUE);
+    return bb_tagged_is_default(&d->record, slot, BB_FIELD_TIMESTAMP) ||
+           bb_tagged_is_default(&d->record, slot, BB_FIELD_START) ||
+           bb_tagged_is_default(&d->record, slot, BB_FIELD_VALUE);
 }
 
 static int put_label(struct decoder *d, const struct bb_remote_label *label,
                      struct bb_error *reason) {
     char name[BB_EXCERPT_MAX];
-    int rank, slot = bb_record_slot(&d->record, label->name, false, &rank);
+    int rank, slot = bb_tagged_slot(&d->record, label->name, false, &rank);
 
     if (is_taken(d, slot))
         slot = BB_SLOT_NONE;
     if (bb_span_equal(label->name, BB_SPAN("__name__")))
         d->metric = label->value;
-    switch (bb_record_put(&d->record, slot, rank, bb_cell_of(label->value))) {
-    case BB_RECORD_PUT: return 0;
-    case BB_RECORD_TWICE:
+    switch (bb_tagged_put(&d->record, slot, rank, bb_cell_of(label->value))) {
+    case BB_TAGGED_PUT: return 0;
+    case BB_TAGGED_TWICE:
         return BB_FAIL(reason, BB_E_SYNTAX, "the label \"%s\" and another one mean the same",
                        bb_row_excerpt(label->name, name));
-    case BB_RECORD_FULL: break;
+    case BB_TAGGED_FULL: break;
     }
     return BB_FAIL(reason, BB_E_SYNTAX, "there are too many different labels");
 }
 
 static int put_labels(struct decoder *d, struct bb_error *reason) {
-    bb_record_begin(&d->record);
+    bb_tagged_begin(&d->record);
     d->metric = BB_SPAN("");
     for (uint32_t i = 0; i < d->series.label_count; i++)
         if (put_label(d, &d->series.labels[i], reason) != 0)
@@ -114,7 +114,7 @@ static int find_value(struct decoder *d, struct bb_error *reason) {
     int rank, slot = d->value_slot;
 
     if (d->map.wide) {
-        slot = bb_record_slot(&d->record, d->metric, true, &rank);
+        slot = bb_tagged_slot(&d->record, d->metric, true, &rank);
         if (slot < 0)
             return BB_FAIL(reason, BB_E_FIELD_MISSING,
                            "the map names no channel with the column \"%s\"",
@@ -307,7 +307,7 @@ static int slot_of_time(struct decoder *d) {
     int rank;
 
     return d->map.times_named ? bb_binding_slot(&d->binding, BB_SPAN("_time"), false, &hint, &rank)
-                              : bb_record_field_slot(&d->record, BB_FIELD_TIMESTAMP);
+                              : bb_tagged_field_slot(&d->record, BB_FIELD_TIMESTAMP);
 }
 
 static int prepare(struct decoder *d, struct bb_series_table *table,
@@ -316,11 +316,11 @@ static int prepare(struct decoder *d, struct bb_series_table *table,
 
     if (failure)
         return failure;
-    if (!bb_record_init(&d->record, &d->binding))
+    if (!bb_tagged_init(&d->record, &d->binding))
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for %u labels", d->binding.slot_count);
-    d->usage_point_slot = bb_record_field_slot(&d->record, BB_FIELD_USAGE_POINT);
-    d->channel_slot = bb_record_field_slot(&d->record, BB_FIELD_CHANNEL);
-    d->value_slot = bb_record_field_slot(&d->record, BB_FIELD_VALUE);
+    d->usage_point_slot = bb_tagged_field_slot(&d->record, BB_FIELD_USAGE_POINT);
+    d->channel_slot = bb_tagged_field_slot(&d->record, BB_FIELD_CHANNEL);
+    d->value_slot = bb_tagged_field_slot(&d->record, BB_FIELD_VALUE);
     d->time_slot = slot_of_time(d);
     failure = bb_row_writer_new(d->options, table, sink, ',', &d->writer, error);
     if (failure == 0)
@@ -330,7 +330,7 @@ static int prepare(struct decoder *d, struct bb_series_table *table,
 
 static void release(struct decoder *d) {
     bb_row_writer_free(d->writer);
-    bb_record_release(&d->record);
+    bb_tagged_release(&d->record);
     bb_binding_release(&d->binding);
     bb_arena_release(&d->texts);
     bb_remote_message_release(&d->message);
@@ -351,6 +351,7 @@ static int decode(struct bb_input input, const struct bb_decode_options *given,
     options.precision = BB_PRECISION_OWN; /* the format leaves it to nobody */
     bb_map_with_precision(&options, BB_PRECISION_MS, &d->map);
     options.map = &d->map;
+    options.memory = NULL; /* what it learns points into the map */
     d->options = &options;
     d->ignored = sink->ignored ? sink->ignored : &unwanted;
     bb_arena_init(&d->texts, TEXTS_CHUNK, TEXTS_LIMIT);

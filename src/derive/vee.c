@@ -282,6 +282,7 @@ static bool fill_part(struct filling *f, size_t first, size_t count) {
     if (part.like) {
         part.like += first * BB_LIKE_MAX;
         part.like_count += first;
+        part.calm += first * BB_LIKE_MAX;
     }
     if (part.weight)
         part.weight += first;

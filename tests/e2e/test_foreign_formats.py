@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 from foreign_writers import STALE_NAN, line, snappy, write_request, write_request_2
+from server import Server
 
 BEGIN_S = 1772323200  # 2026-03-01T00:00:00Z
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -167,3 +168,43 @@ def test_remote_write_with_a_map(plant):
     series = [({"__name__": "power", "instance": "house", "phase": phase}, [(230.5, BEGIN_S * 1000)]) for phase in ("L1", "L2")]
     plant.ingest("--map", "map.yaml", plant.file("body", snappy(write_request(series))))
     assert sorted(read_back(plant, "house")) == [("L1", stamp(0)), ("L2", stamp(0))]
+
+
+# ---- over HTTP ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(plant):
+    with Server(plant) as running:
+        yield running
+
+
+def test_line_protocol_is_posted(plant, server):
+    text = line("energy", {"meter": "A", "unit": "kWh"}, {"1.8.0": "84211.30", "2.8.0": "7i"}, BEGIN_S)
+    wrong = server.post(text, content_type="text/plain")
+    assert (wrong.status, wrong.counts()) == (400, (0, 0, 1))
+    answer = server.post(text, "precision=s&wait=derived", content_type="text/plain; charset=utf-8")
+    assert (answer.status, answer.counts()) == (200, (2, 0, 0)), answer
+    again = server.post(text, "precision=s&format=lineprotocol&wait=derived", content_type="image/png")
+    assert again.counts() == (0, 2, 0), again
+    assert read_back(plant, "A")["1.8.0", stamp(0)] == ("84211.30", "kWh")
+
+
+@pytest.mark.parametrize("write, proto", [(write_request, ""), (write_request_2, ";proto=io.prometheus.write.v2.Request")],
+                         ids=["1.0", "2.0"])
+def test_remote_write_is_posted(plant, server, write, proto):
+    """As Prometheus sends it; twice, as it does when the answer was lost."""
+    series = [(labels(f"M{m}"), [(230.5 + m, (BEGIN_S + 15 * i) * 1000) for i in range(3)] + [(STALE_NAN, (BEGIN_S + 60) * 1000)])
+              for m in range(20)]
+    headers = {"content_type": "application/x-protobuf" + proto, "Content_Encoding": "snappy",
+               "X_Prometheus_Remote_Write_Version": "2.0.0" if proto else "0.1.0"}
+    for counts in ((60, 0, 0), (0, 60, 0)):
+        answer = server.post(snappy(write(series)), "wait=derived", **headers)
+        assert (answer.status, answer.counts()) == (200, counts), answer
+        assert answer.headers["X-Prometheus-Remote-Write-Samples-Written"] == "60"
+        assert answer.headers["X-Prometheus-Remote-Write-Histograms-Written"] == "0"
+    assert len(read_back(plant, "M7")) == 3
+    refused = server.post(snappy(write([(labels("A"), [(float("nan"), BEGIN_S * 1000)])])), **headers)
+    assert (refused.status, refused.headers["X-Prometheus-Remote-Write-Samples-Written"]) == (400, "0")
+    assert server.post(b"\x05\x10hell", **headers).status == 400
+    assert server.post(b"\xff\xff\xff\xff\x0f\x00x", **headers).status == 413

@@ -1,0 +1,86 @@
+// The machine room: probes, stages, workers, and every metric the binary tells of itself.
+import { api, type Overview } from '../api';
+import { bytes, duration, number, rounded } from '../pure/format';
+import { parseMetrics } from '../pure/metrics';
+import { localExact } from '../pure/time';
+import { change } from '../route';
+import { useLoad, type Loaded } from '../part/load';
+import { Empty, Show } from '../part/state';
+
+const EVERY = 5_000;
+const HERE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+export function SystemPage({ query, overview }: { query: Record<string, string>; overview: Loaded<Overview> }) {
+    const probes = useLoad('probes', async signal => ({ live: await api.probe('livez', signal), ready: await api.probe('readyz', signal) }), EVERY);
+    const metrics = useLoad('metrics', async signal => parseMetrics(await api.metrics(signal)), EVERY);
+    const filter = (query.metric ?? '').toLowerCase();
+
+    return (
+        <>
+            <h1>System</h1>
+            <div class="grid">
+                <section class="card">
+                    <h2>Probes</h2>
+                    <Show of={probes} rows={2}>{({ live, ready }) => (
+                        <dl class="facts">
+                            <dt>Live</dt><dd><Probe said={live} /></dd>
+                            <dt>Ready</dt><dd><Probe said={ready} /></dd>
+                        </dl>
+                    )}</Show>
+                    <Show of={overview} rows={3}>{data => (
+                        <dl class="facts">
+                            <dt>Clock</dt><dd>{localExact(Date.parse(data.now), HERE)}</dd>
+                            <dt>Store</dt><dd>{bytes(data.store_bytes)}</dd>
+                            <dt>Log</dt><dd>{bytes(data.log_bytes)}</dd>
+                            <dt>Readings</dt><dd>{number(data.readings_total)}</dd>
+                        </dl>
+                    )}</Show>
+                </section>
+                <section class="card">
+                    <h2>Stages</h2>
+                    <Show of={overview} rows={3}>{data => (
+                        <table>
+                            <thead><tr><th scope="col">Stage</th><th scope="col" class="numeric">Readings behind</th><th scope="col" class="numeric">Age of the oldest</th></tr></thead>
+                            <tbody>{data.stages.map(stage => <tr key={stage.stage}><th scope="row">{stage.stage}</th><td class="numeric">{number(stage.lag_readings)}</td><td class="numeric">{duration(stage.oldest_age_s)}</td></tr>)}</tbody>
+                        </table>
+                    )}</Show>
+                </section>
+                <section class="card">
+                    <h2>Workers</h2>
+                    <Show of={overview} rows={3}>{data => data.workers.length === 0 ? <p class="muted">None runs: there is nothing to do, or stages run inside the server.</p> : (
+                        <table>
+                            <thead><tr><th scope="col">Stage</th><th scope="col" class="numeric">Process</th><th scope="col">State</th></tr></thead>
+                            <tbody>{data.workers.map(worker => <tr key={worker.pid}><th scope="row">{worker.stage}</th><td class="numeric">{worker.pid}</td><td>{worker.state}</td></tr>)}</tbody>
+                        </table>
+                    )}</Show>
+                </section>
+            </div>
+            <section class="card">
+                <div class="figure-head">
+                    <h2>Metrics</h2>
+                    <label class="inline">Part of a name <input type="search" value={query.metric ?? ''} onInput={event => change({ metric: event.currentTarget.value }, true)} /></label>
+                </div>
+                <Show of={metrics}>{all => {
+                    const shown = all.filter(metric => metric.name.toLowerCase().includes(filter));
+                    return shown.length === 0 ? <Empty title="No metric has that name" /> : (
+                        <div class="scroll" tabIndex={0} role="region" aria-label="Metrics">
+                            <table class="rows">
+                                <thead><tr><th scope="col">Metric</th><th scope="col">Labels</th><th scope="col" class="numeric">Value</th><th scope="col">What it is</th></tr></thead>
+                                <tbody>{shown.flatMap(metric => metric.samples.map((sample, i) => (
+                                    <tr key={metric.name + sample.suffix + sample.labels}>
+                                        <th scope="row"><code>{metric.name}{sample.suffix}</code></th><td><code class="break">{sample.labels}</code></td>
+                                        <td class="numeric">{Number.isInteger(sample.value) ? number(sample.value) : rounded(sample.value)}</td><td class="muted">{i === 0 ? metric.help : ''}</td>
+                                    </tr>
+                                )))}</tbody>
+                            </table>
+                        </div>
+                    );
+                }}</Show>
+            </section>
+        </>
+    );
+}
+
+function Probe({ said }: { said: true | string }) {
+    return said === true ? <span class="tag good">yes</span> : <><span class="tag bad">no</span> {said}</>;
+}

@@ -1,0 +1,41 @@
+// The plant wants to know who asks: a dialog for the key, above everything else.
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { key } from '../api';
+import { askAgain } from './load';
+
+export function KeyDialog({ open, onClose }: { open: boolean; onClose: () => void }) {
+    const dialog = useRef<HTMLDialogElement>(null);
+    const [text, setText] = useState('');
+    const refused = key.get() !== '';
+
+    useEffect(() => {
+        const element = dialog.current!;
+        if (open && !element.open) element.showModal();
+        if (!open && element.open) element.close();
+    }, [open]);
+
+    const use = (event: Event) => {
+        event.preventDefault();
+        key.set(text.trim());
+        setText('');
+        onClose();
+        askAgain();
+    };
+    return (
+        <dialog ref={dialog} class="dialog" aria-labelledby="key-title" onClose={onClose}>
+            <form onSubmit={use}>
+                <h2 id="key-title">{refused ? 'This key is not accepted' : 'A key is needed'}</h2>
+                <p>Keys begin with <code>bb_ro_</code> (reading) or <code>bb_adm_</code> (deciding, too). <code>busbar keys --help</code> says
+                    how one is made. It is kept in this tab alone, until the tab is closed.</p>
+                <label for="key-text">Key</label>
+                <input id="key-text" type="password" autocomplete="off" spellcheck={false} required value={text}
+                    onInput={event => setText(event.currentTarget.value)} />
+                <div class="buttons">
+                    {refused && <button type="button" onClick={() => { key.set(''); onClose(); askAgain(); }}>Forget the key</button>}
+                    <button type="button" onClick={onClose}>Not now</button>
+                    <button class="primary" disabled={!text.trim()}>Use this key</button>
+                </div>
+            </form>
+        </dialog>
+    );
+}
