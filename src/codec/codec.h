@@ -71,6 +71,14 @@ struct bb_decode_ignored {
     uint64_t stale;  /* of remote write, as are the others: marks that a series ended */
     uint64_t histograms, exemplars, metadata;
 };
+static inline void bb_decode_ignored_add(struct bb_decode_ignored *sum,
+                                         const struct bb_decode_ignored *more) {
+    sum->fields += more->fields;
+    sum->stale += more->stale;
+    sum->histograms += more->histograms;
+    sum->exemplars += more->exemplars;
+    sum->metadata += more->metadata;
+}
 
 /* What a decoder hands on. Callbacks return 0 to go on, or a negative error to end the run. */
 struct bb_decode_sink {
