@@ -52,6 +52,7 @@ struct decoder {
     /* Slots, or BB_SLOT_NONE. */
     int channel_slot, value_slot, measurement_slot, field_slot, time_slot;
     bool value_is_named; /* the map says which field is the value */
+    bool time_is_needed; /* the timestamp is the time of the readings */
     struct bb_span measurement;
     struct number numbers[NUMBERS_MAX]; /* of the line at hand */
     uint32_t number_count;
@@ -199,15 +200,13 @@ static bool check_precision(const struct decoder *d, struct bb_span timestamp,
 }
 
 static bool read_timestamp(struct decoder *d, const char *begin, struct bb_error *reason) {
-    const int needed = bb_tagged_field_slot(&d->record, BB_FIELD_TIMESTAMP);
-    const int start = bb_tagged_field_slot(&d->record, BB_FIELD_START);
     struct bb_span timestamp;
 
     if (!bb_line_scan_timestamp(&d->scan, &timestamp))
         return refuse_syntax(d, begin, reason);
     if (d->time_slot == BB_SLOT_NONE) /* the map has times of its own */
         return true;
-    if (timestamp.size == 0 && (d->time_slot == needed || d->time_slot == start))
+    if (timestamp.size == 0 && d->time_is_needed)
         return REFUSE(reason, BB_E_FIELD_MISSING,
                       "the line has no timestamp; when it is received is not when it was read, so "
                       "its sender has to say the time");
@@ -393,6 +392,8 @@ static int prepare(struct decoder *d, struct bb_input input,
     d->field_slot = slot_of(d, "_field");
     d->time_slot = d->map.times_named ? slot_of(d, "_time")
                                       : bb_tagged_field_slot(&d->record, BB_FIELD_TIMESTAMP);
+    d->time_is_needed = d->time_slot == bb_tagged_field_slot(&d->record, BB_FIELD_TIMESTAMP) ||
+                        d->time_slot == bb_tagged_field_slot(&d->record, BB_FIELD_START);
     failure = bb_line_reader_init(&d->reader, input, error);
     if (failure == 0)
         failure = bb_row_writer_new(options, table, sink, ',', &d->writer, error);
