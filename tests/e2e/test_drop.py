@@ -299,9 +299,11 @@ def test_a_server_takes_what_is_dropped(plant):
         assert drop.report("done", "slow.csv")["readings"] == 96
         assert server.post(day(3), "wait=derived").counts() == (96, 0, 0), "it goes on"
         wait_until(lambda: len(plant.query("A")) == 3 * 96)
+    assert str(drop.folder) in plant.run("check", expect=0).out
     plant.file("data/busbar.yaml", "drop: {folder: /nowhere}\n")
     refused = plant.run("serve", "--port", "0")
     assert refused.code == 3 and "BB-3016" in refused.err
+    assert "BB-3016" in plant.run("check").err
 
 
 # ---- kill -9 -------------------------------------------------------------------------------------
