@@ -477,7 +477,7 @@ static int sniff(struct bb_span head, bool whole) {
 
     if (bb_span_starts_with(head, BB_SPAN("\xEF\xBB\xBF")))
         head = (struct bb_span){head.data + 3, head.size - 3};
-    bb_arena_init(&unescaped, 4 << 10, 4 * BB_SNIFF_BYTES);
+    bb_arena_init(&unescaped, 4 << 10, (size_t)4 * BB_SNIFF_BYTES);
     scan.unescaped = &unescaped;
     if (first_line(&scan, head, whole))
         score = judge_line(&scan);
