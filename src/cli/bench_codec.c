@@ -5,6 +5,7 @@
 #include "cli/human.h"
 #include "codec/codec.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -83,6 +84,18 @@ static void make_csv(struct bb_buffer *out, uint32_t meters) {
     make_lines(out, meters, put_csv);
 }
 
+static void make_lineprotocol(struct bb_buffer *out, uint32_t meters) {
+    char name[NAME_BYTES];
+
+    for (uint32_t i = 0; i < READINGS; i++) {
+        int64_t quarter = 1963584 + i / meters, value = bench_load_value(i % meters, quarter);
+        bench_load_name(i % meters, name);
+        bb_buffer_format(
+            out, "energy,usage_point=%s,unit=kWh 1-1:1.29.0=%d.%03d %" PRId64 "000000\n", name,
+            (int)(value / 1000), (int)(value % 1000), (quarter + 1) * 15 * (int64_t)BB_MINUTE_MS);
+    }
+}
+
 static void make_nem12(struct bb_buffer *out, uint32_t meters) {
     char name[NAME_BYTES];
 
@@ -146,6 +159,7 @@ int bench_codec(struct bench *b, struct bb_error *error) {
         {"ndjson_200k_meters", &bb_format_ndjson, 200000, make_ndjson},
         {"csv", &bb_format_csv, 10000, make_csv},
         {"nem12", &bb_format_nem12, 10000, make_nem12},
+        {"lineprotocol", &bb_format_lineprotocol, 10000, make_lineprotocol},
     };
     size_t runs = (size_t)b->given->runs;
     struct bench_baseline base;

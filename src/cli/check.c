@@ -9,6 +9,7 @@
 #include "cli/verbs.h"
 #include "derive/stat.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -192,6 +193,20 @@ static int check_registry(struct check *check, struct bb_error *error) {
     return 0;
 }
 
+/* Only a folder that the configuration names. */
+static int check_drop(struct check *check, struct bb_error *error) {
+    const char *folder = check->plant.config.drop_folder;
+
+    if (!folder[0])
+        return 0;
+    if (access(folder, R_OK | W_OK | X_OK) != 0)
+        return BB_FAIL_ERRNO(error, BB_E_DROP_FOLDER, errno,
+                             "the drop folder %s cannot be read and written to", folder);
+    say(check, "drop folder", "ok",
+        "%s; once: a file is known by its content, by a record of the log", folder);
+    return 0;
+}
+
 /* ---- --deep ---------------------------------------------------------------------------------------*/
 
 static int verify_log(struct check *check, struct bb_error *error) {
@@ -280,7 +295,7 @@ static int run_all(struct check *check, int (*const *steps)(struct check *, stru
 
 static int check_plant(struct check *check, struct bb_error *error) {
     static int (*const shallow[])(struct check *, struct bb_error *) = {check_log, check_store,
-                                                                        check_registry};
+                                                                        check_registry, check_drop};
     static int (*const deep[])(struct check *, struct bb_error *) = {verify_log, verify_store};
     const struct check_options *given = check->command->options;
 

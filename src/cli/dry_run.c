@@ -201,7 +201,7 @@ static int derive(struct bb_dry_run *run, struct bb_error *error) {
 }
 
 int bb_dry_run_file(struct bb_dry_run *run, const char *path, struct bb_error *error) {
-    const struct bb_decode_sink sink = {take_batch, take_reject, run};
+    const struct bb_decode_sink sink = {take_batch, take_reject, run, &run->ignored};
     struct bb_plant *knows = run->real ? run->real : &run->plant;
     int r = bb_land_decode(knows, path, &run->land, &sink, &run->table, &run->format, error);
 

@@ -31,6 +31,7 @@ struct bb_dry_run {
     struct bb_error errors[BB_DRY_ERRORS];
     uint32_t error_count;
     uint64_t readings, rejected;
+    struct bb_decode_ignored ignored;
     bool enough;           /* there is more in the file than was looked at */
     uint32_t series_known; /* series whose master data was looked up */
     int64_t received_ms;

@@ -55,6 +55,7 @@ static void report_as_json(const struct bb_ingest_run *ingest) {
     bb_json_put_u64(&json, "duplicate", ingest->counts.duplicate);
     bb_json_put_u64(&json, "changed", ingest->counts.changed);
     bb_json_put_u64(&json, "rejected", report->rejected);
+    bb_ignored_json(&report->ignored, &json);
     bb_json_put_u64(&json, "exceptions", ingest->counts.exceptions_opened);
     bb_json_put_double(&json, "seconds", ingest->seconds);
     bb_json_put_double(&json, "readings_per_second", bb_ingest_rate(ingest));
@@ -132,6 +133,7 @@ static int report_to_people(struct bb_ingest_run *ingest, struct bb_error *error
     put_count(out, "duplicate", ingest->counts.duplicate, "");
     put_count(out, "changed", ingest->counts.changed, "");
     put_count(out, "rejected", report->rejected, "");
+    bb_ignored_line(&report->ignored, "  ignored       ", out);
     put_count(out, "exceptions", ingest->counts.exceptions_opened, "");
     bb_buffer_format(out, "  in %s, %s readings/s\n", bb_human_seconds(ingest->seconds, seconds),
                      bb_human_short(bb_ingest_rate(ingest), rate));

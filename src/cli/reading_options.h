@@ -11,11 +11,18 @@ struct bb_reading_options {
     const char *map;
     const char *zone;
     int64_t interval_ms;
+    int precision; /* -1: not said */
 };
 
-/* Choices of --format ("auto" and the table of formats) and of --kind. */
+/* Choices of --format ("auto" and the table of formats), of --kind and of --precision. */
 const char *bb_format_choice(int index);
 const char *bb_kind_choice(int index);
+const char *bb_precision_choice(int index);
+/* What was ignored: a line of words that begins so, or nothing when it is nothing; and as the member
+ * "ignored" of a JSON object. */
+void bb_ignored_line(const struct bb_decode_ignored *ignored, const char *begin,
+                     struct bb_buffer *out);
+void bb_ignored_json(const struct bb_decode_ignored *ignored, struct bb_json *json);
 
 /* The rows for a table of options whose struct holds a bb_reading_options at `base`. */
 #define BB_READING_OPTION_ROWS(base)                                                               \
@@ -29,7 +36,7 @@ const char *bb_kind_choice(int index);
          .kind = BB_OPTION_TEXT,                                                                   \
          .offset = (base) + offsetof(struct bb_reading_options, map),                              \
          .value = "FILE",                                                                          \
-         .help = "YAML file that says how to read other CSV and NDJSON"},                          \
+         .help = "YAML file that says how to read other sources"},                                 \
         {.name = "zone",                                                                           \
          .kind = BB_OPTION_ZONE,                                                                   \
          .offset = (base) + offsetof(struct bb_reading_options, zone),                             \
@@ -40,6 +47,11 @@ const char *bb_kind_choice(int index);
          .offset = (base) + offsetof(struct bb_reading_options, kind),                             \
          .choice = bb_kind_choice,                                                                 \
          .help = "of values whose kind nothing else says"},                                        \
+        {.name = "precision",                                                                      \
+         .kind = BB_OPTION_CHOICE,                                                                 \
+         .offset = (base) + offsetof(struct bb_reading_options, precision),                        \
+         .choice = bb_precision_choice,                                                            \
+         .help = "of timestamps in line protocol; ns when nothing says it"},                       \
     {                                                                                              \
         .name = "interval", .kind = BB_OPTION_DURATION,                                            \
         .offset = (base) + offsetof(struct bb_reading_options, interval_ms), .value = "15m",       \

@@ -1,6 +1,7 @@
 /* busbar serve: the plant as a server. */
 #include "cli/serve.h"
 #include "cli/children.h"
+#include "cli/serve_drop.h"
 #include "cli/served.h"
 #include "cli/verbs.h"
 #include "http/server.h"
@@ -50,7 +51,8 @@ struct serve {
     struct bb_committer *committer;
     struct bb_http_server *server;
     struct bb_children children;
-    int64_t next_tick_ms; /* monotonic: when to look whether a day is over */
+    struct bb_serve_drop *drop; /* NULL: none */
+    int64_t next_tick_ms;       /* monotonic: when to look whether a day is over */
     char socket_path[sizeof((struct bb_plant *)0)->directory + 16];
 };
 
@@ -58,6 +60,9 @@ static int start(struct serve *serve, struct bb_error *error) {
     struct bb_command *command = serve->command;
     int r = bb_committer_start(&serve->plant, &serve->committer, error);
 
+    if (r == 0)
+        r = bb_serve_drop_open(command, &serve->plant.config, serve->committer, &serve->drop,
+                               error);
     if (r < 0)
         return r;
     snprintf(serve->socket_path, sizeof serve->socket_path, "%s/busbar.sock",
@@ -114,6 +119,7 @@ static int serve_until_stopped(struct serve *serve, struct bb_error *error) {
                            "the log takes no records any more; what was acknowledged is safe");
         bb_children_look(&serve->children);
         look_at_the_clock(serve);
+        bb_serve_drop_look(serve->drop);
         usleep(LOOK_MS * 1000);
     }
     return 0;
@@ -163,6 +169,7 @@ int bb_serve(struct bb_command *command, const struct bb_serve_options *options,
         if (!end(serve))
             return r < 0 ? r : BB_EXIT_DONE;
     }
+    bb_serve_drop_close(serve->drop);
     bb_committer_stop(serve->committer);
     bb_plant_close(&serve->plant);
     free(serve);

@@ -156,6 +156,7 @@ static void put_next(const struct trial *trial, struct bb_buffer *out) {
         {"--zone", given->zone},
         {"--kind", given->kind >= 0 ? bb_kind_choice(given->kind) : NULL},
         {"--interval", given->interval_ms > 0 ? interval : NULL},
+        {"--precision", given->precision >= 0 ? bb_precision_choice(given->precision) : NULL},
         {"--partial", trial->dry->rejected > 0 ? "" : NULL},
     };
     bb_buffer_format(out, "busbar ingest");
@@ -231,6 +232,7 @@ static int report_as_json(struct trial *trial, struct bb_error *error) {
     bb_json_put_u64(json, "readings", trial->dry->readings);
     bb_json_put_bool(json, "whole_file", !trial->dry->enough);
     bb_json_put_u64(json, "rejected", trial->dry->rejected);
+    bb_ignored_json(&trial->dry->ignored, json);
     bb_json_key(json, "channels");
     bb_json_array_begin(json);
     int r = list_channels(trial, channel_as_json, error);
@@ -303,6 +305,7 @@ static int report_to_people(struct trial *trial, struct bb_error *error) {
                      trial->dry->enough ? "the first " : "",
                      bb_human_count(trial->dry->readings, readings),
                      bb_human_count(trial->dry->rejected, rejected));
+    bb_ignored_line(&trial->dry->ignored, "ignored: ", out);
     int r = report_channels(trial, error);
     bb_buffer_format(out, "\nfirst rows:\n");
     write_rows(trial, trial->command->out, BB_QUERY_TABLE);

@@ -25,6 +25,7 @@ extern const struct bb_verb bb_verb_tick;
 extern const struct bb_verb bb_verb_serve;
 extern const struct bb_verb bb_verb_try;
 extern const struct bb_verb bb_verb_version;
+extern const struct bb_verb bb_verb_watch;
 extern const struct bb_verb bb_verb_worker;
 
 #endif

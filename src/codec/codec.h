@@ -31,6 +31,15 @@ struct bb_input {
 
 struct bb_map; /* map.h */
 
+/* What a number that is a time counts since 1970. */
+enum bb_precision {
+    BB_PRECISION_OWN = 0, /* as the format says */
+    BB_PRECISION_S,
+    BB_PRECISION_MS,
+    BB_PRECISION_US,
+    BB_PRECISION_NS
+};
+
 /* What a decoder learns of the series it meets, for whoever decodes many small inputs of the same senders:
  * kept from run to run it saves describing, completing and asking for each series anew. All runs have the same
  * options but for source and received_ms, no map, and one table, which is cleared when the memory is. One
@@ -41,19 +50,35 @@ void bb_series_memory_free(struct bb_series_memory *memory);
 void bb_series_memory_clear(struct bb_series_memory *memory);
 
 struct bb_decode_options {
-    const struct bb_map *map;   /* NULL: the format's own conventions */
-    const char *source;         /* for error messages and `{file: ...}` of maps */
-    const struct bb_zone *zone; /* of times without offset; NULL: such times are refused */
-    int kind;                   /* enum bb_kind given by the caller, BB_KIND_UNKNOWN: none */
-    uint32_t interval_s;        /* given by the caller, 0: none */
-    int64_t received_ms;        /* bounds what lies too far ahead */
-    struct bb_zone_set *zones;  /* where maps and columns find other zones */
+    const struct bb_map *map;    /* NULL: the format's own conventions */
+    const char *source;          /* for error messages and `{file: ...}` of maps */
+    const struct bb_zone *zone;  /* of times without offset; NULL: such times are refused */
+    int kind;                    /* enum bb_kind given by the caller, BB_KIND_UNKNOWN: none */
+    uint32_t interval_s;         /* given by the caller, 0: none */
+    enum bb_precision precision; /* of times that are numbers, in formats that leave it open */
+    int64_t received_ms;         /* bounds what lies too far ahead */
+    struct bb_zone_set *zones;   /* where maps and columns find other zones */
     /* Asked once per new series whose kind (or interval) the source leaves open, with names set;
      * may fill kind, interval_s, commodity, unit, zone. May be NULL. */
     void (*resolve)(void *context, struct bb_series *series);
     void *resolve_context;
     struct bb_series_memory *memory; /* NULL: every run begins anew */
 };
+
+/* What a source held besides readings, in formats that hold more. None of it is wrong. */
+struct bb_decode_ignored {
+    uint64_t fields; /* of line protocol: texts and booleans that say nothing about a reading */
+    uint64_t stale;  /* of remote write, as are the others: marks that a series ended */
+    uint64_t histograms, exemplars, metadata;
+};
+static inline void bb_decode_ignored_add(struct bb_decode_ignored *sum,
+                                         const struct bb_decode_ignored *more) {
+    sum->fields += more->fields;
+    sum->stale += more->stale;
+    sum->histograms += more->histograms;
+    sum->exemplars += more->exemplars;
+    sum->metadata += more->metadata;
+}
 
 /* What a decoder hands on. Callbacks return 0 to go on, or a negative error to end the run. */
 struct bb_decode_sink {
@@ -62,11 +87,13 @@ struct bb_decode_sink {
     /* A line (or object, record) that was not used, with line, code and reason. */
     int (*reject)(void *context, const struct bb_error *reason, struct bb_error *error);
     void *context;
+    struct bb_decode_ignored *ignored; /* added to; NULL: not wanted */
 };
 
 struct bb_format_row {
     const char *name; /* as in --format */
     const char *title;
+    bool binary; /* no text: asked before the head is looked at as one */
     /* How sure is this format that it can read a stream that begins so? 0 no .. 100 certain.
      * `whole` says that `head` is all there is. */
     int (*sniff)(struct bb_span head, bool whole);
@@ -88,6 +115,8 @@ int bb_format_detect(struct bb_span head, bool whole, const struct bb_format_row
 
 extern const struct bb_format_row bb_format_csv;
 extern const struct bb_format_row bb_format_ndjson;
+extern const struct bb_format_row bb_format_lineprotocol;
+extern const struct bb_format_row bb_format_remotewrite;
 extern const struct bb_format_row bb_format_nem12; /* NEM13 too: the 100 record tells them apart */
 
 /* What every codec does with a series it meets: fill kind, interval, commodity and OBIS from

@@ -5,10 +5,11 @@
  */
 #include "codec/codec.h"
 
+#include <stdio.h>
+
 const struct bb_format_row *const bb_formats[] = {
-    &bb_format_nem12,
-    &bb_format_ndjson,
-    &bb_format_csv,
+    &bb_format_nem12,       &bb_format_ndjson, &bb_format_lineprotocol,
+    &bb_format_remotewrite, &bb_format_csv,
 };
 const size_t bb_format_count = sizeof bb_formats / sizeof bb_formats[0];
 
@@ -84,12 +85,13 @@ static bool has_utf16_mark(struct bb_span head) {
            bb_span_starts_with(head, BB_SPAN("\xfe\xff"));
 }
 
-static const struct bb_format_row *surest(struct bb_span head, bool whole) {
+/* Of the formats that are text, or of the others. */
+static const struct bb_format_row *surest(struct bb_span head, bool whole, bool binary) {
     const struct bb_format_row *best = NULL;
     int best_score = 0;
 
     for (size_t i = 0; i < bb_format_count; i++) {
-        int score = bb_formats[i]->sniff(head, whole);
+        int score = bb_formats[i]->binary == binary ? bb_formats[i]->sniff(head, whole) : 0;
         if (score > best_score) {
             best_score = score;
             best = bb_formats[i];
@@ -98,11 +100,27 @@ static const struct bb_format_row *surest(struct bb_span head, bool whole) {
     return best;
 }
 
+/* "nem12, ndjson, ... and csv" */
+static const char *list_formats(char *buffer, size_t size) {
+    size_t used = 0;
+
+    for (size_t i = 0; i < bb_format_count && used < size; i++)
+        used += (size_t)snprintf(buffer + used, size - used, "%s%s",
+                                 i == 0                    ? ""
+                                 : i + 1 < bb_format_count ? ", "
+                                                           : " and ",
+                                 bb_formats[i]->name);
+    return buffer;
+}
+
 int bb_format_detect(struct bb_span head, bool whole, const struct bb_format_row **out,
                      struct bb_error *error) {
     struct bb_span rest = head;
+    char names[120];
 
-    *out = NULL;
+    *out = surest(head, whole, true);
+    if (*out)
+        return 0;
     if (has_utf16_mark(head))
         return BB_FAIL(error, BB_E_ENCODING, "the text is UTF-16; busbar reads UTF-8");
     if (bb_span_starts_with(rest, BB_SPAN("\xef\xbb\xbf"))) {
@@ -114,7 +132,8 @@ int bb_format_detect(struct bb_span head, bool whole, const struct bb_format_row
         return BB_FAIL(error, BB_E_INPUT_EMPTY, "the input is empty");
     if (seen.control) /* a picture, a program, a database: no encoding would make it readings */
         return BB_FAIL(error, BB_E_FORMAT_UNKNOWN,
-                       "the input is not a text; formats are csv, ndjson and nem12");
+                       "the input is neither a text nor a request of remote write; formats are %s",
+                       list_formats(names, sizeof names));
     if (seen.nul)
         return BB_FAIL(error, BB_E_ENCODING,
                        "the text has zero bytes (UTF-16, or a file with a hole); busbar reads "
@@ -122,9 +141,9 @@ int bb_format_detect(struct bb_span head, bool whole, const struct bb_format_row
     if (!seen.utf8)
         return BB_FAIL(error, BB_E_ENCODING,
                        "the text is not UTF-8 (Latin-1?); busbar reads UTF-8");
-    *out = surest(head, whole);
+    *out = surest(head, whole, false);
     return *out ? 0
                 : BB_FAIL(error, BB_E_FORMAT_UNKNOWN,
-                          "the input begins like none of csv, ndjson and nem12; name its format "
-                          "with --format");
+                          "the input begins like none of %s; name its format with --format",
+                          list_formats(names, sizeof names));
 }

@@ -43,26 +43,30 @@ static int set_missing(struct bb_map *map, const struct bb_map_file *file) {
 
 /* The style that a format names, or directives. */
 static bool set_style(struct bb_map *map, struct bb_span format) {
+    static const char *const epochs[] = {"epoch_s", "epoch_ms", "epoch_us", "epoch_ns"};
+
     if (format.size == 0 || bb_span_equal_nocase(format, BB_SPAN("rfc3339")))
         map->time_style = BB_TIME_STYLE_RFC3339;
-    else if (bb_span_equal_nocase(format, BB_SPAN("epoch_s")))
-        map->time_style = BB_TIME_STYLE_EPOCH_S;
-    else if (bb_span_equal_nocase(format, BB_SPAN("epoch_ms")))
-        map->time_style = BB_TIME_STYLE_EPOCH_MS;
     else
         map->time_style = BB_TIME_STYLE_FORMAT;
+    for (size_t i = 0; i < sizeof epochs / sizeof *epochs; i++)
+        if (bb_span_equal_nocase(format, bb_span_of(epochs[i])))
+            map->time_style = (uint8_t)(BB_TIME_STYLE_EPOCH_S + i);
     map->time_format = format;
     return map->time_style != BB_TIME_STYLE_FORMAT || bb_time_format_valid(format);
 }
 
 static int set_times(struct bb_map *map, const struct bb_map_times *times, struct bb_yaml *yaml) {
     const bool has_ends = times->start.size > 0 || times->end.size > 0;
-    const struct bb_span *single = times->column.size > 0    ? &times->column
-                                   : times->date.size > 0    ? &times->date
-                                   : times->epoch_s.size > 0 ? &times->epoch_s
-                                                             : &times->epoch_ms;
-    int ways = (times->column.size > 0) + (times->date.size > 0) + (times->epoch_s.size > 0) +
-               (times->epoch_ms.size > 0) + has_ends;
+    const struct bb_span *single = times->column.size > 0 ? &times->column : &times->date;
+    int ways = (times->column.size > 0) + (times->date.size > 0) + has_ends, epoch = -1;
+
+    for (int i = 0; i < (int)(sizeof times->epoch / sizeof *times->epoch); i++)
+        if (times->epoch[i].size > 0) {
+            ways++;
+            epoch = i;
+            single = &times->epoch[i];
+        }
 
     if (!times->node)
         return 0;
@@ -70,22 +74,21 @@ static int set_times(struct bb_map *map, const struct bb_map_times *times, struc
     if (ways != 1)
         return bb_yaml_fail(yaml, times->node,
                             "timestamp: exactly one of column, date (with time), epoch_s, "
-                            "epoch_ms, or start and end is expected");
+                            "epoch_ms, epoch_us, epoch_ns, or start and end is expected");
     if ((times->time.size > 0) != (times->date.size > 0))
         return bb_yaml_fail(yaml, times->node, "timestamp: date and time go together");
-    if ((times->epoch_s.size > 0 || times->epoch_ms.size > 0) && times->format.size > 0)
-        return bb_yaml_fail(yaml, times->node, "timestamp: epoch_s and epoch_ms take no format");
+    if (epoch >= 0 && times->format.size > 0)
+        return bb_yaml_fail(yaml, times->node,
+                            "timestamp: epoch_s, epoch_ms, epoch_us and epoch_ns take no format");
     if (!set_style(map, times->format))
         return bb_yaml_fail(yaml, times->node,
                             "timestamp: the format \"%.*s\" has a directive that is not known; %%Y "
                             "%%m %%d %%H %%M %%S %%f %%z %%b %%j and the like are, or epoch_s, "
-                            "epoch_ms",
+                            "epoch_ms, epoch_us, epoch_ns",
                             times->format.size < 80 ? (int)times->format.size : 80,
                             times->format.data);
-    if (times->epoch_s.size > 0)
-        map->time_style = BB_TIME_STYLE_EPOCH_S;
-    if (times->epoch_ms.size > 0)
-        map->time_style = BB_TIME_STYLE_EPOCH_MS;
+    if (epoch >= 0)
+        map->time_style = (uint8_t)(BB_TIME_STYLE_EPOCH_S + epoch);
     bool at_start = bb_span_equal(times->label, BB_SPAN("start"));
     if (times->label.size > 0 && !at_start && !bb_span_equal(times->label, BB_SPAN("end")))
         return bb_yaml_fail(yaml, times->node, "timestamp: label: start or end is expected");

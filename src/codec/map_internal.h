@@ -23,10 +23,17 @@ bool bb_interval_parse(struct bb_span text, struct bb_interval *out);
 /* How the texts of times are written. */
 enum bb_time_style {
     BB_TIME_STYLE_RFC3339 = 0,
-    BB_TIME_STYLE_FORMAT, /* directives, see timestamp.h */
-    BB_TIME_STYLE_EPOCH_S,
+    BB_TIME_STYLE_FORMAT,  /* directives, see timestamp.h */
+    BB_TIME_STYLE_EPOCH_S, /* in the order of enum bb_precision */
     BB_TIME_STYLE_EPOCH_MS,
+    BB_TIME_STYLE_EPOCH_US,
+    BB_TIME_STYLE_EPOCH_NS
 };
+static inline enum bb_precision bb_precision_of_style(int style) {
+    return style < BB_TIME_STYLE_EPOCH_S
+               ? BB_PRECISION_OWN
+               : (enum bb_precision)(style - BB_TIME_STYLE_EPOCH_S + (int)BB_PRECISION_S);
+}
 
 /* What a map says of one channel, or of all of them. */
 struct bb_channel_rule {
@@ -80,6 +87,17 @@ extern const struct bb_map bb_map_default;
 /* The map of these options, never NULL. */
 static inline const struct bb_map *bb_map_of(const struct bb_decode_options *options) {
     return options->map ? options->map : &bb_map_default;
+}
+
+/* The same map for a format whose times are numbers: unless it says how they are written, they are of the
+ * precision of the options, else of `own`. *out borrows from that map: never released. */
+static inline void bb_map_with_precision(const struct bb_decode_options *options,
+                                         enum bb_precision own, struct bb_map *out) {
+    enum bb_precision told = options->precision ? options->precision : own;
+
+    *out = *bb_map_of(options);
+    if (!out->times_named)
+        out->time_style = (uint8_t)(BB_TIME_STYLE_EPOCH_S + (int)told - (int)BB_PRECISION_S);
 }
 
 /* The zone of times without offset; NULL: none is known. A map is closer to the data than a

@@ -18,7 +18,8 @@ static struct bb_span text_of(const yaml_node_t *node) {
 }
 
 static int read_format(struct bb_yaml *yaml, const yaml_node_t *node, void *target) {
-    static const struct bb_format_row *const formats[] = {&bb_format_csv, &bb_format_ndjson, NULL};
+    static const struct bb_format_row *const formats[] = {
+        &bb_format_csv, &bb_format_ndjson, &bb_format_lineprotocol, &bb_format_remotewrite, NULL};
     const struct bb_format_row **out = target;
 
     for (size_t i = 0; formats[i]; i++)
@@ -26,7 +27,8 @@ static int read_format(struct bb_yaml *yaml, const yaml_node_t *node, void *targ
             *out = formats[i];
             return 0;
         }
-    return bb_yaml_fail(yaml, node, "format: csv or ndjson is expected here");
+    return bb_yaml_fail(yaml, node,
+                        "format: csv, ndjson, lineprotocol or remotewrite is expected here");
 }
 
 static int read_delimiter(struct bb_yaml *yaml, const yaml_node_t *node, void *target) {
@@ -240,8 +242,10 @@ static int read_timestamp(struct bb_yaml *yaml, const yaml_node_t *node, void *t
         {"label", bb_yaml_name, offsetof(struct bb_map_times, label)},
         {"date", bb_yaml_name, offsetof(struct bb_map_times, date)},
         {"time", bb_yaml_name, offsetof(struct bb_map_times, time)},
-        {"epoch_s", bb_yaml_name, offsetof(struct bb_map_times, epoch_s)},
-        {"epoch_ms", bb_yaml_name, offsetof(struct bb_map_times, epoch_ms)},
+        {"epoch_s", bb_yaml_name, offsetof(struct bb_map_times, epoch[0])},
+        {"epoch_ms", bb_yaml_name, offsetof(struct bb_map_times, epoch[1])},
+        {"epoch_us", bb_yaml_name, offsetof(struct bb_map_times, epoch[2])},
+        {"epoch_ns", bb_yaml_name, offsetof(struct bb_map_times, epoch[3])},
         {"start", bb_yaml_name, offsetof(struct bb_map_times, start)},
         {"end", bb_yaml_name, offsetof(struct bb_map_times, end)},
     };

@@ -20,7 +20,8 @@ struct bb_translations {
 
 struct bb_map_times {
     const yaml_node_t *node; /* NULL: the key is not there */
-    struct bb_span column, format, label, date, time, epoch_s, epoch_ms, start, end;
+    struct bb_span column, format, label, date, time, start, end;
+    struct bb_span epoch[4]; /* a column of seconds, milli-, micro-, nanoseconds */
 };
 
 struct bb_map_usage_point {

@@ -57,6 +57,12 @@ static int explain_other(const struct bb_row *row, struct bb_error *reason) {
 
 static int explain_time(struct bb_row_writer *writer, const struct bb_row *row, enum bb_field field,
                         struct bb_error *reason) {
+    static const char *const counted[] = {
+        [BB_PRECISION_S] = "seconds since 1970, to the millisecond",
+        [BB_PRECISION_MS] = "milliseconds since 1970",
+        [BB_PRECISION_US] = "microseconds since 1970",
+        [BB_PRECISION_NS] = "nanoseconds since 1970",
+    };
     struct bb_time_memory fresh = {0};
     const struct bb_map *map = writer->map;
     char text[BB_EXCERPT_MAX], time[BB_EXCERPT_MAX] = "";
@@ -76,10 +82,10 @@ static int explain_time(struct bb_row_writer *writer, const struct bb_row *row, 
                        bb_field_name(field), text, blank, time, BB_SPAN_ARGS(map->time_format));
     case BB_TIME_STYLE_EPOCH_S:
     case BB_TIME_STYLE_EPOCH_MS:
-        return BB_FAIL(reason, BB_E_TIME,
-                       "the %s \"%s\" is no number of %s since 1970, to the millisecond",
-                       bb_field_name(field), text,
-                       map->time_style == BB_TIME_STYLE_EPOCH_S ? "seconds" : "milliseconds");
+    case BB_TIME_STYLE_EPOCH_US:
+    case BB_TIME_STYLE_EPOCH_NS:
+        return BB_FAIL(reason, BB_E_TIME, "the %s \"%s\" is no number of %s", bb_field_name(field),
+                       text, counted[bb_precision_of_style(map->time_style)]);
     default:
         return BB_FAIL(reason, BB_E_TIME,
                        "the %s \"%s%s%s\" is no existing time; write it as 2026-03-01T00:15:00Z, "

@@ -110,10 +110,27 @@ static bool id_of(struct bb_words *words, struct bb_cell cell, int (*find)(struc
     return id > 0;
 }
 
+/* Whole numbers of micro- or nanoseconds: what is less than a millisecond falls away. */
+static bool cut_to_ms(struct bb_span *text, size_t digits) {
+    size_t sign = text->size > 0 && *text->data == '-';
+
+    if (text->size == sign)
+        return false;
+    for (size_t i = sign; i < text->size; i++)
+        if (text->data[i] < '0' || text->data[i] > '9')
+            return false;
+    *text = text->size - sign > digits ? (struct bb_span){text->data, text->size - digits}
+                                       : BB_SPAN("0");
+    return true;
+}
+
 static bool epoch_ms(struct bb_span text, int style, int64_t *ms) {
     int to = style == BB_TIME_STYLE_EPOCH_S ? -3 : 0; /* milliseconds, exactly or not at all */
     struct bb_decimal moment;
 
+    if ((style == BB_TIME_STYLE_EPOCH_US && !cut_to_ms(&text, 3)) ||
+        (style == BB_TIME_STYLE_EPOCH_NS && !cut_to_ms(&text, 6)))
+        return false;
     if (bb_decimal_parse(text, '.', &moment) != BB_DECIMAL_OK)
         return false;
     bb_wide scaled = moment.mantissa;

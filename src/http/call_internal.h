@@ -69,7 +69,7 @@ struct bb_http_call {
     struct bb_http_crew_member *member;
     struct bb_buffer out;
     struct {
-        char name[40], value[200];
+        char name[64], value[200];
     } headers[BB_HTTP_HEADERS_MAX];
     uint32_t header_count;
     bool streams;

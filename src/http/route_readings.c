@@ -24,7 +24,7 @@ enum { WAIT_NOTHING = -1, WAIT_DERIVED = 0, WAIT_DEFAULT_S = 30 };
 static const struct bb_http_parameter parameters[] = {
     {.name = "format",
      .kind = BB_HTTP_CHOICE,
-     .choices = "auto|csv|ndjson|nem12",
+     .choices = "auto|csv|ndjson|nem12|lineprotocol|remotewrite",
      .initial = "auto",
      .help = "how to read the body; auto: as its type says, else as its first bytes look"},
     {.name = "zone",
@@ -39,6 +39,10 @@ static const struct bb_http_parameter parameters[] = {
      .min = BB_SECOND_MS,
      .max = 366 * (int64_t)BB_DAY_MS,
      .help = "the length of intervals, about which nothing else tells it"},
+    {.name = "precision",
+     .kind = BB_HTTP_CHOICE,
+     .choices = "s|ms|us|ns",
+     .help = "of timestamps in line protocol; ns when nothing says it"},
     {.name = "partial",
      .kind = BB_HTTP_FLAG,
      .help = "keep the good lines when there are bad ones; the answer is 207 then"},
@@ -74,6 +78,7 @@ static const struct {
     {BB_SPAN("application/x-www-form-urlencoded"),
      ""}, /* what curl says when nobody says anything */
     {BB_SPAN("application/vnd.nem12"), "nem12"},
+    {BB_SPAN("application/x-protobuf"), "remotewrite"}, /* 1.0 and 2.0: the body says which */
     {BB_SPAN(""), ""},
 };
 
@@ -110,7 +115,9 @@ static int choose_coding(const struct bb_http_call *call, struct bb_span *out,
                                                 {BB_SPAN("identity"), BB_SPAN("")},
                                                 {BB_SPAN("gzip"), BB_SPAN("gzip")},
                                                 {BB_SPAN("x-gzip"), BB_SPAN("gzip")},
-                                                {BB_SPAN("zstd"), BB_SPAN("zstd")}};
+                                                {BB_SPAN("zstd"), BB_SPAN("zstd")},
+                                                /* a part of remote write itself */
+                                                {BB_SPAN("snappy"), BB_SPAN("")}};
     struct bb_span asked = bb_span_trim(bb_http_header(call, "Content-Encoding"));
 
     for (size_t i = 0; i < sizeof codings / sizeof codings[0]; i++)
@@ -119,7 +126,8 @@ static int choose_coding(const struct bb_http_call *call, struct bb_span *out,
             return 0;
         }
     return BB_FAIL(error, BB_E_CONTENT_CODING,
-                   "bodies packed as %.*s are not read; allowed are gzip and zstd",
+                   "bodies packed as %.*s are not read; allowed are gzip and zstd, and "
+                   "snappy for remote write",
                    (int)(asked.size < 80 ? asked.size : 80), asked.data);
 }
 
@@ -157,8 +165,21 @@ static int check(struct bb_http_call *call, struct bb_error *error) {
 
 /* ---- what is answered */
 
+/* What senders of remote write 2.0 ask for. */
+static void set_written(struct bb_http_call *call, uint64_t samples) {
+    const struct bb_format_row *format;
+    struct bb_error ignored;
+
+    if (choose_format(call, &format, &ignored) != 0 || format != &bb_format_remotewrite)
+        return;
+    bb_http_set_header_u64(call, "X-Prometheus-Remote-Write-Samples-Written", samples);
+    bb_http_set_header_u64(call, "X-Prometheus-Remote-Write-Histograms-Written", 0);
+    bb_http_set_header_u64(call, "X-Prometheus-Remote-Write-Exemplars-Written", 0);
+}
+
 static void set_counts(struct bb_http_call *call, uint64_t accepted, uint64_t duplicate,
                        uint64_t rejected) {
+    set_written(call, accepted + duplicate);
     bb_http_set_header_u64(call, "Busbar-Accepted", accepted);
     bb_http_set_header_u64(call, "Busbar-Duplicate", duplicate);
     bb_http_set_header_u64(call, "Busbar-Rejected", rejected);
@@ -335,7 +356,8 @@ static int decode(struct work *work, struct bb_post_kit *kit, struct bb_error *e
         .form = {.tenant = bb_http_tenant(call),
                  .zone = bb_http_text(call, "zone"),
                  .kind = (int)bb_http_number(call, "kind") + 1,
-                 .interval_s = (uint32_t)(bb_http_number(call, "interval") / BB_SECOND_MS)},
+                 .interval_s = (uint32_t)(bb_http_number(call, "interval") / BB_SECOND_MS),
+                 .precision = (enum bb_precision)(bb_http_number(call, "precision") + 1)},
         .partial = bb_http_flag(call, "partial"),
         .unpacked_limit_bytes = (uint64_t)config->http_unpacked_bytes,
         .clock = bb_clock_system()};
@@ -413,13 +435,14 @@ const struct bb_http_route bb_http_route_readings_post = {
     .right = BB_RIGHT_INGEST,
     .summary = "take readings in",
     .details =
-        "Any format that `busbar ingest` reads; Content-Encoding gzip or zstd. The answer comes when "
+        "Any format that `busbar ingest` reads, line protocol and Prometheus remote write among them; "
+        "Content-Encoding gzip or zstd. The answer comes when "
         "the readings are on disk. An Idempotency-Key makes it safe to send the same body again for 7 "
         "days: it is stored once. The headers Busbar-Accepted, Busbar-Duplicate (within the body, or "
         "by key) and Busbar-Rejected count what came of it.",
     .parameters = parameters,
     .body = BB_HTTP_STREAM,
-    .body_types = "application/x-ndjson|text/csv|application/octet-stream",
+    .body_types = "application/x-ndjson|text/csv|application/x-protobuf|application/octet-stream",
     .answers = answers,
     .check = check,
     .handle = post_readings,

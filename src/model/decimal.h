@@ -40,6 +40,10 @@ enum bb_decimal_outcome bb_decimal_parse(struct bb_span text, char point, struct
  * Returns the length; `buffer` has BB_DECIMAL_TEXT_MAX bytes and is NUL-terminated. */
 size_t bb_decimal_format(struct bb_decimal value, bool trim, char *buffer);
 
+/* The shortest decimal that reads back as `value`, of those the nearest: 0.1 for 0.1. At most 17 digits.
+ * BB_DECIMAL_SYNTAX for NaN and infinities, BB_DECIMAL_OUT_OF_RANGE. */
+enum bb_decimal_outcome bb_decimal_of_double(double value, struct bb_decimal *out) BB_MUST_USE;
+
 /* For plots and tests; rounds. */
 double bb_decimal_to_double(struct bb_decimal value);
 

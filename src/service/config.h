@@ -18,7 +18,10 @@ struct bb_config {
     int64_t commit_freshness_ms; /* a reading is visible at most this long after it was durable */
     int64_t commit_memory_bytes; /* what the worker may gather before it commits */
     int64_t takeover_ms;
-    int64_t tick_grace_ms; /* a day counts as over so long after its midnight */
+    int64_t tick_grace_ms;                /* a day counts as over so long after its midnight */
+    char drop_folder[BB_CONFIG_PATH_MAX]; /* empty: none */
+    char drop_map[BB_CONFIG_PATH_MAX];    /* empty: files are read by their own conventions */
+    int64_t drop_quiet_ms, drop_held_ms;  /* see service/drop.h */
     int64_t http_body_bytes, http_unpacked_bytes; /* of one post: as sent, and unpacked */
     int64_t http_connections, http_threads, http_handlers;
     int64_t http_head_ms,

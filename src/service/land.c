@@ -133,15 +133,17 @@ static void close_input(struct hashed_input *in) {
         close(in->fd);
 }
 
-/* Was this file taken before? Only one that looks like another has to be read to tell. */
-static int is_known(const struct bb_ledger *ledger, struct hashed_input *in,
-                    struct bb_file_look look, bool *known, struct bb_error *error) {
-    *known = false;
+/* The file of this content that counts, or NULL. Only one that looks like another has to be read to tell. */
+static int find_known(const struct bb_ledger *ledger, struct hashed_input *in,
+                      struct bb_file_look look, const struct bb_ledger_file **known,
+                      struct bb_error *error) {
+    *known = NULL;
     if (look.bytes == 0 || !bb_ledger_has_look(ledger, look))
         return 0;
     hash_begin(in);
     int result = hash_rest(in, error);
-    *known = !result && bb_ledger_find(ledger, digest(in->state)) != NULL;
+    if (!result)
+        *known = bb_ledger_find(ledger, digest(in->state));
     if (!result && lseek(in->fd, 0, SEEK_SET) != 0)
         result = BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "cannot read the input again");
     return result;
@@ -158,6 +160,7 @@ struct landing {
     struct bb_container *container;
     const char *member;
     uint64_t rejected;
+    struct bb_decode_ignored ignored;
     uint32_t batches;
     struct bb_buffer refusals; /* JSON objects, as the ledger keeps them of this file */
 };
@@ -218,7 +221,7 @@ static int take_reject(void *context, const struct bb_error *reason, struct bb_e
 }
 
 static int land_members(struct landing *l, struct bb_series_table *table, struct bb_error *error) {
-    const struct bb_decode_sink sink = {take_batch, take_reject, l};
+    const struct bb_decode_sink sink = {take_batch, take_reject, l, &l->ignored};
     struct bb_input stream;
     int result = 0;
 
@@ -252,6 +255,11 @@ static int refuse(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_
     return result ? result : BB_LAND_REFUSED;
 }
 
+static void pass_over(struct bb_land_report *report, const struct bb_ledger_file *known) {
+    report->files_skipped++;
+    report->readings_before += known->readings;
+}
+
 /* Everything was read: decide. */
 static int finish(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_file *file,
                   const struct hashed_input *in, struct bb_error *error) {
@@ -260,8 +268,9 @@ static int finish(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_
     l->report->rejected += l->rejected;
     if (l->rejected > 0 && !l->options->partial)
         return refuse(l, ledger, file, NULL, error);
-    if (!l->options->again && bb_ledger_find(ledger, hash)) {
-        l->report->files_skipped++;
+    const struct bb_ledger_file *known = l->options->again ? NULL : bb_ledger_find(ledger, hash);
+    if (known) {
+        pass_over(l->report, known);
         return bb_ledger_abandon(ledger, file, error);
     }
     file->readings = l->router.readings;
@@ -271,6 +280,7 @@ static int finish(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_
         return result;
     l->report->files++;
     l->report->readings += file->readings;
+    bb_decode_ignored_add(&l->report->ignored, &l->ignored);
     l->report->bytes += bb_container_consumed(l->container);
     return l->rejected ? BB_LAND_REFUSED : BB_LAND_DONE;
 }
@@ -312,14 +322,14 @@ static int land_input(struct bb_plant *plant, const char *path, const struct bb_
                       struct bb_land_report *report, struct bb_error *error) {
     struct landing l = {.plant = plant, .options = o, .report = report};
     struct bb_ledger *ledger = &plant->ledger;
+    const struct bb_ledger_file *known = NULL;
     struct bb_ledger_file *file;
-    bool known = false;
 
     bb_buffer_init(&l.refusals, BB_LEDGER_REFUSALS_MAX);
-    if (!o->again && is_known(ledger, in, look, &known, error))
+    if (!o->again && find_known(ledger, in, look, &known, error))
         return refuse_input(path, report, error);
     if (known) {
-        report->files_skipped++;
+        pass_over(report, known);
         return BB_LAND_DONE;
     }
     hash_begin(in);
@@ -343,11 +353,12 @@ int bb_land_file(struct bb_plant *plant, const char *path, const struct bb_land_
 
     if (!in.state)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to hash a file");
+    const char *name = options->name ? options->name : path;
     int result = open_input(path, &in, &look, error);
     if (result) {
-        result = refuse_input(path, report, error);
+        result = refuse_input(name, report, error);
     } else {
-        result = land_input(plant, path, options, &in, look, report, error);
+        result = land_input(plant, name, options, &in, look, report, error);
         close_input(&in);
     }
     XXH3_freeState(in.state);

@@ -21,6 +21,7 @@ enum { BB_LAND_ERRORS_KEPT = 100 };
 struct bb_land_options {
     struct bb_reading_form form;
     const char *map_path; /* names the map in the file's identity; may be NULL */
+    const char *name;     /* what the file is known by; NULL: its path */
     bool partial;
     bool again; /* take a file although it was landed before */
     struct bb_clock clock;
@@ -28,9 +29,11 @@ struct bb_land_options {
 };
 
 struct bb_land_report {
-    uint64_t files, files_skipped; /* skipped: landed before */
-    uint64_t readings;             /* that now count */
-    uint64_t rejected;             /* lines, objects or records that could not be used */
+    uint64_t files, files_skipped;    /* skipped: landed before */
+    uint64_t readings;                /* that now count */
+    uint64_t readings_before;         /* of the skipped files: they counted before */
+    uint64_t rejected;                /* lines, objects or records that could not be used */
+    struct bb_decode_ignored ignored; /* what files that now count held besides readings */
     uint64_t bytes;
     struct bb_error errors[BB_LAND_ERRORS_KEPT]; /* the first ones */
     uint32_t error_count;

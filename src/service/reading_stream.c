@@ -156,6 +156,7 @@ int bb_reading_stream_decode(struct bb_plant *plant, struct bb_input stream, con
                                         .source = name,
                                         .kind = form->kind,
                                         .interval_s = form->interval_s,
+                                        .precision = form->precision,
                                         .received_ms = received_ms,
                                         .memory = form->memory,
                                         .zones = plant ? plant->zones : NULL};
@@ -173,7 +174,8 @@ int bb_reading_stream_decode(struct bb_plant *plant, struct bb_input stream, con
     }
     if (!result && form->zone.size > 0 && options.zones)
         result = bb_zone_set_get(options.zones, form->zone, &options.zone, error);
-    if (!result) /* even a named format must not be empty or in another encoding */
+    /* Even a named format must not be empty or in another encoding, if it is a text. */
+    if (!result && !(used && used->binary))
         result = bb_format_detect((struct bb_span){replay.head, replay.size}, replay.ended,
                                   &detected, error);
     if (result == -BB_E_FORMAT_UNKNOWN && used)
@@ -200,6 +202,8 @@ uint64_t bb_reading_form_hash(const struct bb_reading_form *form, bool partial,
     bb_buffer_format(&b, "|%s|%s|%d|%u|%d|", form->format ? form->format->name : "auto",
                      map_path ? map_path : "", form->kind, form->interval_s, partial);
     bb_buffer_append_span(&b, form->zone);
+    if (form->precision)
+        bb_buffer_format(&b, "|precision %d", (int)form->precision);
     uint64_t hash = bb_hash(bb_buffer_span(&b));
     bb_buffer_release(&b);
     return hash;

@@ -15,6 +15,7 @@ struct bb_reading_form {
     struct bb_span zone;                /* of times without offset; empty: none */
     int kind;                           /* BB_KIND_UNKNOWN: not said */
     uint32_t interval_s;                /* 0: not said */
+    enum bb_precision precision;        /* of times that are numbers; BB_PRECISION_OWN: not said */
     struct bb_series_memory *memory;    /* of earlier streams of this form (codec.h); NULL: none */
 };
 

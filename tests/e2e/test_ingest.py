@@ -15,7 +15,7 @@ import pytest
 from conftest import BINARY, HEADER, quarter_hours
 
 DAY = quarter_hours([f"{i}.25" for i in range(90)])
-REPORT = {"files", "readings", "accepted", "duplicate", "changed", "rejected", "exceptions", "seconds",
+REPORT = {"files", "readings", "accepted", "duplicate", "changed", "rejected", "ignored", "exceptions", "seconds",
           "readings_per_second", "errors"}  # fmt: skip
 
 

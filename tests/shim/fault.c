@@ -14,7 +14,7 @@
  *                      the runs are ten times as fast
  *
  * Counted are the calls that change a disk: write and its relatives, fsync, fdatasync, ftruncate
- * and rename, whichever library makes them. Threads may change their order a little from run to
+ * and rename with its relatives, whichever library makes them. Threads may change their order a little from run to
  * run; whoever goes through all numbers meets every call all the same.
  */
 #undef _FILE_OFFSET_BITS
@@ -55,6 +55,8 @@ static int (*real_fsync)(int);
 static int (*real_fdatasync)(int);
 static int (*real_ftruncate)(int, off_t);
 static int (*real_rename)(const char *, const char *);
+static int (*real_renameat)(int, const char *, int, const char *);
+static int (*real_renameat2)(int, const char *, int, const char *, unsigned);
 
 static void find(void *pointer, const char *name) {
     void *symbol = dlsym(RTLD_NEXT, name);
@@ -76,6 +78,8 @@ static void begin(void) {
     find(&real_fdatasync, "fdatasync");
     find(&real_ftruncate, "ftruncate");
     find(&real_rename, "rename");
+    find(&real_renameat, "renameat");
+    find(&real_renameat2, "renameat2");
     folder = getenv("FAULT_DIR");
     match = getenv("FAULT_MATCH");
     fault_at = at ? strtoull(at, NULL, 0) : 0;
@@ -241,4 +245,15 @@ int rename(const char *from, const char *to) {
     if (counted(from) && judge("rename", 0, from) == FAIL)
         return -1;
     return real_rename(from, to);
+}
+
+/* Names in an open folder: counted by the folder. */
+int renameat(int from_fd, const char *from, int to_fd, const char *to) {
+    return judge_fd(from_fd, "renameat", 0) == FAIL ? -1 : real_renameat(from_fd, from, to_fd, to);
+}
+
+int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags) {
+    return judge_fd(from_fd, "renameat2", 0) == FAIL
+               ? -1
+               : real_renameat2(from_fd, from, to_fd, to, flags);
 }

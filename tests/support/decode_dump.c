@@ -81,7 +81,7 @@ static int take_refusal(void *context, const struct bb_error *reason, struct bb_
 
 void decode_dump_run(struct decode_dump *dump, const struct bb_format_row *format,
                      struct bb_input input, const char *name) {
-    struct bb_decode_sink sink = {take_batch, take_refusal, dump};
+    struct bb_decode_sink sink = {take_batch, take_refusal, dump, &dump->ignored};
     struct bb_zone_set *zones = bb_zone_set_new();
     struct bb_decode_options options = {.source = name, .received_ms = RECEIVED_MS, .zones = zones};
 

@@ -14,6 +14,7 @@ struct decode_dump {
     struct bb_buffer readings; /* NUL-terminated texts */
     struct bb_buffer refusals;
     uint64_t reading_count, refusal_count, batch_count;
+    struct bb_decode_ignored ignored;
     int status; /* of the decoder */
     struct bb_error error;
     struct bb_series_table table;

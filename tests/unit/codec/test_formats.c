@@ -32,6 +32,13 @@ Test(formats, are_told_apart) {
         {"usage_point,channel,timestamp,value,unit\nA,1.8.0,2026-03-01T00:00:00Z,1,kWh\n", "csv"},
         {"meter;register;time;value\nA;1.8.0;2026-03-01T00:00:00Z;1\n", "csv"},
         {"{\"usage_point\":\"A\",\"timestamp\":\"2026-03-01T00:00:00Z\",\"value\":1}\n", "ndjson"},
+        {"electricity,meter=A value=1.5 1772323200000000000\n", "lineprotocol"},
+        {"\xef\xbb\xbf# a comment\r\n\nm,a=b\\ c x=1i,y=\"z, z\" 1\n", "lineprotocol"},
+        {"m x=t\n", "lineprotocol"},
+        {"a=1,b\n1,2\n", "csv"},
+        {"a,b c=1 2026-03-01\n1,2\n", "csv"},
+        {"\x40\x7c\x0a\x1c\x0a\x10\x0a\x08__name__\x12\x04powe", "remotewrite"},
+        {"\x40\x7c\x1a\x1c\x08\x01\x12\x08", "remotewrite"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)

@@ -2,7 +2,9 @@
 #include <criterion/criterion.h>
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/random.h"
 #include "model/decimal.h"
@@ -270,4 +272,76 @@ Test(decimal, equal_as_numbers) {
 Test(decimal, to_double) {
     cr_assert_eq(bb_decimal_to_double((struct bb_decimal){123, -3}), 0.123);
     cr_assert_eq(bb_decimal_to_double((struct bb_decimal){-12, 2}), -1200.0);
+}
+
+Test(decimal, a_double_becomes_the_shortest_decimal_that_reads_back) {
+    static const struct {
+        double value;
+        int64_t mantissa;
+        int exponent;
+    } cases[] = {
+        {0.0, 0, 0},
+        {-0.0, 0, 0},
+        {0.1, 1, -1},
+        {-12.5, -125, -1},
+        {1200, 1200, 0},
+        {84211.3, 842113, -1},
+        {123456789012345.0, 123456789012345, 0},
+        {9007199254740993.0, 9007199254740992, 0},
+        {1e15, 1, 15},
+        {1e22, 10000, 18},
+        {1e35, INT64_C(100000000000000000), 18},
+        {1.0 / 3, INT64_C(3333333333333333), -16},
+        {0.1 + 0.2, INT64_C(30000000000000004), -17},
+        {1e-24, 1, -24},
+        {2.2204460492503131e-16, INT64_C(0), 99}, /* its last digit lies beyond 10^-24 */
+        {1e36, 0, 99},
+        {1e300, 0, 99},
+        {5e-324, 0, 99},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bb_decimal found = {-1, -1};
+        enum bb_decimal_outcome outcome = bb_decimal_of_double(cases[i].value, &found);
+        if (cases[i].exponent == 99) {
+            cr_expect_eq(outcome, BB_DECIMAL_OUT_OF_RANGE, "%.17g", cases[i].value);
+            continue;
+        }
+        cr_expect_eq(outcome, BB_DECIMAL_OK, "%.17g", cases[i].value);
+        cr_expect(found.mantissa == cases[i].mantissa && found.exponent == cases[i].exponent,
+                  "%.17g: %" PRId64 "e%d", cases[i].value, found.mantissa, found.exponent);
+    }
+    struct bb_decimal ignored;
+    cr_expect_eq(bb_decimal_of_double(NAN, &ignored), BB_DECIMAL_SYNTAX);
+    cr_expect_eq(bb_decimal_of_double(-INFINITY, &ignored), BB_DECIMAL_SYNTAX);
+}
+
+/* Any double of a meter's size, however it came about: reads back, and no shorter text does. */
+Test(decimal, doubles_read_back) {
+    struct bb_random random;
+
+    bb_random_seed(&random, 7);
+    for (int i = 0; i < 200000; i++) {
+        uint64_t bits = bb_random_next(&random);
+        int scale = (int)bb_random_below(&random, 20) - 6;
+        double value = i % 2 ? (double)(int64_t)(bits >> 20) / pow(10, scale)
+                             : ldexp((double)(bits >> 11), -(int)bb_random_below(&random, 60));
+        struct bb_decimal found;
+        char text[64], shorter[64];
+        if (bb_decimal_of_double(value, &found) != BB_DECIMAL_OK)
+            continue;
+        snprintf(text, sizeof text, "%" PRId64 "e%d", found.mantissa, found.exponent);
+        cr_assert_eq(strtod(text, NULL), value, "%.17g became %s", value, text);
+        int digits = 0;
+        int64_t left = found.mantissa;
+        while (left != 0 && left % 10 == 0)
+            left /= 10;
+        for (; left != 0; left /= 10)
+            digits++;
+        if (digits > 1) {
+            snprintf(shorter, sizeof shorter, "%.*e", digits - 2, value);
+            cr_assert_neq(strtod(shorter, NULL), value, "%.17g became %s, %s is shorter", value,
+                          text, shorter);
+        }
+    }
 }
