@@ -6,7 +6,7 @@ import { useMemo, useRef } from 'preact/hooks';
 import { api, type Channel, type Lane } from '../api';
 import { number, percent, plural, quantity, rounded } from '../pure/format';
 import { Shade } from '../pure/quality';
-import { facts, isInstants, rate, readColumns, slice, type Series } from '../pure/series';
+import { facts, isInstants, rate, readColumns, slice, usualTop, type Series } from '../pure/series';
 import { addDays, DAY, localDate, localMinute, readInterval, readMoment, startOfDay, utcText, writeMoment } from '../pure/time';
 import { change, formatRoute } from '../route';
 import { Carpet } from '../part/carpet';
@@ -148,6 +148,7 @@ function Charts({ channel, series, raw, view, query, show, reset, zone }: {
     const amounts = series.kind === 'interval' || view.lane !== 'vee';
     const drawn = useMemo(() => amounts && series.kind !== 'gauge' ? { ...series, kind: 'interval' } : series, [series, amounts]);
     const visible = useMemo(() => ({ ...seen, kind: drawn.kind }), [seen, drawn.kind]);
+    const most = useMemo(() => drawn.kind === 'interval' ? usualTop(seen) : null, [seen, drawn.kind]);
     if (series.end.length === 0)
         return <Empty title="No values in this period">Earlier ones may be there: try a longer period.</Empty>;
     const summary = sentence(channel, visible, sums, from, to, zone);
@@ -160,6 +161,8 @@ function Charts({ channel, series, raw, view, query, show, reset, zone }: {
             <Figure title={channel.kind === 'register' && view.lane === 'vee' ? 'Register' : 'Values'} summary={summary}
                 actions={
                     <>
+                        {most !== null && <label class="check"><input type="checkbox" checked={query.scale === 'full'}
+                            onChange={event => change({ scale: event.currentTarget.checked ? 'full' : null }, true)} />Suspect peaks on the scale</label>}
                         <label class="check"><input type="checkbox" checked={query.raw !== '0'} disabled={view.lane !== 'vee'}
                             onChange={event => change({ raw: event.currentTarget.checked ? null : '0' }, true)} />Raw, as sent</label>
                         <div class="segmented" role="group" aria-label="Lane">
@@ -178,7 +181,7 @@ function Charts({ channel, series, raw, view, query, show, reset, zone }: {
                     row: tableRow(visible, raw, time, pick),
                 }}>
                 <Profile series={drawn} raw={raw} zone={zone} from={from} to={to} label={summary} onZoom={show} onReset={reset} onPick={pick}
-                    picked={query.at ? Date.parse(query.at) : null} />
+                    picked={query.at ? Date.parse(query.at) : null} most={query.scale === 'full' ? null : most} />
             </Figure>
             <Facts series={visible} sums={sums} zone={zone} amounts={amounts} pick={pick} />
             {amounts && !isInstants(visible) && (view.lane === 'vee' || view.lane === 'hour') && (

@@ -61,7 +61,7 @@ export function Carpet({ series, from, to, onDay }: { series: Series; from: numb
         return curve.length ? [Math.min(0, curve[curve.length - 1]), curve[Math.floor(curve.length * 0.01)]] : [0, 1];
     }, [rates]);
     const odd = days.filter(day => day.end - day.start !== 24 * HOUR);
-    const summary = `${days.length} days of ${series.channel}, by local time of day; dark is up to ${rounded(high)} ${rates.unit}`
+    const summary = `${days.length} days of ${series.channel}, by local time of day; colours run from ${rounded(low)} to ${rounded(high)} ${rates.unit}`
         + (odd.length ? `; ${odd.map(day => `${dateShort(day.date)} has ${(day.end - day.start) / HOUR} hours`).join(', ')}` : '') + '.';
 
     const draw = (context: CanvasRenderingContext2D, { width, height, ratio }: { width: number; height: number; ratio: number }) => {
@@ -102,10 +102,10 @@ export function Carpet({ series, from, to, onDay }: { series: Series; from: numb
                 if (patch.shade === shade)
                     context.rect(MARGIN.left + patch.day * cell.width, MARGIN.top + patch.slot * cell.height, cell.width, cell.height + 0.3);
             const color = palette[SHADES[shade]];
-            context.globalAlpha = shade === Shade.Estimated ? 0.35 : 0.15;
+            context.globalAlpha = 0.14;
             context.fillStyle = color;
             context.fill();
-            context.globalAlpha = 0.9;
+            context.globalAlpha = 0.6;
             const pattern = hatch(context, color, ratio, shade === Shade.Missing);
             pattern.setTransform(new DOMMatrix([1 / ratio, 0, 0, 1 / ratio, 0, 0]));
             context.fillStyle = pattern;

@@ -135,6 +135,22 @@ export function facts(series: Series): Facts {
     return result;
 }
 
+/** Where a scale may end so that suspect values do not press all others flat; null: they do not. */
+export function usualTop(series: Series): number | null {
+    let usual = -Infinity, most = -Infinity;
+    for (let i = 0; i < series.end.length; i++) {
+        if (series.value[i] > most) most = series.value[i];
+        if (series.shade[i] < Shade.Suspect && series.value[i] > usual) usual = series.value[i];
+    }
+    return usual > 0 && most > 2 * usual ? usual : null;
+}
+
+/** Suspect values left out: what a peak or a duration is told of. */
+export function unsuspected(series: Series): Series {
+    return series.shade.includes(Shade.Suspect)
+        ? { ...series, value: series.value.map((value, i) => series.shade[i] === Shade.Suspect ? NaN : value) } : series;
+}
+
 /** An amount of an interval as the mean rate over it: kWh → kW, m³ → m³/h. */
 export function rate(series: Series): { value: Float64Array; unit: string } {
     const unit = /^([kMG]?)(W|VA|var)h$/.exec(series.unit);

@@ -69,6 +69,13 @@ export function localExact(ms: number, zone: string): string {
         + (p.second ? `:${two(p.second)}` : '') + ` ${offsetText(zoneOffset(ms, zone))}`;
 }
 
+/** "2026-03-29 14:00 – 14:15 +02:00"; the second date only when it is another one. */
+export function stretch(from: number, to: number, zone: string): string {
+    const first = localMinute(from, zone), last = localExact(to, zone);
+    const moved = zoneOffset(from, zone) !== zoneOffset(to, zone) ? ` ${offsetText(zoneOffset(from, zone))}` : '';
+    return `${first}${moved} – ${last.slice(0, 10) === first.slice(0, 10) ? last.slice(11) : last}`;
+}
+
 export function offsetText(offset: number): string {
     const minutes = Math.round(Math.abs(offset) / MINUTE);
     return `${offset < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
