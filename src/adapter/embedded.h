@@ -7,6 +7,10 @@
 #include "port/registry.h"
 #include "port/store.h"
 
+/* Versions of what stands on the disk, as a backup's manifest tells them: a change that an older
+ * busbar would misread raises one. */
+enum { BB_LOG_EMBEDDED_FORMAT = 1, BB_STORE_LMDB_FORMAT = 1, BB_REGISTRY_SQLITE_FORMAT = 2 };
+
 /* ---- log: segment files under `directory`, made when `append` is set and they are absent.
  *   DIR/log.meta          identity, partitions, format version
  *   DIR/lock              flock of the one appender
@@ -31,7 +35,8 @@ enum bb_key_order { BB_KEY_SPAN_FIRST = 0, BB_KEY_CHANNEL_FIRST = 1 };
 struct bb_store_lmdb_options {
     uint32_t partitions; /* used at creation; default 8 */
     bool read_only;      /* queries: never creates, never claims */
-    int takeover_ms;     /* a stopped holder of the write lock is ended after this; default 5000 */
+    bool frozen;     /* a backup that nobody writes: read without locks, nothing is made there */
+    int takeover_ms; /* a stopped holder of the write lock is ended after this; default 5000 */
     enum bb_key_order key_order; /* other than the default only for the comparison in bench */
 };
 int bb_store_lmdb_open(const char *directory, const struct bb_store_lmdb_options *options,

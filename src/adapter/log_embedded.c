@@ -298,4 +298,5 @@ const struct bb_log_ops bb_log_files_ops = {
     .wait = files_wait,
     .trim = files_trim,
     .verify = bb_log_files_verify,
+    .copy = bb_log_files_copy,
 };

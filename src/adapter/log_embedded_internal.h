@@ -45,7 +45,7 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the files are little-endian");
 
 enum {
-    BB_LOG_FORMAT = 1, /* version of all files */
+    BB_LOG_FORMAT = BB_LOG_EMBEDDED_FORMAT, /* version of all files */
     BB_LOG_PARTITIONS_LIMIT = 1024,
     BB_LOG_BODY_LIMIT = 256 << 20, /* bytes of one record's body */
     BB_LOG_SEGMENT_BYTES = 256 << 20,
@@ -272,6 +272,14 @@ int bb_log_files_sync(struct bb_log *log, struct bb_error *error) BB_MUST_USE;
 /* Find where every partition ends, cut torn tails, publish. Changes nothing when any partition is
  * found damaged. Fills log->partition. */
 int bb_log_recover(struct bb_log_files *log, struct bb_error *error) BB_MUST_USE;
+
+/* ---- log_embedded_copy.c */
+int bb_log_files_copy(struct bb_log *log, const struct bb_log_end *upto, const char *folder,
+                      struct bb_error *error) BB_MUST_USE;
+
+/* ---- log_embedded_open.c */
+/* Write log.meta for log->base, durable but for its name. */
+int bb_log_meta_write(const struct bb_log_files *log, struct bb_error *error) BB_MUST_USE;
 
 /* ---- log_embedded.c */
 extern const struct bb_log_ops bb_log_files_ops;

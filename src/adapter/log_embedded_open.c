@@ -138,7 +138,7 @@ static int read_meta(struct bb_log_files *log, struct bb_error *error) {
 }
 
 /* To a temporary name first: log.meta is there whole or not at all. */
-static int write_meta(const struct bb_log_files *log, struct bb_error *error) {
+int bb_log_meta_write(const struct bb_log_files *log, struct bb_error *error) {
     char path[BB_LOG_PATH_SIZE], temporary[BB_LOG_PATH_SIZE];
     struct bb_log_meta meta = {.magic = BB_LOG_META_MAGIC,
                                .version = BB_LOG_FORMAT,
@@ -209,7 +209,7 @@ static int create(struct bb_log_files *log, uint32_t partitions, struct bb_error
     if (result == 0)
         result = bb_log_tail_open(log, error);
     bb_log_tail_close(&log->tail);
-    return result == 0 ? write_meta(log, error) : result;
+    return result == 0 ? bb_log_meta_write(log, error) : result;
 }
 
 /* ---- opening */

@@ -169,6 +169,13 @@ static int fault_verify(struct bb_log *base, uint32_t partition, uint64_t *recor
                    log->inner->ops->verify(log->inner, partition, records, error));
 }
 
+static int fault_copy(struct bb_log *base, const struct bb_log_end *upto, const char *folder,
+                      struct bb_error *error) {
+    struct fault_log *log = fault_of(base);
+
+    RETURN_PLANNED(log, "copy", error, log->inner->ops->copy(log->inner, upto, folder, error));
+}
+
 static const struct bb_log_ops fault_ops = {
     .name = "fault",
     .close = fault_close,
@@ -183,6 +190,7 @@ static const struct bb_log_ops fault_ops = {
     .wait = fault_wait,
     .trim = fault_trim,
     .verify = fault_verify,
+    .copy = fault_copy,
 };
 
 struct bb_log *bb_log_fault_wrap(struct bb_log *inner, struct bb_fault_plan *plan) {

@@ -316,6 +316,15 @@ static int memory_verify(struct bb_log *base, uint32_t partition, uint64_t *reco
     return 0;
 }
 
+static int memory_copy(struct bb_log *base, const struct bb_log_end *upto, const char *folder,
+                       struct bb_error *error) {
+    (void)base;
+    (void)upto;
+    (void)folder;
+    (void)error;
+    return BB_COPY_ELSEWHERE;
+}
+
 static const struct bb_log_ops memory_ops = {
     .name = "memory",
     .close = memory_close,
@@ -330,6 +339,7 @@ static const struct bb_log_ops memory_ops = {
     .wait = memory_wait,
     .trim = memory_trim,
     .verify = memory_verify,
+    .copy = memory_copy,
 };
 
 int bb_log_memory_open(uint32_t partitions, struct bb_log **out, struct bb_error *error) {

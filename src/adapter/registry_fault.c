@@ -87,6 +87,12 @@ static int fault_master_list(struct bb_registry *base, struct bb_span tenant, in
     UNDER_PLAN(master_list, tenant, as_of_ms, visit, context, error);
 }
 
+static int fault_version_list(struct bb_registry *base, struct bb_span tenant,
+                              bb_registry_master_visit *visit, void *context,
+                              struct bb_error *error) {
+    UNDER_PLAN(version_list, tenant, visit, context, error);
+}
+
 static int fault_usage_point_list(struct bb_registry *base, struct bb_span tenant,
                                   bb_registry_usage_point_visit *visit, void *context,
                                   struct bb_error *error) {
@@ -111,6 +117,24 @@ static int fault_tenant_list(struct bb_registry *base,
     UNDER_PLAN(tenant_list, visit, context, error);
 }
 
+static int fault_key_put(struct bb_registry *base, const struct bb_registry_key *key,
+                         struct bb_error *error) {
+    UNDER_PLAN(key_put, key, error);
+}
+
+static int fault_key_list(struct bb_registry *base, bb_registry_key_visit *visit, void *context,
+                          struct bb_error *error) {
+    UNDER_PLAN(key_list, visit, context, error);
+}
+
+static int fault_changes(struct bb_registry *base, uint64_t *number, struct bb_error *error) {
+    UNDER_PLAN(changes, number, error);
+}
+
+static int fault_copy(struct bb_registry *base, const char *path, struct bb_error *error) {
+    UNDER_PLAN(copy, path, error);
+}
+
 static const struct bb_registry_ops operations = {
     .name = "fault",
     .close = fault_close,
@@ -121,10 +145,15 @@ static const struct bb_registry_ops operations = {
     .calendar_get = fault_calendar_get,
     .profile_get = fault_profile_get,
     .master_list = fault_master_list,
+    .version_list = fault_version_list,
     .usage_point_list = fault_usage_point_list,
     .channel_list = fault_channel_list,
     .exception_list = fault_exception_list,
     .tenant_list = fault_tenant_list,
+    .key_put = fault_key_put,
+    .key_list = fault_key_list,
+    .changes = fault_changes,
+    .copy = fault_copy,
 };
 
 struct bb_registry *bb_registry_fault_wrap(struct bb_registry *inner, struct bb_fault_plan *plan) {

@@ -99,9 +99,17 @@ static int compare_happenings(const void *left, const void *right) {
     return (a->ordinal > b->ordinal) - (a->ordinal < b->ordinal);
 }
 
+static int compare_keys(const void *left, const void *right) {
+    const struct bb_registry_key *a = left, *b = right;
+    int order = bb_span_compare(a->tenant, b->tenant);
+    return order ? order : bb_span_compare(a->id, b->id);
+}
+
 struct registry_memory {
     struct bb_registry base;
-    struct sorted_table positions, masters, tenants, usage_points, channels, exceptions, happenings;
+    struct sorted_table positions, masters, tenants, usage_points, channels, exceptions, happenings,
+        keys;
+    uint64_t changes;
     struct bb_arena texts;   /* of all rows, until close */
     struct bb_arena scratch; /* of one decoded record */
 };
@@ -447,6 +455,28 @@ static int memory_master_list(struct bb_registry *base, struct bb_span tenant, i
     return ended(answer);
 }
 
+static int memory_version_list(struct bb_registry *base, struct bb_span tenant,
+                               bb_registry_master_visit *visit, void *context,
+                               struct bb_error *error) {
+    const struct registry_memory *r = memory_of(base);
+    struct bb_arena arena;
+    int answer = 0;
+
+    bb_arena_init(&arena, CHUNK_BYTES, SCRATCH_LIMIT_BYTES);
+    for (size_t i = 0; answer == 0 && i < r->masters.count; i++) {
+        const struct master_row *row = sorted_at(&r->masters, i);
+        struct bb_master master;
+        if (!wanted(tenant, row->tenant))
+            continue;
+        bb_arena_reset(&arena);
+        answer = bb_master_decode(row->body, &arena, &master, error);
+        if (answer == 0)
+            answer = visit(context, row->recorded_ms, &master);
+    }
+    bb_arena_release(&arena);
+    return ended(answer);
+}
+
 /* What its master entry does not say, a usage point's channels do: see registry_sqlite_list.c. */
 static void complete_from_channels(const struct registry_memory *r,
                                    struct bb_registry_usage_point *row) {
@@ -575,6 +605,56 @@ static int memory_tenant_list(struct bb_registry *base,
     return ended(answer);
 }
 
+/* ---- API keys ---------------------------------------------------------------------------------- */
+
+static int memory_key_put(struct bb_registry *base, const struct bb_registry_key *key,
+                          struct bb_error *error) {
+    struct registry_memory *r = memory_of(base);
+    struct bb_registry_key *known = sorted_find(&r->keys, key);
+    struct bb_registry_key row = *key;
+    bool full = false;
+
+    row.label = keep(r, key->label, &full);
+    if (!known) {
+        row.tenant = keep(r, key->tenant, &full);
+        row.id = keep(r, key->id, &full);
+        row.hash = keep(r, key->hash, &full);
+    }
+    if (full || (!known && !sorted_insert(&r->keys, &row)))
+        return out_of_memory(error);
+    if (known) {
+        known->label = row.label;
+        known->expires_ms = row.expires_ms;
+        known->revoked_ms = row.revoked_ms;
+    }
+    r->changes++;
+    return 0;
+}
+
+static int memory_key_list(struct bb_registry *base, bb_registry_key_visit *visit, void *context,
+                           struct bb_error *error) {
+    const struct registry_memory *r = memory_of(base);
+    int answer = 0;
+
+    (void)error;
+    for (size_t i = 0; answer == 0 && i < r->keys.count; i++)
+        answer = visit(context, sorted_at(&r->keys, i));
+    return ended(answer);
+}
+
+static int memory_changes(struct bb_registry *base, uint64_t *number, struct bb_error *error) {
+    (void)error;
+    *number = memory_of(base)->changes;
+    return 0;
+}
+
+static int memory_copy(struct bb_registry *base, const char *path, struct bb_error *error) {
+    (void)base;
+    (void)path;
+    (void)error;
+    return BB_COPY_ELSEWHERE;
+}
+
 /* ---- open and close -------------------------------------------------------------------------- */
 
 static void memory_close(struct bb_registry *base) {
@@ -589,6 +669,7 @@ static void memory_close(struct bb_registry *base) {
     free(r->channels.items);
     free(r->exceptions.items);
     free(r->happenings.items);
+    free(r->keys.items);
     bb_arena_release(&r->texts);
     bb_arena_release(&r->scratch);
     free(r);
@@ -604,10 +685,15 @@ static const struct bb_registry_ops operations = {
     .calendar_get = memory_calendar_get,
     .profile_get = memory_profile_get,
     .master_list = memory_master_list,
+    .version_list = memory_version_list,
     .usage_point_list = memory_usage_point_list,
     .channel_list = memory_channel_list,
     .exception_list = memory_exception_list,
     .tenant_list = memory_tenant_list,
+    .key_put = memory_key_put,
+    .key_list = memory_key_list,
+    .changes = memory_changes,
+    .copy = memory_copy,
 };
 
 int bb_registry_memory_open(struct bb_registry **out, struct bb_error *error) {
@@ -631,6 +717,8 @@ int bb_registry_memory_open(struct bb_registry **out, struct bb_error *error) {
                                           .compare = compare_exceptions};
     r->happenings = (struct sorted_table){.item_size = sizeof(struct happening_row),
                                           .compare = compare_happenings};
+    r->keys = (struct sorted_table){.item_size = sizeof(struct bb_registry_key),
+                                    .compare = compare_keys};
     bb_arena_init(&r->texts, CHUNK_BYTES, TEXT_LIMIT_BYTES);
     bb_arena_init(&r->scratch, CHUNK_BYTES, SCRATCH_LIMIT_BYTES);
     *out = &r->base;

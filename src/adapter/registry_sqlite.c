@@ -74,6 +74,11 @@ static const char *const statement_text[REGISTRY_STATEMENTS] = {
     [REGISTRY_EXCEPTION_HISTORY_ADD] =
         "INSERT INTO exception_history VALUES (?1, (SELECT coalesce(max(ordinal), 0) + 1 "
         "FROM exception_history WHERE exception = ?1), ?2, ?3, ?4)",
+    [REGISTRY_KEY_PUT] =
+        "INSERT INTO api_key (tenant, id, label, role, hash, created_ms, expires_ms, revoked_ms) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE SET label = excluded.label, "
+        "expires_ms = excluded.expires_ms, revoked_ms = excluded.revoked_ms",
+    [REGISTRY_CHANGES] = "PRAGMA data_version",
 };
 
 /* ---- errors ---------------------------------------------------------------------------------- */
@@ -315,10 +320,15 @@ static const struct bb_registry_ops operations = {
     .calendar_get = calendar_get,
     .profile_get = profile_get,
     .master_list = bb_registry_sqlite_master_list,
+    .version_list = bb_registry_sqlite_version_list,
     .usage_point_list = bb_registry_sqlite_usage_point_list,
     .channel_list = bb_registry_sqlite_channel_list,
     .exception_list = bb_registry_sqlite_exception_list,
     .tenant_list = bb_registry_sqlite_tenant_list,
+    .key_put = bb_registry_sqlite_key_put,
+    .key_list = bb_registry_sqlite_key_list,
+    .changes = bb_registry_sqlite_changes,
+    .copy = bb_registry_sqlite_copy,
 };
 
 /* Why a file cannot be opened, as far as rights go; 0: for another reason. SQLite tries more than one

@@ -4,6 +4,8 @@
  *   registry_sqlite_schema.c   tables, views, versions
  *   registry_sqlite_project.c  outbox records into rows
  *   registry_sqlite_list.c     rows to visitors
+ *   registry_sqlite_key.c      API keys
+ *   registry_sqlite_copy.c     a copy for backups
  *
  * A handle belongs to one thread at a time. Other handles, in this process or another, read beside a
  * writer (WAL) and wait for each other to write.
@@ -39,6 +41,8 @@ enum registry_statement {
     REGISTRY_EXCEPTION_OPEN,
     REGISTRY_EXCEPTION_CLOSE,
     REGISTRY_EXCEPTION_HISTORY_ADD,
+    REGISTRY_KEY_PUT,
+    REGISTRY_CHANGES,
     REGISTRY_STATEMENTS
 };
 
@@ -104,6 +108,9 @@ int bb_registry_sqlite_project(struct bb_registry *registry, uint32_t partition,
 int bb_registry_sqlite_master_list(struct bb_registry *registry, struct bb_span tenant,
                                    int64_t as_of_ms, bb_registry_master_visit *visit, void *context,
                                    struct bb_error *error) BB_MUST_USE;
+int bb_registry_sqlite_version_list(struct bb_registry *registry, struct bb_span tenant,
+                                    bb_registry_master_visit *visit, void *context,
+                                    struct bb_error *error) BB_MUST_USE;
 int bb_registry_sqlite_usage_point_list(struct bb_registry *registry, struct bb_span tenant,
                                         bb_registry_usage_point_visit *visit, void *context,
                                         struct bb_error *error) BB_MUST_USE;
@@ -118,5 +125,14 @@ int bb_registry_sqlite_tenant_list(struct bb_registry *registry,
                                    int (*visit)(void *context, struct bb_span name,
                                                 struct bb_span zone),
                                    void *context, struct bb_error *error) BB_MUST_USE;
+
+int bb_registry_sqlite_key_put(struct bb_registry *registry, const struct bb_registry_key *key,
+                               struct bb_error *error) BB_MUST_USE;
+int bb_registry_sqlite_key_list(struct bb_registry *registry, bb_registry_key_visit *visit,
+                                void *context, struct bb_error *error) BB_MUST_USE;
+int bb_registry_sqlite_changes(struct bb_registry *registry, uint64_t *number,
+                               struct bb_error *error) BB_MUST_USE;
+int bb_registry_sqlite_copy(struct bb_registry *registry, const char *path, struct bb_error *error)
+    BB_MUST_USE;
 
 #endif

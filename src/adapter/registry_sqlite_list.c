@@ -76,6 +76,24 @@ int bb_registry_sqlite_master_list(struct bb_registry *registry, struct bb_span 
     return result;
 }
 
+#define VERSION_LIST(condition)                                                                    \
+    "SELECT recorded_ms, body FROM master_version WHERE " condition                                \
+    " ORDER BY kind, tenant, name, recorded_ms"
+
+int bb_registry_sqlite_version_list(struct bb_registry *registry, struct bb_span tenant,
+                                    bb_registry_master_visit *visit, void *context,
+                                    struct bb_error *error) {
+    struct master_list list = {.visit = visit, .context = context, .error = error};
+    struct registry_sql sql = prepare(registry, tenant.size ? VERSION_LIST("tenant = ?1")
+                                                            : VERSION_LIST("?1 IS NOT NULL"));
+
+    bb_registry_sql_text(&sql, tenant);
+    bb_arena_init(&list.arena, 64 << 10, 64 << 20);
+    int result = visit_rows(&sql, master_row, &list, error);
+    bb_arena_release(&list.arena);
+    return result;
+}
+
 /* ---- usage points ---------------------------------------------------------------------------- */
 
 struct usage_point_list {

@@ -9,6 +9,7 @@
  *   channel                                                           <- BB_OUTBOX_CHANNEL
  *   exception, exception_history                                      <- BB_OUTBOX_EXCEPTION_*
  *   partition_position what of each partition's outbox is in here
+ *   api_key            not from the outboxes: this is its only place
  */
 #include "adapter/registry_sqlite_internal.h"
 
@@ -17,7 +18,7 @@
 #include "model/quality.h"
 #include "model/unit.h"
 
-enum { SCHEMA_VERSION = 2 };
+enum { SCHEMA_VERSION = BB_REGISTRY_SQLITE_FORMAT };
 
 static const char schema[] =
     "CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT;"
@@ -163,6 +164,18 @@ static const char views[] =
                                                                                "recorded_ms") " AS recorded, length(body) AS bytes"
                                                                                               "  FROM master_version;";
 
+/* What later versions of busbar added without changing what was there: made at the next open. */
+static const char additions[] = "CREATE TABLE IF NOT EXISTS api_key ("
+                                "  tenant TEXT NOT NULL,"
+                                "  id TEXT NOT NULL,"
+                                "  label TEXT NOT NULL,"
+                                "  role INTEGER NOT NULL," /* service/api_key.h */
+                                "  hash BLOB NOT NULL,"    /* SHA-256 of the key */
+                                "  created_ms INTEGER NOT NULL,"
+                                "  expires_ms INTEGER," /* NULL: never */
+                                "  revoked_ms INTEGER,"
+                                "  PRIMARY KEY (tenant, id)) STRICT, WITHOUT ROWID;";
+
 /* The words for ids. A later busbar that knows more of them adds them at its next open. */
 static const char *unit_name(int id) {
     return bb_unit_symbol(id);
@@ -269,6 +282,8 @@ static int create(struct registry_sqlite *registry, struct bb_error *error) {
         return state;
     int failed = bb_registry_sqlite_execute(registry, schema, "making the tables", error);
     if (!failed)
+        failed = bb_registry_sqlite_execute(registry, additions, "making the tables", error);
+    if (!failed)
         failed = bb_registry_sqlite_execute(registry, views, "making the views", error);
     if (!failed) {
         char insert[80];
@@ -287,9 +302,10 @@ int bb_registry_sqlite_schema_open(struct registry_sqlite *registry, bool read_o
         return state;
     if (read_only)
         return BB_FAIL(error, BB_E_DATA_MISSING, "the registry %s is empty", registry->path);
-    if (state == SCHEMA_READY)
-        return write_missing_words(registry, error);
-
+    if (state == SCHEMA_READY) {
+        state = bb_registry_sqlite_execute(registry, additions, "making a table", error);
+        return state ? state : write_missing_words(registry, error);
+    }
     state = bb_registry_sqlite_execute(registry, "BEGIN IMMEDIATE", "opening", error);
     if (state)
         return state;

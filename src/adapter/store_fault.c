@@ -20,6 +20,11 @@ struct bb_store_view {
     struct bb_store_view *inner;
 };
 
+struct bb_store_hold {
+    struct fault_store *store;
+    struct bb_store_hold *inner;
+};
+
 /* Count a call; true when this one fails. */
 static bool due(struct bb_fault_plan *plan) {
     uint64_t call = ++plan->calls;
@@ -150,6 +155,40 @@ static int fault_outbox_scan(struct bb_store_view *view, uint64_t after, bb_outb
                view->store->inner->ops->outbox_scan(view->inner, after, visit, context, error));
 }
 
+/* As with views: a hold that failed is nobody's. */
+static int fault_outbox_hold(struct bb_store *base, struct bb_store_hold **out,
+                             struct bb_error *error) {
+    struct fault_store *store = fault_of(base);
+
+    *out = NULL;
+    if (due(store->plan))
+        return fail(store->plan, error);
+    struct bb_store_hold *hold = malloc(sizeof *hold);
+    if (!hold)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a hold");
+    hold->store = store;
+    int result = store->inner->ops->outbox_hold(store->inner, &hold->inner, error);
+    if (result != 0)
+        free(hold);
+    else
+        *out = hold;
+    return result;
+}
+
+static void fault_outbox_release(struct bb_store_hold *hold) {
+    if (!hold)
+        return;
+    hold->store->inner->ops->outbox_release(hold->inner);
+    free(hold);
+}
+
+static int fault_copy(struct bb_store *base, uint32_t partition, const char *folder,
+                      struct bb_error *error) {
+    struct fault_store *store = fault_of(base);
+
+    UNDER_PLAN(store, error, store->inner->ops->copy(store->inner, partition, folder, error));
+}
+
 static const struct bb_store_ops fault_ops = {
     .name = "fault",
     .close = fault_close,
@@ -164,6 +203,9 @@ static const struct bb_store_ops fault_ops = {
     .name_scan = fault_name_scan,
     .outbox_scan = fault_outbox_scan,
     .outbox_trim = fault_outbox_trim,
+    .outbox_hold = fault_outbox_hold,
+    .outbox_release = fault_outbox_release,
+    .copy = fault_copy,
     .size = fault_size,
 };
 

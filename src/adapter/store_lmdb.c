@@ -103,7 +103,24 @@ static int lmdb_outbox_trim(struct bb_store *base, uint32_t partition, uint64_t 
 
     if (result != 0)
         return result;
-    return bb_lmdb_outbox_trim(env, ((struct lmdb_store *)base)->open.takeover_ms, upto, error);
+    return bb_lmdb_outbox_trim_unless_held(env, ((struct lmdb_store *)base)->directory,
+                                           ((struct lmdb_store *)base)->open.takeover_ms, upto,
+                                           error);
+}
+
+static int lmdb_outbox_hold(struct bb_store *base, struct bb_store_hold **out,
+                            struct bb_error *error) {
+    return bb_lmdb_outbox_hold(((struct lmdb_store *)base)->directory, out, error);
+}
+
+static int lmdb_copy(struct bb_store *base, uint32_t partition, const char *folder,
+                     struct bb_error *error) {
+    struct bb_lmdb_env *env = NULL;
+    int result = bb_lmdb_partition(base, partition, &env, error);
+
+    if (result == BB_ABSENT)
+        return BB_COPY_DONE;
+    return result < 0 ? result : bb_lmdb_copy(env, partition, folder, error);
 }
 
 static const struct bb_store_ops lmdb_ops = {
@@ -120,6 +137,9 @@ static const struct bb_store_ops lmdb_ops = {
     .name_scan = bb_lmdb_name_scan,
     .outbox_scan = bb_lmdb_outbox_scan,
     .outbox_trim = lmdb_outbox_trim,
+    .outbox_hold = lmdb_outbox_hold,
+    .outbox_release = bb_lmdb_outbox_release,
+    .copy = lmdb_copy,
     .size = bb_lmdb_size,
 };
 
@@ -161,7 +181,7 @@ static int first_partition_open(struct lmdb_store *store, struct bb_error *error
 
 int bb_store_lmdb_open_sized(const char *directory, const struct bb_store_lmdb_options *options,
                              size_t map_bytes, struct bb_store **out, struct bb_error *error) {
-    int result = directory_make(directory, options->read_only, error);
+    int result = directory_make(directory, options->read_only || options->frozen, error);
     struct lmdb_store *store;
 
     if (result != 0)
@@ -175,7 +195,8 @@ int bb_store_lmdb_open_sized(const char *directory, const struct bb_store_lmdb_o
     store->open = (struct bb_lmdb_open){
         .partitions = options->partitions > 0 ? options->partitions : PARTITIONS_DEFAULT,
         .key_order = options->key_order,
-        .read_only = options->read_only,
+        .read_only = options->read_only || options->frozen,
+        .frozen = options->frozen,
         .takeover_ms = options->takeover_ms > 0 ? options->takeover_ms : TAKEOVER_DEFAULT_MS,
         .map_bytes = map_bytes};
     store->directory = strdup(directory);

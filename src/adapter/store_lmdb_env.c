@@ -39,7 +39,7 @@
 #include "base/crc.h"
 
 enum {
-    META_VERSION = 1,
+    META_VERSION = BB_STORE_LMDB_FORMAT,
     MAX_READERS = 1022, /* views open at once in all processes; 64 bytes each in lock.mdb */
     TABLE_COUNT = BB_LANE_COUNT * BB_LMDB_AGES + BB_NAME_KIND_COUNT + 2,
     MODE = 0660,        /* the umask narrows it */
@@ -84,6 +84,12 @@ int bb_lmdb_error_set(struct bb_error *error, const struct bb_lmdb_env *env, int
     if (result > 0)
         return bb_error_set_errno(error, code, result, file, line, "could not %s %s", doing,
                                   env->folder);
+    if (result == MDB_VERSION_MISMATCH)
+        return bb_error_set(
+            error, code, file, line,
+            "could not %s %s: it was written by another version of busbar; this one "
+            "reads and writes format version %d",
+            doing, env->folder, (int)META_VERSION);
     int failed = bb_error_set(error, code, file, line, "could not %s %s: %s", doing, env->folder,
                               mdb_strerror(result));
     error->retriable = code == BB_E_LOCKED;
@@ -96,18 +102,36 @@ static uint32_t meta_crc(const struct bb_lmdb_meta *meta) {
     return bb_crc32c(0, meta, offsetof(struct bb_lmdb_meta, crc));
 }
 
+/* In every version the record begins with magic and version and ends with its checksum, so that one
+ * of another length is told apart from damage. */
+static bool meta_whole(const MDB_val *value) {
+    const size_t head = offsetof(struct bb_lmdb_meta, partitions);
+    uint32_t crc;
+
+    if (value->mv_size < head + sizeof crc ||
+        memcmp(value->mv_data, meta_magic, sizeof meta_magic) != 0)
+        return false;
+    memcpy(&crc, (const char *)value->mv_data + value->mv_size - sizeof crc, sizeof crc);
+    return bb_crc32c(0, value->mv_data, value->mv_size - sizeof crc) == crc;
+}
+
 int bb_lmdb_meta_get(const struct bb_lmdb_env *env, MDB_txn *txn, struct bb_lmdb_meta *meta) {
     MDB_val key = {sizeof meta_key - 1, (void *)meta_key}, value;
+    uint32_t version;
     int result = mdb_get(txn, env->tables.meta, &key, &value);
 
     if (result != 0)
         return result;
+    if (!meta_whole(&value))
+        return MDB_CORRUPTED;
+    memcpy(&version, (const char *)value.mv_data + offsetof(struct bb_lmdb_meta, version),
+           sizeof version);
+    if (version != META_VERSION)
+        return MDB_VERSION_MISMATCH;
     if (value.mv_size != sizeof *meta)
         return MDB_CORRUPTED;
     memcpy(meta, value.mv_data, sizeof *meta);
-    if (memcmp(meta->magic, meta_magic, sizeof meta_magic) != 0 || meta_crc(meta) != meta->crc)
-        return MDB_CORRUPTED;
-    return meta->version == META_VERSION ? 0 : MDB_VERSION_MISMATCH;
+    return 0;
 }
 
 int bb_lmdb_meta_put(const struct bb_lmdb_env *env, MDB_txn *txn, struct bb_lmdb_meta *meta) {
@@ -240,8 +264,10 @@ static bool may(const char *folder, const char *file, int rights) {
     return eaccess(path, rights) == 0;
 }
 
-static enum bb_lmdb_access access_of(const char *folder, bool read_only) {
-    if (!read_only)
+static enum bb_lmdb_access access_of(const char *folder, const struct bb_lmdb_open *open) {
+    if (open->frozen)
+        return BB_LMDB_ALONE;
+    if (!open->read_only)
         return BB_LMDB_WRITES; /* or opening says why not */
     bool lockable = may(folder, "lock.mdb", R_OK | W_OK) ||
                     (!may(folder, "lock.mdb", F_OK) && may(folder, ".", W_OK));
@@ -331,7 +357,7 @@ static void env_free(struct bb_lmdb_env *env) {
 /* Open what the folder holds. `data` is the size of data.mdb, 0 when it has to be made. */
 static int env_open(struct bb_lmdb_env *env, const struct bb_lmdb_open *open, off_t data,
                     struct bb_error *error) {
-    env->access = access_of(env->folder, open->read_only);
+    env->access = access_of(env->folder, open);
     int result = env->access == BB_LMDB_ALONE ? bb_lmdb_env_still_alone(env, error) : 0;
     if (result != 0)
         return result;

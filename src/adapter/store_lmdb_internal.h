@@ -7,6 +7,7 @@
  *   store_lmdb_commit.c  what is written: claim, commit, trim
  *   store_lmdb_close.c   where blocks of old spans go, so that their pages are full
  *   store_lmdb_view.c    what is read
+ *   store_lmdb_copy.c    copies for backups, and outboxes that are held meanwhile
  *
  * Files of a partition:
  *   DIR/p0000/data.mdb   the tables
@@ -45,7 +46,7 @@ enum { BB_LMDB_LANES_MAX = 8 };
 
 struct bb_lmdb_meta {
     char magic[8];         /* "bbstore" */
-    uint32_t version;      /* 1 */
+    uint32_t version;      /* BB_STORE_LMDB_FORMAT; here in every version, as the crc is last */
     uint32_t partitions;   /* of the whole store */
     uint32_t partition;    /* this one */
     uint32_t key_order;    /* enum bb_key_order */
@@ -109,6 +110,7 @@ struct bb_lmdb_open {
     uint32_t partition, partitions;
     enum bb_key_order key_order;
     bool read_only;
+    bool frozen; /* read without locks: nobody writes there */
     int takeover_ms;
     size_t map_bytes;
 };
@@ -201,6 +203,17 @@ int bb_lmdb_outbox_trim(struct bb_lmdb_env *env, int takeover_ms, uint64_t upto,
  * write `count` blocks of that lane; *closed follows. LMDB's result. */
 int bb_lmdb_close_spans(const struct bb_lmdb_env *env, MDB_txn *txn, enum bb_lane lane,
                         size_t count, uint64_t *closed) BB_MUST_USE;
+
+/* ---- store_lmdb_copy.c */
+
+int bb_lmdb_outbox_trim_unless_held(struct bb_lmdb_env *env, const char *directory, int takeover_ms,
+                                    uint64_t upto, struct bb_error *error) BB_MUST_USE;
+int bb_lmdb_outbox_hold(const char *directory, struct bb_store_hold **out, struct bb_error *error)
+    BB_MUST_USE;
+void bb_lmdb_outbox_release(struct bb_store_hold *hold);
+/* Into FOLDER/p0000, which is made. */
+int bb_lmdb_copy(struct bb_lmdb_env *env, uint32_t partition, const char *folder,
+                 struct bb_error *error) BB_MUST_USE;
 
 /* ---- store_lmdb_view.c: the reading half of the port's table */
 

@@ -47,11 +47,16 @@ struct memory_store {
     struct bb_store base;
     pthread_mutex_t mutex;
     struct version **partitions; /* the newest versions */
+    bool held;                   /* the outboxes */
 };
 
 struct bb_store_view {
     struct memory_store *store;
     struct version *version;
+};
+
+struct bb_store_hold {
+    struct memory_store *store;
 };
 
 /* ---- records and tables */
@@ -324,6 +329,10 @@ static int memory_outbox_trim(struct bb_store *base, uint32_t partition, uint64_
 
     BB_ASSERT(partition < base->partitions);
     pthread_mutex_lock(&store->mutex);
+    if (store->held) {
+        pthread_mutex_unlock(&store->mutex);
+        return 0;
+    }
     struct version *version = version_after(store->partitions[partition]);
     const struct table *old = version ? version->tables[TABLE_OUTBOX] : NULL;
     struct table *kept = table_new(old ? old->count : 0);
@@ -341,6 +350,47 @@ static int memory_outbox_trim(struct bb_store *base, uint32_t partition, uint64_
     }
     pthread_mutex_unlock(&store->mutex);
     return done ? 0 : fail_no_memory(error);
+}
+
+static int memory_outbox_hold(struct bb_store *base, struct bb_store_hold **out,
+                              struct bb_error *error) {
+    struct memory_store *store = (struct memory_store *)base;
+    struct bb_store_hold *hold = malloc(sizeof *hold);
+
+    *out = NULL;
+    if (!hold)
+        return fail_no_memory(error);
+    hold->store = store;
+    pthread_mutex_lock(&store->mutex);
+    bool held = store->held;
+    store->held = true;
+    pthread_mutex_unlock(&store->mutex);
+    if (held) {
+        free(hold);
+        int failed = BB_FAIL(error, BB_E_LOCKED, "the outboxes are held already");
+        error->retriable = true;
+        return failed;
+    }
+    *out = hold;
+    return 0;
+}
+
+static void memory_outbox_release(struct bb_store_hold *hold) {
+    if (!hold)
+        return;
+    pthread_mutex_lock(&hold->store->mutex);
+    hold->store->held = false;
+    pthread_mutex_unlock(&hold->store->mutex);
+    free(hold);
+}
+
+static int memory_copy(struct bb_store *base, uint32_t partition, const char *folder,
+                       struct bb_error *error) {
+    (void)base;
+    (void)partition;
+    (void)folder;
+    (void)error;
+    return BB_COPY_ELSEWHERE;
 }
 
 /* ---- views */
@@ -507,6 +557,9 @@ static const struct bb_store_ops memory_ops = {
     .name_scan = memory_name_scan,
     .outbox_scan = memory_outbox_scan,
     .outbox_trim = memory_outbox_trim,
+    .outbox_hold = memory_outbox_hold,
+    .outbox_release = memory_outbox_release,
+    .copy = memory_copy,
     .size = memory_size,
 };
 

@@ -54,6 +54,11 @@ int bb_error_set(struct bb_error *error, enum bb_error_code code, const char *fi
 int bb_error_set_errno(struct bb_error *error, enum bb_error_code code, int errno_value,
                        const char *file, int line, const char *format, ...) BB_PRINTF(6, 7);
 
+/* What is whole but in another format version than this busbar's: refused, never guessed at. */
+#define BB_FAIL_VERSION(error, what, found, known)                                                 \
+    BB_FAIL((error), BB_E_VERSION, "%s has format version %u; this busbar reads version %u",       \
+            (what), (unsigned)(found), (unsigned)(known))
+
 /* Add the place in the input; keeps what is already there. */
 void bb_error_locate(struct bb_error *error, const char *source, uint64_t line);
 

@@ -136,9 +136,13 @@ static void append_quoted(struct bb_buffer *out, struct bb_span text) {
 }
 
 void bb_json_key(struct bb_json *json, const char *key) {
+    bb_json_key_span(json, bb_span_of(key));
+}
+
+void bb_json_key_span(struct bb_json *json, struct bb_span key) {
     BB_ASSERT(json->depth > 0 && (json->is_object >> json->depth & 1) && !json->after_key);
     separate(json);
-    append_quoted(json->out, bb_span_of(key));
+    append_quoted(json->out, key);
     bb_buffer_append_byte(json->out, ':');
     json->after_key = true;
 }

@@ -32,6 +32,8 @@ void bb_json_object_end(struct bb_json *json);
 void bb_json_array_begin(struct bb_json *json);
 void bb_json_array_end(struct bb_json *json);
 void bb_json_key(struct bb_json *json, const char *key);
+/* A key that is no literal: a label's name. */
+void bb_json_key_span(struct bb_json *json, struct bb_span key);
 
 void bb_json_text(struct bb_json *json, struct bb_span text);
 void bb_json_i64(struct bb_json *json, int64_t value);

@@ -4,7 +4,7 @@
 
 #include "base/hash.h"
 #include "model/unit.h"
-#include "service/router.h"
+#include "service/file_frames.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -145,6 +145,7 @@ static int append_file(const struct bench_load *load, struct bb_plant *plant,
     struct bb_content_hash hash = {(uint64_t)load->first_day << 32 | load->days, load->meters};
     struct bb_ledger_file *file;
     struct bb_router router;
+    struct bb_file_frames frames;
     struct bb_batch batch;
 
     for (uint32_t m = 0; m < load->meters; m++)
@@ -156,7 +157,8 @@ static int append_file(const struct bench_load *load, struct bb_plant *plant,
         result = bb_batch_init(&batch, BB_BATCH_CAPACITY, error);
     if (result)
         return result;
-    result = bb_router_init(&router, plant->log, file, BB_SPAN("default"), table, error);
+    const struct bb_router_target target = bb_file_frames_begin(&frames, plant->log, file);
+    result = bb_router_init(&router, &target, BB_SPAN("default"), table, error);
     if (!result) {
         router.source = BB_SPAN("preload");
         result = route_all(load, &router, &batch, error);

@@ -128,11 +128,10 @@ static int run_once(struct bench *b, const struct order *o, struct bb_plant *pla
     struct bench_load load = {o->meters, day, o->days, o->by_meter};
     struct bb_progress_watch landing = {watch_memory, &rss->land_bytes};
     struct bb_progress_watch deriving = {watch_memory, &rss->derive_bytes};
-    struct bb_land_options options = {.tenant = BB_SPAN("default"),
-                                      .zone = BB_SPAN(""),
-                                      .interval_s = 900,
-                                      .clock = bb_clock_system(),
-                                      .watch = &landing};
+    struct bb_land_options options = {
+        .form = {.tenant = BB_SPAN("default"), .zone = BB_SPAN(""), .interval_s = 900},
+        .clock = bb_clock_system(),
+        .watch = &landing};
     struct bb_land_report *report = calloc(1, sizeof *report);
     uint64_t bytes = 0;
 

@@ -1,12 +1,13 @@
 /* busbar demo: a small city of meters, with faults, through the whole plant.
  *
- *   generate ─► registry apply ─► ingest ─► the same files again ─► what was found
+ *   generate ─► registry apply ─► ingest ─► the same files again ─► what was found ─► serve
  *
  * Each run begins anew: a folder that carries the demo's mark is emptied of what a demo makes; any
  * other folder that holds something is refused.
  */
 #include "cli/demo_report.h"
 #include "cli/registry_apply.h"
+#include "cli/serve.h"
 #include "cli/verbs.h"
 
 #include <dirent.h>
@@ -22,7 +23,7 @@
 #define DEMO_MARK   ".made-by-busbar-demo"
 
 struct demo_options {
-    int64_t meters, days, seed;
+    int64_t meters, days, seed, port;
     double faults;
     bool exit;
 };
@@ -60,7 +61,18 @@ static const struct bb_option options[] = {
      .min = 0,
      .max = INT64_MAX,
      .help = "another seed, another city"},
-    {.name = "exit", .kind = BB_OPTION_FLAG, .offset = AT(exit), .help = "end after the report"},
+    {.name = "port",
+     .kind = BB_OPTION_NUMBER,
+     .offset = AT(port),
+     .value = "P",
+     .initial = "8080",
+     .min = 0,
+     .max = 65535,
+     .help = "where it is served; any other that is free when this one is taken"},
+    {.name = "exit",
+     .kind = BB_OPTION_FLAG,
+     .offset = AT(exit),
+     .help = "end after the report; else it is served until Ctrl-C"},
     BB_OPTION_END};
 
 enum { PATH_SIZE = 4096, OPEN_FOLDERS_MAX = 16 };
@@ -106,7 +118,8 @@ static int mark(const char *directory, struct bb_error *error) {
 
 static int prepare_folder(const char *directory, struct bb_error *error) {
     static const char *const made[] = {
-        "city", "log", "store", "registry.db", "registry.db-wal", "registry.db-shm"};
+        "city",        "log",       "store", "registry.db", "registry.db-wal", "registry.db-shm",
+        "busbar.sock", "busbar.url"};
     char path[PATH_SIZE];
     int r = 0;
 
@@ -168,8 +181,8 @@ static void begin_ingest(struct bb_demo *demo, struct bb_ingest_run *run, bool a
     *run = (struct bb_ingest_run){
         .command = demo->command,
         .plant = demo->plant,
-        .land = {.tenant = bb_command_tenant(demo->command),
-                 .kind = BB_KIND_UNKNOWN,
+        .land = {.form.tenant = bb_command_tenant(demo->command),
+                 .form.kind = BB_KIND_UNKNOWN,
                  .clock = bb_clock_system(),
                  .again = again,
                  .watch = &demo->command->bar->watch},
@@ -244,7 +257,29 @@ static int run_demo(struct bb_demo *demo, struct bb_error *error) {
     return r;
 }
 
+static void say_where(struct bb_command *command, const char *url) {
+    if (command->globals.json || command->globals.quiet)
+        return;
+    bb_buffer_format(&command->out->buffer, "\nserved at %s until Ctrl-C\n", url);
+    bb_output_flush(command->out);
+}
+
+/* Look around in it. */
+static int serve(struct bb_command *command, const char *directory, struct bb_error *error) {
+    const struct demo_options *given = command->options;
+    struct bb_serve_options how = {.port = given->port, .address = "127.0.0.1", .workers = 1};
+
+    command->globals.data = directory;
+    int r = bb_serve(command, &how, say_where, error);
+    if (r == -BB_E_LISTEN && how.port != 0) {
+        how.port = 0;
+        r = bb_serve(command, &how, say_where, error);
+    }
+    return r;
+}
+
 static int run(struct bb_command *command, struct bb_error *error) {
+    const struct demo_options *given = command->options;
     struct bb_demo demo = {.command = command,
                            .plant = calloc(1, sizeof *demo.plant),
                            .ingest = calloc(1, sizeof *demo.ingest)};
@@ -256,6 +291,8 @@ static int run(struct bb_command *command, struct bb_error *error) {
         r = BB_FAIL(error, BB_E_NO_MEMORY, "no memory to begin");
     free(demo.plant);
     free(demo.ingest);
+    if (r == 0 && !given->exit)
+        r = serve(command, demo.directory, error);
     return r < 0 ? r : BB_EXIT_DONE;
 }
 

@@ -51,7 +51,7 @@ static int copy_calendar(struct bb_dry_run *run, struct bb_span name, struct bb_
 
     if (name.size == 0)
         return 0;
-    int r = registry->ops->calendar_get(registry, run->land.tenant, name, BB_TIME_NONE,
+    int r = registry->ops->calendar_get(registry, run->land.form.tenant, name, BB_TIME_NONE,
                                         &run->scratch, &entry.calendar, error);
     return r == BB_FOUND ? bb_master_append(&run->plant, &entry, 1, run->land.clock, error) : r;
 }
@@ -62,7 +62,7 @@ static int copy_profile(struct bb_dry_run *run, struct bb_span name, struct bb_e
 
     if (name.size == 0)
         return 0;
-    int r = registry->ops->profile_get(registry, run->land.tenant, name, BB_TIME_NONE,
+    int r = registry->ops->profile_get(registry, run->land.form.tenant, name, BB_TIME_NONE,
                                        &run->scratch, &entry.profile, error);
     return r == BB_FOUND ? bb_master_append(&run->plant, &entry, 1, run->land.clock, error) : r;
 }
@@ -71,7 +71,7 @@ static int copy_usage_point(struct bb_dry_run *run, struct bb_span name, struct 
     struct bb_registry *registry = run->real->registry;
     struct bb_master entry = {.kind = BB_MASTER_USAGE_POINT};
 
-    int r = registry->ops->usage_point_get(registry, run->land.tenant, name, BB_TIME_NONE,
+    int r = registry->ops->usage_point_get(registry, run->land.form.tenant, name, BB_TIME_NONE,
                                            &run->scratch, &entry.usage_point, error);
     if (r == BB_FOUND)
         r = copy_calendar(run, entry.usage_point.calendar, error);
@@ -88,7 +88,7 @@ static int copy_tenant(struct bb_dry_run *run, struct bb_error *error) {
     struct bb_registry *registry = run->real->registry;
     struct bb_master entry = {.kind = BB_MASTER_TENANT};
 
-    int r = registry->ops->tenant_get(registry, run->land.tenant, BB_TIME_NONE, &run->scratch,
+    int r = registry->ops->tenant_get(registry, run->land.form.tenant, BB_TIME_NONE, &run->scratch,
                                       &entry.tenant, error);
     return r == BB_FOUND ? bb_master_append(&run->plant, &entry, 1, run->land.clock, error) : r;
 }
@@ -129,7 +129,7 @@ static struct bb_frame_row *rows_of(struct bb_dry_run *run, const struct bb_batc
 
 static int append_frame(struct bb_dry_run *run, const struct bb_batch *batch, uint32_t count,
                         struct bb_error *error) {
-    struct bb_frame frame = {.tenant = run->land.tenant,
+    struct bb_frame frame = {.tenant = run->land.form.tenant,
                              .source = BB_SPAN("dry run"),
                              .received_ms = run->received_ms,
                              .series_count = run->table.count,

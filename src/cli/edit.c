@@ -1,5 +1,5 @@
 /* busbar edit: a person's value for one time, or what people told there taken back. */
-#include "cli/asked_channels.h"
+#include "cli/asked_times.h"
 #include "cli/ingest_run.h"
 #include "cli/person_options.h"
 #include "cli/verbs.h"

@@ -1,7 +1,7 @@
 /* busbar explain BB-2031 | units | --usage-point UP --channel C --at T: the page behind an error code,
  * the table of units, the story of a value (explain_value.c). */
 #include "base/nearest.h"
-#include "cli/asked_channels.h"
+#include "cli/asked_times.h"
 #include "cli/explain_value.h"
 #include "cli/table.h"
 #include "cli/verbs.h"

@@ -1,7 +1,8 @@
 /* The story of a value: see explain_value.h. */
 #include "cli/explain_value.h"
 
-#include "cli/asked_channels.h"
+#include "answer/story_json.h"
+#include "cli/asked_times.h"
 #include "cli/story_print.h"
 
 enum { ARENA_CHUNK_BYTES = 256 << 10 };

@@ -4,6 +4,7 @@
  */
 #include "base/nearest.h"
 #include "cli/cli.h"
+#include "cli/served.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -191,6 +192,7 @@ static enum bb_exit exit_of(const struct bb_error *error, bool started) {
     switch ((int)error->code) {
     case BB_E_USAGE: return BB_EXIT_USAGE;
     case BB_E_MAP_INVALID: return BB_EXIT_START;
+    case BB_E_KEY_UNKNOWN: return BB_EXIT_REFUSED;
     case BB_E_NO_MEMORY:
     case BB_E_DISK_FULL:
     case BB_E_BUG: return BB_EXIT_FAULT;
@@ -321,6 +323,8 @@ int bb_command_open_plant(struct bb_command *command, enum bb_plant_mode mode,
                           struct bb_plant *plant, struct bb_error *error) {
     int r = bb_plant_open(command->globals.data, command->globals.config, mode, plant, error);
 
+    if (r == -BB_E_LOCKED && mode == BB_PLANT_APPEND)
+        r = bb_served_explain(command, error);
     if (r < 0)
         return r;
     command->started = true;

@@ -161,7 +161,7 @@ static int ingest_into(struct bb_ingest_run *ingest, struct bb_plant *plant,
     struct bb_map *map = NULL;
 
     ingest->plant = plant;
-    ingest->land = (struct bb_land_options){.tenant = bb_command_tenant(command),
+    ingest->land = (struct bb_land_options){.form.tenant = bb_command_tenant(command),
                                             .partial = given->partial,
                                             .again = given->again,
                                             .watch = &command->bar->watch};

@@ -1,5 +1,5 @@
 /* busbar query: values of a usage point, in a lane, now or as of a past moment. */
-#include "cli/asked_channels.h"
+#include "cli/asked_times.h"
 #include "cli/query_writer.h"
 #include "cli/verbs.h"
 
@@ -96,7 +96,7 @@ static int run_query(struct bb_command *command, struct bb_plant *plant, struct 
         r = bb_zone_set_get(plant->zones, bb_span_of(given->zone), &zone, error);
     if (r < 0)
         return r;
-    bool with_range = bb_asked_has_gauge(&asked) && bb_lane_has_periods((int)query.lane);
+    bool with_range = bb_asked_seen(&asked)->has_gauge && bb_lane_has_periods((int)query.lane);
     bb_query_writer_begin(&writer, command->out,
                           command->globals.json ? BB_QUERY_JSON
                                                 : (enum bb_query_format)given->format,

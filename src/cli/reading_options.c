@@ -18,15 +18,15 @@ int bb_reading_options_apply(const struct bb_reading_options *given, struct bb_l
     *map = NULL;
     if (given->interval_ms % BB_SECOND_MS != 0)
         return BB_FAIL(error, BB_E_USAGE, "--interval is a whole number of seconds");
-    land->format = given->format > 0 ? bb_formats[given->format - 1] : NULL;
-    land->kind = given->kind >= 0 ? given->kind + 1 : BB_KIND_UNKNOWN;
-    land->interval_s = (uint32_t)(given->interval_ms / BB_SECOND_MS);
-    land->zone = bb_span_of(given->zone);
+    land->form.format = given->format > 0 ? bb_formats[given->format - 1] : NULL;
+    land->form.kind = given->kind >= 0 ? given->kind + 1 : BB_KIND_UNKNOWN;
+    land->form.interval_s = (uint32_t)(given->interval_ms / BB_SECOND_MS);
+    land->form.zone = bb_span_of(given->zone);
     land->clock = bb_clock_system();
     if (!given->map)
         return 0;
     int r = bb_map_load(given->map, map, error);
-    land->map = *map;
+    land->form.map = *map;
     land->map_path = given->map;
     return r;
 }

@@ -3,31 +3,38 @@
  *   apply   file ─► entries ─► what would change, printed ─► log ─► worker recomputes ─► registry
  *   show    one usage point      export   everything, in the form that apply takes
  */
+#include "answer/master_json.h"
 #include "base/nearest.h"
-#include "cli/master_json.h"
 #include "cli/registry_apply.h"
+#include "cli/registry_customer.h"
 #include "cli/verbs.h"
 #include "service/known.h"
 #include "service/registry_file.h"
 
 #include <stdlib.h>
 
-static const struct bb_option options[] = {{.name = "dry-run",
-                                            .kind = BB_OPTION_FLAG,
-                                            .offset = offsetof(struct bb_registry_options, dry_run),
-                                            .help = "apply: show the change and leave it at that"},
-                                           {.name = "format",
-                                            .kind = BB_OPTION_CHOICE,
-                                            .offset = offsetof(struct bb_registry_options, format),
-                                            .value = "auto|yaml|csv",
-                                            .initial = "auto",
-                                            .help = "apply: of the file"},
-                                           {.name = "as-of",
-                                            .kind = BB_OPTION_TEXT,
-                                            .offset = offsetof(struct bb_registry_options, as_of),
-                                            .value = "T",
-                                            .help = "show, export: as it was known then"},
-                                           BB_OPTION_END};
+static const struct bb_option options[] = {
+    {.name = "dry-run",
+     .kind = BB_OPTION_FLAG,
+     .offset = offsetof(struct bb_registry_options, dry_run),
+     .help = "apply: show the change and leave it at that"},
+    {.name = "format",
+     .kind = BB_OPTION_CHOICE,
+     .offset = offsetof(struct bb_registry_options, format),
+     .value = "auto|yaml|csv",
+     .initial = "auto",
+     .help = "apply: of the file"},
+    {.name = "as-of",
+     .kind = BB_OPTION_TEXT,
+     .offset = offsetof(struct bb_registry_options, as_of),
+     .value = "T",
+     .help = "show, export: as it was known then"},
+    {.name = "customer",
+     .kind = BB_OPTION_TEXT,
+     .offset = offsetof(struct bb_registry_options, customer),
+     .value = "NAME",
+     .help = "export: all that is kept about this customer, as JSON"},
+    BB_OPTION_END};
 
 static int read_as_of(const struct bb_command *command, int64_t *ms, struct bb_error *error) {
     const struct bb_registry_options *given = command->options;
@@ -42,45 +49,7 @@ static int read_as_of(const struct bb_command *command, int64_t *ms, struct bb_e
 
 /* ---- show -----------------------------------------------------------------------------------------*/
 
-enum { SHOW_ARENA_LIMIT = 64 << 20, SHOW_CHANNELS_MAX = 1000 };
-
-struct shown {
-    struct bb_arena *arena;
-    struct bb_master_usage_point *up;
-};
-
-static int channel_as_master(void *context, const struct bb_registry_channel *row) {
-    struct shown *shown = context;
-    struct bb_master_channel *channel = &shown->up->channels[shown->up->channel_count++];
-
-    *channel = (struct bb_master_channel){.name = bb_arena_copy(shown->arena, row->channel),
-                                          .obis = bb_arena_copy(shown->arena, row->obis),
-                                          .kind = row->kind,
-                                          .unit = row->unit,
-                                          .interval_s = row->interval_s,
-                                          .one_way = -1};
-    shown->up->commodity = row->commodity;
-    return shown->up->channel_count == SHOW_CHANNELS_MAX;
-}
-
-/* A usage point that only readings speak of: what they say, in the form of an entry. */
-static int entry_of_readings(struct bb_command *command, struct bb_plant *plant, int64_t as_of_ms,
-                             struct bb_arena *arena, struct bb_master_usage_point *up,
-                             struct bb_error *error) {
-    struct shown shown = {arena, up};
-
-    *up = (struct bb_master_usage_point){.tenant = bb_command_tenant(command),
-                                         .name = bb_span_of(command->arguments[1])};
-    up->channels = bb_arena_take_array(arena, SHOW_CHANNELS_MAX, sizeof *up->channels);
-    if (!up->channels)
-        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the channels");
-    int r = bb_known_channels(plant, up->tenant, up->name, as_of_ms, channel_as_master, &shown,
-                              error);
-    if (r >= 0 && up->channel_count == 0)
-        return BB_FAIL(error, BB_E_USAGE_POINT_UNKNOWN, "usage point %s %s", command->arguments[1],
-                       as_of_ms == BB_TIME_NONE ? "is unknown" : "was unknown then");
-    return r;
-}
+enum { SHOW_ARENA_LIMIT = 64 << 20 };
 
 static int show(struct bb_command *command, struct bb_plant *plant, struct bb_error *error) {
     struct bb_master entry = {.kind = BB_MASTER_USAGE_POINT};
@@ -91,11 +60,8 @@ static int show(struct bb_command *command, struct bb_plant *plant, struct bb_er
     if (r)
         return r;
     bb_arena_init(&arena, 1 << 16, SHOW_ARENA_LIMIT);
-    r = plant->registry->ops->usage_point_get(plant->registry, bb_command_tenant(command),
-                                              bb_span_of(command->arguments[1]), as_of_ms, &arena,
-                                              &entry.usage_point, error);
-    if (r == BB_ABSENT)
-        r = entry_of_readings(command, plant, as_of_ms, &arena, &entry.usage_point, error);
+    r = bb_known_usage_point(plant, bb_command_tenant(command), bb_span_of(command->arguments[1]),
+                             as_of_ms, &arena, &entry.usage_point, error);
     if (r == 0 && command->globals.json) {
         struct bb_json json = bb_command_json(command);
         bb_master_put_json(&json, &entry);
@@ -134,9 +100,14 @@ static int export(struct bb_command *command, struct bb_plant *plant, struct bb_
     struct exporting exporting = {.out = command->out, .json = bb_command_json(command)};
     int64_t as_of_ms;
     int r = read_as_of(command, &as_of_ms, error);
+    const struct bb_registry_options *given = command->options;
 
     if (r)
         return r;
+    if (given->customer && given->as_of)
+        return BB_FAIL(error, BB_E_USAGE, "--customer tells all versions: it goes without --as-of");
+    if (given->customer)
+        return bb_registry_export_customer(command, plant, given->customer, error);
     if (!command->globals.json)
         return bb_registry_export(plant->registry, bb_command_tenant(command), as_of_ms, write_yaml,
                                   &exporting, error);
@@ -212,7 +183,8 @@ const struct bb_verb bb_verb_registry = {
     .examples = "busbar registry apply meters.yaml --dry-run\n"
                 "busbar registry apply meters.yaml\n"
                 "busbar registry show 871685900012345678\n"
-                "busbar registry export > meters.yaml\n",
+                "busbar registry export > meters.yaml\n"
+                "busbar registry export --customer C-1004 > C-1004.json\n",
     .details =
         "An entry of the file replaces the stored entry of its name; entries that the file does not\n"
         "name stay. What a change touches is recomputed before the command comes back.\n",

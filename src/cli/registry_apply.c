@@ -2,9 +2,9 @@
 #include "cli/registry_apply.h"
 
 #include "adapter/embedded.h"
+#include "answer/master_json.h"
 #include "cli/human.h"
 #include "cli/ingest_run.h"
-#include "cli/master_json.h"
 #include "service/master.h"
 #include "service/registry_file.h"
 

@@ -7,7 +7,7 @@
 struct bb_registry_options {
     bool dry_run;
     int format; /* enum bb_registry_format */
-    const char *as_of;
+    const char *as_of, *customer;
 };
 
 int bb_registry_apply(struct bb_command *command, struct bb_error *error) BB_MUST_USE;

@@ -190,6 +190,10 @@ static void put_likes(const struct page *p) {
         put_stretch(p, e->like[i].start_ms, e->like[i].end_ms);
         put(p, "  ");
         put_amount(p, e->like[i].value);
+        if (e->like[i].is_calmed) {
+            put(p, ", with the readings beside it ");
+            put_amount(p, e->like[i].calm);
+        }
         put(p, e->like[i].used ? "\n" : "  only tells the error\n");
     }
 }

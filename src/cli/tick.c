@@ -2,7 +2,6 @@
 #include "service/tick.h"
 #include "cli/ingest_run.h"
 #include "cli/verbs.h"
-#include "model/calendar.h"
 #include "model/timestamp.h"
 
 struct tick_options {
@@ -17,29 +16,11 @@ static const struct bb_option options[] = {
      .help = "up to when, RFC 3339 (default: the last midnight of the tenant's zone)"},
     BB_OPTION_END};
 
-/* The last local midnight that has passed. */
-static int last_midnight(struct bb_plant *plant, struct bb_span tenant, int64_t now_ms,
-                         int64_t *at_ms, struct bb_error *error) {
-    struct bb_master_tenant entry = {.zone = BB_SPAN("")};
-    struct bb_calendar calendar = {.zone = NULL};
-    struct bb_arena arena;
-
-    bb_arena_init(&arena, 4 << 10, 1 << 20);
-    int r = plant->registry->ops->tenant_get(plant->registry, tenant, BB_TIME_NONE, &arena, &entry,
-                                             error);
-    if (r >= 0)
-        r = bb_zone_set_get(plant->zones, r == BB_FOUND ? entry.zone : BB_SPAN(""), &calendar.zone,
-                            error);
-    if (r >= 0)
-        *at_ms = bb_calendar_period(&calendar, BB_PERIOD_DAY, now_ms + 1).start_ms;
-    bb_arena_release(&arena);
-    return r;
-}
-
 static int moment(const struct tick_options *given, struct bb_plant *plant, struct bb_span tenant,
                   int64_t *at_ms, struct bb_error *error) {
     if (!given->at)
-        return last_midnight(plant, tenant, bb_clock_now_ms(bb_clock_system()), at_ms, error);
+        return bb_tick_last_midnight(plant, tenant, bb_clock_now_ms(bb_clock_system()), at_ms,
+                                     error);
     if (bb_time_parse_rfc3339(bb_span_of(given->at), at_ms) == BB_TIME_OK)
         return 0;
     return BB_FAIL(error, BB_E_USAGE,

@@ -352,7 +352,7 @@ static int try_with(struct bb_command *command, struct bb_plant *real, bool ther
                     struct bb_error *error) {
     struct trial trial = {
         .command = command, .given = command->options, .path = command->arguments[0]};
-    struct bb_land_options land = {.tenant = bb_command_tenant(command)};
+    struct bb_land_options land = {.form.tenant = bb_command_tenant(command)};
     struct bb_map *map = NULL;
 
     trial.dry = calloc(1, sizeof *trial.dry);

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 
+extern const struct bb_verb bb_verb_backup;
 extern const struct bb_verb bb_verb_bench;
 extern const struct bb_verb bb_verb_check;
 extern const struct bb_verb bb_verb_completion;
@@ -14,11 +15,14 @@ extern const struct bb_verb bb_verb_explain;
 extern const struct bb_verb bb_verb_generate;
 extern const struct bb_verb bb_verb_help;
 extern const struct bb_verb bb_verb_ingest;
+extern const struct bb_verb bb_verb_keys;
 extern const struct bb_verb bb_verb_list;
 extern const struct bb_verb bb_verb_man;
 extern const struct bb_verb bb_verb_query;
 extern const struct bb_verb bb_verb_registry;
+extern const struct bb_verb bb_verb_restore;
 extern const struct bb_verb bb_verb_tick;
+extern const struct bb_verb bb_verb_serve;
 extern const struct bb_verb bb_verb_try;
 extern const struct bb_verb bb_verb_version;
 extern const struct bb_verb bb_verb_worker;

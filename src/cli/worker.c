@@ -3,10 +3,17 @@
 #include "cli/human.h"
 #include "cli/verbs.h"
 
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
 struct worker_options {
     int stage;
     int64_t idle_exit_ms;
     bool live;
+    const char *share;
+    int64_t parent;
 };
 enum stage { STAGE_DECODE = 0, STAGE_DERIVE, STAGE_DELIVER };
 
@@ -29,9 +36,22 @@ static const struct bb_option options[] = {
      .kind = BB_OPTION_FLAG,
      .offset = AT(live),
      .help = "commit what is there after the freshness limit, also under a backlog"},
+    {.name = "share",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(share),
+     .value = "I/N",
+     .help = "derive the I-th of N shares of the partitions (default: all)"},
+    {.name = "parent",
+     .kind = BB_OPTION_NUMBER,
+     .offset = AT(parent),
+     .value = "PID",
+     .initial = "0",
+     .min = 0,
+     .max = INT32_MAX,
+     .help = "end when the process that started it, of this number, has ended"},
     BB_OPTION_END};
 
-enum { WAIT_MS = 500 };
+enum { WAIT_MS = 500, LINGER_STEP_MS = 50 };
 
 struct work {
     struct bb_command *command;
@@ -40,6 +60,16 @@ struct work {
     struct bb_worker *worker; /* NULL in the stage deliver */
     uint64_t handled;         /* readings seen at the last look */
 };
+
+/* Live, what comes in the next moments is taken along: a commit costs by the block, and rewriting a block
+ * for every few readings is what keeps a worker busy. Half of the freshness limit is for that. */
+static void linger(const struct work *work) {
+    const volatile bool *stop = bb_stop_flag();
+    int64_t left_ms = work->plant.config.commit_freshness_ms / 2;
+
+    for (; left_ms > 0 && !*stop; left_ms -= LINGER_STEP_MS)
+        usleep((useconds_t)(left_ms < LINGER_STEP_MS ? left_ms : LINGER_STEP_MS) * 1000);
+}
 
 /* All there is to do now, in this stage; the registry follows either way. */
 static int work_once(struct work *work, struct bb_error *error) {
@@ -79,6 +109,8 @@ static int work_until_stopped(struct work *work, struct bb_error *error) {
                                        (int)(left_ms < WAIT_MS ? left_ms : WAIT_MS), error);
         if (r < 0)
             return r;
+        if (r == 0 && work->given->live)
+            linger(work);
     }
     return 0;
 }
@@ -115,6 +147,23 @@ static void report(const struct work *work) {
     }
 }
 
+/* "2/3": index 1 of 3. */
+static bool parse_share(const char *text, uint32_t *index, uint32_t *count) {
+    unsigned i, n;
+    int used = 0;
+
+    if (sscanf(text, "%4u/%4u%n", &i, &n, &used) != 2 || text[used] != '\0' || i < 1 || i > n)
+        return false;
+    *index = i - 1;
+    *count = n;
+    return true;
+}
+
+/* A SIGTERM comes when it ends, however it ends. */
+static bool follow_parent(pid_t parent) {
+    return prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent;
+}
+
 static int run(struct bb_command *command, struct bb_error *error) {
     struct work work = {.command = command, .given = command->options};
     int r;
@@ -124,11 +173,19 @@ static int run(struct bb_command *command, struct bb_error *error) {
                        "decode runs in the process that takes files in (busbar "
                        "ingest): allowed are derive and deliver");
     bb_stop_on_signals();
+    uint32_t index = 0, count = 1;
+    if (work.given->share && !parse_share(work.given->share, &index, &count))
+        return BB_FAIL(error, BB_E_USAGE, "--share %s is none: write 1/2 and 2/2",
+                       work.given->share);
+    if (work.given->parent > 0 && !follow_parent((pid_t)work.given->parent))
+        return BB_EXIT_DONE; /* it has ended already */
     r = bb_command_open_plant(command, BB_PLANT_WORK, &work.plant, error);
     if (r < 0)
         return r;
     if (work.given->stage == STAGE_DERIVE)
         r = bb_worker_open(&work.plant, &work.worker, error);
+    if (r >= 0 && work.worker)
+        bb_worker_take_share(work.worker, index, count);
     if (r >= 0)
         r = work_until_stopped(&work, error);
     if (r >= 0)

@@ -31,6 +31,15 @@ struct bb_input {
 
 struct bb_map; /* map.h */
 
+/* What a decoder learns of the series it meets, for whoever decodes many small inputs of the same senders:
+ * kept from run to run it saves describing, completing and asking for each series anew. All runs have the same
+ * options but for source and received_ms, no map, and one table, which is cleared when the memory is. One
+ * thread. Formats that learn nothing pass over it. */
+struct bb_series_memory;
+struct bb_series_memory *bb_series_memory_new(void); /* NULL: no memory */
+void bb_series_memory_free(struct bb_series_memory *memory);
+void bb_series_memory_clear(struct bb_series_memory *memory);
+
 struct bb_decode_options {
     const struct bb_map *map;   /* NULL: the format's own conventions */
     const char *source;         /* for error messages and `{file: ...}` of maps */
@@ -43,6 +52,7 @@ struct bb_decode_options {
      * may fill kind, interval_s, commodity, unit, zone. May be NULL. */
     void (*resolve)(void *context, struct bb_series *series);
     void *resolve_context;
+    struct bb_series_memory *memory; /* NULL: every run begins anew */
 };
 
 /* What a decoder hands on. Callbacks return 0 to go on, or a negative error to end the run. */

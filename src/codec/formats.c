@@ -27,10 +27,6 @@ struct bytes {
     bool utf8;
 };
 
-static bool is_space(unsigned char byte) {
-    return byte == ' ' || (byte >= '\t' && byte <= '\r');
-}
-
 /* Continuation bytes of a well-formed sequence that begins with `lead`; -1 for no lead byte. */
 static int sequence_tail(unsigned char lead) {
     if (lead < 0x80)
@@ -42,9 +38,21 @@ static int sequence_tail(unsigned char lead) {
     return lead >= 0xf0 && lead <= 0xf4 ? 3 : -1;
 }
 
+/* ASCII at the beginning, a word at a time: most text is nothing else. */
+static size_t ascii_prefix(struct bb_span s) {
+    size_t i = 0;
+
+    for (uint64_t word; i + sizeof word <= s.size; i += sizeof word) {
+        memcpy(&word, s.data + i, sizeof word);
+        if (word & UINT64_C(0x8080808080808080))
+            break;
+    }
+    return i;
+}
+
 /* A sequence cut off by the end of the head is no fault. */
 static bool is_utf8(struct bb_span head, bool whole) {
-    for (size_t i = 0; i < head.size;) {
+    for (size_t i = ascii_prefix(head); i < head.size;) {
         int tail = sequence_tail((unsigned char)head.data[i++]);
         if (tail < 0)
             return false;
@@ -57,16 +65,18 @@ static bool is_utf8(struct bb_span head, bool whole) {
     return true;
 }
 
+/* Without branches, so that compilers look at many bytes at once. */
 static struct bytes look_at(struct bb_span head, bool whole) {
-    struct bytes seen = {.utf8 = is_utf8(head, whole)};
+    unsigned char text = 0, nul = 0, control = 0;
 
     for (size_t i = 0; i < head.size; i++) {
         unsigned char byte = (unsigned char)head.data[i];
-        seen.text |= !is_space(byte);
-        seen.nul |= byte == 0;
-        seen.control |= byte != 0 && byte < ' ' && !is_space(byte);
+        unsigned char space = (byte == ' ') | ((unsigned char)(byte - '\t') <= '\r' - '\t');
+        text |= (unsigned char)!space;
+        nul |= byte == 0;
+        control |= (unsigned char)((byte < ' ') & (byte != 0) & !space);
     }
-    return seen;
+    return (struct bytes){text != 0, nul != 0, control != 0, is_utf8(head, whole)};
 }
 
 static bool has_utf16_mark(struct bb_span head) {

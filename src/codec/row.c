@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-enum { NAMES_CHUNK = 64 << 10 };
-
 static void choose_point(struct bb_row_writer *writer) {
     const struct bb_map *map = writer->map;
 
@@ -18,6 +16,31 @@ static void choose_point(struct bb_row_writer *writer) {
                                  bb_decimal_parse(text, ',', &number) == BB_DECIMAL_OK;
     }
     writer->plain_ready = writer->point && !writer->missing_first;
+}
+
+/* Those of the runs before, or none. */
+static void take_notes(struct bb_row_writer *writer) {
+    struct bb_series_memory *memory = writer->options->memory;
+
+    if (memory && memory->notes.count > 0) {
+        BB_ASSERT(!writer->options->map && writer->table->count > 0);
+        writer->notes = memory->notes;
+        memory->notes = (struct bb_notes){0};
+        writer->notes.last = BB_NOTE_NONE;
+    } else {
+        bb_notes_init(&writer->notes, writer->table->arena.limit_bytes);
+    }
+}
+
+static void give_notes_back(struct bb_row_writer *writer) {
+    struct bb_series_memory *memory = writer->options->memory;
+
+    if (memory) {
+        bb_notes_release(&memory->notes);
+        memory->notes = writer->notes;
+    } else {
+        bb_notes_release(&writer->notes);
+    }
 }
 
 int bb_row_writer_new(const struct bb_decode_options *options, struct bb_series_table *table,
@@ -34,14 +57,13 @@ int bb_row_writer_new(const struct bb_decode_options *options, struct bb_series_
     writer->zone = bb_map_zone(options);
     writer->latest_ms = options->received_ms + (int64_t)BB_FUTURE_LIMIT_H * BB_HOUR_MS;
     writer->delimiter = delimiter;
-    writer->notes.last = BB_NOTE_NONE;
-    bb_arena_init(&writer->notes.names, NAMES_CHUNK, table->arena.limit_bytes);
     choose_point(writer);
     int failure = bb_batch_init(&writer->batch, BB_BATCH_CAPACITY, error);
     if (failure) {
         free(writer);
         return failure;
     }
+    take_notes(writer);
     writer->batch.series_table = table;
     *out = writer;
     return 0;
@@ -52,9 +74,7 @@ void bb_row_writer_free(struct bb_row_writer *writer) {
         return;
     bb_batch_release(&writer->batch);
     bb_zone_set_free(writer->own_zones);
-    free(writer->notes.items);
-    free(writer->notes.slots);
-    bb_arena_release(&writer->notes.names);
+    give_notes_back(writer);
     free(writer->memories);
     free(writer);
 }

@@ -14,7 +14,33 @@
 
 #include <stdlib.h>
 
-enum { FIRST_NOTES = 64 };
+enum { FIRST_NOTES = 64, NAMES_CHUNK_BYTES = 64 << 10 };
+
+void bb_notes_init(struct bb_notes *notes, size_t names_limit_bytes) {
+    *notes = (struct bb_notes){.last = BB_NOTE_NONE};
+    bb_arena_init(&notes->names, NAMES_CHUNK_BYTES, names_limit_bytes);
+}
+
+void bb_notes_release(struct bb_notes *notes) {
+    free(notes->items);
+    free(notes->slots);
+    bb_arena_release(&notes->names);
+    *notes = (struct bb_notes){0};
+}
+
+struct bb_series_memory *bb_series_memory_new(void) {
+    return calloc(1, sizeof(struct bb_series_memory));
+}
+
+void bb_series_memory_free(struct bb_series_memory *memory) {
+    if (memory)
+        bb_notes_release(&memory->notes);
+    free(memory);
+}
+
+void bb_series_memory_clear(struct bb_series_memory *memory) {
+    bb_notes_release(&memory->notes);
+}
 
 uint32_t bb_note_hash(const struct bb_cell *usage_point, const struct bb_cell *channel,
                       uint32_t said) {

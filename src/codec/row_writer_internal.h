@@ -71,6 +71,12 @@ struct bb_notes {
     uint32_t step;   /* how the guess that was right last came from the one before: 0 or 1 */
 };
 
+struct bb_series_memory {
+    struct bb_notes notes; /* not while a run has them */
+};
+void bb_notes_init(struct bb_notes *notes, size_t names_limit_bytes);
+void bb_notes_release(struct bb_notes *notes);
+
 /* All that is behind an attribute whose quality is a known word, in eight bytes. */
 #define BB_KEY_LENGTH_SHIFT  32
 #define BB_KEY_QUALITY_SHIFT 26 /* index of the writer's qualities */

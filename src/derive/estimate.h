@@ -18,6 +18,7 @@ enum {
     BB_LOOK_AHEAD_DAYS = 7, /* the longest gap that is looked over to close it with like days */
     BB_GAP_ROWS_DAYS = 62,  /* the longest gap whose intervals get rows */
     BB_LIKE_DAYS = 3,       /* like days that are averaged */
+    BB_LIKE_SIXTHS = 6,     /* means of one, two or three are whole sixths */
     BB_LIKE_MAX = 6,        /* like days that are known: the further ones to learn the error from */
     BB_BAND_UNKNOWN = -1
 };
@@ -34,6 +35,8 @@ struct bb_gap {
      * of like days (same day type: Mon-Fri, Saturday, Sunday or holiday; within the parameter of step
      * like_day) that are whole, measured and sound. NULL: not known. */
     const int64_t *like;
+    const bb_wide
+        *calm; /* beside `like`: each with its neighbours on its day, in sixths (like.h) */
     const uint8_t *like_count;
     const bb_wide *weight; /* n profile weights, >= 0; NULL: the channel has no profile */
     /* What the registers say the gap amounts to, at `exponent`: the register difference over the
@@ -68,9 +71,9 @@ enum bb_method bb_estimate_linear(const struct bb_gap *gap, const int64_t *param
                                   struct bb_arena *scratch, struct bb_estimate *out);
 /* like_day: gaps up to BB_LOOK_AHEAD_DAYS; parameter[0]: how many days are averaged (3, at most
  * BB_LIKE_DAYS), parameter[1]: within how many ms before the gap. x_i = mean of the min(count, days)
- * latest like values of slot i + 1; declines when a slot has none. With has_total and total >= 0 and a
+ * latest like values of slot i + 1, of a single one its calm value; declines when a slot has none. With has_total and total >= 0 and a
  * positive sum: scaled, x'_i = x_i total / sum(x), the last one taking the remainder. Band: like value j
- * against the mean of the `days` like values behind it (at least one). */
+ * against what the method makes of the `days` like values behind it (at least one). */
 enum bb_method bb_estimate_like_day(const struct bb_gap *gap, const int64_t *parameter,
                                     struct bb_arena *scratch, struct bb_estimate *out);
 /* How many of the known like values are averaged, by the parameters of step like_day. */

@@ -26,11 +26,6 @@ int64_t bb_estimate_shape_band(const struct bb_gap *gap, const bb_wide *share,
 #define BB_ERROR_MAX INT64_MAX
 int64_t bb_estimate_error(bb_wide distance, bb_wide parts);
 
-/* Is it a value, and not the end of the scale (point.h: levels are saturated)? */
-static inline bool bb_level_known(int64_t level) {
-    return level < INT64_MAX && level > -INT64_MAX;
-}
-
 /* A band of levels at an exponent, rounded up; BB_BAND_UNKNOWN stays so, and is what does not fit. */
 int64_t bb_estimate_band_at(int64_t level, int exponent);
 

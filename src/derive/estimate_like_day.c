@@ -1,6 +1,8 @@
 /* Estimator "like_day": the mean of the same local time on the latest days of the same kind.
  *
  *   x_i  = (l_1 + ... + l_k) / k,  k = min(known, days)
+ *          k = 1: the mean of l_1 and of what stands beside it on its day; one reading alone would be as
+ *          far off as that of any other day
  *   x'_i = x_i × total / Σ x       when the registers say what the gap amounts to
  *
  * For gaps of up to seven days. Sums stay whole numbers: a mean of one, two or three is a share of
@@ -15,27 +17,31 @@
  */
 #include "derive/estimate_internal.h"
 
-enum { SIXTHS = 6 }; /* divisible by 1, 2 and 3 */
 _Static_assert(BB_LIKE_DAYS == 3, "means of up to three days are whole sixths");
 
 struct likes { /* of one slot, the latest first */
     const int64_t *level;
+    const bb_wide *calm;
     size_t count;
 };
 
 static struct likes likes_of(const struct bb_gap *gap, size_t interval) {
     size_t slot = interval + 1;
-    return (struct likes){&gap->like[slot * BB_LIKE_MAX], gap->like_count[slot]};
+    return (struct likes){&gap->like[slot * BB_LIKE_MAX], &gap->calm[slot * BB_LIKE_MAX],
+                          gap->like_count[slot]};
 }
 
-/* False when one of them is the end of the scale. */
-static bool sum_of(const int64_t *level, size_t count, bb_wide *sum) {
-    *sum = 0;
-    for (size_t j = 0; j < count; j++) {
-        if (!bb_level_known(level[j]))
+/* What the method makes of k likes from the j-th on, in sixths of a level. False when one of them is the end of the
+ * scale. */
+static bool mean_of(const struct likes *likes, size_t j, size_t k, bb_wide *mean) {
+    bb_wide sum = 0;
+
+    for (size_t i = j; i < j + k; i++) {
+        if (!bb_level_known(likes->level[i]))
             return false;
-        *sum += level[j];
+        sum += likes->level[i];
     }
+    *mean = k == 1 ? likes->calm[j] : sum * BB_LIKE_SIXTHS / (bb_wide)k;
     return true;
 }
 
@@ -53,9 +59,8 @@ static bool means(const struct bb_gap *gap, size_t days, bb_wide *share, size_t 
     for (size_t i = 0; i < gap->intervals; i++) {
         struct likes likes = likes_of(gap, i);
         size_t k = at_most(likes.count, days);
-        if (k == 0 || !sum_of(likes.level, k, &share[i]))
+        if (k == 0 || !mean_of(&likes, 0, k, &share[i]))
             return false;
-        share[i] = share[i] * SIXTHS / (bb_wide)k;
         *averaged = k > *averaged ? k : *averaged;
     }
     return true;
@@ -63,7 +68,7 @@ static bool means(const struct bb_gap *gap, size_t days, bb_wide *share, size_t 
 
 /* Sixths of levels as values. */
 static bool put_means(const struct bb_gap *gap, const bb_wide *share, struct bb_estimate *out) {
-    bb_wide divisor = SIXTHS, factor = 1;
+    bb_wide divisor = BB_LIKE_SIXTHS, factor = 1;
 
     for (int e = BB_LEVEL_EXPONENT; e < gap->exponent; e++) /* to 10^18: 6 × 10^27 */
         divisor *= 10;
@@ -88,10 +93,11 @@ static int64_t past_band(const struct bb_gap *gap, size_t days, struct bb_arena 
         struct likes likes = likes_of(gap, i);
         for (size_t j = 0; j + 1 < likes.count; j++) {
             size_t k = at_most(likes.count - j - 1, days);
-            bb_wide sum;
-            bool known = sum_of(&likes.level[j + 1], k, &sum) && bb_level_known(likes.level[j]);
-            error[count++] = known ? bb_estimate_error((bb_wide)likes.level[j] * (bb_wide)k - sum,
-                                                       (bb_wide)k)
+            bb_wide mean;
+            bool known = mean_of(&likes, j + 1, k, &mean) && bb_level_known(likes.level[j]);
+            error[count++] = known ? bb_estimate_error((bb_wide)likes.level[j] * BB_LIKE_SIXTHS -
+                                                           mean,
+                                                       BB_LIKE_SIXTHS)
                                    : BB_ERROR_MAX;
         }
     }
@@ -103,7 +109,7 @@ static int64_t scaled_band(int64_t level, bb_wide total, bb_wide whole) {
     bb_wide band, rest;
 
     if (level < 0 || level == BB_ERROR_MAX ||
-        !bb_wide_scale(total, (bb_wide)level * SIXTHS, whole, &band, &rest))
+        !bb_wide_scale(total, (bb_wide)level * BB_LIKE_SIXTHS, whole, &band, &rest))
         return BB_BAND_UNKNOWN;
     band += rest > 0;
     return band < INT64_MAX ? (int64_t)band : BB_BAND_UNKNOWN;

@@ -101,6 +101,24 @@ static bool past_level(const struct bb_channel *channel, const struct bb_window 
     return true;
 }
 
+/* A reading taken together with those beside it on its day, as far as they are there. */
+static bb_wide calm_of(const struct bb_channel *channel, const struct bb_window *past,
+                       const struct bb_like_value *value, int64_t step_ms) {
+    struct bb_period_bounds day = bb_like_bounds(channel, value->day);
+    bb_wide sum = value->level;
+    int count = 1;
+
+    for (int64_t start = value->start_ms - step_ms; start <= value->end_ms; start += 2 * step_ms) {
+        int64_t level;
+        if (start < day.start_ms || start + step_ms > day.end_ms ||
+            !past_level(channel, past, start, step_ms, &level) || !bb_level_known(level))
+            continue;
+        sum += level;
+        count++;
+    }
+    return sum * BB_LIKE_SIXTHS / count;
+}
+
 size_t bb_like_of_slot(const struct bb_channel *channel, const struct bb_like *like,
                        const struct bb_window *past, const struct bb_gap *gap, int64_t step_ms,
                        size_t slot, struct bb_like_value out[BB_LIKE_MAX]) {
@@ -118,8 +136,11 @@ size_t bb_like_of_slot(const struct bb_channel *channel, const struct bb_like *l
     for (int j = 0; j < like->count[type]; j++) {
         int64_t then = bb_zone_first_at(zone, civil_of(channel, like->day[type][j]) + civil) +
                        (start - beside);
-        out[count] = (struct bb_like_value){like->day[type][j], then, then + step_ms, 0};
-        count += past_level(channel, past, then, step_ms, &out[count].level);
+        out[count] = (struct bb_like_value){like->day[type][j], then, then + step_ms, 0, 0};
+        if (!past_level(channel, past, then, step_ms, &out[count].level))
+            continue;
+        out[count].calm = calm_of(channel, past, &out[count], step_ms);
+        count++;
     }
     return count;
 }
@@ -130,16 +151,20 @@ bool bb_like_fill(const struct bb_channel *channel, const struct bb_like *like,
     struct bb_like_value values[BB_LIKE_MAX];
     size_t slots = gap->intervals + 2;
     int64_t *levels = bb_arena_take_array(arena, slots * BB_LIKE_MAX, sizeof *levels);
+    bb_wide *calm = bb_arena_take_array(arena, slots * BB_LIKE_MAX, sizeof *calm);
     uint8_t *counts = bb_arena_take_array(arena, slots, sizeof *counts);
 
-    if (!levels || !counts)
+    if (!levels || !calm || !counts)
         return false;
     for (size_t slot = 0; slot < slots; slot++) {
         counts[slot] = (uint8_t)bb_like_of_slot(channel, like, past, gap, step_ms, slot, values);
-        for (size_t j = 0; j < counts[slot]; j++)
+        for (size_t j = 0; j < counts[slot]; j++) {
             levels[slot * BB_LIKE_MAX + j] = values[j].level;
+            calm[slot * BB_LIKE_MAX + j] = values[j].calm;
+        }
     }
     gap->like = levels;
+    gap->calm = calm;
     gap->like_count = counts;
     return true;
 }

@@ -35,13 +35,14 @@ struct bb_like_value {
     int32_t day;
     int64_t start_ms, end_ms; /* of the reading */
     int64_t level;
+    bb_wide calm; /* sixths of a level: the mean of it and of the readings beside it on that day */
 };
 /* Those that are known, the latest first; gap: from_ms and intervals. Returns how many. */
 size_t bb_like_of_slot(const struct bb_channel *channel, const struct bb_like *like,
                        const struct bb_window *past, const struct bb_gap *gap, int64_t step_ms,
                        size_t slot, struct bb_like_value out[BB_LIKE_MAX]);
 
-/* Fill the gap's `like` and `like_count`, (n + 2) slots of step_ms each from from_ms - step_ms on, from
+/* Fill the gap's `like`, `calm` and `like_count`, (n + 2) slots of step_ms each from from_ms - step_ms on, from
  * raw points of the past. False when memory is out. */
 bool bb_like_fill(const struct bb_channel *channel, const struct bb_like *like,
                   const struct bb_window *past, int64_t step_ms, struct bb_arena *arena,

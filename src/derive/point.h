@@ -110,6 +110,10 @@ enum { BB_LEVEL_EXPONENT = -9, BB_LEVEL_ONE = 1000000000 };
  * the metered unit, not too fine); 0: bb_point_level does more. */
 int64_t bb_level_scale(const struct bb_channel *channel, const struct bb_attribute *attribute);
 int64_t bb_point_level(const struct bb_channel *channel, const struct bb_point *raw);
+/* Is it a value, and not the end of the scale? */
+static inline bool bb_level_known(int64_t level) {
+    return level < INT64_MAX && level > -INT64_MAX;
+}
 
 /* The value that a raw point has in the lane vee: of an interval the amount (its factor applied) in
  * derived_unit, of others the reading in metered_unit. As bb_convert. */

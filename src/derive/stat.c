@@ -297,8 +297,9 @@ int bb_stat_unpack(struct bb_span packed, struct bb_arena *arena, struct bb_stat
     uint8_t version = bb_cursor_byte(&in), lane = bb_cursor_byte(&in);
     size_t count = bb_cursor_byte(&in);
     uint8_t scale = bb_cursor_byte(&in);
-    if (version != STAT_VERSION || lane != BB_LANE_STAT || count == 0 || count > DAYS_MAX ||
-        scale > SCALE_MAX)
+    if (version != STAT_VERSION)
+        return BB_FAIL_VERSION(error, "a block of statistics", version, STAT_VERSION);
+    if (lane != BB_LANE_STAT || count == 0 || count > DAYS_MAX || scale > SCALE_MAX)
         return damaged(error, "unknown form");
     int64_t *column = bb_arena_take_array(arena, (size_t)COLUMNS * DAYS_MAX, sizeof *column);
     struct bb_stat_day *days = bb_arena_take(arena, count * sizeof *days);

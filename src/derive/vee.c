@@ -282,6 +282,7 @@ static bool fill_part(struct filling *f, size_t first, size_t count) {
     if (part.like) {
         part.like += first * BB_LIKE_MAX;
         part.like_count += first;
+        part.calm += first * BB_LIKE_MAX;
     }
     if (part.weight)
         part.weight += first;
@@ -369,14 +370,15 @@ static int by_end(const void *a, const void *b) {
 }
 
 /* Missing rows [from, gap_from) that coincide with one of the gap's own rows [gap_from, count) give
- * way to it; others stay, in the order of time. */
+ * way to it; others, those behind it too, stay, in the order of time. */
 static void drop_covered_missing(struct bb_window *out, size_t from, size_t gap_from,
                                  const struct bb_vee_gap *gap) {
     struct bb_point *p = out->points;
     size_t kept = from, rows = out->count - gap_from;
+    int64_t to_ms = gap->from_ms + (int64_t)gap->count * gap->step_ms;
 
     for (size_t i = from; i < gap_from; i++)
-        if ((p[i].end_ms - gap->from_ms) % gap->step_ms != 0)
+        if (p[i].end_ms > to_ms || (p[i].end_ms - gap->from_ms) % gap->step_ms != 0)
             p[kept++] = p[i];
     memmove(&p[kept], &p[gap_from], rows * sizeof *p);
     out->count = kept + rows;
@@ -489,7 +491,8 @@ static bool judge_points(const struct bb_channel *channel, struct bb_window *raw
             before = &out->points[out->count - 1];
         }
     }
-    if (room && last == raw->count) {
+    /* What follows what is judged may be missing readings, but none that can be used. */
+    if (room && bb_previous_usable(raw, raw->count) == bb_previous_usable(raw, last)) {
         size_t gap_from = out->count;
         room = put_silence(&filling, findings);
         if (filling.rows.count > 0)

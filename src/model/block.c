@@ -196,9 +196,11 @@ int bb_block_unpack(struct bb_span packed, struct bb_arena *arena, struct bb_blo
     struct bb_cursor in = bb_cursor_over(packed);
     uint8_t version = bb_cursor_byte(&in), lane = bb_cursor_byte(&in);
     uint64_t count = bb_cursor_varint(&in);
-    if (version != BLOCK_VERSION || lane >= BB_LANE_COUNT || count > BB_BLOCK_MAX_COUNT)
-        return BB_FAIL(error, BB_E_BLOCK_CORRUPT, "a block has version %u, lane %u, %llu values",
-                       version, lane, (unsigned long long)count);
+    if (version != BLOCK_VERSION)
+        return BB_FAIL_VERSION(error, "a block", version, BLOCK_VERSION);
+    if (lane >= BB_LANE_COUNT || count > BB_BLOCK_MAX_COUNT)
+        return BB_FAIL(error, BB_E_BLOCK_CORRUPT, "a block has lane %u and %llu values", lane,
+                       (unsigned long long)count);
     struct bb_attribute_set attributes = {.borrowed = true};
     attributes.items = bb_attributes_unpack(&in, arena, &attributes.count);
     if (!attributes.items)

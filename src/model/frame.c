@@ -276,14 +276,14 @@ int bb_frame_decode(struct bb_span bytes, struct bb_arena *arena, struct bb_fram
     uint8_t version = bb_cursor_byte(&in);
 
     memset(out, 0, sizeof *out);
-    if (version != FRAME_VERSION)
-        return BB_FAIL(error, BB_E_LOG_CORRUPT, "a frame has version %u, known is %d", version,
-                       FRAME_VERSION);
+    if (version != 0 && version != FRAME_VERSION)
+        return BB_FAIL_VERSION(error, "a frame of readings", version, FRAME_VERSION);
     out->tenant = bb_cursor_text(&in);
     out->source = bb_cursor_text(&in);
     out->received_ms = bb_cursor_zigzag(&in);
     uint64_t count = bb_cursor_varint(&in);
-    if (in.failed || count > BB_FRAME_READINGS_MAX || out->tenant.size - 1 >= BB_MASTER_TENANT_MAX)
+    if (in.failed || version == 0 || count > BB_FRAME_READINGS_MAX ||
+        out->tenant.size - 1 >= BB_MASTER_TENANT_MAX)
         return BB_FAIL(error, BB_E_LOG_CORRUPT, "a frame's header is damaged");
     out->count = (uint32_t)count;
     if (!unpack_dictionaries(&in, arena, out) || !unpack_columns(&in, arena, out) || in.failed)

@@ -24,8 +24,10 @@ int bb_outbox_decode(struct bb_span bytes, struct bb_outbox_record *out, struct 
     struct bb_cursor in = bb_cursor_over(bytes);
 
     memset(out, 0, sizeof *out);
-    if (bb_cursor_byte(&in) != OUTBOX_VERSION)
-        return BB_FAIL(error, BB_E_STORE_CORRUPT, "an outbox record has an unknown version");
+    uint8_t version = bb_cursor_byte(&in);
+    if (version != OUTBOX_VERSION)
+        return version == 0 ? BB_FAIL(error, BB_E_STORE_CORRUPT, "an outbox record is damaged")
+                            : BB_FAIL_VERSION(error, "an outbox record", version, OUTBOX_VERSION);
     out->kind = bb_cursor_byte(&in);
     out->check = bb_cursor_byte(&in);
     out->exponent = (int8_t)bb_cursor_byte(&in);
@@ -73,8 +75,10 @@ int bb_channel_record_decode(struct bb_span bytes, struct bb_channel_record *out
     struct bb_cursor in = bb_cursor_over(bytes);
 
     memset(out, 0, sizeof *out);
-    if (bb_cursor_byte(&in) != CHANNEL_VERSION)
-        return BB_FAIL(error, BB_E_STORE_CORRUPT, "a channel record has an unknown version");
+    uint8_t version = bb_cursor_byte(&in);
+    if (version != CHANNEL_VERSION)
+        return version == 0 ? BB_FAIL(error, BB_E_STORE_CORRUPT, "a channel record is damaged")
+                            : BB_FAIL_VERSION(error, "a channel record", version, CHANNEL_VERSION);
     out->kind = bb_cursor_byte(&in);
     out->commodity = bb_cursor_byte(&in);
     out->unit = bb_cursor_byte(&in);

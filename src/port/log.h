@@ -24,6 +24,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/span.h"
+#include "port/copy.h"
 
 /* Stored ids: append only. */
 enum bb_record_kind {
@@ -35,7 +36,10 @@ enum bb_record_kind {
     BB_RECORD_FILE_DECIDED = 6,
     BB_RECORD_FILE_DONE = 7,
     BB_RECORD_FILE_ABANDONED = 8,
-    BB_RECORD_TICK = 9 /* in every data partition: time has come so far (service/tick.h) */
+    BB_RECORD_TICK = 9,   /* in every data partition: time has come so far (service/tick.h) */
+    BB_RECORD_POSTS = 10, /* control partition: see service/post_ledger.h for these three */
+    BB_RECORD_POSTS_DONE = 11,
+    BB_RECORD_POSTS_ABANDONED = 12
 };
 
 struct bb_log_record {
@@ -97,6 +101,12 @@ struct bb_log_ops {
     /* Read everything and verify checksums: `busbar check --deep`. */
     int (*verify)(struct bb_log *log, uint32_t partition, uint64_t *records,
                   struct bb_error *error);
+    /* Copy what stands below `upto` into `folder`: a log of the same identity that ends there.
+     * `upto` has one `end` for every partition, the control partition too, all of one moment
+     * (service/cut.h). What is trimmed meanwhile may be missing at the copy's beginning.
+     * enum bb_copy_outcome; see port/copy.h. */
+    int (*copy)(struct bb_log *log, const struct bb_log_end *upto, const char *folder,
+                struct bb_error *error);
 };
 
 /* Adapters embed this first. */

@@ -2,7 +2,8 @@
  *
  * The truth lies in the log and the partitions' stores; the registry follows through `project`,
  * which applies outbox records of a partition and moves that partition's position in one
- * transaction, so that a repeated call changes nothing. It can be dropped and built again.
+ * transaction, so that a repeated call changes nothing. It can be dropped and built again; but for API keys,
+ * whose only place it is: those have to be made anew then.
  *
  * What an adapter owes: every version of a master entry with its recorded time (of two recorded at
  * once the one with the greater bytes, as in the partitions' stores); current channels;
@@ -14,6 +15,7 @@
 #include "model/batch.h"
 #include "model/master.h"
 #include "model/outbox.h"
+#include "port/copy.h"
 
 struct bb_registry;
 
@@ -42,6 +44,16 @@ struct bb_registry_usage_point {
     uint32_t channels;
 };
 
+struct bb_registry_key { /* an API key (service/api_key.h), by its hash */
+    struct bb_span tenant, id;
+    struct bb_span label; /* what people call it; may be empty */
+    struct bb_span hash;
+    uint8_t role;
+    int64_t created_ms;
+    int64_t expires_ms, revoked_ms; /* BB_TIME_NONE: never, not yet */
+};
+
+typedef int bb_registry_key_visit(void *context, const struct bb_registry_key *row);
 typedef int bb_registry_channel_visit(void *context, const struct bb_registry_channel *row);
 typedef int bb_registry_exception_visit(void *context, const struct bb_registry_exception *row);
 typedef int bb_registry_usage_point_visit(void *context, const struct bb_registry_usage_point *row);
@@ -74,6 +86,9 @@ struct bb_registry_ops {
      * export`; as_of_ms other than BB_TIME_NONE: as recorded then. */
     int (*master_list)(struct bb_registry *registry, struct bb_span tenant, int64_t as_of_ms,
                        bb_registry_master_visit *visit, void *context, struct bb_error *error);
+    /* Every version of every master entry of a tenant (empty: all), in order of kind, name and time. */
+    int (*version_list)(struct bb_registry *registry, struct bb_span tenant,
+                        bb_registry_master_visit *visit, void *context, struct bb_error *error);
     int (*usage_point_list)(struct bb_registry *registry, struct bb_span tenant,
                             bb_registry_usage_point_visit *visit, void *context,
                             struct bb_error *error);
@@ -89,6 +104,16 @@ struct bb_registry_ops {
     int (*tenant_list)(struct bb_registry *registry,
                        int (*visit)(void *context, struct bb_span name, struct bb_span zone),
                        void *context, struct bb_error *error);
+    /* Add a key, or replace what is known of its id. Durable when it returns 0. */
+    int (*key_put)(struct bb_registry *registry, const struct bb_registry_key *key,
+                   struct bb_error *error);
+    /* All keys of all tenants, revoked and expired ones too, in order of tenant and id. */
+    int (*key_list)(struct bb_registry *registry, bb_registry_key_visit *visit, void *context,
+                    struct bb_error *error);
+    /* A number that is another one after somebody else changed the registry. */
+    int (*changes)(struct bb_registry *registry, uint64_t *number, struct bb_error *error);
+    /* Copy all of it to a file. enum bb_copy_outcome; see port/copy.h. */
+    int (*copy)(struct bb_registry *registry, const char *path, struct bb_error *error);
 };
 
 /* Adapters embed this first. */

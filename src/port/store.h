@@ -9,6 +9,8 @@
  *  - A view is one consistent state; a span from a `_get` is borrowed until the view ends, one given
  *    to a visitor until the visitor returns. Visitors may call `_get`. No view is open on the thread
  *    that commits the same partition.
+ *  - While the outboxes are held nothing is forgotten of them, so that a copy of the store still has
+ *    every record that an earlier copy of the registry lacks. A hold ends with its process.
  *  - After a negative `commit` its outcome is unknown: the position tells. `to` differs from `from`.
  *  - Blocks are opaque bytes here; keys order them.
  */
@@ -18,6 +20,7 @@
 #include "base/error.h"
 #include "base/span.h"
 #include "model/block.h"
+#include "port/copy.h"
 
 /* Where a worker stands in its partition of the log. `inner` is 0 outside a file; inside one,
  * `offset` is that of the file's commit record and `inner` the offset of its next frame. */
@@ -94,6 +97,7 @@ enum bb_found { BB_FOUND = 0, BB_ABSENT = 1 };
 
 struct bb_store;
 struct bb_store_view;
+struct bb_store_hold;
 
 /* Visitors return 0 to go on, 1 to stop, negative to fail. */
 typedef int bb_block_visit(void *context, const struct bb_block_key *key, struct bb_span packed);
@@ -126,9 +130,17 @@ struct bb_store_ops {
     /* Records with a sequence number above `after`, in order. */
     int (*outbox_scan)(struct bb_store_view *view, uint64_t after, bb_outbox_visit *visit,
                        void *context, struct bb_error *error);
-    /* Forget records up to `upto` (every reader has them). */
+    /* Forget records up to `upto` (every reader has them); while they are held, nothing. */
     int (*outbox_trim)(struct bb_store *store, uint32_t partition, uint64_t upto,
                        struct bb_error *error);
+    /* Keep every partition's outbox records, also those still to come, until the hold is released.
+     * One hold at a time: -BB_E_LOCKED, retriable, while another one is there. */
+    int (*outbox_hold)(struct bb_store *store, struct bb_store_hold **out, struct bb_error *error);
+    void (*outbox_release)(struct bb_store_hold *hold);
+    /* Copy the partition as last committed into the store in `folder`, which is there; a partition
+     * that nobody has written yet leaves nothing. enum bb_copy_outcome; see port/copy.h. */
+    int (*copy)(struct bb_store *store, uint32_t partition, const char *folder,
+                struct bb_error *error);
     /* Bytes in use on disk (pages that hold data, and the whole file). */
     int (*size)(struct bb_store *store, uint32_t partition, uint64_t *used_bytes,
                 uint64_t *file_bytes, struct bb_error *error);

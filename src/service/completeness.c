@@ -366,8 +366,8 @@ static int find_latest(struct bb_query_channel *c, void *context, struct bb_erro
 }
 
 /* One that is asked for by name has to be known; of all, those without channels have no days. */
-static int each_channel(struct bb_plant *plant, struct run *run, bb_query_act *act,
-                        struct bb_error *error) {
+static int each_channel(struct bb_plant *plant, struct run *run, struct bb_span first,
+                        bb_query_act *act, struct bb_error *error) {
     const struct bb_query query = {.tenant = run->asked->tenant,
                                    .usage_point = run->asked->usage_point,
                                    .lane = BB_LANE_DAY,
@@ -376,7 +376,15 @@ static int each_channel(struct bb_plant *plant, struct run *run, bb_query_act *a
                                    .as_of_ms = run->asked->as_of_ms};
 
     return query.usage_point.size > 0 ? bb_query_channels(plant, &query, act, run, error)
-                                      : bb_query_every(plant, &query, act, run, error);
+                                      : bb_query_every(plant, &query, first, act, run, error);
+}
+
+bool bb_completeness_bound_parse(struct bb_span text, struct bb_completeness_bound *out) {
+    enum { DATE_SIZE = 10 };
+    enum bb_time_outcome outcome = bb_time_parse_rfc3339(text, &out->ms);
+
+    out->is_local = outcome == BB_TIME_LOCAL;
+    return outcome == BB_TIME_OK || (out->is_local && text.size == DATE_SIZE);
 }
 
 int bb_completeness_run(struct bb_plant *plant, const struct bb_completeness *asked,
@@ -387,9 +395,14 @@ int bb_completeness_run(struct bb_plant *plant, const struct bb_completeness *as
     int result = 0;
 
     *sum = (struct bb_completeness_sum){0};
-    if (asked->from.ms == BB_TIME_NONE && asked->to.ms == BB_TIME_NONE)
-        result = each_channel(plant, &run, find_latest, error);
+    if (asked->from.ms == BB_TIME_NONE && asked->to.ms == BB_TIME_NONE) {
+        if (asked->latest_ms)
+            run.latest_ms = asked->latest_ms;
+        else
+            result = each_channel(plant, &run, BB_SPAN(""), find_latest, error);
+    }
+    sum->latest_ms = run.latest_ms;
     if (!result)
-        result = each_channel(plant, &run, tell_channel, error);
+        result = each_channel(plant, &run, asked->first, tell_channel, error);
     return result ? result : run.stopped;
 }

@@ -32,6 +32,9 @@ struct bb_completeness_bound {
     bool is_local; /* ms is a date at 00:00, as if UTC */
 };
 
+/* "2026-03-01", or a time with offset; false: neither. */
+bool bb_completeness_bound_parse(struct bb_span text, struct bb_completeness_bound *out);
+
 /* The local days with from < end <= to. Without any bound the BB_COMPLETENESS_DAYS local days, the
  * same for all channels, that end with the one that holds the latest moment known of any of them. */
 enum { BB_COMPLETENESS_DAYS = 7 };
@@ -40,6 +43,10 @@ struct bb_completeness {
     struct bb_span usage_point; /* empty: all of the tenant */
     struct bb_completeness_bound from, to;
     int64_t as_of_ms; /* what was known then; BB_TIME_NONE: now */
+    /* To go on where an answer ended: usage points from this name on (empty: all), and, without bounds, the
+     * latest moment that was found then (0: it is looked for). */
+    struct bb_span first;
+    int64_t latest_ms;
 };
 
 struct bb_completeness_row {
@@ -59,6 +66,8 @@ struct bb_completeness_sum {
     uint64_t unknown;  /* days without nominal interval */
     uint64_t complete; /* days of which nothing is missing */
     uint64_t estimated; /* complete days that hold estimates */
+    int64_t
+        latest_ms; /* without bounds: the latest moment known of any channel; BB_TIME_NONE: none */
 };
 
 /* Return 0 to go on, 1 to stop. What a row points to lives until then. */

@@ -32,8 +32,29 @@ static const struct bb_config_key plain[] = {
         "a reading can be queried at most this long after it was durable"),
     KEY("derive.commit.memory", BYTES, commit_memory_bytes, MIB(512), MIB(16), GIB(1024),
         "what a worker may gather before it commits"),
+    KEY("derive.tick", DURATION, tick_grace_ms, BB_HOUR_MS, 0, DAYS(30),
+        "`serve` says that a day is over so long after its midnight"),
     KEY("store.takeover", DURATION, takeover_ms, SECONDS(5), 100, BB_HOUR_MS,
         "a stopped holder of the store's write lock is ended after this"),
+    KEY("http.body", BYTES, http_body_bytes, MIB(256), 1 << 16, GIB(64),
+        "the largest body of a post, as it was sent"),
+    KEY("http.unpacked", BYTES, http_unpacked_bytes, GIB(4), 1 << 16, GIB(64),
+        "the largest body of a post, unpacked"),
+    KEY("http.connections", COUNT, http_connections, 16384, 16, 1 << 20,
+        "connections at a time; what comes on top waits"),
+    KEY("http.threads", COUNT, http_threads, 2, 1, 64, "threads that read and write sockets"),
+    KEY("http.handlers", COUNT, http_handlers, 8, 1, 64, "questions that are answered at a time"),
+    KEY("http.head", DURATION, http_head_ms, SECONDS(10), BB_SECOND_MS, BB_HOUR_MS,
+        "a request's head has to come within this"),
+    KEY("http.idle", DURATION, http_idle_ms, SECONDS(75), BB_SECOND_MS, DAYS(1),
+        "a connection without a request is closed after this"),
+    KEY("http.pace", BYTES, http_pace_bytes, 1 << 10, 1, GIB(1),
+        "the least pace of a body, per second, once http.head is over"),
+    KEY("http.backlog", DURATION, http_backlog_ms, 15 * (int64_t)BB_MINUTE_MS, BB_SECOND_MS,
+        DAYS(365), "posts are refused (429) while a reading has waited longer to be derived"),
+    KEY("http.tls.certificate", PATH, http_certificate, 0, 0, 0,
+        "PEM file with the certificate and its chain; empty: no TLS"),
+    KEY("http.tls.key", PATH, http_key, 0, 0, 0, "PEM file with its private key"),
 };
 enum { PLAIN_KEYS = sizeof plain / sizeof plain[0] };
 
@@ -114,7 +135,8 @@ const struct bb_config_key *bb_config_key_find(const struct bb_config_keys *keys
 void bb_config_defaults(struct bb_config *config) {
     memset(config, 0, sizeof *config);
     for (size_t i = 0; i < PLAIN_KEYS; i++)
-        *bb_config_field(&plain[i], config) = plain[i].initial;
+        if (plain[i].unit != BB_CONFIG_PATH)
+            *bb_config_field(&plain[i], config) = plain[i].initial;
     for (size_t i = 0; i < BB_COMMODITY_COUNT; i++)
         bb_pipeline_defaults(&config->pipelines[i]);
 }
@@ -127,7 +149,19 @@ void bb_config_value_format(const struct bb_config_key *key, int64_t value, char
     case BB_CONFIG_BYTES: bb_size_format(value, buffer); break;
     case BB_CONFIG_DURATION: bb_duration_format(value, buffer); break;
     case BB_CONFIG_STEP: snprintf(buffer, BB_CONFIG_TEXT_MAX, "%s", value ? "on" : "off"); break;
+    case BB_CONFIG_PATH: buffer[0] = '\0'; break; /* has no bounds that could be shown */
     }
+}
+
+static bool set_path(const struct bb_config_key *key, struct bb_span text,
+                     struct bb_config *config) {
+    char *path = (char *)config + key->offset;
+
+    if (text.size >= BB_CONFIG_PATH_MAX)
+        return false;
+    memcpy(path, text.data, text.size);
+    path[text.size] = '\0';
+    return true;
 }
 
 static bool parse_count(struct bb_span text, int64_t *value) {
@@ -163,6 +197,8 @@ bool bb_config_value_set(const struct bb_config_key *key, struct bb_span text,
     };
     int64_t value;
 
+    if (key->unit == BB_CONFIG_PATH)
+        return set_path(key, text, config);
     if (!parsers[key->unit](text, &value) || value < key->min || value > key->max)
         return false;
     if (key->unit == BB_CONFIG_STEP)
@@ -227,6 +263,19 @@ static void print_key(const struct bb_config_key *key, int64_t value, bool as_co
     bb_buffer_format(out, "; %s to %s\n", least, most);
 }
 
+static void print_path(const struct bb_config_key *key, const struct bb_config *config,
+                       struct bb_buffer *out) {
+    const char *path = (const char *)config + key->offset;
+    const char *name = strrchr(key->name, '.') + 1;
+    char line[BB_CONFIG_KEY_MAX + BB_CONFIG_PATH_MAX];
+    int depth = 0;
+
+    for (const char *at = key->name; *at; at++)
+        depth += *at == '.';
+    snprintf(line, sizeof line, "%*s%s: \"%s\"", depth * 2, "", name, path);
+    bb_buffer_format(out, "%-*s # %s\n", COMMENT_COLUMN, line, key->help);
+}
+
 void bb_config_print(const struct bb_config *config, struct bb_buffer *out) {
     struct bb_config copy = *config;
     struct bb_config_keys keys;
@@ -247,7 +296,10 @@ void bb_config_print(const struct bb_config *config, struct bb_buffer *out) {
         bool as_comment = key->step && !is_step && !step_is_on;
         if (!as_comment)
             print_parents(before, key->name, out);
-        print_key(key, is_step ? step_is_on : *bb_config_field(key, &copy), as_comment, out);
+        if (key->unit == BB_CONFIG_PATH)
+            print_path(key, &copy, out);
+        else
+            print_key(key, is_step ? step_is_on : *bb_config_field(key, &copy), as_comment, out);
         before = as_comment ? before : key->name;
     }
     bb_config_keys_release(&keys);

@@ -14,7 +14,13 @@
 
 enum { BB_CONFIG_KEY_MAX = 96, BB_CONFIG_KEYS_MAX = 1024, BB_CONFIG_TEXT_MAX = 48 };
 
-enum bb_config_unit { BB_CONFIG_COUNT, BB_CONFIG_BYTES, BB_CONFIG_DURATION, BB_CONFIG_STEP };
+enum bb_config_unit {
+    BB_CONFIG_COUNT,
+    BB_CONFIG_BYTES,
+    BB_CONFIG_DURATION,
+    BB_CONFIG_STEP,
+    BB_CONFIG_PATH /* char[BB_CONFIG_PATH_MAX] */
+};
 
 struct bb_config_key {
     char name[BB_CONFIG_KEY_MAX]; /* dotted */

@@ -64,6 +64,7 @@ static int refuse_value(const struct reading *reading, const yaml_node_t *node,
         [BB_CONFIG_BYTES] = "a size such as 512MiB",
         [BB_CONFIG_DURATION] = "a duration such as 30s or 2h",
         [BB_CONFIG_STEP] = "on or off",
+        [BB_CONFIG_PATH] = "the name of a file",
     };
     char least[BB_CONFIG_TEXT_MAX], most[BB_CONFIG_TEXT_MAX];
     struct bb_span given = node->type == YAML_SCALAR_NODE ? scalar_of(node) : BB_SPAN("(a list)");
@@ -71,6 +72,9 @@ static int refuse_value(const struct reading *reading, const yaml_node_t *node,
     if (key->unit == BB_CONFIG_STEP)
         return REFUSE(reading, node, "%s cannot be \"%.*s\": allowed is on or off", key->name,
                       BB_SPAN_ARGS(given));
+    if (key->unit == BB_CONFIG_PATH)
+        return REFUSE(reading, node, "%s is %s, at most %d bytes long", key->name, kinds[key->unit],
+                      BB_CONFIG_PATH_MAX - 1);
     bb_config_value_format(key, key->min, least);
     bb_config_value_format(key, key->max, most);
     return REFUSE(reading, node, "%s cannot be \"%.*s\": allowed is %s from %s to %s", key->name,

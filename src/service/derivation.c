@@ -22,6 +22,7 @@ void bb_derivation_release(struct bb_derivation *d) {
     bb_arena_release(&d->arena);
     bb_buffer_release(&d->packed);
     free(d->outputs);
+    free(d->events);
     free(d->names);
     free(d->outbox);
     free(d->changes);
@@ -35,6 +36,7 @@ void bb_derivation_clear(struct bb_derivation *d) {
     d->output_count = d->name_count = d->outbox_count = 0;
     d->counts = (struct bb_merge_counts){0};
     d->opened = d->closed = 0;
+    d->event_count = 0;
 }
 
 bool bb_derivation_room(void **items, size_t count, size_t *capacity, size_t size) {

@@ -16,6 +16,13 @@ struct bb_output { /* a block to write */
     size_t offset, size; /* in `packed`; size 0: delete */
 };
 
+struct bb_exception_event { /* a hard finding came, or went */
+    struct bb_finding finding;
+    int64_t cause_ms; /* when what caused it was received */
+    uint32_t number;  /* in the order of the plans */
+    bool opened;
+};
+
 struct bb_derivation {
     struct bb_store *store;
     struct bb_arena plan;    /* of the channel at hand */
@@ -23,6 +30,8 @@ struct bb_derivation {
     struct bb_buffer packed; /* of all blocks */
     struct bb_output *outputs;
     size_t output_count, output_capacity;
+    struct bb_exception_event *events; /* of the channel at hand */
+    size_t event_count, event_capacity;
     struct bb_name_change *names;
     size_t name_count, name_capacity;
     struct bb_span *outbox;

@@ -49,51 +49,6 @@ static int collect_outputs(struct bb_derivation_work *w, const struct bb_plan *p
     return 0;
 }
 
-/* When that was received which a finding about (from, at] comes from, or goes with: the latest of what
- * was told about that stretch, else (a neighbour, master data) of all. */
-static int64_t cause_of(const struct bb_derivation_work *w, const struct bb_plan_input *input,
-                        const struct bb_finding *f) {
-    int64_t last_ms = f->to_ms > f->at_ms ? f->to_ms : f->at_ms, cause_ms = 0;
-    size_t low = 0, high = input->told_count;
-
-    while (low < high) { /* the first that ends at or behind the beginning */
-        size_t middle = low + (high - low) / 2;
-        if (input->told[middle].end_ms < f->from_ms)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (; low < input->told_count && input->told[low].end_ms <= last_ms; low++)
-        if (input->told[low].received_ms > cause_ms)
-            cause_ms = input->told[low].received_ms;
-    return cause_ms ? cause_ms : w->recorded_ms;
-}
-
-static int collect_findings(struct bb_derivation_work *w, const struct bb_plan_input *input,
-                            const struct bb_finding_list *list, enum bb_outbox_kind kind,
-                            struct bb_error *error) {
-    int result = 0;
-
-    for (size_t i = 0; !result && i < list->count; i++) {
-        const struct bb_finding *f = &list->items[i];
-        int64_t cause_ms = cause_of(w, input, f);
-        struct bb_outbox_record record = {.kind = (uint8_t)kind,
-                                          .check = f->check,
-                                          .exponent = f->exponent,
-                                          .recorded_ms = cause_ms,
-                                          .tenant = bb_channel_slot_tenant(w->slot),
-                                          .usage_point = bb_channel_slot_usage_point(w->slot),
-                                          .channel = bb_channel_slot_channel(w->slot),
-                                          .from_ms = f->from_ms,
-                                          .to_ms = f->to_ms,
-                                          .a = f->a,
-                                          .b = f->b,
-                                          .body = bb_gather_source_at(w->gather, cause_ms)};
-        result = bb_derivation_put_outbox(w->d, &record, error);
-    }
-    return result;
-}
-
 static int collect_changed(struct bb_derivation_work *w, const struct bb_told *told, size_t count,
                            uint64_t changed, struct bb_error *error) {
     if (changed == 0)
@@ -137,13 +92,9 @@ static int run_plan(struct bb_derivation_work *w, const struct bb_plan_input *in
     d->counts.added += plan.counts.added;
     d->counts.duplicate += plan.counts.duplicate;
     d->counts.changed += plan.counts.changed;
-    d->opened += plan.opened.count;
-    d->closed += plan.closed.count;
     result = collect_outputs(w, &plan, error);
     if (!result)
-        result = collect_findings(w, input, &plan.closed, BB_OUTBOX_EXCEPTION_CLOSED, error);
-    if (!result)
-        result = collect_findings(w, input, &plan.opened, BB_OUTBOX_EXCEPTION_OPENED, error);
+        result = bb_derivation_note_exceptions(w, input, &plan, error);
     if (!result && input->told_count > 0)
         result = collect_changed(w, input->told, input->told_count, plan.counts.changed, error);
     return result;
@@ -518,6 +469,8 @@ int bb_derivation_channel(struct bb_derivation_work *w, uint32_t number,
         result = plan_forced(w, error);
     if (!result)
         result = plan_ticked(w, error);
+    if (!result)
+        result = bb_derivation_tell_exceptions(w, error);
     if (!result)
         result = write_channel(w, (struct bb_span){key, sizeof key}, error);
     if (!result)

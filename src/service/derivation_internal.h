@@ -1,8 +1,9 @@
 /* What the parts of a derivation share.
  *
- *   derivation.c          the commit: all slots in turn, blocks and names in the store's order
- *   derivation_channel.c  one channel: its plans, what they need and what they make
- *   derivation_master.c   master data and ticks: which channels they bear on
+ *   derivation.c            the commit: all slots in turn, blocks and names in the store's order
+ *   derivation_channel.c    one channel: its plans, what they need and what they make
+ *   derivation_exception.c  what they say of its exceptions, all in all
+ *   derivation_master.c     master data and ticks: which channels they bear on
  */
 #ifndef BB_SERVICE_DERIVATION_INTERNAL_H
 #define BB_SERVICE_DERIVATION_INTERNAL_H
@@ -56,6 +57,12 @@ int bb_derivation_put_name(struct bb_derivation *d, enum bb_name_kind kind, stru
                            struct bb_span value, struct bb_error *error) BB_MUST_USE;
 int bb_derivation_put_outbox(struct bb_derivation *d, const struct bb_outbox_record *record,
                              struct bb_error *error) BB_MUST_USE;
+
+/* What a plan of the channel at hand opened and closed, kept until its last plan; then what is left of it goes
+ * to the outbox. */
+int bb_derivation_note_exceptions(struct bb_derivation_work *w, const struct bb_plan_input *input,
+                                  const struct bb_plan *plan, struct bb_error *error) BB_MUST_USE;
+int bb_derivation_tell_exceptions(struct bb_derivation_work *w, struct bb_error *error) BB_MUST_USE;
 
 /* Derive one channel: its readings, and again what has to follow. */
 int bb_derivation_channel(struct bb_derivation_work *w, uint32_t number,

@@ -20,7 +20,9 @@ int bb_file_commit_decode(struct bb_span body, struct bb_file_commit *out, struc
     out->first_offset = bb_cursor_varint(&in);
     out->frames = bb_cursor_varint(&in);
     out->readings = bb_cursor_varint(&in);
-    if (in.failed || version != COMMIT_VERSION)
+    if (version != 0 && version != COMMIT_VERSION)
+        return BB_FAIL_VERSION(error, "a file's commit record", version, COMMIT_VERSION);
+    if (in.failed || version == 0)
         return BB_FAIL(error, BB_E_LOG_CORRUPT, "a file's commit record is damaged");
     return 0;
 }

@@ -158,7 +158,7 @@ static int tell_made(struct scan *scan) {
                                    .to_ms = BB_TIME_NONE,
                                    .as_of_ms = scan->asked->as_of_ms};
 
-    return bb_query_every(scan->plant, &query, tell_channel, scan, scan->error);
+    return bb_query_every(scan->plant, &query, BB_SPAN(""), tell_channel, scan, scan->error);
 }
 
 int bb_findings_run(struct bb_plant *plant, const struct bb_findings *asked,

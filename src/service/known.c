@@ -56,7 +56,7 @@ int bb_known_channels(struct bb_plant *plant, struct bb_span tenant, struct bb_s
     int result = as_of_ms == BB_TIME_NONE
                      ? plant->registry->ops->channel_list(plant->registry, tenant, usage_point,
                                                           visit, context, error)
-                     : bb_query_every(plant, &query, tell_channel, &channels, error);
+                     : bb_query_every(plant, &query, BB_SPAN(""), tell_channel, &channels, error);
 
     return result < 0 ? result : 0;
 }
@@ -103,7 +103,9 @@ static int tell_usage_point(void *context, const struct bb_registry_usage_point 
     u->greatest_commodity = BB_COMMODITY_UNKNOWN;
     int found = registry->ops->usage_point_get(registry, now->tenant, now->name, u->as_of_ms,
                                                &u->arena, &up, u->error);
-    int result = found < 0 ? found : bb_query_every(u->plant, &query, count_channel, u, u->error);
+    int result = found < 0
+                     ? found
+                     : bb_query_every(u->plant, &query, BB_SPAN(""), count_channel, u, u->error);
     if (result < 0 || (found == BB_ABSENT && u->channels == 0))
         return result;
     const struct bb_registry_usage_point then = {.tenant = now->tenant,
@@ -130,4 +132,55 @@ int bb_known_usage_points(struct bb_plant *plant, struct bb_span tenant, int64_t
     int result = ops->usage_point_list(plant->registry, tenant, tell_usage_point, &u, error);
     bb_arena_release(&u.arena);
     return result;
+}
+
+/* ---- one usage point */
+
+enum { ENTRY_CHANNELS_MAX = 1000 };
+
+struct entry { /* made of readings */
+    struct bb_arena *arena;
+    struct bb_master_usage_point *up;
+};
+
+/* A bb_registry_channel_visit. */
+static int channel_as_master(void *context, const struct bb_registry_channel *row) {
+    struct entry *entry = context;
+    struct bb_master_channel *channel = &entry->up->channels[entry->up->channel_count++];
+
+    *channel = (struct bb_master_channel){.name = bb_arena_copy(entry->arena, row->channel),
+                                          .obis = bb_arena_copy(entry->arena, row->obis),
+                                          .kind = row->kind,
+                                          .unit = row->unit,
+                                          .interval_s = row->interval_s,
+                                          .one_way = -1};
+    entry->up->commodity = row->commodity;
+    return entry->up->channel_count == ENTRY_CHANNELS_MAX;
+}
+
+static int entry_of_readings(struct bb_plant *plant, struct bb_span tenant, struct bb_span name,
+                             int64_t as_of_ms, struct bb_arena *arena,
+                             struct bb_master_usage_point *up, struct bb_error *error) {
+    struct entry entry = {arena, up};
+
+    *up = (struct bb_master_usage_point){.tenant = tenant, .name = name};
+    up->channels = bb_arena_take_array(arena, ENTRY_CHANNELS_MAX, sizeof *up->channels);
+    if (!up->channels)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the channels");
+    int result = bb_known_channels(plant, tenant, name, as_of_ms, channel_as_master, &entry, error);
+    if (result >= 0 && up->channel_count == 0)
+        return BB_FAIL(error, BB_E_USAGE_POINT_UNKNOWN, "usage point %.*s %s", BB_SPAN_ARGS(name),
+                       as_of_ms == BB_TIME_NONE ? "is unknown" : "was unknown then");
+    return result;
+}
+
+int bb_known_usage_point(struct bb_plant *plant, struct bb_span tenant, struct bb_span name,
+                         int64_t as_of_ms, struct bb_arena *arena,
+                         struct bb_master_usage_point *out, struct bb_error *error) {
+    struct bb_registry *registry = plant->registry;
+    int result = registry->ops->usage_point_get(registry, tenant, name, as_of_ms, arena, out,
+                                                error);
+
+    return result == BB_ABSENT ? entry_of_readings(plant, tenant, name, as_of_ms, arena, out, error)
+                               : result;
 }

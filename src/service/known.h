@@ -16,5 +16,10 @@ int bb_known_channels(struct bb_plant *plant, struct bb_span tenant, struct bb_s
 int bb_known_usage_points(struct bb_plant *plant, struct bb_span tenant, int64_t as_of_ms,
                           bb_registry_usage_point_visit *visit, void *context,
                           struct bb_error *error) BB_MUST_USE;
+/* A usage point's master entry, or, when readings alone speak of it, what they say in that form: its channels,
+ * the commodity. Everything lives in the arena. -BB_E_USAGE_POINT_UNKNOWN. */
+int bb_known_usage_point(struct bb_plant *plant, struct bb_span tenant, struct bb_span name,
+                         int64_t as_of_ms, struct bb_arena *arena,
+                         struct bb_master_usage_point *out, struct bb_error *error) BB_MUST_USE;
 
 #endif

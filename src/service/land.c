@@ -1,12 +1,9 @@
 /* Landing: see land.h. */
 #include "service/land.h"
 
+#include "base/json_write.h"
 #include "codec/container.h"
-#include "codec/map.h"
-#include "model/unit.h"
-#include "service/channel_table.h"
-#include "service/ledger.h"
-#include "service/router.h"
+#include "service/file_frames.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,18 +40,9 @@ static uint64_t map_hash(const char *path) {
     return hash;
 }
 
-/* Another way of reading the same bytes is another file. */
 static uint64_t reading_hash(const struct bb_land_options *o) {
-    struct bb_buffer b;
-
-    bb_buffer_init(&b, 64 << 10);
-    bb_buffer_append_span(&b, o->tenant);
-    bb_buffer_format(&b, "|%s|%s|%d|%u|%d|", o->format ? o->format->name : "auto",
-                     o->map_path ? o->map_path : "", o->kind, o->interval_s, o->partial);
-    bb_buffer_append_span(&b, o->zone);
-    uint64_t hash = bb_hash(bb_buffer_span(&b)) ^ (o->map_path ? map_hash(o->map_path) : 0);
-    bb_buffer_release(&b);
-    return hash;
+    return bb_reading_form_hash(&o->form, o->partial, o->map_path) ^
+           (o->map_path ? map_hash(o->map_path) : 0);
 }
 
 /* The input passes through here, so that its content is known at its end. */
@@ -159,168 +147,48 @@ static int is_known(const struct bb_ledger *ledger, struct hashed_input *in,
     return result;
 }
 
-/* ---- one stream: detect its format, decode it */
-
-/* The first bytes are looked at, then read again by the decoder. */
-struct replay {
-    struct bb_input rest;
-    char *head;
-    size_t size, at;
-    bool ended;
-};
-
-static int read_replay(void *context, void *data, size_t capacity, size_t *got,
-                       struct bb_error *error) {
-    struct replay *r = context;
-
-    if (r->at < r->size) {
-        *got = r->size - r->at < capacity ? r->size - r->at : capacity;
-        memcpy(data, r->head + r->at, *got);
-        r->at += *got;
-        return 0;
-    }
-    if (r->ended) {
-        *got = 0;
-        return 0;
-    }
-    return r->rest.read(r->rest.context, data, capacity, got, error);
-}
-
-static int fill_head(struct replay *r, struct bb_error *error) {
-    while (r->size < BB_SNIFF_BYTES && !r->ended) {
-        size_t got;
-        int result = r->rest.read(r->rest.context, r->head + r->size, BB_SNIFF_BYTES - r->size,
-                                  &got, error);
-        if (result)
-            return result;
-        r->size += got;
-        r->ended = got == 0;
-    }
-    return 0;
-}
-
-/* Kind, interval and unit that the store knows of a channel, from earlier readings (as master data
- * corrected them) or from master data alone. Asked once per series that its source leaves open. */
-struct resolver {
-    struct bb_plant *plant;
-    struct bb_span tenant;
-    struct bb_arena arena;
-};
-
-static void resolve_by_record(const struct bb_channel_record *r, struct bb_series *s) {
-    if (s->kind == BB_KIND_UNKNOWN)
-        s->kind = r->kind;
-    if (s->interval_s == 0)
-        s->interval_s = r->interval_s;
-    if (s->commodity == BB_COMMODITY_UNKNOWN)
-        s->commodity = r->commodity;
-}
-
-static void resolve_by_master(const struct bb_master_usage_point *up, struct bb_series *s) {
-    if (s->commodity == BB_COMMODITY_UNKNOWN)
-        s->commodity = up->commodity;
-    for (uint32_t i = 0; i < up->channel_count; i++) {
-        const struct bb_master_channel *c = &up->channels[i];
-        if (!bb_span_equal(c->name, s->channel) && !bb_span_equal(c->alias, s->channel))
-            continue;
-        if (s->kind == BB_KIND_UNKNOWN)
-            s->kind = c->kind;
-        if (s->interval_s == 0)
-            s->interval_s = c->interval_s;
-        if (s->unit == BB_UNIT_NONE && c->unit >= 0)
-            s->unit = (uint8_t)c->unit;
-        if (s->commodity == BB_COMMODITY_UNKNOWN)
-            s->commodity = c->commodity;
-    }
-}
-
-static void resolve_in(struct resolver *r, struct bb_store_view *view, struct bb_series *series) {
-    const struct bb_store_ops *ops = r->plant->store->ops;
-    struct bb_span value, none = {NULL, 0};
-    struct bb_error ignored; /* an unanswered question is asked of the person instead */
-    struct bb_channel_record record;
-    struct bb_master master;
-    char key[BB_NAME_KEY_MAX];
-    struct bb_span name = {key, bb_channel_key(r->tenant, series->usage_point, none, key)};
-
-    bb_arena_reset(&r->arena);
-    if (ops->name_get(view, BB_NAME_USAGE_POINT, name, &value, &ignored) == BB_FOUND) {
-        value.data += BB_MASTER_VALUE_PREFIX;
-        value.size -= BB_MASTER_VALUE_PREFIX;
-        if (bb_master_decode(value, &r->arena, &master, &ignored) == 0)
-            resolve_by_master(&master.usage_point, series);
-    }
-    name.size = bb_channel_key(r->tenant, series->usage_point, series->channel, key);
-    if (ops->name_get(view, BB_NAME_CHANNEL, name, &value, &ignored) == BB_FOUND &&
-        bb_channel_record_decode(value, &record, &ignored) == 0)
-        resolve_by_record(&record, series);
-}
-
-static void resolve(void *context, struct bb_series *series) {
-    struct resolver *r = context;
-    struct bb_store *store = r->plant->store;
-    struct bb_store_view *view;
-    struct bb_error ignored;
-    uint32_t partition = (uint32_t)(bb_usage_point_hash(series->usage_point) % store->partitions);
-
-    if (store->ops->view_begin(store, partition, &view, &ignored) != 0)
-        return;
-    resolve_in(r, view, series);
-    store->ops->view_end(view);
-}
-
-/* One member of a container. `received_ms` bounds its times. */
-static int decode_stream(struct bb_plant *plant, struct bb_input stream, const char *name,
-                         const struct bb_land_options *o, int64_t received_ms,
-                         const struct bb_decode_sink *sink, struct bb_series_table *table,
-                         const struct bb_format_row **format, struct bb_error *error) {
-    struct replay replay = {.rest = stream, .head = malloc(BB_SNIFF_BYTES)};
-    struct resolver resolver = {.plant = plant, .tenant = o->tenant};
-    struct bb_decode_options options = {.map = o->map,
-                                        .source = name,
-                                        .kind = o->kind,
-                                        .interval_s = o->interval_s,
-                                        .received_ms = received_ms,
-                                        .zones = plant ? plant->zones : NULL};
-    int result = replay.head ? fill_head(&replay, error)
-                             : BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read the input");
-
-    bb_arena_init(&resolver.arena, 16 << 10, 16 << 20);
-    if (plant) {
-        options.resolve = resolve;
-        options.resolve_context = &resolver;
-    }
-    if (!result && o->zone.size > 0 && options.zones)
-        result = bb_zone_set_get(options.zones, o->zone, &options.zone, error);
-    *format = o->format ? o->format : o->map ? bb_map_format(o->map) : NULL;
-    const struct bb_format_row *detected = NULL;
-    if (!result) /* even a named format must not be empty or in another encoding */
-        result = bb_format_detect((struct bb_span){replay.head, replay.size}, replay.ended,
-                                  &detected, error);
-    if (result == -BB_E_FORMAT_UNKNOWN && *format)
-        result = 0;
-    if (!*format)
-        *format = detected;
-    if (!result)
-        result = (*format)->decode((struct bb_input){read_replay, &replay}, &options, table, sink,
-                                   error);
-    bb_arena_release(&resolver.arena);
-    free(replay.head);
-    return result;
-}
-
 /* ---- landing a file */
 
 struct landing {
     struct bb_plant *plant;
     const struct bb_land_options *options;
     struct bb_land_report *report;
+    struct bb_file_frames frames;
     struct bb_router router;
     struct bb_container *container;
     const char *member;
     uint64_t rejected;
     uint32_t batches;
+    struct bb_buffer refusals; /* JSON objects, as the ledger keeps them of this file */
 };
+
+/* {"line":3,"code":"BB-1004","reason":"..."}; as many of a file as fit. */
+static void note_refusal(struct landing *l, const struct bb_error *reason) {
+    enum { ITEM_MAX = 4096 };
+    char code[16];
+    struct bb_json json;
+
+    if (l->refusals.size + ITEM_MAX > BB_LEDGER_REFUSALS_MAX)
+        return;
+    if (l->refusals.size > 0)
+        bb_buffer_append_byte(&l->refusals, ',');
+    snprintf(code, sizeof code, "BB-%04d", (int)reason->code);
+    bb_json_init(&json, &l->refusals);
+    bb_json_object_begin(&json);
+    if (reason->line > 0)
+        bb_json_put_u64(&json, "line", reason->line);
+    bb_json_put_text(&json, "code", bb_span_of(code));
+    bb_json_put_text(&json, "reason", bb_span_of(reason->text));
+    bb_json_object_end(&json);
+}
+
+/* What came of the file, as its last record in the ledger says. */
+static void report_to_ledger(struct landing *l, struct bb_ledger *ledger,
+                             struct bb_ledger_file *file) {
+    file->tenant = bb_arena_copy(&ledger->arena, l->options->form.tenant);
+    file->rejected = l->rejected;
+    file->refusals = bb_buffer_span(&l->refusals);
+}
 
 static int take_batch(void *context, struct bb_batch *batch, struct bb_error *error) {
     struct landing *l = context;
@@ -344,13 +212,13 @@ static int take_reject(void *context, const struct bb_error *reason, struct bb_e
     (void)error;
     bb_error_locate(&located, l->member, reason->line);
     note_error(l->report, &located);
+    note_refusal(l, &located);
     l->rejected++;
     return 0;
 }
 
 static int land_members(struct landing *l, struct bb_series_table *table, struct bb_error *error) {
     const struct bb_decode_sink sink = {take_batch, take_reject, l};
-    const struct bb_format_row *format;
     struct bb_input stream;
     int result = 0;
 
@@ -361,8 +229,9 @@ static int land_members(struct landing *l, struct bb_series_table *table, struct
         if (!result)
             result = bb_router_source(&l->router, bb_span_of(l->member), error);
         if (!result)
-            result = decode_stream(l->plant, stream, l->member, l->options,
-                                   l->router.file->received_ms, &sink, table, &format, error);
+            result = bb_reading_stream_decode(l->plant, stream, l->member, &l->options->form,
+                                              l->frames.file->received_ms, &sink, table, NULL,
+                                              error);
         if (result < 0)
             bb_error_locate(error, l->member, 0);
     }
@@ -370,13 +239,15 @@ static int land_members(struct landing *l, struct bb_series_table *table, struct
 }
 
 /* Refuse the file: nothing of it counts. */
-static int refuse(struct bb_ledger *ledger, struct bb_ledger_file *file,
-                  struct bb_land_report *report, const struct bb_error *reason,
-                  struct bb_error *error) {
+static int refuse(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_file *file,
+                  const struct bb_error *reason, struct bb_error *error) {
     if (reason) {
-        note_error(report, reason);
-        report->rejected++;
+        note_error(l->report, reason);
+        note_refusal(l, reason);
+        l->report->rejected++;
+        l->rejected++;
     }
+    report_to_ledger(l, ledger, file);
     int result = bb_ledger_abandon(ledger, file, error);
     return result ? result : BB_LAND_REFUSED;
 }
@@ -388,12 +259,13 @@ static int finish(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_
 
     l->report->rejected += l->rejected;
     if (l->rejected > 0 && !l->options->partial)
-        return refuse(ledger, file, l->report, NULL, error);
+        return refuse(l, ledger, file, NULL, error);
     if (!l->options->again && bb_ledger_find(ledger, hash)) {
         l->report->files_skipped++;
         return bb_ledger_abandon(ledger, file, error);
     }
     file->readings = l->router.readings;
+    report_to_ledger(l, ledger, file);
     int result = bb_ledger_decide(ledger, file, hash, error);
     if (result)
         return result;
@@ -406,9 +278,10 @@ static int finish(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_
 static int land_opened(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_file *file,
                        struct hashed_input *in, struct bb_error *error) {
     struct bb_series_table table;
+    const struct bb_router_target target = bb_file_frames_begin(&l->frames, l->plant->log, file);
 
     bb_series_table_init(&table, SERIES_LIMIT_BYTES);
-    int result = bb_router_init(&l->router, l->plant->log, file, l->options->tenant, &table, error);
+    int result = bb_router_init(&l->router, &target, l->options->form.tenant, &table, error);
     if (!result) {
         result = land_members(l, &table, error);
         if (!result)
@@ -416,7 +289,7 @@ static int land_opened(struct landing *l, struct bb_ledger *ledger, struct bb_le
         if (result < 0 && (about_input(error) || error->code == BB_E_NO_PERMISSION)) {
             struct bb_error reason = *error;
             l->report->rejected += l->rejected;
-            result = refuse(ledger, file, l->report, &reason, error);
+            result = refuse(l, ledger, file, &reason, error);
         } else if (!result) {
             result = finish(l, ledger, file, in, error);
         }
@@ -442,6 +315,7 @@ static int land_input(struct bb_plant *plant, const char *path, const struct bb_
     struct bb_ledger_file *file;
     bool known = false;
 
+    bb_buffer_init(&l.refusals, BB_LEDGER_REFUSALS_MAX);
     if (!o->again && is_known(ledger, in, look, &known, error))
         return refuse_input(path, report, error);
     if (known) {
@@ -458,6 +332,7 @@ static int land_input(struct bb_plant *plant, const char *path, const struct bb_
     if (!result)
         result = land_opened(&l, ledger, file, in, error);
     bb_container_close(l.container);
+    bb_buffer_release(&l.refusals);
     return result;
 }
 
@@ -494,8 +369,9 @@ int bb_land_decode(struct bb_plant *plant, const char *path, const struct bb_lan
     for (;;) {
         result = bb_container_next(container, &stream, &name, error);
         if (!result)
-            result = decode_stream(plant, stream, name, options, bb_clock_now_ms(options->clock),
-                                   sink, table, format, error);
+            result = bb_reading_stream_decode(plant, stream, name, &options->form,
+                                              bb_clock_now_ms(options->clock), sink, table, format,
+                                              error);
         if (result < 0)
             bb_error_locate(error, name, 0);
         if (result)

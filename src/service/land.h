@@ -14,17 +14,13 @@
 #include "codec/codec.h"
 #include "service/plant.h"
 #include "service/progress.h"
+#include "service/reading_stream.h"
 
 enum { BB_LAND_ERRORS_KEPT = 100 };
 
 struct bb_land_options {
-    struct bb_span tenant;
-    const struct bb_format_row *format; /* NULL: detect */
-    const struct bb_map *map;           /* NULL: none */
-    const char *map_path;               /* names the map in the file's identity; may be NULL */
-    struct bb_span zone;                /* of times without offset; empty: none */
-    int kind;                           /* BB_KIND_UNKNOWN: not said */
-    uint32_t interval_s;                /* 0: not said */
+    struct bb_reading_form form;
+    const char *map_path; /* names the map in the file's identity; may be NULL */
     bool partial;
     bool again; /* take a file although it was landed before */
     struct bb_clock clock;

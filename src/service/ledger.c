@@ -7,9 +7,11 @@
 
 #include <stdlib.h>
 
-enum { LEDGER_VERSION = 1, LEDGER_LIMIT_BYTES = 1 << 30, RECORD_LIMIT_BYTES = 1 << 20 };
+/* Version 1 ended behind the parts. */
+enum { LEDGER_VERSION = 2, LEDGER_LIMIT_BYTES = 1 << 30, RECORD_LIMIT_BYTES = 1 << 20 };
 
-static void encode(const struct bb_ledger_file *file, uint32_t partitions, struct bb_buffer *out) {
+static void encode(const struct bb_ledger_file *file, uint32_t partitions, bool with_refusals,
+                   struct bb_buffer *out) {
     bb_buffer_append_byte(out, LEDGER_VERSION);
     bb_buffer_append(out, &file->hash, sizeof file->hash);
     bb_put_text(out, file->name);
@@ -21,15 +23,24 @@ static void encode(const struct bb_ledger_file *file, uint32_t partitions, struc
         bb_put_varint(out, file->parts[p].frames);
         bb_put_varint(out, file->parts[p].readings);
     }
+    bb_put_text(out, file->tenant);
+    bb_put_varint(out, file->rejected);
+    bb_put_text(out, with_refusals ? file->refusals : BB_SPAN(""));
 }
 
-static int append(struct bb_ledger *ledger, const struct bb_ledger_file *file, uint8_t kind,
+/* The record that says what became of a file, which only one of its records is. */
+static bool is_report(uint8_t kind) {
+    return kind == BB_RECORD_FILE_DECIDED || kind == BB_RECORD_FILE_ABANDONED;
+}
+
+static int append(struct bb_ledger *ledger, struct bb_ledger_file *file, uint8_t kind,
                   struct bb_error *error) {
     struct bb_log *log = ledger->log;
     struct bb_buffer body;
 
+    BB_ASSERT(file->refusals.size <= BB_LEDGER_REFUSALS_MAX);
     bb_buffer_init(&body, RECORD_LIMIT_BYTES);
-    encode(file, log->partitions, &body);
+    encode(file, log->partitions, is_report(kind), &body);
     struct bb_log_record record = {.kind = kind,
                                    .file_id = file->file_id,
                                    .received_ms = file->received_ms,
@@ -37,6 +48,10 @@ static int append(struct bb_ledger *ledger, const struct bb_ledger_file *file, u
     int result = body.overflow ? BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a ledger entry")
                                : log->ops->append(log, log->partitions, &record, error);
     bb_buffer_release(&body);
+    if (!result && is_report(kind) && file->refusals.size > 0)
+        file->report_offset = record.offset;
+    if (is_report(kind))
+        file->refusals = (struct bb_span){NULL, 0};
     return result;
 }
 
@@ -67,6 +82,18 @@ static struct bb_ledger_file *find_id(const struct bb_ledger *ledger, uint64_t f
     return NULL;
 }
 
+/* The tenant of a file is told once it is known, and the same in all its records. */
+static void decode_report(struct bb_ledger *ledger, struct bb_cursor *in,
+                          const struct bb_log_record *record, struct bb_ledger_file *file) {
+    struct bb_span tenant = bb_cursor_text(in);
+
+    file->rejected = bb_cursor_varint(in);
+    if (bb_cursor_text(in).size > 0)
+        file->report_offset = record->offset;
+    if (file->tenant.size == 0 && tenant.size > 0)
+        file->tenant = bb_arena_copy(&ledger->arena, tenant);
+}
+
 static int decode(struct bb_ledger *ledger, const struct bb_log_record *record,
                   struct bb_ledger_file *file, struct bb_error *error) {
     struct bb_cursor in = bb_cursor_over(record->body);
@@ -77,7 +104,9 @@ static int decode(struct bb_ledger *ledger, const struct bb_log_record *record,
 
     file->readings = bb_cursor_varint(&in);
     uint64_t partitions = bb_cursor_varint(&in);
-    if (in.failed || version != LEDGER_VERSION || partitions != ledger->log->partitions)
+    if (version > LEDGER_VERSION)
+        return BB_FAIL_VERSION(error, "the ledger of files", version, LEDGER_VERSION);
+    if (in.failed || version < 1 || partitions != ledger->log->partitions)
         return BB_FAIL(error, BB_E_LOG_CORRUPT, "an entry of the ledger of files is damaged");
     BB_ASSERT(hash.data && look.data);
     memcpy(&file->hash, hash.data, sizeof file->hash);
@@ -89,12 +118,12 @@ static int decode(struct bb_ledger *ledger, const struct bb_log_record *record,
     }
     if (file->name.data == NULL)
         file->name = bb_arena_copy(&ledger->arena, name);
+    if (version > 1)
+        decode_report(ledger, &in, record, file);
     if (in.failed || file->name.data == NULL)
         return BB_FAIL(error, BB_E_LOG_CORRUPT, "an entry of the ledger of files is damaged");
     file->file_id = record->file_id;
     file->received_ms = record->received_ms;
-    if (file->received_ms > ledger->last_received_ms)
-        ledger->last_received_ms = file->received_ms;
     return 0;
 }
 
@@ -108,6 +137,11 @@ static int apply(struct bb_ledger *ledger, const struct bb_log_record *record,
                   {BB_RECORD_FILE_DONE, BB_FILE_DONE},
                   {BB_RECORD_FILE_ABANDONED, BB_FILE_ABANDONED}};
 
+    if (record->received_ms > ledger->last_received_ms)
+        ledger->last_received_ms = record->received_ms;
+    if (record->kind == BB_RECORD_POSTS || record->kind == BB_RECORD_POSTS_DONE ||
+        record->kind == BB_RECORD_POSTS_ABANDONED)
+        return bb_post_ledger_apply(ledger, record, bb_clock_now_ms(bb_clock_system()), error);
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         if (states[i].kind != record->kind)
             continue;
@@ -144,16 +178,16 @@ static int read_all(struct bb_ledger *ledger, struct bb_error *error) {
     return result < 0 ? result : 0;
 }
 
-/* Mark every partition that holds frames of the file, then note that it is done. A mark may be
- * written twice after a crash; merging the same readings twice changes nothing. */
-static int mark(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb_error *error) {
+int bb_ledger_mark_parts(struct bb_ledger *ledger, uint64_t file_id, int64_t received_ms,
+                         const struct bb_ledger_part *parts, uint64_t *ends,
+                         struct bb_error *error) {
     struct bb_log *log = ledger->log;
     struct bb_buffer body;
     int result = 0;
 
     bb_buffer_init(&body, RECORD_LIMIT_BYTES);
     for (uint32_t p = 0; !result && p < log->partitions; p++) {
-        const struct bb_ledger_part *part = &file->parts[p];
+        const struct bb_ledger_part *part = &parts[p];
         if (part->frames == 0)
             continue;
         bb_buffer_clear(&body);
@@ -162,12 +196,23 @@ static int mark(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb
         struct bb_log_record record = {
             .kind = BB_RECORD_FILE_COMMIT,
             .readings = (uint32_t)(part->readings > UINT32_MAX ? UINT32_MAX : part->readings),
-            .file_id = file->file_id,
-            .received_ms = file->received_ms,
+            .file_id = file_id,
+            .received_ms = received_ms,
             .body = bb_buffer_span(&body)};
         result = log->ops->append(log, p, &record, error);
+        if (!result && ends)
+            ends[p] = record.next_offset;
     }
     bb_buffer_release(&body);
+    return result;
+}
+
+/* Mark every partition that holds frames of the file, then note that it is done. */
+static int mark(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb_error *error) {
+    struct bb_log *log = ledger->log;
+    int result = bb_ledger_mark_parts(ledger, file->file_id, file->received_ms, file->parts, NULL,
+                                      error);
+
     if (!result)
         result = log->ops->sync(log, error);
     if (!result)
@@ -179,10 +224,25 @@ static int mark(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb
     return result;
 }
 
+int64_t bb_ledger_receive(struct bb_ledger *ledger, int64_t now_ms) {
+    int64_t last = atomic_load(&ledger->last_received_ms), mine;
+
+    do
+        mine = now_ms > last ? now_ms : last + 1;
+    while (!atomic_compare_exchange_weak(&ledger->last_received_ms, &last, mine));
+    return mine;
+}
+
+uint64_t bb_ledger_file_id(const struct bb_ledger *ledger, int64_t received_ms) {
+    return bb_hash_mix(ledger->log->identity ^ (uint64_t)received_ms) | 1;
+}
+
 int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error) {
     *ledger = (struct bb_ledger){.log = log};
     bb_arena_init(&ledger->arena, 64 << 10, LEDGER_LIMIT_BYTES);
     int result = read_all(ledger, error);
+    if (!result)
+        result = bb_post_ledger_complete(ledger, error);
     for (size_t i = 0; !result && i < ledger->count; i++)
         if (ledger->files[i]->state == BB_FILE_DECIDED)
             result = mark(ledger, ledger->files[i], error);
@@ -194,6 +254,7 @@ int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_error
 void bb_ledger_close(struct bb_ledger *ledger) {
     if (!ledger || !ledger->log)
         return;
+    bb_post_ledger_release(&ledger->posts, ledger->log);
     free(ledger->files);
     bb_arena_release(&ledger->arena);
     *ledger = (struct bb_ledger){0};
@@ -227,9 +288,8 @@ int bb_ledger_begin(struct bb_ledger *ledger, struct bb_span name, struct bb_fil
     if (!file)
         return -BB_E_NO_MEMORY;
     file->look = look;
-    file->received_ms = now_ms > ledger->last_received_ms ? now_ms : ledger->last_received_ms + 1;
-    ledger->last_received_ms = file->received_ms;
-    file->file_id = bb_hash_mix(ledger->log->identity ^ (uint64_t)file->received_ms) | 1;
+    file->received_ms = bb_ledger_receive(ledger, now_ms);
+    file->file_id = bb_ledger_file_id(ledger, file->received_ms);
     file->name = bb_arena_copy(&ledger->arena, name);
     file->state = BB_FILE_BEGUN;
     if (!file->name.data)
@@ -267,4 +327,42 @@ int bb_ledger_abandon(struct bb_ledger *ledger, struct bb_ledger_file *file,
     file->state = BB_FILE_ABANDONED;
     int result = append(ledger, file, BB_RECORD_FILE_ABANDONED, error);
     return result ? result : ledger->log->ops->sync(ledger->log, error);
+}
+
+/* The last text of the record: what stands before it is passed over. */
+static struct bb_span find_refusals(struct bb_span body) {
+    struct bb_cursor in = bb_cursor_over(body);
+    bool has_report = bb_cursor_byte(&in) > 1;
+
+    bb_cursor_bytes(&in, sizeof(struct bb_content_hash));
+    bb_cursor_text(&in);
+    bb_cursor_bytes(&in, sizeof(struct bb_file_look));
+    bb_cursor_varint(&in);
+    for (uint64_t left = bb_cursor_varint(&in) * 3; left > 0 && !in.failed; left--)
+        bb_cursor_varint(&in);
+    bb_cursor_text(&in);
+    bb_cursor_varint(&in);
+    struct bb_span refusals = bb_cursor_text(&in);
+    return has_report && !in.failed ? refusals : BB_SPAN("");
+}
+
+int bb_ledger_refusals(struct bb_log *log, uint64_t report_offset, struct bb_arena *arena,
+                       struct bb_span *out, struct bb_error *error) {
+    struct bb_log_reader *reader;
+    struct bb_log_record record;
+
+    *out = BB_SPAN("");
+    if (report_offset == 0)
+        return 0;
+    int result = log->ops->reader_open(log, log->partitions, &reader, error);
+    if (result)
+        return result;
+    result = log->ops->read(reader, report_offset, &record, error);
+    if (result == BB_LOG_RECORD && record.offset == report_offset && is_report(record.kind)) {
+        *out = bb_arena_copy(arena, find_refusals(record.body));
+        if (!out->data)
+            result = BB_FAIL(error, BB_E_NO_MEMORY, "no memory for what was refused of a file");
+    }
+    log->ops->reader_close(reader);
+    return result < 0 ? result : 0;
 }

@@ -9,13 +9,17 @@
  *
  * A file is known by the hash of its bytes and of the way of reading it. One that was begun and not
  * decided when its appender ended never counts: it is begun anew, from its first byte. All of the
- * ledger is held in memory by the appender: some 200 bytes a file.
+ * ledger but what was refused of files is held in memory by the appender: some 250 bytes a file.
  */
 #ifndef BB_SERVICE_LEDGER_H
 #define BB_SERVICE_LEDGER_H
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "port/log.h"
+#include "service/post_ledger.h"
+
+#include <stdatomic.h>
 
 struct bb_ledger_part { /* of a file, per data partition */
     uint64_t first_offset, frames, readings;
@@ -38,14 +42,22 @@ struct bb_ledger_file {
     enum bb_file_state state;
     uint64_t readings;
     struct bb_ledger_part *parts; /* log->partitions of them */
+    /* What came of it, for people: set by whoever lands it before it is decided or abandoned. */
+    struct bb_span tenant; /* empty: not known (written by an earlier version) */
+    uint64_t rejected;     /* lines that could not be used */
+    struct bb_span
+        refusals; /* the first of them, in the lander's words; borrowed, and not kept in memory: */
+    uint64_t report_offset; /* the record that has them, in the control partition; 0: none */
 };
+enum { BB_LEDGER_REFUSALS_MAX = 16 << 10 }; /* bytes */
 
 struct bb_ledger {
     struct bb_log *log;
     struct bb_arena arena;
     struct bb_ledger_file **files; /* in the order of their beginning */
     size_t count, capacity;
-    int64_t last_received_ms;
+    _Atomic int64_t last_received_ms; /* any thread: bb_ledger_receive */
+    struct bb_post_ledger posts;
 };
 
 /* Read the control partition; complete what was decided and is not done. The log is open for
@@ -53,6 +65,17 @@ struct bb_ledger {
 int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error)
     BB_MUST_USE;
 void bb_ledger_close(struct bb_ledger *ledger);
+
+/* A received time later than every one before it: now, or the next millisecond. Any thread. */
+int64_t bb_ledger_receive(struct bb_ledger *ledger, int64_t now_ms);
+/* The id of what was received then, and of nothing else. */
+uint64_t bb_ledger_file_id(const struct bb_ledger *ledger, int64_t received_ms);
+/* Append the marks that make frames visible, in every partition that has some. A mark may be written twice
+ * after a crash; merging the same readings twice changes nothing. ends[p]: behind the mark in partition p;
+ * NULL: not wanted. */
+int bb_ledger_mark_parts(struct bb_ledger *ledger, uint64_t file_id, int64_t received_ms,
+                         const struct bb_ledger_part *parts, uint64_t *ends, struct bb_error *error)
+    BB_MUST_USE;
 
 /* The latest file of this content that counts; NULL when there is none. */
 struct bb_ledger_file *bb_ledger_find(const struct bb_ledger *ledger, struct bb_content_hash hash);
@@ -69,5 +92,9 @@ int bb_ledger_decide(struct bb_ledger *ledger, struct bb_ledger_file *file,
                      struct bb_content_hash hash, struct bb_error *error) BB_MUST_USE;
 int bb_ledger_abandon(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb_error *error)
     BB_MUST_USE;
+
+/* The refusals of a file, read back from any process's log by its report_offset; in the arena. */
+int bb_ledger_refusals(struct bb_log *log, uint64_t report_offset, struct bb_arena *arena,
+                       struct bb_span *out, struct bb_error *error) BB_MUST_USE;
 
 #endif

@@ -70,14 +70,13 @@ static int choose_received(struct words *w, struct bb_clock clock, int64_t *rece
     int64_t ms = bb_clock_now_ms(clock);
     int result = BB_FOUND;
 
-    ms = ms > plant->ledger.last_received_ms ? ms : plant->ledger.last_received_ms + 1;
     ms = ms > w->floor_ms ? ms : w->floor_ms;
-    for (; result == BB_FOUND; ms++) {
+    while (result == BB_FOUND) {
         struct bb_span value;
         char key[8];
+        *received_ms = bb_ledger_receive(&plant->ledger, ms);
         for (int i = 0; i < 8; i++)
-            key[i] = (char)((uint64_t)ms >> (8 * (7 - i)));
-        *received_ms = ms;
+            key[i] = (char)((uint64_t)*received_ms >> (8 * (7 - i)));
         result = plant->store->ops->name_get(w->c->view, BB_NAME_SOURCE,
                                              (struct bb_span){key, sizeof key}, &value, error);
     }
@@ -124,11 +123,7 @@ static int append(struct words *w, struct bb_span source, struct bb_clock clock,
         result = log->ops->append(log, partition, &record, error);
     }
     bb_buffer_release(&body);
-    if (!result)
-        result = log->ops->sync(log, error);
-    if (!result)
-        c->plant->ledger.last_received_ms = frame.received_ms;
-    return result;
+    return result ? result : log->ops->sync(log, error);
 }
 
 /* Both blocks of versions of a UTC day. */

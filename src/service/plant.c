@@ -2,6 +2,7 @@
 #include "service/plant.h"
 
 #include "adapter/embedded.h"
+#include "service/backup_manifest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,7 +68,7 @@ static void report_cut(void *context, const char *file, uint64_t bytes) {
 
 static int open_parts(struct bb_plant *plant, enum bb_plant_mode mode, struct bb_error *error) {
     char path[sizeof plant->directory + 32];
-    bool read_only = mode == BB_PLANT_READ;
+    bool read_only = mode == BB_PLANT_READ || mode == BB_PLANT_FROZEN;
     struct bb_log_embedded_options log = {
         .partitions = (uint32_t)plant->config.log_partitions,
         .segment_bytes = (uint64_t)plant->config.log_segment_bytes,
@@ -83,6 +84,7 @@ static int open_parts(struct bb_plant *plant, enum bb_plant_mode mode, struct bb
     struct bb_store_lmdb_options store = {
         .partitions = plant->log->partitions,
         .read_only = read_only,
+        .frozen = mode == BB_PLANT_FROZEN,
         .takeover_ms = (int)plant->config.takeover_ms,
     };
     snprintf(path, sizeof path, "%s/store", plant->directory);
@@ -96,16 +98,31 @@ static int open_parts(struct bb_plant *plant, enum bb_plant_mode mode, struct bb
     return result;
 }
 
+/* A folder with a manifest is a backup: it may be read, and stays as it is. */
+static int mind_backup(const char *directory, enum bb_plant_mode *mode, struct bb_error *error) {
+    char path[sizeof((struct bb_plant *)0)->directory + 32];
+
+    snprintf(path, sizeof path, "%s/" BB_BACKUP_MANIFEST, directory);
+    if (access(path, F_OK) != 0)
+        return 0;
+    if (*mode == BB_PLANT_APPEND || *mode == BB_PLANT_WORK)
+        return BB_FAIL(error, BB_E_NO_PERMISSION,
+                       "%s is a backup, which stays as it is: busbar --data NEW restore %s",
+                       directory, directory);
+    *mode = BB_PLANT_FROZEN;
+    return 0;
+}
+
 int bb_plant_open(const char *directory, const char *config_path, enum bb_plant_mode mode,
                   struct bb_plant *out, struct bb_error *error) {
     memset(out, 0, sizeof *out);
     if (strlen(directory) >= sizeof out->directory || directory[0] == '\0')
         return BB_FAIL(error, BB_E_CONFIG_INVALID, "the data folder's name is empty or too long");
     snprintf(out->directory, sizeof out->directory, "%s", directory);
-    int result = 0;
-    if (mode == BB_PLANT_APPEND)
+    int result = mind_backup(directory, &mode, error);
+    if (result == 0 && mode == BB_PLANT_APPEND)
         result = make_directory(directory, error);
-    else if (access(directory, F_OK) != 0 && errno == ENOENT)
+    else if (result == 0 && access(directory, F_OK) != 0 && errno == ENOENT)
         result = BB_FAIL(error, BB_E_DATA_MISSING, "there is no plant in %s", directory);
     if (!result)
         result = load_config(out, config_path, error);

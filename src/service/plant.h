@@ -18,6 +18,7 @@ enum bb_plant_mode {
     BB_PLANT_READ,   /* queries: must exist; takes no lock */
     BB_PLANT_WORK,   /* a worker: must exist; derives, does not append */
     BB_PLANT_APPEND, /* ingest, registry apply: made when absent; takes the log's lock */
+    BB_PLANT_FROZEN, /* reads what nobody writes: a backup, one in the making; leaves no trace there */
 };
 
 struct bb_plant {
@@ -32,7 +33,8 @@ struct bb_plant {
     uint64_t cut_bytes; /* unacknowledged tail that opening the log removed */
 };
 
-/* `config_path` NULL: DIR/busbar.yaml when it exists. Nothing is left open on failure. */
+/* `config_path` NULL: DIR/busbar.yaml when it exists. Nothing is left open on failure. A backup may be
+ * read like a plant; to write to it is -BB_E_NO_PERMISSION. */
 int bb_plant_open(const char *directory, const char *config_path, enum bb_plant_mode mode,
                   struct bb_plant *out, struct bb_error *error) BB_MUST_USE;
 void bb_plant_close(struct bb_plant *plant);

@@ -5,6 +5,7 @@ enum { NAMES_CHUNK_BYTES = 64 << 10 };
 static const size_t names_limit_bytes = (size_t)1 << 30;
 
 struct names { /* of usage points */
+    struct bb_span first;
     struct bb_span *items;
     size_t count, capacity;
     struct bb_arena arena;
@@ -14,6 +15,8 @@ struct names { /* of usage points */
 static int take_name(void *context, const struct bb_registry_channel *row) {
     struct names *n = context;
 
+    if (bb_span_compare(row->usage_point, n->first) < 0)
+        return 0;
     if (n->count > 0 && bb_span_equal(n->items[n->count - 1], row->usage_point))
         return 0;
     if (n->count == n->capacity) {
@@ -53,10 +56,10 @@ static int act_once(struct bb_query_channel *c, void *context, struct bb_error *
     return result;
 }
 
-int bb_query_every(struct bb_plant *plant, const struct bb_query *query, bb_query_act *act,
-                   void *context, struct bb_error *error) {
+int bb_query_every(struct bb_plant *plant, const struct bb_query *query, struct bb_span first,
+                   bb_query_act *act, void *context, struct bb_error *error) {
     struct round round = {.act = act, .context = context};
-    struct names names = {.items = NULL};
+    struct names names = {.first = first};
 
     bb_arena_init(&names.arena, NAMES_CHUNK_BYTES, names_limit_bytes);
     int result = find_names(plant, query, &names, error);

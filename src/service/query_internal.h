@@ -46,10 +46,10 @@ typedef int bb_query_act(struct bb_query_channel *c, void *context, struct bb_er
 int bb_query_channels(struct bb_plant *plant, const struct bb_query *query, bb_query_act *act,
                       void *context, struct bb_error *error) BB_MUST_USE;
 
-/* The same of each usage point that has channels: of all, or of the one that is named, which nobody
- * need know. 0, or 1 when an act stopped it. */
-int bb_query_every(struct bb_plant *plant, const struct bb_query *query, bb_query_act *act,
-                   void *context, struct bb_error *error) BB_MUST_USE;
+/* The same of each usage point that has channels: of all from the name `first` on (empty: of all), or of
+ * the one that is named, which nobody need know. 0, or 1 when an act stopped it. */
+int bb_query_every(struct bb_plant *plant, const struct bb_query *query, struct bb_span first,
+                   bb_query_act *act, void *context, struct bb_error *error) BB_MUST_USE;
 
 /* Tell the channel's rows of the asked lane. 0, 1 when the visitor or the limit stopped it. */
 int bb_query_lane(struct bb_query_channel *c, struct bb_error *error) BB_MUST_USE;

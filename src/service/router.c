@@ -10,7 +10,6 @@ enum {
     FRAME_READINGS_MIN = 1 << 14, /* a frame that fits the cache */
     READINGS_PER_SERIES = 8,      /* but one in which a name is worth its bytes may be larger */
     FRAME_LIMIT_BYTES = 64 << 20,
-    SYNC_BYTES = 8 << 20, /* hand this much to the log's sync thread at a time */
     SCRATCH_CHUNK_BYTES = 1 << 20,
     SOURCE_LIMIT_BYTES = 1 << 16
 };
@@ -33,18 +32,19 @@ struct bb_router_part {
     uint64_t frame; /* number of the frame being filled, over all partitions: never repeats */
 };
 
-int bb_router_init(struct bb_router *r, struct bb_log *log, struct bb_ledger_file *file,
+static int set_tenant(struct bb_router *r, struct bb_span tenant, struct bb_error *error) {
+    r->tenant = tenant;
+    if (tenant.size > 0 && tenant.size <= BB_MASTER_TENANT_MAX)
+        return 0;
+    return BB_FAIL(error, BB_E_NAME, "the tenant's name has %zu bytes; allowed are 1 to %d",
+                   tenant.size, BB_MASTER_TENANT_MAX);
+}
+
+int bb_router_init(struct bb_router *r, const struct bb_router_target *target,
                    struct bb_span tenant, const struct bb_series_table *table,
                    struct bb_error *error) {
-    if (tenant.size == 0 || tenant.size > BB_MASTER_TENANT_MAX) {
-        *r = (struct bb_router){0};
-        return BB_FAIL(error, BB_E_NAME, "the tenant's name has %zu bytes; allowed are 1 to %d",
-                       tenant.size, BB_MASTER_TENANT_MAX);
-    }
-    uint32_t share = READINGS_HELD / log->partitions;
-    *r = (struct bb_router){.log = log,
-                            .file = file,
-                            .tenant = tenant,
+    uint32_t share = READINGS_HELD / target->partitions;
+    *r = (struct bb_router){.target = *target,
                             .table = table,
                             .frame_readings = share < FRAME_READINGS_MIN ? FRAME_READINGS_MIN
                                               : share > BB_FRAME_READINGS_MAX
@@ -53,26 +53,44 @@ int bb_router_init(struct bb_router *r, struct bb_log *log, struct bb_ledger_fil
     bb_arena_init(&r->scratch, SCRATCH_CHUNK_BYTES, FRAME_LIMIT_BYTES);
     bb_buffer_init(&r->body, FRAME_LIMIT_BYTES);
     bb_buffer_init(&r->source_name, SOURCE_LIMIT_BYTES);
-    r->parts = calloc(log->partitions, sizeof r->parts[0]);
+    r->parts = calloc(target->partitions, sizeof r->parts[0]);
     bool room = r->parts != NULL;
-    for (uint32_t p = 0; room && p < log->partitions; p++) {
+    for (uint32_t p = 0; room && p < target->partitions; p++) {
         r->parts[p].rows = malloc(r->frame_readings * sizeof r->parts[p].rows[0]);
         r->parts[p].frame = p + 1;
         room = r->parts[p].rows != NULL;
     }
-    if (!room) {
+    int result = room ? set_tenant(r, tenant, error)
+                      : BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the frames of a file");
+    if (result)
         bb_router_release(r);
-        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the frames of a file");
-    }
-    for (uint32_t p = 0; p < log->partitions; p++)
-        file->parts[p].frames = file->parts[p].readings = 0;
-    return 0;
+    return result;
+}
+
+/* The next frame of this partition: no series is in its dictionary yet. */
+static void begin_frame(struct bb_router *r, struct bb_router_part *part) {
+    part->count = 0;
+    part->series_count = 0;
+    part->has_issued = false;
+    part->batch_attribute = UINT32_MAX;
+    part->frame += r->target.partitions;
+    bb_attribute_set_clear(&part->attributes);
+}
+
+int bb_router_restart(struct bb_router *r, const struct bb_router_target *target,
+                      struct bb_span tenant, struct bb_error *error) {
+    BB_ASSERT(target->partitions == r->target.partitions);
+    r->target = *target;
+    r->readings = 0;
+    if (r->table->count < r->route_count) /* cleared: the routes were those of other series */
+        r->route_count = 0;
+    for (uint32_t p = 0; p < target->partitions; p++)
+        begin_frame(r, &r->parts[p]);
+    return set_tenant(r, tenant, error);
 }
 
 void bb_router_release(struct bb_router *r) {
-    if (!r->log)
-        return;
-    for (uint32_t p = 0; r->parts && p < r->log->partitions; p++) {
+    for (uint32_t p = 0; r->parts && p < r->target.partitions; p++) {
         free(r->parts[p].rows);
         free(r->parts[p].series);
         bb_attribute_set_release(&r->parts[p].attributes);
@@ -85,11 +103,11 @@ void bb_router_release(struct bb_router *r) {
     *r = (struct bb_router){0};
 }
 
-static int append_frame(struct bb_router *r, uint32_t p, struct bb_error *error) {
+static int hand_on_frame(struct bb_router *r, uint32_t p, struct bb_error *error) {
     struct bb_router_part *part = &r->parts[p];
     struct bb_frame frame = {.tenant = r->tenant,
                              .source = r->source,
-                             .received_ms = r->file->received_ms,
+                             .received_ms = r->target.received_ms,
                              .series_count = part->series_count,
                              .series = part->series,
                              .attributes = part->attributes.items,
@@ -104,39 +122,22 @@ static int append_frame(struct bb_router *r, uint32_t p, struct bb_error *error)
     int result = bb_frame_encode(&frame, &r->scratch, &r->body, error);
     if (result)
         return result;
-    struct bb_log_record record = {.kind = BB_RECORD_FILE_FRAME,
-                                   .file_id = r->file->file_id,
-                                   .received_ms = r->file->received_ms,
-                                   .body = bb_buffer_span(&r->body)};
-    result = r->log->ops->append(r->log, p, &record, error);
-    r->unsynced_bytes += r->body.size;
-    if (!result && r->unsynced_bytes >= SYNC_BYTES) {
-        r->unsynced_bytes = 0;
-        result = r->log->ops->sync_begin(r->log, error);
-    }
-    return result;
+    return r->target.take(r->target.context, p, bb_buffer_span(&r->body), part->count, error);
 }
 
 static int cut_frame(struct bb_router *r, uint32_t p, struct bb_error *error) {
     struct bb_router_part *part = &r->parts[p];
     if (part->count == 0)
         return 0;
-    int result = append_frame(r, p, error);
-    r->file->parts[p].frames++;
-    r->file->parts[p].readings += part->count;
-    part->count = 0;
-    part->series_count = 0;
-    part->has_issued = false;
-    part->batch_attribute = UINT32_MAX;
-    part->frame += r->log->partitions;
-    bb_attribute_set_clear(&part->attributes);
+    int result = hand_on_frame(r, p, error);
+    begin_frame(r, part);
     return result;
 }
 
 int bb_router_flush(struct bb_router *r, struct bb_error *error) {
     int result = 0;
 
-    for (uint32_t p = 0; !result && p < r->log->partitions; p++)
+    for (uint32_t p = 0; !result && p < r->target.partitions; p++)
         result = cut_frame(r, p, error);
     return result;
 }
@@ -167,7 +168,7 @@ static bool extend_routes(struct bb_router *r) {
     for (uint32_t i = r->route_count; i < count; i++)
         r->routes[i] = (struct bb_route){
             .partition = (uint32_t)(bb_usage_point_hash(r->table->items[i].usage_point) %
-                                    r->log->partitions)};
+                                    r->target.partitions)};
     r->route_count = count;
     return true;
 }
@@ -212,7 +213,7 @@ static bool add_reading(struct bb_router *r, const struct bb_batch *batch, uint3
                                                       .mantissa = batch->mantissa[i],
                                                       .line = batch->line[i],
                                                       .issued_ms = issued ? batch->issued_ms[i]
-                                                                          : r->file->received_ms,
+                                                                          : r->target.received_ms,
                                                       .series = route->index,
                                                       .attribute = part->attribute};
     return true;
@@ -229,7 +230,7 @@ int bb_router_add(struct bb_router *r, const struct bb_batch *batch, struct bb_e
 
     if (!extend_routes(r))
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for %u series", r->table->count);
-    for (uint32_t p = 0; p < r->log->partitions; p++)
+    for (uint32_t p = 0; p < r->target.partitions; p++)
         r->parts[p].batch_attribute = UINT32_MAX; /* each batch has a dictionary of its own */
     for (uint32_t i = 0; i < batch->count; i++) {
         if (i + AHEAD < batch->count)

@@ -61,6 +61,8 @@ struct bb_story_like {
     int64_t start_ms, end_ms;
     struct bb_decimal value; /* in the channel's derived unit */
     bool used;               /* averaged; the others only tell the error */
+    bool is_calmed;         /* the only one that is used: with the readings beside it on its day, */
+    struct bb_decimal calm; /* whose mean this is, at most 9 digits behind the point */
 };
 enum { BB_STORY_LIKES_MAX = 6, BB_STORY_METERS_MAX = 8 };
 

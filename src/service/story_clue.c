@@ -166,7 +166,10 @@ static void tell_likes(const struct bb_vee_account *account, struct bb_story_est
             .start_ms = account->like[i].start_ms,
             .end_ms = account->like[i].end_ms,
             .value = decimal_of(account->like[i].level, BB_LEVEL_EXPONENT),
-            .used = i < account->like_used};
+            .used = i < account->like_used,
+            .is_calmed = account->like_used == 1 && i == 0,
+            .calm = decimal_of(bb_wide_divide_round(account->like[i].calm, BB_LIKE_SIXTHS),
+                               BB_LEVEL_EXPONENT)};
     e->like_count = account->like_count;
 }
 

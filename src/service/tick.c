@@ -2,11 +2,15 @@
 #include "service/tick.h"
 
 #include "base/varint.h"
+#include "derive/coverage.h"
+#include "derive/plan.h"
 #include "model/attribute_pack.h"
+#include "model/calendar.h"
 #include "model/master.h"
+#include "model/outbox.h"
 #include "model/timestamp.h"
 
-enum { TICK_VERSION = 1, NUMBER_BYTES = 8 };
+enum { TICK_VERSION = 1, NUMBER_BYTES = 8, DUE_MAX = 256 };
 
 static void put_number(int64_t value, char *out) {
     for (int i = 0; i < NUMBER_BYTES; i++)
@@ -35,7 +39,9 @@ int bb_tick_decode(const struct bb_log_record *record, struct bb_tick *out,
     *out = (struct bb_tick){.received_ms = record->received_ms};
     out->tenant = bb_cursor_text(&in);
     out->at_ms = bb_cursor_zigzag(&in);
-    if (in.failed || version != TICK_VERSION || out->at_ms <= 0 || out->tenant.size == 0 ||
+    if (version != 0 && version != TICK_VERSION)
+        return BB_FAIL_VERSION(error, "a tick in the log", version, TICK_VERSION);
+    if (in.failed || version == 0 || out->at_ms <= 0 || out->tenant.size == 0 ||
         out->tenant.size > BB_MASTER_TENANT_MAX)
         return BB_FAIL(error, BB_E_LOG_CORRUPT, "a tick in the log is damaged");
     return 0;
@@ -94,4 +100,127 @@ int bb_tick_latest(struct bb_store *store, struct bb_store_view *view, struct bb
         view, BB_NAME_TICK, (struct bb_span){prefix, tenant.size + 1}, look, &latest, error);
     *at_ms = latest.at_ms;
     return result < 0 ? result : 0;
+}
+
+int bb_tick_last_midnight(struct bb_plant *plant, struct bb_span tenant, int64_t now_ms,
+                          int64_t *at_ms, struct bb_error *error) {
+    struct bb_master_tenant entry = {.zone = BB_SPAN("")};
+    struct bb_calendar calendar = {.zone = NULL};
+    struct bb_arena arena;
+
+    bb_arena_init(&arena, 4 << 10, 1 << 20);
+    int r = plant->registry->ops->tenant_get(plant->registry, tenant, BB_TIME_NONE, &arena, &entry,
+                                             error);
+    if (r >= 0)
+        r = bb_zone_set_get(plant->zones, r == BB_FOUND ? entry.zone : BB_SPAN(""), &calendar.zone,
+                            error);
+    if (r >= 0)
+        *at_ms = bb_calendar_period(&calendar, BB_PERIOD_DAY, now_ms + 1).start_ms;
+    bb_arena_release(&arena);
+    return r;
+}
+
+/* ---- what is due */
+
+struct due {
+    struct bb_plant *plant;
+    int64_t now_ms;
+    struct bb_store_view *view; /* of partition 0: a tick stands in each */
+    struct bb_arena arena;      /* names */
+    struct bb_tick ticks[DUE_MAX];
+    uint32_t count;
+    struct bb_error *error;
+};
+
+/* Is somebody expected to have told something of the day that ends at midnight? */
+struct waiting {
+    const struct bb_store *store;
+    struct bb_store_view *view;
+    struct bb_arena arena;
+    int32_t since; /* the first UTC day from which on a channel counts as living */
+    bool found;
+    struct bb_error *error;
+};
+
+static int look_at_channel(void *context, struct bb_span name, struct bb_span value) {
+    struct waiting *w = context;
+    struct bb_channel_record record;
+    struct bb_coverage coverage = {0};
+    struct bb_span packed;
+    char number[4];
+    int r = bb_channel_record_decode(value, &record, w->error);
+
+    (void)name;
+    for (int i = 0; i < 4; i++)
+        number[i] = (char)(record.number >> (8 * (3 - i)));
+    bb_arena_reset(&w->arena);
+    if (r == 0)
+        r = w->store->ops->name_get(w->view, BB_NAME_COVERAGE, (struct bb_span){number, 4}, &packed,
+                                    w->error);
+    if (r == BB_FOUND)
+        r = bb_coverage_unpack(packed, &w->arena, &coverage, w->error);
+    w->found = coverage.count > 0 && coverage.runs[coverage.count - 1].last >= w->since;
+    return r < 0 ? r : w->found;
+}
+
+static int anybody_waits(struct bb_plant *plant, struct bb_span tenant, int64_t midnight_ms,
+                         bool *found, struct bb_error *error) {
+    struct waiting w = {.store = plant->store,
+                        .since = bb_lane_span_of(BB_LANE_RAW, midnight_ms) - BB_TICK_DAYS,
+                        .error = error};
+    char prefix[BB_MASTER_TENANT_MAX + 1];
+    int r = 0;
+
+    memcpy(prefix, tenant.data, tenant.size);
+    prefix[tenant.size] = '\0';
+    bb_arena_init(&w.arena, 4 << 10, 1 << 20);
+    for (uint32_t p = 0; r >= 0 && !w.found && p < plant->log->partitions; p++) {
+        r = plant->store->ops->view_begin(plant->store, p, &w.view, error);
+        if (r < 0)
+            break;
+        r = plant->store->ops->name_scan(w.view, BB_NAME_CHANNEL,
+                                         (struct bb_span){prefix, tenant.size + 1}, look_at_channel,
+                                         &w, error);
+        plant->store->ops->view_end(w.view);
+    }
+    bb_arena_release(&w.arena);
+    *found = w.found;
+    return r < 0 ? r : 0;
+}
+
+static int look_at_tenant(void *context, struct bb_span name, struct bb_span zone) {
+    struct due *d = context;
+    int64_t midnight_ms, latest_ms;
+    bool waits = false;
+    int r = bb_tick_last_midnight(d->plant, name, d->now_ms, &midnight_ms, d->error);
+
+    (void)zone;
+    if (r >= 0)
+        r = bb_tick_latest(d->plant->store, d->view, name, BB_TIME_NONE, &latest_ms, d->error);
+    if (r < 0 || latest_ms >= midnight_ms || d->count == DUE_MAX)
+        return r < 0 ? r : 0;
+    r = anybody_waits(d->plant, name, midnight_ms, &waits, d->error);
+    if (r < 0 || !waits)
+        return r;
+    struct bb_span copy = bb_arena_copy(&d->arena, name);
+    if (copy.data)
+        d->ticks[d->count++] = (struct bb_tick){.tenant = copy, .at_ms = midnight_ms};
+    return 0;
+}
+
+int bb_tick_append_due(struct bb_plant *plant, int64_t grace_ms, struct bb_clock clock,
+                       uint32_t *appended, struct bb_error *error) {
+    struct due d = {.plant = plant, .now_ms = bb_clock_now_ms(clock) - grace_ms, .error = error};
+
+    *appended = 0;
+    bb_arena_init(&d.arena, 4 << 10, 1 << 20);
+    int r = plant->store->ops->view_begin(plant->store, 0, &d.view, error);
+    if (r >= 0) {
+        r = plant->registry->ops->tenant_list(plant->registry, look_at_tenant, &d, error);
+        plant->store->ops->view_end(d.view);
+    }
+    for (uint32_t i = 0; r >= 0 && i < d.count; i++, (*appended)++)
+        r = bb_tick_append(plant, d.ticks[i].tenant, d.ticks[i].at_ms, clock, error);
+    bb_arena_release(&d.arena);
+    return r < 0 ? r : 0;
 }

@@ -27,6 +27,15 @@ int bb_tick_decode(const struct bb_log_record *record, struct bb_tick *out, stru
 int bb_tick_append(struct bb_plant *plant, struct bb_span tenant, int64_t at_ms,
                    struct bb_clock clock, struct bb_error *error) BB_MUST_USE;
 
+/* The last local midnight of a tenant's zone that has passed at now_ms. */
+int bb_tick_last_midnight(struct bb_plant *plant, struct bb_span tenant, int64_t now_ms,
+                          int64_t *at_ms, struct bb_error *error) BB_MUST_USE;
+/* Append a tick for each tenant whose latest one is not the last midnight, `grace_ms` after it: the last values
+ * of a day come when it is over. None where every channel has been silent for BB_TICK_DAYS: history that is read
+ * in is not late. *appended: how many. */
+int bb_tick_append_due(struct bb_plant *plant, int64_t grace_ms, struct bb_clock clock,
+                       uint32_t *appended, struct bb_error *error) BB_MUST_USE;
+
 /* tenant 0 at_ms: the key of BB_NAME_TICK; returns its size. */
 size_t bb_tick_key(struct bb_span tenant, int64_t at_ms, char key[BB_NAME_KEY_MAX]);
 /* The latest tick of a tenant in a partition's store, among those received by as_of_ms (BB_TIME_NONE:

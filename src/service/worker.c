@@ -38,6 +38,7 @@ struct partition {
 struct bb_worker {
     struct bb_plant *plant;
     struct partition *partitions;
+    uint32_t first, step; /* its share: first, first + step, ... */
     struct bb_gather gather;
     struct bb_derivation derivation;
     struct bb_worker_counts counts;
@@ -64,10 +65,17 @@ int bb_worker_open(struct bb_plant *plant, struct bb_worker **out, struct bb_err
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a worker");
     }
     w->plant = plant;
+    w->step = 1;
     bb_gather_init(&w->gather);
     bb_derivation_init(&w->derivation, plant->store);
     *out = w;
     return 0;
+}
+
+void bb_worker_take_share(struct bb_worker *w, uint32_t index, uint32_t count) {
+    BB_ASSERT(index < count);
+    w->first = index;
+    w->step = count;
 }
 
 static void drop(struct partition *p) {
@@ -299,7 +307,7 @@ static int measure_backlog(struct bb_worker *w, struct bb_error *error) {
     int result = 0;
 
     w->backlog = w->counts.readings;
-    for (uint32_t i = 0; !result && i < log->partitions; i++) {
+    for (uint32_t i = w->first; !result && i < log->partitions; i += w->step) {
         struct bb_store_view *view;
         struct bb_claim at = {0};
         struct bb_log_backlog backlog;
@@ -322,7 +330,7 @@ static int drain_round(struct bb_worker *w, bool live, const struct bb_progress_
     int result = 0;
 
     *waiting = false;
-    for (uint32_t i = 0; !result && i < w->plant->log->partitions; i++) {
+    for (uint32_t i = w->first; !result && i < w->plant->log->partitions; i += w->step) {
         if (!w->partitions[i].lost)
             result = drain_partition(w, i, live, to, error);
         if (!result && w->partitions[i].lost)

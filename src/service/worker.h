@@ -23,9 +23,12 @@ struct bb_worker_counts {
 
 struct bb_worker;
 
-/* All partitions of the plant are claimed when first touched. */
+/* All partitions of the plant (or its share) are claimed when first touched. */
 int bb_worker_open(struct bb_plant *plant, struct bb_worker **out, struct bb_error *error)
     BB_MUST_USE;
+/* Only every `count`-th partition, from `index` on: workers with different shares stay out of each other's
+ * way. Before the first drain. */
+void bb_worker_take_share(struct bb_worker *worker, uint32_t index, uint32_t count);
 void bb_worker_close(struct bb_worker *worker);
 const struct bb_worker_counts *bb_worker_counts(const struct bb_worker *worker);
 

@@ -449,6 +449,95 @@ Test(log, has_an_identity_of_its_own) {
     each_log(has_an_identity_of_its_own);
 }
 
+/* ---- copies ---------------------------------------------------------------------------------- */
+
+static void take_ends(struct fixture *f, struct bb_log_end ends[3]) {
+    for (uint32_t p = 0; p <= 2; p++)
+        ends[p] = log_end(f->log, p);
+}
+
+static bool is_files(const struct fixture *f) {
+    return strcmp(f->adapter, "memory") != 0;
+}
+
+/* The copy shows what stood below the given ends, and goes on from there when it is opened to append. */
+static void expect_copy(const struct fixture *f, const char *folder,
+                        const struct bb_log_end *ends) {
+    struct bb_log *reader = log_folder_open_reader(folder);
+    uint64_t records;
+    struct bb_error error;
+
+    cr_expect_eq(reader->identity, f->log->identity, "%s", f->adapter);
+    for (uint32_t p = 0; p <= 2; p++) {
+        struct bb_log_end end = log_end(reader, p);
+        cr_expect_eq(end.offset, ends[p].offset, "%s, partition %u", f->adapter, p);
+        cr_expect_eq(end.first_offset, ends[p].first_offset);
+        cr_expect_eq(end.readings, ends[p].readings);
+        cr_expect_eq(reader->ops->verify(reader, p, &records, &error), 0, "%s", error.text);
+    }
+    reader->ops->close(reader);
+    struct bb_log *owner = log_folder_open(folder, 512);
+    struct bb_log_record record;
+    log_append_sample(owner, 0, 999, &record);
+    cr_expect_eq(record.offset, ends[0].offset);
+    log_sync(owner);
+    cr_expect_eq(log_count_samples(owner, 0, ends[0].offset, 999), 1);
+    owner->ops->close(owner);
+}
+
+static void copies_up_to_the_ends(struct fixture *f) {
+    char folder[LOG_FOLDER_SIZE], copy[LOG_FOLDER_SIZE + 8];
+    struct bb_log_end nothing[3], some[3];
+
+    log_folder_make(folder);
+    take_ends(f, nothing);
+    append_samples(f, 0, 0, 40);
+    append_samples(f, 2, 100, 5);
+    take_ends(f, some);
+    append_samples(f, 0, 40, 40);
+    append_samples(f, 1, 200, 10);
+    const struct bb_log_end *const cuts[] = {nothing, some};
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(copy, sizeof copy, "%s/%zu", folder, i);
+        int result = f->log->ops->copy(f->log, cuts[i], copy, &f->error);
+        cr_expect_eq(result, is_files(f) ? BB_COPY_DONE : BB_COPY_ELSEWHERE, "%s: %s", f->adapter,
+                     f->error.text);
+        cr_expect_eq(log_file_exists(copy), is_files(f), "%s", f->adapter);
+        if (!is_files(f))
+            continue;
+        expect_copy(f, copy, cuts[i]);
+        cr_expect_lt(f->log->ops->copy(f->log, cuts[i], copy, &f->error), 0, "its name is new");
+    }
+    log_folder_remove(folder);
+}
+
+Test(log, copies_up_to_the_ends) {
+    each_log(copies_up_to_the_ends);
+}
+
+static void copies_what_is_kept(struct fixture *f) {
+    char folder[LOG_FOLDER_SIZE], copy[LOG_FOLDER_SIZE + 8];
+    struct bb_log_end before[3], after[3];
+
+    if (!is_files(f))
+        return;
+    log_folder_make(folder);
+    append_samples(f, 0, 0, 60);
+    take_ends(f, before);
+    cr_expect_eq(f->log->ops->trim(f->log, 0, before[0].offset, INT64_MAX, &f->error), 0);
+    take_ends(f, after);
+    /* The ends were taken before the trim: what is gone is missing at the beginning. */
+    snprintf(copy, sizeof copy, "%s/copy", folder);
+    cr_expect_eq(f->log->ops->copy(f->log, before, copy, &f->error), BB_COPY_DONE, "%s: %s",
+                 f->adapter, f->error.text);
+    expect_copy(f, copy, after);
+    log_folder_remove(folder);
+}
+
+Test(log, copies_what_is_kept) {
+    each_log(copies_what_is_kept);
+}
+
 /* ---- the fault decorator --------------------------------------------------------------------- */
 
 struct faulty {

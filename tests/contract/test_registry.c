@@ -5,6 +5,7 @@
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "contract/registry_fixture.h"
 #include "model/quality.h"
@@ -182,6 +183,33 @@ static void the_version_recorded_last_is_current(struct registry_fixture *f) {
 
 Test(registry, the_version_recorded_last_is_current) {
     each_registry(the_version_recorded_last_is_current);
+}
+
+static void lists_every_version_in_order(struct registry_fixture *f) {
+    REGISTRY_TELL(f, 1, registry_usage_point(f, "demo", "b", "UTC", 9),
+                  registry_usage_point(f, "demo", "a", "Europe/Paris", 7),
+                  registry_usage_point(f, "demo", "a", "Europe/Berlin", 5),
+                  registry_usage_point(f, "other", "a", "UTC", 6),
+                  registry_tenant(f, "demo", "UTC", 8));
+    expect_registry_picture(f,
+                            f->registry->ops->version_list(f->registry, BB_SPAN("demo"),
+                                                           paint_registry_master, f, &f->error),
+                            "usage point demo/a Europe/Berlin @5\n"
+                            "usage point demo/a Europe/Paris @7\n"
+                            "usage point demo/b UTC @9\n"
+                            "tenant demo/demo UTC @8\n");
+    expect_registry_picture(f,
+                            f->registry->ops->version_list(f->registry, BB_SPAN(""),
+                                                           paint_registry_master, f, &f->error),
+                            "usage point demo/a Europe/Berlin @5\n"
+                            "usage point demo/a Europe/Paris @7\n"
+                            "usage point demo/b UTC @9\n"
+                            "usage point other/a UTC @6\n"
+                            "tenant demo/demo UTC @8\n");
+}
+
+Test(registry, lists_every_version_in_order) {
+    each_registry(lists_every_version_in_order);
 }
 
 static void lists_master_data_in_order(struct registry_fixture *f) {
@@ -841,6 +869,95 @@ static void everything_is_there_after_reopening(struct registry_fixture *f) {
     REGISTRY_TELL(f, 2, registry_exception(OPENED, "u", "a", BB_CHECK_GAP, 100, 250, 3000));
     expect_registry_exceptions(f, "demo", true,
                                "1 demo/u/a gap 100..250 a=12345 b=-7 e-3 opened=1000 open\n");
+}
+
+/* ---- API keys */
+
+static int draw_key(void *context, const struct bb_registry_key *key) {
+    struct registry_fixture *f = context;
+
+    bb_buffer_format(&f->picture, "%.*s %.*s \"%.*s\" role %d hash %.*s %d %d %d\n",
+                     BB_SPAN_ARGS(key->tenant), BB_SPAN_ARGS(key->id), BB_SPAN_ARGS(key->label),
+                     key->role, BB_SPAN_ARGS(key->hash), (int)key->created_ms,
+                     key->expires_ms == BB_TIME_NONE ? -1 : (int)key->expires_ms,
+                     key->revoked_ms == BB_TIME_NONE ? -1 : (int)key->revoked_ms);
+    return 0;
+}
+
+static void put_key(struct registry_fixture *f, const char *tenant, const char *id,
+                    const char *label, int64_t revoked_ms) {
+    const struct bb_registry_key key = {.tenant = bb_span_of(tenant),
+                                        .id = bb_span_of(id),
+                                        .label = bb_span_of(label),
+                                        .hash = BB_SPAN("h"),
+                                        .role = 2,
+                                        .created_ms = 5,
+                                        .expires_ms = 9,
+                                        .revoked_ms = revoked_ms};
+    cr_assert_eq(f->registry->ops->key_put(f->registry, &key, &f->error), 0, "%s", f->error.text);
+}
+
+static void keys_are_kept(struct registry_fixture *f) {
+    uint64_t number;
+
+    expect_registry_picture(f, f->registry->ops->key_list(f->registry, draw_key, f, &f->error), "");
+    put_key(f, "south", "b", "", BB_TIME_NONE);
+    put_key(f, "north", "c", "first", BB_TIME_NONE);
+    put_key(f, "north", "a", "", BB_TIME_NONE);
+    put_key(f, "north", "c", "second", 7);
+    expect_registry_picture(f, f->registry->ops->key_list(f->registry, draw_key, f, &f->error),
+                            "north a \"\" role 2 hash h 5 9 -1\n"
+                            "north c \"second\" role 2 hash h 5 9 7\n"
+                            "south b \"\" role 2 hash h 5 9 -1\n");
+    cr_expect_eq(f->registry->ops->changes(f->registry, &number, &f->error), 0);
+}
+
+Test(registry, keeps_api_keys) {
+    each_registry(keys_are_kept);
+}
+
+static void copies_all_of_it(struct registry_fixture *f) {
+    struct registry_fixture copy = {.adapter = f->adapter};
+    char path[128], kept[20];
+    bool is_files = strcmp(f->adapter, "memory") != 0;
+
+    REGISTRY_TELL(f, 2, registry_channel(f, "demo", "u", "a", 1),
+                  registry_usage_point(f, "demo", "u", "Europe/Berlin", 5));
+    snprintf(path, sizeof path, "%s/copy.db", f->directory);
+    int result = f->registry->ops->copy(f->registry, path, &f->error);
+    cr_expect_eq(result, is_files ? BB_COPY_DONE : BB_COPY_ELSEWHERE, "%s: %s", f->adapter,
+                 f->error.text);
+    cr_expect_eq(access(path, F_OK) == 0, is_files, "%s", f->adapter);
+    if (!is_files)
+        return;
+    cr_expect_lt(f->registry->ops->copy(f->registry, path, &f->error), 0, "its name is new");
+    REGISTRY_TELL(f, 2, registry_channel(f, "demo", "u", "b", 2)); /* too late for the copy */
+    FILE *file = fopen(path, "r");
+    cr_assert_eq(fread(kept, 1, sizeof kept, file), sizeof kept);
+    fclose(file);
+    cr_expect(kept[18] == 1 && kept[19] == 1, "one file: it needs no write-ahead log beside it");
+    for (int read_only = 1; read_only >= 0; read_only--) {
+        cr_assert_eq(bb_registry_sqlite_open(path, read_only, &copy.registry, &copy.error), 0, "%s",
+                     copy.error.text);
+        bb_arena_init(&copy.arena, 1 << 20, 1 << 28);
+        bb_buffer_init(&copy.picture, 1 << 20);
+        cr_expect_eq(registry_position(&copy, 2), 2);
+        expect_registry_channels(&copy, "demo", "u", "demo/u/a" AS_BUILT "p2 #1\n");
+        expect_registry_masters(&copy, "demo", BB_TIME_NONE,
+                                "usage point demo/u Europe/Berlin @5\n");
+        copy.registry->ops->close(copy.registry);
+        bb_arena_release(&copy.arena);
+        bb_buffer_release(&copy.picture);
+    }
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/copy.db%s", f->directory, suffixes[i]);
+        unlink(path);
+    }
+}
+
+Test(registry, copies_all_of_it) {
+    each_registry(copies_all_of_it);
 }
 
 Test(registry, everything_is_there_after_reopening) {

@@ -5,7 +5,10 @@
  * a model and the views beside a busy writer are in test_store_model.c.
  */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "contract/store_fixture.h"
 
@@ -458,6 +461,99 @@ static void trims_the_outbox(struct store_fixture *f) {
 
 Test(store, trims_the_outbox) {
     each_store(trims_the_outbox);
+}
+
+/* What is held is not forgotten, whoever trims. */
+static void holds_the_outbox(struct store_fixture *f) {
+    struct bb_store_hold *hold, *second;
+
+    store_claim(f, 0);
+    store_commit(f, 0, (struct bb_commit){STORE_OUTBOX(BB_SPAN("a"), BB_SPAN("b"))});
+    cr_assert_eq(f->store->ops->outbox_hold(f->store, &hold, &f->error), 0, "%s: %s", f->adapter,
+                 f->error.text);
+    cr_expect_eq(trim(f, 1), 0, "%s: nobody waits for a hold", f->adapter);
+    expect_store_outbox(f, NULL, 0, "1=a\n2=b\n");
+    store_commit(f, 0, (struct bb_commit){STORE_OUTBOX(BB_SPAN("c"))});
+    cr_expect_eq(trim(f, 3), 0);
+    expect_store_outbox(f, NULL, 0, "1=a\n2=b\n3=c\n");
+    cr_expect_eq(f->store->ops->outbox_hold(f->store, &second, &f->error), -BB_E_LOCKED, "%s",
+                 f->adapter);
+    cr_expect(f->error.retriable);
+    f->store->ops->outbox_release(hold);
+    cr_expect_eq(trim(f, 2), 0);
+    expect_store_outbox(f, NULL, 0, "3=c\n");
+    cr_expect_eq(f->store->ops->outbox_hold(f->store, &hold, &f->error), 0);
+    f->store->ops->outbox_release(hold);
+    f->store->ops->outbox_release(NULL);
+}
+
+Test(store, holds_the_outbox) {
+    each_store(holds_the_outbox);
+}
+
+/* ---- copies ---------------------------------------------------------------------------------- */
+
+static struct store_fixture reopened(const struct store_fixture *f, const char *folder,
+                                     bool frozen) {
+    struct bb_store_lmdb_options options = {.frozen = frozen};
+    struct store_fixture copy = {.adapter = f->adapter};
+
+    bb_buffer_init(&copy.picture, 1 << 20);
+    cr_assert_eq(bb_store_lmdb_open(folder, &options, &copy.store, &copy.error), 0, "%s",
+                 copy.error.text);
+    return copy;
+}
+
+/* Every partition as last committed; what is committed later is not in it. A partition that nobody has
+ * written is not there either. */
+static void copies_a_partition_as_committed(struct store_fixture *f) {
+    char folder[80];
+    bool is_files = strcmp(f->adapter, "memory") != 0;
+
+    snprintf(folder, sizeof folder, "%s/copy", f->directory);
+    cr_assert_eq(mkdir(folder, 0700), 0);
+    store_claim(f, 0);
+    store_claim(f, 2);
+    store_commit(f, 0,
+                 (struct bb_commit){STORE_BLOCKS(store_block(0, 1, 1, "1")),
+                                    STORE_NAMES(store_name(0, "a", "1")),
+                                    STORE_OUTBOX(BB_SPAN("1"))});
+    store_commit(f, 2, (struct bb_commit){STORE_BLOCKS(store_block(3, -9, 7, "seven"))});
+    for (uint32_t p = 0; p < STORE_PARTITIONS; p++)
+        cr_expect_eq(f->store->ops->copy(f->store, p, folder, &f->error),
+                     is_files ? BB_COPY_DONE : BB_COPY_ELSEWHERE, "%s: %s", f->adapter,
+                     f->error.text);
+    if (!is_files) {
+        cr_expect_eq(rmdir(folder), 0, "nothing is made in it");
+        return;
+    }
+    store_commit(f, 0, (struct bb_commit){STORE_BLOCKS(store_block(0, 1, 1, "2"))});
+    cr_expect_lt(f->store->ops->copy(f->store, 0, folder, &f->error), 0, "its name is new");
+    for (int frozen = 1; frozen >= 0; frozen--) {
+        struct store_fixture copy = reopened(f, folder, frozen);
+        cr_expect_eq(copy.store->partitions, STORE_PARTITIONS);
+        expect_store_position(&copy, 0, 1, 1, 0);
+        expect_store_blocks(&copy, NULL, 0, "1/1=1\n");
+        expect_store_names(&copy, NULL, 0, "", "a=1\n");
+        expect_store_outbox(&copy, NULL, 0, "1=1\n");
+        expect_store_position(&copy, 1, 0, 0, 0);
+        struct bb_store_view *view = store_view(&copy, 2);
+        expect_store_blocks(&copy, view, 3, "-9/7=seven\n");
+        copy.store->ops->view_end(view);
+        if (!frozen) {
+            store_claim(&copy, 0);
+            cr_expect_eq(copy.claims[0].epoch, 2);
+            store_commit(&copy, 0, (struct bb_commit){STORE_BLOCKS(store_block(0, 1, 1, "3"))});
+            expect_store_blocks(&copy, NULL, 0, "1/1=3\n");
+        }
+        copy.store->ops->close(copy.store);
+        bb_buffer_release(&copy.picture);
+    }
+    expect_store_blocks(f, NULL, 0, "1/1=2\n");
+}
+
+Test(store, copies_a_partition_as_committed) {
+    each_store(copies_a_partition_as_committed);
 }
 
 /* ---- views and size -------------------------------------------------------------------------- */

@@ -181,13 +181,14 @@ def test_gas_without_a_calorific_value_says_so(plant):
     assert plant.list("exceptions") == []
 
 
-def test_gas_at_a_time_without_a_calorific_value(plant):
-    """The calorific value is said from 06:00 UTC on: the hour before it has none."""
+def test_gas_before_the_first_calorific_value(plant):
+    """The calorific value is said from 06:00 UTC on: it holds for the hour before, too, which is in doubt: no meter was there."""
     apply(plant, gas("11.2").replace("2026-01-01T00:00:00Z", "2026-03-01T05:00:00Z"))
     plant.ingest(plant.file("g.csv", gas_hours([2, 2])))
     rows = plant.query("G", "--lane", "vee")
-    assert [row["value"] for row in rows] == ["", "21.28"]
-    assert "missing" in rows[0]["quality"].split("|")
+    assert [row["value"] for row in rows] == ["21.28", "21.28"]
+    assert {"suspect", "check:inactive"} <= set(rows[0]["quality"].split("|"))
+    assert rows[1]["quality"] == "measured"
 
 
 GAS_REGISTER = (f"{HEADER}\nG,v,2026-03-01T05:00:00Z,1000,m3,register,\nG,v,2026-03-02T05:00:00Z,1010,m3,register,\n"

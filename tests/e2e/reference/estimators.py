@@ -1,8 +1,8 @@
 """Estimators: what fills a gap. The first one that can, in this order:
 
     linear    at most two hours: on a straight line between the values at its ends
-    like_day  at most seven days: the mean of the same local times on the three latest like days, scaled to what the
-              registers say when they say it
+    like_day  at most seven days: the mean of the same local times on the three latest like days; of a single one the mean
+              of it and of the readings beside it on that day; scaled to what the registers say when they say it
     profile   what the registers say, spread like the channel's profile, where that weighs anything
     flat      what the registers say, spread evenly
 
@@ -70,8 +70,20 @@ class Past:
     def like_value(self, date, time_of_day, step):
         """The level of the interval that begins at a time of a local day; None: there is none."""
         civil = calendars.civil_ms(date.year, date.month, date.day) + time_of_day
-        end, number = self.by_start.get(self.calendar.first_at(civil), (None, None))
-        return None if end is None or end - self.calendar.first_at(civil) != step else level(number)
+        return self.level_at(self.calendar.first_at(civil), step)
+
+    def level_at(self, start, step):
+        end, number = self.by_start.get(start, (None, None))
+        return None if end is None or end - start != step else level(number)
+
+    def calm_value(self, date, time_of_day, step):
+        """The same, taken together with the readings beside it on that day."""
+        at = self.calendar.first_at(calendars.civil_ms(date.year, date.month, date.day) + time_of_day)
+        first, last = self.calendar.day_start(date), self.calendar.day_start(date + datetime.timedelta(days=1))
+        found = [self.level_at(start, step) for start in (at - step, at, at + step)
+                 if start == at or (start >= first and start + step <= last)]
+        found = [number for number in found if number is not None]
+        return sum(found) / len(found)
 
 
 def whole_and_measured(day, rows):
@@ -96,12 +108,12 @@ def like_day(past, gap_start, start, step, count):
         kind = past.kind(date)
         if kind not in chosen:
             chosen[kind] = past.like_days(first_day, kind)
-        found = [past.like_value(day, time_of_day, step) for day in chosen[kind]]
-        found = [number for number in found if number is not None][:LIKE_DAYS]
+        found = [day for day in chosen[kind] if past.like_value(day, time_of_day, step) is not None][:LIKE_DAYS]
         if not found:
             return None
         most = max(most, len(found))
-        means.append(sum(found) / len(found))
+        value_of = past.like_value if len(found) > 1 else past.calm_value
+        means.append(sum(value_of(day, time_of_day, step) for day in found) / len(found))
     return ("like_day" if most == 1 else "average_like_day"), means
 
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "adapter/store_lmdb_internal.h"
+#include "base/crc.h"
 #include "support/log_folder.h"
 #include "support/store_steps.h"
 
@@ -641,6 +642,35 @@ Test(store_lmdb, refuses_versions_it_does_not_know) {
     cr_expect_eq(open_result(false, &error), -BB_E_VERSION);
     cr_expect(strstr(error.text, directory), "%s", error.text);
     cr_expect_eq(open_result(true, &error), -BB_E_VERSION);
+}
+
+/* A later version's record may be longer: that is no damage. Shorter or torn ones are. */
+static int open_with_record(size_t size, uint32_t version, uint32_t crc_off) {
+    char record[256] = "bbstore";
+    struct bb_store *store = open_store();
+    struct bb_lmdb_env *env = env_of(store);
+    MDB_val key = {sizeof "partition" - 1, "partition"}, value = {size, record};
+    struct bb_error error;
+    MDB_txn *txn;
+
+    memcpy(record + offsetof(struct bb_lmdb_meta, version), &version, sizeof version);
+    uint32_t crc = bb_crc32c(0, record, size - sizeof crc) + crc_off;
+    memcpy(record + size - sizeof crc, &crc, sizeof crc);
+    cr_assert_eq(mdb_txn_begin(env->mdb, NULL, 0, &txn), 0);
+    cr_assert_eq(mdb_put(txn, env->tables.meta, &key, &value, 0), 0);
+    cr_assert_eq(mdb_txn_commit(txn), 0);
+    store->ops->close(store);
+    int result = open_result(true, &error);
+    unlink(file_of("data.mdb")); /* the next one is made anew */
+    return result;
+}
+
+Test(store_lmdb, tells_a_later_record_from_a_damaged_one) {
+    cr_expect_eq(open_with_record(200, 2, 0), -BB_E_VERSION);
+    cr_expect_eq(open_with_record(40, 2, 0), -BB_E_VERSION);
+    cr_expect_eq(open_with_record(200, 1, 0), -BB_E_STORE_CORRUPT);
+    cr_expect_eq(open_with_record(200, 2, 1), -BB_E_STORE_CORRUPT);
+    cr_expect_eq(open_with_record(15, 2, 0), -BB_E_STORE_CORRUPT);
 }
 
 Test(store_lmdb, refuses_what_is_no_store) {

@@ -324,3 +324,93 @@ Test(json_scan, the_end_of_a_broken_object_is_found_by_its_brackets) {
     cr_expect_eq(bb_json_scan_end(text, text + sizeof text - 1), text + sizeof text - 6);
     cr_expect_null(bb_json_scan_end(text, text + 12));
 }
+
+/* ---- what is learnt of series, from run to run */
+
+struct bytes {
+    struct bb_span left;
+};
+
+static int read_bytes(void *context, void *data, size_t capacity, size_t *got,
+                      struct bb_error *error) {
+    struct bytes *b = context;
+
+    (void)error;
+    *got = b->left.size < capacity ? b->left.size : capacity;
+    memcpy(data, b->left.data, *got);
+    b->left = (struct bb_span){b->left.data + *got, b->left.size - *got};
+    return 0;
+}
+
+struct seen {
+    uint32_t readings, rejected, asked;
+    uint64_t series; /* bit per index */
+};
+
+static int see_batch(void *context, struct bb_batch *batch, struct bb_error *error) {
+    struct seen *seen = context;
+
+    (void)error;
+    seen->readings += batch->count;
+    for (uint32_t i = 0; i < batch->count; i++)
+        seen->series |= UINT64_C(1) << batch->series[i];
+    return 0;
+}
+
+static int see_reject(void *context, const struct bb_error *reason, struct bb_error *error) {
+    (void)reason;
+    (void)error;
+    ((struct seen *)context)->rejected++;
+    return 0;
+}
+
+static void answer_interval(void *context, struct bb_series *series) {
+    ((struct seen *)context)->asked++;
+    series->kind = BB_KIND_INTERVAL;
+    series->interval_s = 900;
+}
+
+static struct seen run_with(struct bb_series_memory *memory, struct bb_series_table *table,
+                            const char *text) {
+    struct seen seen = {0};
+    struct bytes bytes = {bb_span_of(text)};
+    struct bb_error error;
+    const struct bb_decode_options options = {.source = "x",
+                                              .received_ms = INT64_C(1893456000000),
+                                              .resolve = answer_interval,
+                                              .resolve_context = &seen,
+                                              .memory = memory};
+    const struct bb_decode_sink sink = {see_batch, see_reject, &seen};
+
+    cr_assert_eq(bb_format_ndjson.decode((struct bb_input){read_bytes, &bytes}, &options, table,
+                                         &sink, &error),
+                 0, "%s", error.text);
+    return seen;
+}
+
+#define TOLD(up, value)                                                                            \
+    "{\"usage_point\":\"" up "\",\"channel\":\"c\",\"timestamp\":\"2026-03-01T00:15:00Z\","        \
+    "\"value\":" value ",\"unit\":\"kWh\"}\n"
+
+Test(ndjson, series_are_asked_for_once_while_they_are_remembered) {
+    struct bb_series_memory *memory = bb_series_memory_new();
+    struct bb_series_table table;
+    struct seen seen;
+
+    bb_series_table_init(&table, 1 << 20);
+    seen = run_with(memory, &table, TOLD("A", "1") TOLD("B", "2") TOLD("A", "3"));
+    cr_expect_eq(seen.readings, 3);
+    cr_expect_eq(seen.asked, 2);
+    seen = run_with(memory, &table, TOLD("B", "4") TOLD("C", "x") TOLD("C", "5"));
+    cr_expect_eq(seen.readings, 2);
+    cr_expect_eq(seen.rejected, 1);
+    cr_expect_eq(seen.asked, 1, "C alone is new");
+    cr_expect_eq(seen.series, 1u << 1 | 1u << 2);
+    bb_series_memory_clear(memory);
+    bb_series_table_clear(&table);
+    seen = run_with(memory, &table, TOLD("B", "6"));
+    cr_expect_eq(seen.asked, 1);
+    cr_expect_eq(seen.series, 1u << 0);
+    bb_series_table_release(&table);
+    bb_series_memory_free(memory);
+}

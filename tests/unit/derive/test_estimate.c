@@ -18,6 +18,7 @@ struct bench { /* a gap and room for its estimate */
     struct bb_arena arena;
     struct bb_gap gap;
     int64_t like[(INTERVALS_MAX + 2) * BB_LIKE_MAX];
+    bb_wide calm[(INTERVALS_MAX + 2) * BB_LIKE_MAX]; /* alone, unless a test says otherwise */
     uint8_t like_count[INTERVALS_MAX + 2];
     bb_wide weight[INTERVALS_MAX];
     struct bb_decimal value[INTERVALS_MAX];
@@ -48,8 +49,11 @@ static void bench_free(struct bench *b) {
 
 static void put_likes(struct bench *b, size_t slot, size_t count, const int64_t *level) {
     b->gap.like = b->like;
+    b->gap.calm = b->calm;
     b->gap.like_count = b->like_count;
     b->like_count[slot] = (uint8_t)count;
+    for (size_t j = 0; j < count; j++)
+        b->calm[slot * BB_LIKE_MAX + j] = (bb_wide)level[j] * BB_LIKE_SIXTHS;
     memcpy(&b->like[slot * BB_LIKE_MAX], level, count * sizeof *level);
 }
 
@@ -253,6 +257,22 @@ Test(estimate, the_mean_of_the_latest_like_days) {
     bench_free(b);
 }
 
+Test(estimate, a_single_like_day_is_taken_with_what_stands_beside) {
+    struct bench *b = bench_new(2, -3);
+
+    LIKES(b, 1, 3 * unit);
+    LIKES(b, 2, 5 * unit, 1 * unit);
+    b->calm[1 * BB_LIKE_MAX] = 4 * unit * 6;      /* 3 and 5 */
+    b->calm[2 * BB_LIKE_MAX] = 11 * unit * 6 / 3; /* 3, 5 and 3 */
+    b->pipeline.estimate[BB_METHOD_LIKE_DAY].parameter[0] = 1;
+    cr_assert_eq(fill(b, BB_METHOD_LIKE_DAY), BB_METHOD_LIKE_DAY);
+    VALUES(b, 4000, 3667);
+    b->pipeline.estimate[BB_METHOD_LIKE_DAY].parameter[0] = 3; /* two days need no neighbours */
+    cr_assert_eq(fill(b, BB_METHOD_LIKE_DAY), BB_METHOD_AVERAGE_LIKE_DAY);
+    VALUES(b, 4000, 3000);
+    bench_free(b);
+}
+
 /* Slot 1: |7 - 13/3|, |4 - 13/3|, |4 - 5|, |5 - 5|, |5 - 5|; slot 2: 0 0 1 1.5 3. Ten errors: the
  * tenth, 3. */
 static struct bench *bench_of_bands(void) {
@@ -269,7 +289,7 @@ Test(estimate, like_days_run_against_the_like_days_behind_them) {
     cr_assert_eq(fill(b, BB_METHOD_LIKE_DAY), BB_METHOD_AVERAGE_LIKE_DAY);
     VALUES(b, 5000, 7000);
     expect_band(b, 3000);
-    b->like[2 * BB_LIKE_MAX + 5] = 7 * unit; /* then 7 - 13/3 = 2.666... is the greatest */
+    LIKES(b, 2, 7 * unit, 7 * unit, 7 * unit, 7 * unit, 7 * unit, 7 * unit); /* then 7 - 13/3 is */
     cr_assert_eq(fill(b, BB_METHOD_LIKE_DAY), BB_METHOD_AVERAGE_LIKE_DAY);
     expect_band(b, 2667);
     b->like_count[1] = 5; /* nine errors */
@@ -529,11 +549,13 @@ Test(estimate, nothing_but_the_gap_matters) {
         b->gap.after = (struct bb_decimal){(int64_t)bb_random_below(&r, 1000000), -3};
         b->gap.exponent = b->gap.exponent < -3 ? b->gap.exponent : -3;
         b->gap.like = b->like;
+        b->gap.calm = b->calm;
         b->gap.like_count = b->like_count;
         for (size_t slot = 0; slot < n + 2; slot++) {
             b->like_count[slot] = (uint8_t)(1 + bb_random_below(&r, BB_LIKE_MAX));
             for (size_t j = 0; j < b->like_count[slot]; j++)
-                b->like[slot * BB_LIKE_MAX + j] = (int64_t)bb_random_below(&r, 100000000000);
+                b->calm[slot * BB_LIKE_MAX + j] = b->like[slot * BB_LIKE_MAX + j] =
+                    (int64_t)bb_random_below(&r, 100000000000);
         }
         if (bb_random_below(&r, 2))
             put_total(b, (bb_wide)bb_random_below(&r, 1000000000));
@@ -542,7 +564,8 @@ Test(estimate, nothing_but_the_gap_matters) {
             memset(b->band, (int)bb_random_below(&r, 256), sizeof b->band);
             for (size_t slot = 0; slot < n + 2; slot++)
                 for (size_t j = b->like_count[slot]; j < BB_LIKE_MAX; j++)
-                    b->like[slot * BB_LIKE_MAX + j] = (int64_t)bb_random_next(&r);
+                    b->calm[slot * BB_LIKE_MAX + j] = b->like[slot * BB_LIKE_MAX + j] =
+                        (int64_t)bb_random_next(&r);
             enum bb_method now = bb_estimate(&b->gap, &b->arena, &b->out);
             cr_assert_neq(now, BB_METHOD_NONE);
             bb_wide sum = 0;

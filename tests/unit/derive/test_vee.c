@@ -368,6 +368,45 @@ Test(vee, missing_rows_at_the_end_wait) {
 
 /* ---- units and marks */
 
+static void judge_silence(struct bench *b, size_t last, int silent_minute) {
+    struct bb_vee_aid aid = {.level = b->level,
+                             .stat = &no_days,
+                             .totals = &no_totals,
+                             .past = &b->raw,
+                             .silent_to = base + silent_minute * (int64_t)BB_MINUTE_MS};
+
+    b->vee.count = b->findings.count = 0;
+    bb_window_levels(&b->channel, &b->raw, b->level);
+    cr_assert_eq(bb_vee_judge(&b->channel, &b->raw, 0, last, &aid, &b->arena, &b->vee, &b->findings,
+                              &b->error),
+                 0);
+}
+
+/* Nothing came after 00:15 and it is 01:20. A sender said that 01:00 is missing, and 02:00: both on the grid
+ * of what did not come, one of them behind it. */
+Test(vee, silence_has_rows_up_to_the_tick_and_missing_readings_behind_it_stay) {
+    struct bench *b = bench_new();
+
+    measured(b, 0, 1000, -3);
+    put(b, 45, 60, 0, 0, BB_UNIT_KWH, BB_STATE_MISSING);
+    put(b, 105, 120, 0, 0, BB_UNIT_KWH, BB_STATE_MISSING);
+    for (size_t last = 2; last <= 3; last++) { /* judged up to the tick, or further */
+        judge_silence(b, last, 80);
+        cr_assert_eq(b->vee.count, last == 2 ? 5 : 6, "%zu rows", b->vee.count);
+        for (int minute = 30; minute <= 75; minute += 15)
+            expect_missing(b, minute);
+        cr_assert(last == 2 || !row_to(b, 120)->overlay, "as it was told");
+        cr_assert(b->findings.count == 1 && b->findings.items[0].hard &&
+                  b->findings.items[0].at_ms == base + 75 * (int64_t)BB_MINUTE_MS);
+    }
+    judge_silence(b, 3, 0);
+    cr_assert_eq(b->vee.count, 3, "without a tick it may still come");
+    measured(b, 180, 1000, -3);
+    judge_silence(b, 3, 80);
+    cr_assert_eq(b->vee.count, 3, "what follows ends a gap, and another plan knows");
+    bench_free(b);
+}
+
 Test(vee, ends_are_converted_before_they_are_joined) {
     struct bench *b = bench_new();
 

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 
 #include "adapter/embedded.h"
+#include "base/varint.h"
+#include "model/attribute_pack.h"
 #include "model/frame.h"
 #include "model/unit.h"
 #include "service/feed.h"
-#include "service/router.h"
+#include "service/file_frames.h"
 
 enum { PARTITIONS = 3, METERS = 40, READINGS = 20000 };
 
@@ -48,6 +50,7 @@ static void fill_batch(struct bb_series_table *table, struct bb_batch *batch) {
 static int land(struct bb_log *log, const struct bb_batch *batch, struct bb_error *error) {
     struct bb_ledger ledger;
     struct bb_router router = {0};
+    struct bb_file_frames frames;
     char member[32]; /* what names a member is used again for the next one */
     int result = bb_ledger_open(&ledger, log, error);
 
@@ -59,8 +62,10 @@ static int land(struct bb_log *log, const struct bb_batch *batch, struct bb_erro
         return 0;
     }
     result = bb_ledger_begin(&ledger, BB_SPAN("a.zip"), some_look, 5000, &file, error);
-    if (!result)
-        result = bb_router_init(&router, log, file, BB_SPAN("demo"), batch->series_table, error);
+    if (!result) {
+        const struct bb_router_target target = bb_file_frames_begin(&frames, log, file);
+        result = bb_router_init(&router, &target, BB_SPAN("demo"), batch->series_table, error);
+    }
     for (int i = 0; !result && i < 2; i++) {
         snprintf(member, sizeof member, "a.zip/member-%d", i);
         result = bb_router_source(&router, bb_span_of(member), error);
@@ -254,6 +259,7 @@ Test(ledger, an_unfit_tenant_is_refused_before_anything_is_written) {
     struct bb_ledger ledger;
     struct bb_ledger_file *file;
     struct bb_router router;
+    struct bb_file_frames frames;
     struct bb_log *log;
     struct bb_error error;
 
@@ -262,13 +268,88 @@ Test(ledger, an_unfit_tenant_is_refused_before_anything_is_written) {
     cr_assert_eq(bb_log_memory_open(PARTITIONS, &log, &error), 0);
     cr_assert_eq(bb_ledger_open(&ledger, log, &error), 0);
     cr_assert_eq(bb_ledger_begin(&ledger, BB_SPAN("a"), some_look, 5000, &file, &error), 0);
-    cr_assert_eq(bb_router_init(&router, log, file, BB_SPAN(""), &table, &error), -BB_E_NAME);
-    cr_assert_eq(bb_router_init(&router, log, file, (struct bb_span){name, 65}, &table, &error),
+    const struct bb_router_target target = bb_file_frames_begin(&frames, log, file);
+    cr_assert_eq(bb_router_init(&router, &target, BB_SPAN(""), &table, &error), -BB_E_NAME);
+    cr_assert_eq(bb_router_init(&router, &target, (struct bb_span){name, 65}, &table, &error),
                  -BB_E_NAME);
-    cr_assert_eq(bb_router_init(&router, log, file, (struct bb_span){name, 64}, &table, &error), 0);
+    cr_assert_eq(bb_router_init(&router, &target, (struct bb_span){name, 64}, &table, &error), 0);
     bb_router_release(&router);
     bb_ledger_close(&ledger);
     log->ops->close(log);
     bb_batch_release(&batch);
     bb_series_table_release(&table);
+}
+
+Test(ledger, what_was_refused_is_read_back_from_the_record_that_says_so) {
+    struct bb_ledger ledger;
+    struct bb_ledger_file *kept, *refused;
+    struct bb_arena arena;
+    struct bb_span refusals;
+    struct bb_log *log;
+    struct bb_error error;
+
+    bb_arena_init(&arena, 1 << 12, 1 << 20);
+    cr_assert_eq(bb_log_memory_open(PARTITIONS, &log, &error), 0);
+    cr_assert_eq(bb_ledger_open(&ledger, log, &error), 0);
+    cr_assert_eq(bb_ledger_begin(&ledger, BB_SPAN("kept"), some_look, 1, &kept, &error), 0);
+    kept->tenant = BB_SPAN("default");
+    kept->rejected = 2;
+    kept->refusals = BB_SPAN("{\"line\":3}");
+    cr_assert_eq(bb_ledger_decide(&ledger, kept, some_hash, &error), 0);
+    cr_assert_eq(bb_ledger_begin(&ledger, BB_SPAN("refused"), some_look, 2, &refused, &error), 0);
+    refused->tenant = BB_SPAN("other");
+    refused->rejected = 1;
+    refused->refusals = BB_SPAN("{\"line\":7}");
+    cr_assert_eq(bb_ledger_abandon(&ledger, refused, &error), 0);
+    bb_ledger_close(&ledger);
+
+    cr_assert_eq(bb_ledger_open(&ledger, log, &error), 0);
+    cr_assert_eq(ledger.count, 2);
+    const char *const tenants[] = {"default", "other"};
+    const char *const texts[] = {"{\"line\":3}", "{\"line\":7}"};
+    for (size_t i = 0; i < 2; i++) {
+        const struct bb_ledger_file *file = ledger.files[i];
+        cr_expect(bb_span_equal(file->tenant, bb_span_of(tenants[i])), "%zu", i);
+        cr_expect_eq(file->rejected, 2 - i);
+        cr_assert_eq(bb_ledger_refusals(log, file->report_offset, &arena, &refusals, &error), 0);
+        cr_expect(bb_span_equal(refusals, bb_span_of(texts[i])), "%.*s", BB_SPAN_ARGS(refusals));
+    }
+    cr_assert_eq(bb_ledger_refusals(log, 0, &arena, &refusals, &error), 0);
+    cr_expect_eq(refusals.size, 0);
+    bb_ledger_close(&ledger);
+    log->ops->close(log);
+    bb_arena_release(&arena);
+}
+
+/* Version 1 ended behind the parts. */
+Test(ledger, entries_of_the_version_before_are_read) {
+    struct bb_ledger ledger;
+    struct bb_buffer body;
+    struct bb_log *log;
+    struct bb_error error;
+
+    bb_buffer_init(&body, 1 << 12);
+    bb_buffer_append_byte(&body, 1);
+    bb_buffer_append(&body, &some_hash, sizeof some_hash);
+    bb_put_text(&body, BB_SPAN("old.csv"));
+    bb_buffer_append(&body, &some_look, sizeof some_look);
+    bb_put_varint(&body, 0);
+    bb_put_varint(&body, PARTITIONS);
+    for (int i = 0; i < 3 * PARTITIONS; i++)
+        bb_put_varint(&body, 0);
+    struct bb_log_record record = {.kind = BB_RECORD_FILE_DONE,
+                                   .file_id = 5,
+                                   .received_ms = 1000,
+                                   .body = bb_buffer_span(&body)};
+    cr_assert_eq(bb_log_memory_open(PARTITIONS, &log, &error), 0);
+    cr_assert_eq(log->ops->append(log, PARTITIONS, &record, &error), 0);
+    cr_assert_eq(log->ops->sync(log, &error), 0);
+    cr_assert_eq(bb_ledger_open(&ledger, log, &error), 0, "%s", error.text);
+    cr_assert_eq(ledger.count, 1);
+    cr_expect_not_null(bb_ledger_find(&ledger, some_hash));
+    cr_expect_eq(ledger.files[0]->tenant.size, 0);
+    cr_expect_eq(ledger.files[0]->report_offset, 0);
+    bb_ledger_close(&ledger);
+    log->ops->close(log);
+    bb_buffer_release(&body);
 }

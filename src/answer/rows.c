@@ -1,0 +1,191 @@
+/* The rows of lists: see rows.h. */
+#include "answer/rows.h"
+
+#include "model/unit.h"
+#include "service/person.h"
+#include "service/query.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* ---- the fields -----------------------------------------------------------------------------------*/
+
+static const struct bb_field_row usage_point_fields[] = {
+    {.name = "usage_point"}, {.name = "commodity"}, {.name = "zone"},
+    {.name = "calendar"},    {.name = "customer"},  {.name = "channels", .is_number = true},
+};
+
+static const struct bb_field_row channel_fields[] = {
+    {.name = "usage_point"}, {.name = "channel"},   {.name = "kind"}, {.name = "interval"},
+    {.name = "unit"},        {.name = "commodity"}, {.name = "obis"}, {.name = "zone"},
+};
+
+static const struct bb_field_row completeness_fields[] = {
+    {.name = "usage_point"},
+    {.name = "channel"},
+    {.name = "start"},
+    {.name = "end"},
+    {.name = "expected", .is_number = true},
+    {.name = "present", .is_number = true},
+    {.name = "estimated", .is_number = true},
+    {.name = "missing", .is_number = true},
+    {.name = "measured_share", .is_number = true},
+    {.name = "contiguous_to"},
+};
+
+static const struct bb_field_row exception_fields[] = {
+    {.name = "id", .is_number = true},
+    {.name = "usage_point"},
+    {.name = "channel"},
+    {.name = "check"},
+    {.name = "from"},
+    {.name = "to"},
+    {.name = "state"},
+    {.name = "opened"},
+    {.name = "closed"},
+    {.name = "by"},
+    {.name = "reason"},
+    {.name = "opened_by", .is_aside = true},
+    {.name = "closed_by", .is_aside = true},
+};
+
+static const struct bb_field_row finding_fields[] = {
+    {.name = "usage_point"},
+    {.name = "channel"},
+    {.name = "check"},
+    {.name = "from"},
+    {.name = "to"},
+    {.name = "at"},
+    {.name = "hard"},
+    {.name = "a", .is_number = true},
+    {.name = "b", .is_number = true},
+    {.name = "exponent", .is_number = true},
+    {.name = "quality"},
+};
+
+static const struct bb_field_row rule_fields[] = {{.name = "rule"}, {.name = "content_hash"}};
+static const struct bb_field_row tenant_fields[] = {{.name = "tenant"}, {.name = "zone"}};
+
+#define FIELDS(table) table, sizeof(table) / sizeof(table)[0]
+
+const struct bb_list_row bb_lists[BB_LISTS] = {
+    [BB_LIST_USAGE_POINTS] = {"usage-points", FIELDS(usage_point_fields)},
+    [BB_LIST_CHANNELS] = {"channels", FIELDS(channel_fields)},
+    [BB_LIST_COMPLETENESS] = {"completeness", FIELDS(completeness_fields)},
+    [BB_LIST_EXCEPTIONS] = {"exceptions", FIELDS(exception_fields)},
+    [BB_LIST_FINDINGS] = {"findings", FIELDS(finding_fields)},
+    [BB_LIST_RULES] = {"rules", FIELDS(rule_fields)},
+    [BB_LIST_TENANTS] = {"tenants", FIELDS(tenant_fields)},
+};
+
+static void begin(struct bb_record *out, enum bb_list list) {
+    bb_record_begin(out, bb_lists[list].fields, bb_lists[list].field_count);
+}
+
+/* ---- the rows -------------------------------------------------------------------------------------*/
+
+void bb_record_of_usage_point(const struct bb_registry_usage_point *row, struct bb_record *out) {
+    begin(out, BB_LIST_USAGE_POINTS);
+    bb_record_text(out, row->name);
+    bb_record_name(out, bb_commodity_name(row->commodity));
+    bb_record_text(out, row->zone);
+    bb_record_text(out, row->calendar);
+    bb_record_text(out, row->customer);
+    bb_record_number(out, row->channels);
+}
+
+void bb_record_of_channel(const struct bb_registry_channel *row, struct bb_record *out) {
+    char interval[BB_TIME_TEXT_MAX] = "";
+
+    if (row->interval_s > 0)
+        bb_duration_format((int64_t)row->interval_s * BB_SECOND_MS, interval);
+    begin(out, BB_LIST_CHANNELS);
+    bb_record_text(out, row->usage_point);
+    bb_record_text(out, row->channel);
+    bb_record_name(out, bb_kind_name(row->kind));
+    bb_record_copy(out, bb_span_of(interval));
+    bb_record_name(out, bb_unit_symbol(row->unit));
+    bb_record_name(out, bb_commodity_name(row->commodity));
+    bb_record_text(out, row->obis);
+    bb_record_text(out, row->zone);
+}
+
+static void put_share(struct bb_record *out, const struct bb_completeness_row *row) {
+    char share[24];
+    int measured = bb_query_thousandths(row->measured_ms, row->expected_ms);
+
+    snprintf(share, sizeof share, "%d.%03d", measured / 1000, measured % 1000);
+    bb_record_digits(out, bb_span_of(share));
+}
+
+static void put_count(struct bb_record *out, bool is_known, uint64_t count) {
+    if (is_known)
+        bb_record_number(out, (int64_t)count);
+    else
+        bb_record_nothing(out);
+}
+
+void bb_record_of_completeness(const struct bb_completeness_row *row, struct bb_record *out) {
+    begin(out, BB_LIST_COMPLETENESS);
+    bb_record_text(out, row->usage_point);
+    bb_record_text(out, row->channel);
+    bb_record_time(out, row->start_ms);
+    bb_record_time(out, row->end_ms);
+    put_count(out, row->has_expected, row->expected);
+    bb_record_number(out, (int64_t)row->present);
+    bb_record_number(out, (int64_t)row->estimated);
+    put_count(out, row->has_expected, row->missing);
+    if (row->expected_ms > 0)
+        put_share(out, row);
+    else
+        bb_record_nothing(out);
+    bb_record_time(out, row->contiguous_to_ms);
+}
+
+void bb_record_of_exception(const struct bb_registry_exception *row, struct bb_record *out) {
+    struct bb_person who;
+    const char *state = bb_person_exception_state(row, &who);
+
+    begin(out, BB_LIST_EXCEPTIONS);
+    bb_record_number(out, row->id);
+    bb_record_text(out, row->usage_point);
+    bb_record_text(out, row->channel);
+    bb_record_name(out, bb_check_name(row->check));
+    bb_record_time(out, row->from_ms);
+    bb_record_time(out, row->to_ms);
+    bb_record_name(out, state);
+    bb_record_time(out, row->opened_ms);
+    bb_record_time(out, row->closed_ms);
+    bb_record_text(out, who.name);
+    bb_record_text(out, who.reason);
+    bb_record_text(out, row->opened_by);
+    bb_record_text(out, row->closed_by);
+}
+
+void bb_record_of_finding(const struct bb_findings_row *row, struct bb_record *out) {
+    const struct bb_finding *finding = row->finding;
+    struct bb_buffer quality;
+
+    bb_buffer_init(&quality, BB_RECORD_TEXT_MAX);
+    if (row->quality)
+        bb_quality_format(row->quality, &quality);
+    begin(out, BB_LIST_FINDINGS);
+    bb_record_text(out, row->usage_point);
+    bb_record_text(out, row->channel);
+    bb_record_name(out, bb_check_name(finding->check));
+    bb_record_time(out, finding->from_ms);
+    bb_record_time(out, finding->to_ms);
+    bb_record_time(out, finding->at_ms);
+    bb_record_flag(out, finding->hard);
+    bb_record_number(out, finding->a);
+    bb_record_number(out, finding->b);
+    bb_record_number(out, finding->exponent);
+    bb_record_copy(out, bb_buffer_span(&quality));
+    bb_buffer_release(&quality);
+}
+
+void bb_record_of_tenant(struct bb_span name, struct bb_span zone, struct bb_record *out) {
+    begin(out, BB_LIST_TENANTS);
+    bb_record_text(out, name);
+    bb_record_text(out, zone);
+}

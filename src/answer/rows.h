@@ -1,0 +1,37 @@
+/* The rows of lists as records: what `busbar list --json` prints and GET /v1/... answers. One function a
+ * list; the record borrows from the row, or lends memory of its own.
+ */
+#ifndef BB_ANSWER_ROWS_H
+#define BB_ANSWER_ROWS_H
+
+#include "answer/record.h"
+#include "port/registry.h"
+#include "service/completeness.h"
+#include "service/findings.h"
+
+enum bb_list { /* what can be listed */
+               BB_LIST_USAGE_POINTS = 0,
+               BB_LIST_CHANNELS,
+               BB_LIST_COMPLETENESS,
+               BB_LIST_EXCEPTIONS,
+               BB_LIST_FINDINGS,
+               BB_LIST_RULES,
+               BB_LIST_TENANTS,
+               BB_LISTS
+};
+
+struct bb_list_row {
+    const char *name; /* "usage-points" */
+    const struct bb_field_row *fields;
+    size_t field_count;
+};
+extern const struct bb_list_row bb_lists[BB_LISTS];
+
+void bb_record_of_usage_point(const struct bb_registry_usage_point *row, struct bb_record *out);
+void bb_record_of_channel(const struct bb_registry_channel *row, struct bb_record *out);
+void bb_record_of_completeness(const struct bb_completeness_row *row, struct bb_record *out);
+void bb_record_of_exception(const struct bb_registry_exception *row, struct bb_record *out);
+void bb_record_of_finding(const struct bb_findings_row *row, struct bb_record *out);
+void bb_record_of_tenant(struct bb_span name, struct bb_span zone, struct bb_record *out);
+
+#endif

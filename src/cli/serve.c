@@ -1,0 +1,191 @@
+/* busbar serve: the plant as a server. */
+#include "cli/serve.h"
+#include "cli/children.h"
+#include "cli/served.h"
+#include "cli/verbs.h"
+#include "http/server.h"
+#include "service/tick.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define AT(field) offsetof(struct bb_serve_options, field)
+
+static const struct bb_option serve_options[] = {
+    {.name = "port",
+     .kind = BB_OPTION_NUMBER,
+     .offset = AT(port),
+     .value = "P",
+     .initial = "8080",
+     .min = 0,
+     .max = 65535,
+     .help = "where to listen; 0: any port that is free"},
+    {.name = "listen",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(address),
+     .value = "ADDRESS",
+     .initial = "127.0.0.1",
+     .help = "on which of this machine's addresses"},
+    {.name = "workers",
+     .kind = BB_OPTION_NUMBER,
+     .offset = AT(workers),
+     .value = "N",
+     .initial = "1",
+     .min = 0,
+     .max = 64,
+     .help = "processes that derive; 0: somebody else does"},
+    {.name = "insecure",
+     .kind = BB_OPTION_FLAG,
+     .offset = AT(insecure),
+     .help = "listen on other addresses without keys or without TLS"},
+    BB_OPTION_END};
+
+enum { DRAIN_MS = 30000, CHILDREN_MS = 30000, LOOK_MS = 100, TICK_EVERY_MS = 60000 };
+
+struct serve {
+    struct bb_command *command;
+    const struct bb_serve_options *given;
+    struct bb_plant plant;
+    struct bb_committer *committer;
+    struct bb_http_server *server;
+    struct bb_children children;
+    int64_t next_tick_ms; /* monotonic: when to look whether a day is over */
+    char socket_path[sizeof((struct bb_plant *)0)->directory + 16];
+};
+
+static int start(struct serve *serve, struct bb_error *error) {
+    struct bb_command *command = serve->command;
+    int r = bb_committer_start(&serve->plant, &serve->committer, error);
+
+    if (r < 0)
+        return r;
+    snprintf(serve->socket_path, sizeof serve->socket_path, "%s/busbar.sock",
+             serve->plant.directory);
+    const struct bb_http_options http = {.data = command->globals.data,
+                                         .config_path = command->globals.config,
+                                         .config = &serve->plant.config,
+                                         .committer = serve->committer,
+                                         .partitions = serve->plant.log->partitions,
+                                         .tenant = bb_command_tenant(command),
+                                         .address = serve->given->address,
+                                         .port = (uint16_t)serve->given->port,
+                                         .socket_path = serve->socket_path,
+                                         .insecure = serve->given->insecure,
+                                         .logger = command->logger};
+    return bb_http_server_start(&http, &serve->server, error);
+}
+
+static void say_where(struct serve *serve) {
+    const struct bb_log_field where[] = {
+        bb_field_text("url", bb_http_server_url(serve->server)),
+        bb_field_text("data", serve->command->globals.data),
+        bb_field_text("keys", bb_http_server_wants_keys(serve->server)
+                                  ? "asked for"
+                                  : "none: whoever reaches it may do all")};
+    bb_command_note(serve->command, BB_LOG_INFO, "busbar serves", where, 3);
+}
+
+/* On the log's thread. */
+static int append_ticks(struct bb_plant *plant, void *context, struct bb_error *error) {
+    uint32_t appended;
+
+    (void)context;
+    return bb_tick_append_due(plant, plant->config.tick_grace_ms, bb_clock_system(), &appended,
+                              error);
+}
+
+/* A tick that cannot be written is told and tried again: it is no reason to end. */
+static void look_at_the_clock(struct serve *serve) {
+    int64_t now_ms = bb_monotonic_ns() / 1000000;
+    struct bb_error error;
+
+    if (now_ms < serve->next_tick_ms)
+        return;
+    serve->next_tick_ms = now_ms + TICK_EVERY_MS;
+    if (bb_committer_run(serve->committer, append_ticks, NULL, &error) < 0)
+        bb_command_complain(serve->command, &error);
+}
+
+static int serve_until_stopped(struct serve *serve, struct bb_error *error) {
+    while (!*bb_stop_flag()) {
+        if (!bb_committer_is_well(serve->committer))
+            return BB_FAIL(error, BB_E_LOG_IO,
+                           "the log takes no records any more; what was acknowledged is safe");
+        bb_children_look(&serve->children);
+        look_at_the_clock(serve);
+        usleep(LOOK_MS * 1000);
+    }
+    return 0;
+}
+
+/* First those who wait for an answer, then those who derive, then the log. What is not drained in time is left
+ * as it stands to the end of the process, which is never worse than kill -9. */
+static bool end(struct serve *serve) {
+    bool drained = bb_http_server_drain(serve->server, DRAIN_MS);
+
+    if (!drained)
+        bb_command_note(serve->command, BB_LOG_WARNING,
+                        "some requests were not answered within the time for it", NULL, 0);
+    bb_served_forget(serve->plant.directory);
+    if (drained)
+        bb_http_server_stop(serve->server);
+    bb_children_end(&serve->children, CHILDREN_MS);
+    return drained;
+}
+
+int bb_serve(struct bb_command *command, const struct bb_serve_options *options,
+             void (*listening)(struct bb_command *command, const char *url),
+             struct bb_error *error) {
+    struct serve *serve = calloc(1, sizeof *serve);
+
+    if (!serve)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to serve");
+    serve->command = command;
+    serve->given = options;
+    bb_stop_on_signals();
+    int r = bb_command_open_plant(command, BB_PLANT_APPEND, &serve->plant, error);
+    if (r < 0) {
+        free(serve);
+        return r;
+    }
+    command->started = false;
+    r = start(serve, error);
+    if (r == 0) {
+        command->started = true;
+        bb_children_init(&serve->children, command, (uint32_t)serve->given->workers);
+        bb_children_look(&serve->children);
+        bb_served_note(serve->plant.directory, bb_http_server_url(serve->server));
+        say_where(serve);
+        if (listening)
+            listening(command, bb_http_server_url(serve->server));
+        r = serve_until_stopped(serve, error);
+        if (!end(serve))
+            return r < 0 ? r : BB_EXIT_DONE;
+    }
+    bb_committer_stop(serve->committer);
+    bb_plant_close(&serve->plant);
+    free(serve);
+    return r < 0 ? r : BB_EXIT_DONE;
+}
+
+static int run(struct bb_command *command, struct bb_error *error) {
+    return bb_serve(command, command->options, NULL, error);
+}
+
+const struct bb_verb bb_verb_serve = {
+    .name = "serve",
+    .summary = "the plant as a server: takes readings over HTTP, answers questions",
+    .arguments = "",
+    .options = serve_options,
+    .options_size = sizeof(struct bb_serve_options),
+    .examples = "busbar serve\n"
+                "curl --data-binary @march.csv -H 'Content-Type: text/csv' "
+                "http://127.0.0.1:8080/v1/readings\n",
+    .details =
+        "It owns the log: other commands that write are refused meanwhile and say how to post instead.\n"
+        "On the loopback it needs no keys until one is made (busbar keys create). On other addresses it\n"
+        "wants keys and TLS (http.tls in busbar.yaml), unless --insecure says that something else\n"
+        "takes care. SIGTERM and Ctrl-C let it finish what it has begun.\n",
+    .run = run,
+};

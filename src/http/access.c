@@ -1,0 +1,82 @@
+/* The gate: see access_internal.h. */
+#include "http/access_internal.h"
+
+#include <stdio.h>
+
+/* Without keys, whoever comes may do all: it is one person's machine. */
+static void let_all_in(const struct bb_http_gate *gate, const char *caller,
+                       struct bb_http_access *out) {
+    *out = (struct bb_http_access){.role = BB_ROLE_ADMIN};
+    snprintf(out->tenant, sizeof out->tenant, "%.*s", BB_SPAN_ARGS(gate->tenant));
+    snprintf(out->caller, sizeof out->caller, "%s", caller);
+}
+
+/* A name that ends before its port. */
+bool bb_http_host_is_loopback(struct bb_span host) {
+    static const struct bb_span names[] = {BB_SPAN("localhost"), BB_SPAN("127.0.0.1"),
+                                           BB_SPAN("[::1]")};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        size_t size = names[i].size;
+        if (host.size >= size &&
+            bb_span_equal_nocase((struct bb_span){host.data, size}, names[i]) &&
+            (host.size == size || host.data[size] == ':'))
+            return true;
+    }
+    return false;
+}
+
+static bool take_bearer(struct bb_span authorization, struct bb_span *token) {
+    static const struct bb_span scheme = BB_SPAN("Bearer ");
+
+    if (authorization.size < scheme.size ||
+        !bb_span_equal_nocase((struct bb_span){authorization.data, scheme.size}, scheme))
+        return false;
+    *token = bb_span_trim(
+        (struct bb_span){authorization.data + scheme.size, authorization.size - scheme.size});
+    return true;
+}
+
+static int check_key(struct bb_http_gate *gate, const struct bb_http_credentials *shown,
+                     int64_t now_ms, struct bb_http_access *out, struct bb_error *error) {
+    struct bb_key_holder holder;
+    struct bb_span token;
+
+    if (shown->authorization.size == 0)
+        return BB_FAIL(error, BB_E_KEY_NEEDED,
+                       "send a key: Authorization: Bearer bb_...; busbar keys create makes one");
+    if (!take_bearer(shown->authorization, &token))
+        return BB_FAIL(error, BB_E_KEY_REFUSED,
+                       "the header Authorization has to be: Bearer bb_...");
+    int result = bb_key_ring_find(gate->ring, token, now_ms, &holder, error);
+    if (result)
+        return result;
+    *out = (struct bb_http_access){.role = holder.role};
+    memcpy(out->tenant, holder.tenant, sizeof out->tenant);
+    snprintf(out->caller, sizeof out->caller, "key bb_%s_%s%s%s%s", bb_role_name((int)holder.role),
+             holder.id, holder.label[0] ? " (" : "", holder.label, holder.label[0] ? ")" : "");
+    return 0;
+}
+
+int bb_http_gate_check(struct bb_http_gate *gate, const struct bb_http_credentials *shown,
+                       enum bb_right right, int64_t now_ms, struct bb_http_access *out,
+                       struct bb_error *error) {
+    int result = 0;
+
+    if (right == BB_RIGHT_NONE)
+        let_all_in(gate, "anyone", out);
+    else if (shown->is_local)
+        let_all_in(gate, "the plant's own socket", out);
+    else if (shown->authorization.size > 0 || bb_key_ring_has_keys(gate->ring))
+        result = check_key(gate, shown, now_ms, out, error);
+    else if (gate->open || bb_http_host_is_loopback(shown->host))
+        let_all_in(gate, gate->open ? "anyone" : "loopback", out);
+    else
+        result = BB_FAIL(error, BB_E_HOST,
+                         "without keys only requests to localhost, 127.0.0.1 or "
+                         "[::1] are answered");
+    if (!result && !bb_role_has(out->role, right))
+        result = BB_FAIL(error, BB_E_FORBIDDEN, "a key bb_%s_ does not give the right to %s",
+                         bb_role_name((int)out->role), bb_right_name(right));
+    return result;
+}

@@ -1,0 +1,235 @@
+/* GET /v1/overview: what a person wants to know first. Every part is cheap or remembered (sums_internal.h,
+ * rate_internal.h): it may be asked for every few seconds. */
+#include "base/clock.h"
+#include "http/call_internal.h"
+#include "http/routes_internal.h"
+#include "http/sums_internal.h"
+#include "model/quality.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- the stages */
+
+static void put_stages(struct bb_http_call *call, struct bb_json *json) {
+    struct bb_http_watcher *watcher = &call->server->watcher;
+    int64_t age_ms = atomic_load(&watcher->age_ms);
+
+    bb_json_key(json, "stages");
+    bb_json_array_begin(json);
+    bb_json_object_begin(json);
+    bb_json_put_text(json, "stage", BB_SPAN("derive"));
+    bb_json_put_u64(json, "lag_readings", atomic_load(&watcher->lag_readings));
+    bb_json_put_double(json, "oldest_age_s", (double)age_ms / BB_SECOND_MS);
+    bb_json_object_end(json);
+    bb_json_array_end(json);
+}
+
+/* The letter behind the name in /proc/PID/stat; the name may hold anything, so its last bracket counts. */
+static char state_of(int pid) {
+    char path[64], text[512];
+
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "re");
+    size_t size = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    if (file)
+        fclose(file);
+    text[size] = '\0';
+    const char *bracket = strrchr(text, ')');
+    return bracket && bracket[1] == ' ' ? bracket[2] : 'X';
+}
+
+static const char *state_name(char letter) {
+    switch (letter) {
+    case 'T':
+    case 't': return "stopped";
+    case 'Z':
+    case 'X': return "ended";
+    default: return "running";
+    }
+}
+
+/* The server's children are its workers: the kernel knows them. */
+static void put_workers(struct bb_json *json) {
+    char path[64];
+    int pid;
+
+    bb_json_key(json, "workers");
+    bb_json_array_begin(json);
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    FILE *file = fopen(path, "re");
+    while (file && fscanf(file, "%d", &pid) == 1) {
+        bb_json_object_begin(json);
+        bb_json_put_text(json, "stage", BB_SPAN("derive"));
+        bb_json_put_i64(json, "pid", pid);
+        bb_json_put_text(json, "state", bb_span_of(state_name(state_of(pid))));
+        bb_json_object_end(json);
+    }
+    if (file)
+        fclose(file);
+    bb_json_array_end(json);
+}
+
+/* ---- the tenant's readings */
+
+struct exceptions {
+    uint64_t open, by_check[BB_CHECK_COUNT];
+};
+
+/* A bb_registry_exception_visit. */
+static int count_exception(void *context, const struct bb_registry_exception *row) {
+    struct exceptions *e = context;
+
+    e->open++;
+    if (row->check < BB_CHECK_COUNT)
+        e->by_check[row->check]++;
+    return 0;
+}
+
+static int put_exceptions(struct bb_http_call *call, struct bb_json *json, struct bb_error *error) {
+    struct bb_registry *registry = bb_http_plant(call)->registry;
+    struct exceptions e = {.open = 0};
+    int result = registry->ops->exception_list(registry, bb_http_tenant(call), true, BB_TIME_NONE,
+                                               count_exception, &e, error);
+
+    bb_json_put_u64(json, "exceptions_open", e.open);
+    bb_json_key(json, "exceptions_by_check");
+    bb_json_object_begin(json);
+    for (int check = 0; check < BB_CHECK_COUNT; check++)
+        if (e.by_check[check] > 0)
+            bb_json_put_u64(json, bb_check_name(check), e.by_check[check]);
+    bb_json_object_end(json);
+    return result < 0 ? result : 0;
+}
+
+static void put_number_or_null(struct bb_json *json, const char *key, bool is_known,
+                               uint64_t number) {
+    bb_json_key(json, key);
+    if (is_known)
+        bb_json_u64(json, number);
+    else
+        bb_json_null(json);
+}
+
+static void put_sums(struct bb_http_call *call, struct bb_json *json) {
+    const struct bb_http_options *options = &call->server->options;
+    struct bb_sums sums = {.usage_points = 0};
+    bool is_known = bb_sums_get(options->data, options->config_path, bb_http_tenant(call), &sums);
+
+    put_number_or_null(json, "usage_points", is_known, sums.usage_points);
+    put_number_or_null(json, "channels", is_known, sums.channels);
+    bb_json_key(json, "completeness");
+    if (!is_known || !sums.day[0]) {
+        bb_json_null(json);
+        return;
+    }
+    bb_json_object_begin(json);
+    bb_json_put_text(json, "day", bb_span_of(sums.day));
+    bb_json_put_u64(json, "expected", sums.expected);
+    bb_json_put_u64(json, "present", sums.present);
+    bb_json_put_u64(json, "estimated", sums.estimated);
+    bb_json_put_u64(json, "missing", sums.missing);
+    bb_json_object_end(json);
+}
+
+/* ---- bytes */
+
+static int put_store_bytes(struct bb_plant *plant, struct bb_json *json, struct bb_error *error) {
+    uint64_t sum = 0;
+    int result = 0;
+
+    for (uint32_t p = 0; !result && p < plant->store->partitions; p++) {
+        uint64_t used, file;
+        result = plant->store->ops->size(plant->store, p, &used, &file, error);
+        sum += result ? 0 : used;
+    }
+    bb_json_put_u64(json, "store_bytes", sum);
+    return result;
+}
+
+/* Files below a folder, `depth` folders deep. What comes and goes meanwhile does not matter. */
+static uint64_t bytes_below(int folder, int depth) {
+    DIR *dir = folder >= 0 ? fdopendir(folder) : NULL;
+    struct dirent *entry;
+    struct stat found;
+    uint64_t sum = 0;
+
+    if (!dir && folder >= 0)
+        close(folder);
+    while (dir && (entry = readdir(dir)) != NULL) {
+        if (entry->d_name[0] == '.' || fstatat(folder, entry->d_name, &found, AT_SYMLINK_NOFOLLOW))
+            continue;
+        if (S_ISDIR(found.st_mode) && depth > 0)
+            sum += bytes_below(openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+                               depth - 1);
+        else if (S_ISREG(found.st_mode))
+            sum += (uint64_t)found.st_size;
+    }
+    if (dir)
+        closedir(dir);
+    return sum;
+}
+
+static void put_log_bytes(const struct bb_plant *plant, struct bb_json *json) {
+    char path[sizeof plant->directory + 8];
+
+    snprintf(path, sizeof path, "%s/log", plant->directory);
+    bb_json_put_u64(json, "log_bytes",
+                    bytes_below(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), 1));
+}
+
+/* ---- the answer */
+
+static void put_rates(struct bb_http_call *call, struct bb_json *json) {
+    uint64_t total;
+    double rate = bb_rate_per_second(&call->server->watcher.rate, &total);
+
+    bb_json_key(json, "readings_per_second");
+    bb_json_object_begin(json);
+    bb_json_put_double(json, "1m", rate);
+    bb_json_object_end(json);
+    bb_json_put_u64(json, "readings_total", total);
+}
+
+static int get_overview(struct bb_http_call *call, struct bb_error *error) {
+    struct bb_json json = bb_http_json(call);
+    char now[BB_TIME_TEXT_MAX];
+    size_t size = bb_time_format_utc(bb_clock_now_ms(bb_clock_system()), now);
+
+    bb_json_object_begin(&json);
+    bb_json_put_text(&json, "now", (struct bb_span){now, size});
+    put_rates(call, &json);
+    put_stages(call, &json);
+    put_workers(&json);
+    put_sums(call, &json);
+    int result = put_exceptions(call, &json, error);
+    if (!result)
+        result = put_store_bytes(bb_http_plant(call), &json, error);
+    if (result)
+        return result;
+    put_log_bytes(bb_http_plant(call), &json);
+    bb_json_object_end(&json);
+    return bb_http_answer(call, 200, "application/json");
+}
+
+static const struct bb_http_answer answers[] = {
+    {200, "application/json",
+     "rates, backlog, workers, completeness of the last day, open exceptions"},
+    {0}};
+
+const struct bb_http_route bb_http_route_overview = {
+    .method = BB_HTTP_GET,
+    .path = "/v1/overview",
+    .right = BB_RIGHT_READ,
+    .summary = "what a person wants to know first",
+    .details =
+        "Rates, backlog, workers and bytes are the plant's; usage points, channels, completeness and "
+        "exceptions the tenant's. What takes a walk through all channels is null until it was "
+        "counted for the first time.",
+    .answers = answers,
+    .handle = get_overview,
+};

@@ -1,0 +1,26 @@
+/* The routes: each stands in a file route_SUBJECT.c and is listed in routes.c. */
+#ifndef BB_HTTP_ROUTES_INTERNAL_H
+#define BB_HTTP_ROUTES_INTERNAL_H
+
+#include "http/route.h"
+
+extern const struct bb_http_route bb_http_route_channels;
+extern const struct bb_http_route bb_http_route_completeness;
+extern const struct bb_http_route bb_http_route_edits;
+extern const struct bb_http_route bb_http_route_exceptions;
+extern const struct bb_http_route bb_http_route_exceptions_post;
+extern const struct bb_http_route bb_http_route_explain;
+extern const struct bb_http_route bb_http_route_explain_code;
+extern const struct bb_http_route bb_http_route_files;
+extern const struct bb_http_route bb_http_route_findings;
+extern const struct bb_http_route bb_http_route_livez;
+extern const struct bb_http_route bb_http_route_me;
+extern const struct bb_http_route bb_http_route_openapi;
+extern const struct bb_http_route bb_http_route_overview;
+extern const struct bb_http_route bb_http_route_readings_post;
+extern const struct bb_http_route bb_http_route_readyz;
+extern const struct bb_http_route bb_http_route_usage_point;
+extern const struct bb_http_route bb_http_route_usage_points;
+extern const struct bb_http_route bb_http_route_values;
+
+#endif

@@ -1,0 +1,251 @@
+/* Waiting for derivation: see wait_internal.h. */
+#include "http/wait_internal.h"
+
+#include "base/clock.h"
+#include "http/call_internal.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { LOOK_EVERY_MS = 500, LOOK_WHILE_WAITED_MS = 20, RETRY_MOST_S = 600 };
+
+struct bb_http_waiter {
+    struct bb_http_waiter *next;
+    uint64_t *ends; /* per partition; 0: nothing there */
+    int64_t until_ms;
+    bb_http_derived *told;
+    void *context;
+};
+
+/* What one look sees of a partition. */
+struct seen {
+    uint64_t offset; /* derived up to here */
+    bool delivered;  /* the registry has all that was derived so far */
+};
+
+static int64_t now_ms(void) {
+    return bb_monotonic_ns() / 1000000;
+}
+
+/* ---- looking */
+
+static int outbox_any(void *context, uint64_t sequence, struct bb_span record) {
+    (void)sequence;
+    (void)record;
+    *(bool *)context = true;
+    return 1;
+}
+
+static int look_at_partition(struct bb_plant *plant, uint32_t p, struct seen *seen,
+                             struct bb_error *error) {
+    const struct bb_store_ops *ops = plant->store->ops;
+    struct bb_store_view *view;
+    struct bb_claim claim = {0};
+    uint64_t projected = 0;
+    bool has_records = false;
+    int result = plant->registry->ops->position(plant->registry, p, &projected, error);
+
+    if (!result)
+        result = ops->view_begin(plant->store, p, &view, error);
+    if (result)
+        return result;
+    result = ops->position(view, &claim, error);
+    if (result >= 0)
+        result = ops->outbox_scan(view, projected, outbox_any, &has_records, error);
+    ops->view_end(view);
+    seen->offset = claim.position.inner ? 0 : claim.position.offset;
+    seen->delivered = !has_records;
+    return result < 0 ? result : 0;
+}
+
+static int look(struct bb_http_watcher *w, struct bb_plant *plant, struct seen *seen,
+                struct bb_error *error) {
+    int64_t oldest_ms = 0, clock_ms = bb_clock_now_ms(bb_clock_system());
+    uint64_t lag = 0, readings = 0;
+    int result = 0;
+
+    for (uint32_t p = 0; !result && p < plant->log->partitions; p++) {
+        struct bb_log_backlog backlog;
+        result = look_at_partition(plant, p, &seen[p], error);
+        if (!result)
+            result = plant->log->ops->backlog(plant->log, p, seen[p].offset, &backlog, error);
+        if (result)
+            break;
+        lag += backlog.lag_readings;
+        readings += backlog.end.readings;
+        if (backlog.lag_readings > 0 && (oldest_ms == 0 || backlog.oldest_ms < oldest_ms))
+            oldest_ms = backlog.oldest_ms;
+    }
+    if (!result) {
+        bb_rate_note(&w->rate, now_ms(), readings);
+        atomic_store(&w->lag_readings, lag);
+        atomic_store(&w->age_ms, oldest_ms && clock_ms > oldest_ms ? clock_ms - oldest_ms : 0);
+    }
+    return result;
+}
+
+/* ---- telling */
+
+static bool is_derived(const struct bb_http_waiter *waiter, const struct seen *seen,
+                       uint32_t partitions) {
+    for (uint32_t p = 0; p < partitions; p++)
+        if (waiter->ends[p] > 0 && (seen[p].offset < waiter->ends[p] || !seen[p].delivered))
+            return false;
+    return true;
+}
+
+static void tell(struct bb_http_waiter *waiter, struct bb_plant *plant) {
+    waiter->told(waiter->context, plant);
+    free(waiter->ends);
+    free(waiter);
+}
+
+/* Those that are done leave the list; they are told without the lock. */
+static void tell_all(struct bb_http_watcher *w, struct bb_plant *plant, const struct seen *seen) {
+    struct bb_http_waiter *done = NULL, *given_up = NULL;
+    int64_t now = now_ms();
+
+    pthread_mutex_lock(&w->lock);
+    for (struct bb_http_waiter **at = &w->first; *at;) {
+        struct bb_http_waiter *waiter = *at;
+        bool derived = plant && is_derived(waiter, seen, plant->log->partitions);
+        if (!derived && now < waiter->until_ms && !w->gives_up) {
+            at = &waiter->next;
+            continue;
+        }
+        *at = waiter->next;
+        struct bb_http_waiter **list = derived ? &done : &given_up;
+        waiter->next = *list;
+        *list = waiter;
+    }
+    pthread_mutex_unlock(&w->lock);
+    for (struct bb_http_waiter *next; done; done = next) {
+        next = done->next;
+        tell(done, plant);
+    }
+    for (struct bb_http_waiter *next; given_up; given_up = next) {
+        next = given_up->next;
+        tell(given_up, NULL);
+    }
+}
+
+/* ---- the thread */
+
+/* Until the next look is due; false: it is over. */
+static bool wait_for_look(struct bb_http_watcher *w) {
+    struct timespec until;
+
+    pthread_mutex_lock(&w->lock);
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (w->first ? LOOK_WHILE_WAITED_MS : LOOK_EVERY_MS) * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    bool waited_for = w->first != NULL;
+    while (!w->stop && waited_for == (w->first != NULL))
+        if (pthread_cond_clockwait(&w->work, &w->lock, CLOCK_MONOTONIC, &until) != 0)
+            break;
+    bool goes_on = !w->stop;
+    pthread_mutex_unlock(&w->lock);
+    return goes_on;
+}
+
+static void *watch(void *argument) {
+    struct bb_http_watcher *w = argument;
+    struct bb_plant plant = {0};
+    struct seen *seen = NULL;
+    struct bb_error error;
+    bool is_open = false;
+
+    while (wait_for_look(w)) {
+        if (!is_open)
+            is_open = bb_plant_open(w->data, w->config_path, BB_PLANT_READ, &plant, &error) == 0;
+        if (is_open && !seen)
+            seen = calloc(plant.log->partitions, sizeof seen[0]);
+        bool good = is_open && seen && look(w, &plant, seen, &error) == 0;
+        tell_all(w, good ? &plant : NULL, seen);
+    }
+    tell_all(w, NULL, NULL);
+    free(seen);
+    if (is_open)
+        bb_plant_close(&plant);
+    return NULL;
+}
+
+int bb_http_watcher_start(struct bb_http_watcher *w, const char *data, const char *config_path,
+                          struct bb_error *error) {
+    sigset_t all, before;
+
+    w->data = data;
+    w->config_path = config_path;
+    bb_rate_init(&w->rate);
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->work, NULL);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = pthread_create(&w->thread, NULL, watch, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    w->running = failure == 0;
+    return failure
+               ? BB_FAIL_ERRNO(error, BB_E_NO_MEMORY, failure, "cannot start the server's threads")
+               : 0;
+}
+
+void bb_http_watcher_give_up(struct bb_http_watcher *w) {
+    pthread_mutex_lock(&w->lock);
+    w->gives_up = true;
+    pthread_cond_signal(&w->work);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void bb_http_watcher_stop(struct bb_http_watcher *w) {
+    if (!w->running)
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->stop = w->gives_up = true;
+    pthread_cond_signal(&w->work);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->thread, NULL);
+    bb_rate_release(&w->rate);
+    w->running = false;
+}
+
+void bb_http_wait_derived(struct bb_http_server *server, const uint64_t *ends, int64_t until_ms,
+                          bb_http_derived *told, void *context) {
+    struct bb_http_watcher *w = &server->watcher;
+    size_t size = server->options.partitions * sizeof ends[0];
+    struct bb_http_waiter *waiter = calloc(1, sizeof *waiter);
+
+    if (waiter)
+        waiter->ends = malloc(size);
+    if (!waiter || !waiter->ends) {
+        free(waiter);
+        told(context, NULL);
+        return;
+    }
+    memcpy(waiter->ends, ends, size);
+    waiter->until_ms = until_ms;
+    waiter->told = told;
+    waiter->context = context;
+    pthread_mutex_lock(&w->lock);
+    waiter->next = w->first;
+    w->first = waiter;
+    pthread_cond_signal(&w->work);
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* Behind by so much more than it may be: as long will it take at least, as nothing new is taken. */
+int bb_http_backlog_check(struct bb_http_call *call, struct bb_error *error) {
+    struct bb_http_server *server = call->server;
+    int64_t age_ms = atomic_load(&server->watcher.age_ms);
+    int64_t limit_ms = server->options.config->http_backlog_ms;
+
+    if (age_ms <= limit_ms)
+        return 0;
+    int64_t retry_s = (age_ms - limit_ms) / BB_SECOND_MS + 1;
+    bb_http_set_header_u64(call, "Retry-After",
+                           (uint64_t)(retry_s < RETRY_MOST_S ? retry_s : RETRY_MOST_S));
+    return BB_FAIL(error, BB_E_BACKLOG,
+                   "readings have waited %lld s to be derived, %lld s is the most",
+                   (long long)(age_ms / BB_SECOND_MS), (long long)(limit_ms / BB_SECOND_MS));
+}

@@ -1,0 +1,49 @@
+/* Waiting for derivation, and how far it is behind: one thread that looks at the partitions' positions.
+ *
+ *   log ends ── minus ── positions in the store = backlog: its age decides whether posts are taken (429)
+ *   positions ── past ── the marks of a post = derived: who waits for it is told
+ */
+#ifndef BB_HTTP_WAIT_INTERNAL_H
+#define BB_HTTP_WAIT_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "http/rate_internal.h"
+#include "service/plant.h"
+
+struct bb_http_server;
+struct bb_http_call;
+struct bb_http_waiter;
+
+/* `plant`: where it was derived, open for reading; NULL: it was not, in the time there was. */
+typedef void bb_http_derived(void *context, struct bb_plant *plant);
+
+struct bb_http_watcher {
+    const char *data, *config_path;
+    pthread_t thread;
+    bool running;
+    pthread_mutex_t lock; /* guards the next three */
+    pthread_cond_t work;
+    struct bb_http_waiter *first;
+    bool stop, gives_up;
+    _Atomic int64_t age_ms; /* of the oldest reading that is not derived; 0: there is none */
+    _Atomic uint64_t lag_readings;
+    struct bb_rate rate; /* of readings in the log; has a lock of its own */
+};
+
+int bb_http_watcher_start(struct bb_http_watcher *watcher, const char *data,
+                          const char *config_path, struct bb_error *error) BB_MUST_USE;
+/* Whoever waits, now or later, is told that it did not come to be: the server ends. */
+void bb_http_watcher_give_up(struct bb_http_watcher *watcher);
+void bb_http_watcher_stop(struct bb_http_watcher *watcher);
+
+/* Call `told` once every partition p has been derived up to ends[p] and the registry follows, or until_ms
+ * (monotonic) is over. On the watcher's thread. */
+void bb_http_wait_derived(struct bb_http_server *server, const uint64_t *ends, int64_t until_ms,
+                          bb_http_derived *told, void *context);
+
+/* 0, or -BB_E_BACKLOG with a Retry-After. */
+int bb_http_backlog_check(struct bb_http_call *call, struct bb_error *error) BB_MUST_USE;
+
+#endif
