@@ -4,6 +4,7 @@ BENCHES = pipeline log store query codec
 
 help:
 	@echo 'make build   install what is missing, build build/busbar'
+	@echo 'make console build the console (needs npm), so that the next build has it; build does so itself where npm is'
 	@echo 'make demo    a small city of meters through the whole plant (ARGS=--exit: do not serve)'
 	@echo 'make test    every suite, in under 15 minutes on two cores'
 	@echo 'make bench   benchmarks, each with its baseline of the same run (BENCHES="store query": those)'
@@ -14,7 +15,11 @@ help:
 
 build:
 	@tools/install-deps build
+	@command -v npm >/dev/null && tools/console || true
 	@tools/build build
+
+console:
+	@tools/console
 
 demo: build
 	@build/busbar demo $(ARGS)
@@ -44,4 +49,4 @@ format:
 clean:
 	rm -rf build build-*
 
-.PHONY: help build demo bench test-build test soak check format clean
+.PHONY: help build console demo bench test-build test soak check format clean

@@ -63,7 +63,7 @@ void bb_http_on_end(void *context, struct MHD_Connection *connection, void **slo
         bb_http_stream_gone(call);
     if (call->counted)
         atomic_fetch_sub(&call->server->running, 1);
-    if (call->response && call->state != BB_CALL_ANSWERED)
+    if (call->response) /* never queued: the client was gone first */
         MHD_destroy_response(call->response);
     bb_http_call_drop(call);
 }

@@ -6,6 +6,9 @@
 
 extern const struct bb_http_route bb_http_route_channels;
 extern const struct bb_http_route bb_http_route_completeness;
+extern const struct bb_http_route bb_http_route_console;
+extern const struct bb_http_route bb_http_route_console_asset;
+extern const struct bb_http_route bb_http_route_console_icon;
 extern const struct bb_http_route bb_http_route_edits;
 extern const struct bb_http_route bb_http_route_exceptions;
 extern const struct bb_http_route bb_http_route_exceptions_post;

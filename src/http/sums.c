@@ -24,19 +24,14 @@ struct counting {
     struct bb_completeness_sum sum;
     struct day days[DAYS_MAX];
     size_t day_count;
-    char last_usage_point[256];
 };
 
-/* Channels come by usage point. A bb_registry_channel_visit. */
-static int count_channel(void *context, const struct bb_registry_channel *row) {
+/* A bb_registry_usage_point_visit. */
+static int count_usage_point(void *context, const struct bb_registry_usage_point *row) {
     struct counting *c = context;
 
-    c->out->channels++;
-    if (bb_span_equal(row->usage_point, bb_span_of(c->last_usage_point)))
-        return 0;
     c->out->usage_points++;
-    snprintf(c->last_usage_point, sizeof c->last_usage_point, "%.*s",
-             BB_SPAN_ARGS(row->usage_point));
+    c->out->channels += row->channels;
     return 0;
 }
 
@@ -95,8 +90,8 @@ int bb_sums_count(struct bb_plant *plant, struct bb_span tenant, struct bb_sums 
     struct counting c = {.out = out};
 
     *out = (struct bb_sums){.usage_points = 0};
-    int result = plant->registry->ops->channel_list(plant->registry, tenant, BB_SPAN(""),
-                                                    count_channel, &c, error);
+    int result = plant->registry->ops->usage_point_list(plant->registry, tenant, count_usage_point,
+                                                        &c, error);
     if (result >= 0)
         result = bb_completeness_run(plant, &asked, count_day, &c, &c.sum, error);
     if (result >= 0)
