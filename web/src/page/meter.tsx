@@ -3,7 +3,7 @@
 // The address says what is in view (from, to), of which channel and lane, as known when (as_of), and whose story is
 // open (at). Values are asked for once per period; zooming inside of it asks nothing.
 import { useMemo, useRef } from 'preact/hooks';
-import { api, type Channel, type Lane } from '../api';
+import { api, ApiError, type Channel, type Lane } from '../api';
 import { number, percent, plural, quantity, rounded } from '../pure/format';
 import { Shade } from '../pure/quality';
 import { facts, isInstants, rate, readColumns, slice, usualTop, type Series } from '../pure/series';
@@ -32,6 +32,7 @@ export function MeterPage({ name, query }: { name: string; query: Query }) {
     const last = useLoad(`last ${name}`, signal => api.completeness({ usage_point: name, limit: 1000 }, signal));
     const open = useLoad(`open ${name}`, signal => api.exceptions({ usage_point: name, state: 'open', limit: 100 }, signal));
     const count = open.data?.items.length ?? 0;
+    const unknown = master.error instanceof ApiError && master.error.status === 404 && channels.data?.items.length === 0;
 
     return (
         <>
@@ -42,7 +43,7 @@ export function MeterPage({ name, query }: { name: string; query: Query }) {
                 {Object.entries(master.data?.tags ?? {}).map(([name, value]) => <span key={name} class="tag">{name} {value}</span>)}
                 {count > 0 && <a class="tag bad" href={formatRoute(['exceptions'], { usage_point: name })}>{open.data!.next ? 'over ' : ''}{plural(count, 'open exception')}</a>}
             </div>
-            <Show of={channels} rows={8}>{page => {
+            {!unknown && <Show of={channels} rows={8}>{page => {
                 const items = [...page.items].sort((a, b) => rank(a) - rank(b));
                 const channel = items.find(item => item.channel === query.channel) ?? items[0];
                 if (!channel) return <Empty title="No channels">This usage point has master data, but nothing was ever read there.</Empty>;
@@ -52,7 +53,7 @@ export function MeterPage({ name, query }: { name: string; query: Query }) {
                 if (last.busy && !last.data) return null;
                 const end = Math.max(0, ...ends) || Date.now();
                 return <ChannelView key={channel.channel} channels={items} channel={channel} query={query} end={end} />;
-            }}</Show>
+            }}</Show>}
             <Show of={master} rows={3}>{data => <MasterCard data={data} />}</Show>
         </>
     );
