@@ -235,7 +235,7 @@ export const api = {
     /** What a probe says: true, or why not. */
     probe: async (name: 'livez' | 'readyz', signal?: AbortSignal): Promise<true | string> => {
         try {
-            await request(`/${name}`, {}, { signal }, '*/*');
+            await (await request(`/${name}`, {}, { signal }, '*/*')).text();
             return true;
         } catch (error) {
             if ((error as Error).name === 'AbortError') throw error;

@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import 'uplot/dist/uPlot.min.css';
 import './style.css';
 import { api, key, onKeyNeeded, type Overview } from './api';
-import { useRoute, type Route } from './route';
+import { go, parseRoute, useRoute, type Route } from './route';
 import { number } from './pure/format';
 import { KeyDialog } from './part/key';
 import { useLoad, type Loaded } from './part/load';
@@ -49,6 +49,16 @@ function App() {
     const overview = useLoad('overview', api.overview, here === '' || here === 'system' ? 5_000 : 60_000);
     const name = PAGES.find(([path]) => path === here)?.[1] ?? 'busbar';
 
+    useEffect(() => {
+        const slash = (event: KeyboardEvent) => { // from anywhere to the search
+            if (event.key === '/' && !(event.target as Element).matches('input, select') && parseRoute(location.hash).path.join() !== 'meters') {
+                event.preventDefault();
+                go('#/meters');
+            }
+        };
+        window.addEventListener('keydown', slash);
+        return () => window.removeEventListener('keydown', slash);
+    }, []);
     useEffect(() => onKeyNeeded(() => setAsking(true)), []);
     useEffect(() => { document.title = `${route.path[1] ?? name} · busbar`; }, [name, route.path[1]]);
     useEffect(() => window.scrollTo(0, 0), [here, route.path[1]]);

@@ -2,11 +2,11 @@
 //
 // The address says what is in view (from, to), of which channel and lane, as known when (as_of), and whose story is
 // open (at). Values are asked for once per period; zooming inside of it asks nothing.
-import { useMemo, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { api, ApiError, type Channel, type Lane } from '../api';
 import { number, percent, plural, quantity, rounded } from '../pure/format';
 import { Shade } from '../pure/quality';
-import { facts, isInstants, rate, readColumns, slice, usualTop, type Series } from '../pure/series';
+import { facts, firstAfter, isInstants, rate, readColumns, slice, usualTop, type Series } from '../pure/series';
 import { addDays, DAY, localDate, localMinute, readInterval, readMoment, startOfDay, utcText, writeMoment } from '../pure/time';
 import { change, formatRoute } from '../route';
 import { Carpet } from '../part/carpet';
@@ -99,8 +99,12 @@ function ChannelView({ channels, channel, query, end }: { channels: Channel[]; c
             return columns ? { ...readColumns(columns), zone } : null;
         };
         const [series, raw] = await Promise.all([ask(view.lane), withRaw ? ask('raw') : null]);
-        return { series: series ?? { ...NOTHING, unit: channel.unit, kind: channel.kind, zone }, raw };
+        return { series: series ?? { ...NOTHING, unit: channel.unit, kind: channel.kind, zone }, raw, about, from, to };
     });
+    // The charts stay as they are until what the address asks for is there.
+    const shown = useRef(view);
+    const data = loaded.data;
+    if (data && data.about === about && view.from >= data.from && view.to <= data.to) shown.current = view;
 
     const show = (from: number, to: number) => {
         const least = Math.max(1, 4 * (readInterval(channel.interval) || 900_000));
@@ -127,7 +131,7 @@ function ChannelView({ channels, channel, query, end }: { channels: Channel[]; c
             <div class={Number.isNaN(story) ? undefined : 'beside'}>
                 <div class={loaded.busy ? 'busy' : undefined} aria-busy={loaded.busy}>
                     <Show of={loaded} rows={10}>{data => (
-                        <Charts channel={channel} series={data.series} raw={data.raw} view={view} query={query} show={show} reset={reset} zone={zone} />
+                        <Charts channel={channel} series={data.series} raw={data.raw} view={shown.current} query={query} show={show} reset={reset} zone={zone} />
                     )}</Show>
                 </div>
                 {!Number.isNaN(story) && (
@@ -149,6 +153,7 @@ function Charts({ channel, series, raw, view, query, show, reset, zone }: {
     const amounts = series.kind === 'interval' || view.lane !== 'vee';
     const drawn = useMemo(() => amounts && series.kind !== 'gauge' ? { ...series, kind: 'interval' } : series, [series, amounts]);
     const visible = useMemo(() => ({ ...seen, kind: drawn.kind }), [seen, drawn.kind]);
+    const rest = useAfterPaint({ visible, series, from, to });
     const most = useMemo(() => drawn.kind === 'interval' ? usualTop(seen) : null, [seen, drawn.kind]);
     if (series.end.length === 0)
         return <Empty title="No values in this period">Earlier ones may be there: try a longer period.</Empty>;
@@ -185,12 +190,12 @@ function Charts({ channel, series, raw, view, query, show, reset, zone }: {
                     picked={query.at ? Date.parse(query.at) : null} most={query.scale === 'full' ? null : most} />
             </Figure>
             <Facts series={visible} sums={sums} zone={zone} amounts={amounts} pick={pick} />
-            {amounts && !isInstants(visible) && (view.lane === 'vee' || view.lane === 'hour') && (
+            {rest && amounts && !isInstants(visible) && (view.lane === 'vee' || view.lane === 'hour') && (
                 <>
-                    <Carpet series={visible} from={from} to={to} onDay={date => show(startOfDay(date, zone), startOfDay(addDays(date, 1), zone))} />
+                    {rest.to - rest.from > 1.5 * DAY && <Carpet series={rest.visible} from={rest.from} to={rest.to} onDay={date => show(startOfDay(date, zone), startOfDay(addDays(date, 1), zone))} />}
                     <div class="pair">
-                        <Duration series={visible} />
-                        <Compare series={series} from={from} to={to} days={query.days} onDays={days => change({ days: days.join() }, true)} />
+                        <Duration series={rest.visible} />
+                        <Compare series={rest.series} from={rest.from} to={rest.to} days={query.days} onDays={days => change({ days: days.join() }, true)} />
                     </div>
                 </>
             )}
@@ -199,13 +204,26 @@ function Charts({ channel, series, raw, view, query, show, reset, zone }: {
     );
 }
 
+/** The value of a paint ago: what is looked at first is drawn first, and the rest in the frame behind it. */
+function useAfterPaint<T extends object>(value: T): T | null {
+    const [shown, setShown] = useState<T | null>(null);
+    useEffect(() => {
+        let timer = 0;
+        const frame = requestAnimationFrame(() => { timer = window.setTimeout(() => setShown(value)); });
+        return () => { cancelAnimationFrame(frame); clearTimeout(timer); };
+    }, Object.values(value));
+    return shown;
+}
+
 function tableRow(series: Series, raw: Series | null, time: (ms: number) => string, pick: (end: number) => void) {
-    const rawAt = new Map<number, number>();
-    raw?.end.forEach((end, i) => rawAt.set(end, i));
+    const rawAt = (end: number) => { // the raw value of this time; NaN: none
+        const at = firstAfter(raw!.end, end - 1);
+        return raw!.end[at] === end ? raw!.value[at] : NaN;
+    };
     const text = (value: number) => Number.isNaN(value) ? '' : number(value);
     return (i: number) => [
         time(series.start[i]), time(series.end[i]), text(series.value[i]),
-        ...raw ? [rawAt.has(series.end[i]) ? text(raw.value[rawAt.get(series.end[i])!]) : ''] : [],
+        ...raw ? [text(rawAt(series.end[i]))] : [],
         series.quality[i],
         <button class="link" aria-label={`Story of ${time(series.end[i])}`} onClick={() => pick(series.end[i])}>Story</button>,
     ];

@@ -35,7 +35,7 @@ export function SystemPage({ query, overview }: { query: Record<string, string>;
                             <dt>Clock</dt><dd>{localExact(Date.parse(data.now), HERE)}</dd>
                             <dt>Store</dt><dd>{bytes(data.store_bytes)}</dd>
                             <dt>Log</dt><dd>{bytes(data.log_bytes)}</dd>
-                            <dt>Readings</dt><dd>{number(data.readings_total)} since the server started</dd>
+                            <dt>Readings</dt><dd>{number(data.readings_total)} in all</dd>
                         </dl>
                     )}</Show>
                 </section>

@@ -17,7 +17,7 @@ export function StoryPanel({ asked, onClose }: { asked: Asked; onClose: () => vo
     const loaded = useLoad(JSON.stringify(query), signal => api.story(query, signal));
     const heading = useRef<HTMLHeadingElement>(null);
 
-    useEffect(() => heading.current?.focus(), [asked.at, asked.channel]);
+    useEffect(() => heading.current?.focus({ preventScroll: true }), [asked.at, asked.channel]);
     useEffect(() => {
         const escape = (event: KeyboardEvent) => { if (event.key === 'Escape' && !event.defaultPrevented) onClose(); };
         window.addEventListener('keydown', escape);

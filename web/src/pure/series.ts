@@ -22,18 +22,24 @@ export interface Columns {
     quality: number[]; qualities: string[]; band?: (number | null)[];
 }
 
-const numbers = (values: (number | null)[] | undefined, size: number) =>
-    Float64Array.from({ length: size }, (_, i) => values?.[i] ?? NaN);
+function numbers(values: (number | null)[] | undefined, size: number): Float64Array {
+    const result = new Float64Array(size).fill(NaN);
+    if (values)
+        for (let i = 0; i < size; i++) {
+            const value = values[i];
+            if (value !== null && value !== undefined) result[i] = value;
+        }
+    return result;
+}
 
 export function readColumns(columns: Columns): Series {
     const size = columns.end.length;
     const shades = columns.qualities.map(shadeOf);
     return {
         channel: columns.channel, unit: columns.unit, kind: columns.kind, zone: columns.zone,
-        start: Float64Array.from(columns.start), end: Float64Array.from(columns.end),
+        start: new Float64Array(columns.start), end: new Float64Array(columns.end),
         value: numbers(columns.value, size),
-        shade: Uint8Array.from(columns.quality, (index, i) =>
-            columns.value[i] === null ? Shade.Missing : shades[index]),
+        shade: new Uint8Array(columns.quality.map((index, i) => columns.value[i] === null ? Shade.Missing : shades[index])),
         quality: columns.quality.map(index => columns.qualities[index]),
         band: numbers(columns.band, size),
     };
@@ -155,7 +161,7 @@ export function unsuspected(series: Series): Series {
 export function rate(series: Series): { value: Float64Array; unit: string } {
     const unit = /^([kMG]?)(W|VA|var)h$/.exec(series.unit);
     if (series.kind !== 'interval' || isInstants(series)) return { value: series.value, unit: series.unit };
-    const value = Float64Array.from(series.value, (amount, i) => {
+    const value = series.value.map((amount, i) => {
         const hours = (series.end[i] - series.start[i]) / HOUR;
         return hours > 0 ? amount / hours : NaN;
     });
