@@ -94,6 +94,7 @@ const struct bb_http_route bb_http_route_console = {
     .summary = "the console",
     .answers = page_answers,
     .quick = true,
+    .page = true,
     .handle = page,
 };
 
@@ -104,6 +105,7 @@ const struct bb_http_route bb_http_route_console_icon = {
     .summary = "the console's icon",
     .answers = file_answers,
     .quick = true,
+    .page = true,
     .handle = icon,
 };
 
@@ -115,5 +117,6 @@ const struct bb_http_route bb_http_route_console_asset = {
     .parameters = asset_parameters,
     .answers = file_answers,
     .quick = true,
+    .page = true,
     .handle = asset,
 };

@@ -179,7 +179,7 @@ static void put_paths(struct bb_json *json) {
     bb_json_key(json, "paths");
     bb_json_object_begin(json);
     for (size_t i = 0; i < bb_http_route_count; i++) {
-        if (!is_first_of_path(i))
+        if (bb_http_routes[i]->page || !is_first_of_path(i))
             continue;
         bb_json_key(json, bb_http_routes[i]->path);
         bb_json_object_begin(json);
