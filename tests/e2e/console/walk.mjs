@@ -430,16 +430,20 @@ const steps = {
         const dialog = page.getByRole('dialog', { name: 'A key is needed' });
         await dialog.waitFor();
         await shot(page, 'key');
-        await dialog.getByLabel('Key').fill('bb_ro_nonsense');
+        await page.locator('#key-text').fill('bb_ro_nonsense');
         await page.keyboard.press('Enter');
-        await page.getByRole('dialog', { name: 'This key is not accepted' }).waitFor();
+        const refused = page.getByRole('dialog', { name: 'This key is not accepted' });
+        await refused.waitFor();
+        await refused.getByRole('button', { name: 'Not now' }).click();
+        await page.getByText('Try again').first().waitFor();
+        await page.getByRole('button', { name: 'Key', exact: true }).click();
         const enter = async key => {
-            await page.getByLabel('Key').fill(key);
+            await page.locator('#key-text').fill(key);
             await page.getByRole('button', { name: 'Use this key' }).click();
             await page.locator('table.rows tbody tr').first().waitFor();
         };
         await enter(process.env.CONSOLE_READER);
-        await page.getByText('reader').or(page.locator('.tenant')).first().waitFor();
+        await page.locator('.tenant').waitFor();
         assert.equal(await page.evaluate(() => localStorage.length + document.cookie.length), 0, 'the key is nowhere but in this tab');
         await page.locator('table.rows tbody a').first().click();
         await settled(page);
@@ -447,8 +451,8 @@ const steps = {
         await page.keyboard.press('ArrowRight');
         await page.keyboard.press('Enter');
         await page.getByText('This key may read.').waitFor();
-        await page.getByRole('button', { name: 'Key' }).click();
-        await page.getByLabel('Key').fill(process.env.CONSOLE_ADMIN);
+        await page.getByRole('button', { name: 'Key', exact: true }).click();
+        await page.locator('#key-text').fill(process.env.CONSOLE_ADMIN);
         await page.getByRole('button', { name: 'Use this key' }).click();
         await page.getByRole('button', { name: 'Save as a new version' }).waitFor();
         await page.context().close();
