@@ -7,7 +7,7 @@
 //   CHROMIUM        the browser (default: chromium of the PATH)
 //
 // What the steps look at is found through the API, so that any plant with some faults will do. Run alone:
-//   CONSOLE_URL=http://127.0.0.1:8080/ CONSOLE_SHOTS=/tmp/shots node tests/e2e/console/walk.mjs [step ...]
+//   CONSOLE_URL=http://127.0.0.1:8080/ CONSOLE_SHOTS=shots node tests/e2e/console/walk.mjs [step ...]
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';

@@ -8,7 +8,7 @@ import uPlot from 'uplot';
 import { quantity, rounded } from '../pure/format';
 import { parseQuality, Shade, SHADES } from '../pure/quality';
 import { buckets, firstAfter, isInstants, niceScale, spans, type Series } from '../pure/series';
-import { localClock, localExact, localMinute, stretch } from '../pure/time';
+import { HOUR, localClock, localExact, localMinute, MINUTE, stretch } from '../pure/time';
 import { axis, Plot } from './plot';
 import { hatch, usePalette, type Palette } from './theme';
 
@@ -250,7 +250,9 @@ function makeOptions(palette: Palette, live: { current: Live }, rawApart: boolea
                 if (width < 4) return;
                 const from = plot.posToVal(left, 'x') * 1000, to = plot.posToVal(left + width, 'x') * 1000;
                 plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-                live.current.props.onZoom?.(Math.floor(from / 60000) * 60000, Math.ceil(to / 60000) * 60000);
+                const { series } = live.current.props; // whole intervals, as long as they are short
+                const grid = Math.min(HOUR, Math.max(MINUTE, series.end[0] - series.start[0] || MINUTE));
+                live.current.props.onZoom?.(Math.floor(from / grid) * grid, Math.ceil(to / grid) * grid);
             }],
         },
     };
