@@ -29,6 +29,7 @@ bench: build
 
 test-build:
 	@tools/install-deps build test
+	@tools/console || true
 	@tools/build build all tests
 	@CC=clang tools/build build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Dbuildtype=debugoptimized
 

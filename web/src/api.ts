@@ -115,8 +115,10 @@ export interface Overview {
 
 export interface Me { tenant: string; role: 'reader' | 'ingest' | 'admin' | 'local' | string; name: string }
 
-export interface EditAnswer { usage_point: string; channel: string; at: string; old: ValueRow | null; new: ValueRow }
-export interface ExceptionsAnswer { done: number[]; values: number }
+/** Of an answer 202: it is kept, and counts as soon as it is derived. */
+interface Pending { pending: boolean }
+export interface EditAnswer extends Pending { usage_point: string; channel: string; at: string; old: ValueRow | null; new: ValueRow | null }
+export interface ExceptionsAnswer extends Pending { done: number[]; values: number; refused?: { id: number; code: string; reason: string }[] }
 
 export interface Problem {
     type?: string; title?: string; status?: number; code?: string; detail?: string; known?: string[]; field?: string;
@@ -179,7 +181,8 @@ async function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Pr
 }
 
 async function post<T>(path: string, body: unknown): Promise<T> {
-    return (await request(path, {}, { method: 'POST', body: JSON.stringify(body) }, 'application/json')).json();
+    const response = await request(path, {}, { method: 'POST', body: JSON.stringify(body) }, 'application/json');
+    return { ...await response.json(), pending: response.status === 202 };
 }
 
 const part = encodeURIComponent;
@@ -220,11 +223,19 @@ export const api = {
         get<Page<Finding>>('/v1/findings', query, signal),
     files: (query: { limit?: number; cursor?: string }, signal?: AbortSignal) => get<Page<FileRow>>('/v1/files', query, signal),
 
-    metrics: async (signal?: AbortSignal) => (await request('/metrics', {}, { signal }, 'text/plain')).text(),
+    /** null: this server has none. */
+    metrics: async (signal?: AbortSignal): Promise<string | null> => {
+        try {
+            return await (await request('/metrics', {}, { signal }, 'text/plain')).text();
+        } catch (error) {
+            if (error instanceof ApiError && error.status === 404) return null;
+            throw error;
+        }
+    },
     /** What a probe says: true, or why not. */
     probe: async (name: 'livez' | 'readyz', signal?: AbortSignal): Promise<true | string> => {
         try {
-            await request(`/${name}`, {}, { signal }, '*/*');
+            await (await request(`/${name}`, {}, { signal }, '*/*')).text();
             return true;
         } catch (error) {
             if ((error as Error).name === 'AbortError') throw error;

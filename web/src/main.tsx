@@ -1,10 +1,10 @@
 // The shell: where one can go, who one is, and the page of the address.
 import { render } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import 'uplot/dist/uPlot.min.css';
 import './style.css';
 import { api, key, onKeyNeeded, type Overview } from './api';
-import { useRoute, type Route } from './route';
+import { go, parseRoute, useRoute, type Route } from './route';
 import { number } from './pure/format';
 import { KeyDialog } from './part/key';
 import { useLoad, type Loaded } from './part/load';
@@ -43,13 +43,24 @@ const THEME_WORDS: Record<Theme, string> = { auto: 'as the system', light: 'ligh
 function App() {
     const route = useRoute();
     const [asking, setAsking] = useState(false);
+    const dismissed = useRef<string | null>(null); // who said "not now" is not asked again about the same key
     const [shown, setShown] = useState(theme());
     const me = useLoad('me', api.me);
     const here = route.path[0] ?? '';
     const overview = useLoad('overview', api.overview, here === '' || here === 'system' ? 5_000 : 60_000);
     const name = PAGES.find(([path]) => path === here)?.[1] ?? 'busbar';
 
-    useEffect(() => onKeyNeeded(() => setAsking(true)), []);
+    useEffect(() => {
+        const slash = (event: KeyboardEvent) => { // from anywhere to the search
+            if (event.key === '/' && !(event.target as Element).matches('input, select') && parseRoute(location.hash).path.join() !== 'meters') {
+                event.preventDefault();
+                go('#/meters');
+            }
+        };
+        window.addEventListener('keydown', slash);
+        return () => window.removeEventListener('keydown', slash);
+    }, []);
+    useEffect(() => onKeyNeeded(() => { if (dismissed.current !== key.get()) setAsking(true); }), []);
     useEffect(() => { document.title = `${route.path[1] ?? name} · busbar`; }, [name, route.path[1]]);
     useEffect(() => window.scrollTo(0, 0), [here, route.path[1]]);
 
@@ -74,7 +85,7 @@ function App() {
                 </div>
             </header>
             <main id="main" tabIndex={-1}><Content route={route} overview={overview} /></main>
-            <KeyDialog open={asking} onClose={() => setAsking(false)} />
+            <KeyDialog open={asking} onClose={changed => { dismissed.current = changed ? null : key.get(); setAsking(false); }} />
         </MeContext.Provider>
     );
 }

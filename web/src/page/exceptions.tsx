@@ -1,7 +1,7 @@
 // The queue of what checks want a person to look at: evidence beside it, decided one by one or many at once, always
 // with a reason.
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { api, everything, type Exception } from '../api';
+import { api, everything, type Exception, type ExceptionsAnswer } from '../api';
 import { number, plural, words } from '../pure/format';
 import { readColumns, type Series } from '../pure/series';
 import { DAY, HOUR, localMinute, utcText, writeMoment } from '../pure/time';
@@ -22,8 +22,9 @@ export function ExceptionsPage({ query }: { query: Query }) {
     const wanted = JSON.stringify([check, usage_point, state, pages]);
     const loaded = useLoad(wanted, signal => everything(cursor => api.exceptions({ check, usage_point, state, limit: LIMIT, cursor }, signal), pages));
     const overview = useLoad('checks', api.overview);
+    const [said, setSaid] = useState('');
     const [chosen, setChosen] = useState<Set<number>>(new Set());
-    useEffect(() => { setChosen(new Set()); setPages(1); }, [check, usage_point, state]);
+    useEffect(() => { setChosen(new Set()); setPages(1); setSaid(''); }, [check, usage_point, state]);
 
     const items = loaded.data?.items ?? [];
     const selected = items.find(item => String(item.id) === query.id) ?? null;
@@ -34,6 +35,7 @@ export function ExceptionsPage({ query }: { query: Query }) {
         for (const id of ids) if (on) next.add(id); else next.delete(id);
         setChosen(next);
     };
+    const decided = (words: string) => { setSaid(words); setChosen(new Set()); };
     const counts = overview.data?.exceptions_by_check ?? {};
 
     return (
@@ -50,7 +52,8 @@ export function ExceptionsPage({ query }: { query: Query }) {
                     <button type="button" aria-pressed={state === 'all'} onClick={() => change({ state: 'all' })}>All</button>
                 </div>
             </form>
-            <Decision ids={picked} done={() => setChosen(new Set())} />
+            <Decision ids={picked} many decided={decided} none={() => setChosen(new Set())} />
+            {said && <p class="done" role="status">{said}</p>}
             <Show of={loaded} rows={10}>{page => items.length === 0
                 ? <Empty title={state === 'open' ? 'Nothing is open' : 'There are none'}>{check || usage_point ? <a href={formatRoute(['exceptions'])}>Drop the filters</a> : 'Checks have nothing to ask.'}</Empty>
                 : (
@@ -78,7 +81,7 @@ export function ExceptionsPage({ query }: { query: Query }) {
                             </div>
                             <p class="more">{page.next ? <>The first {number(items.length)}. <button onClick={() => setPages(pages + 1)}>Show more</button></> : plural(items.length, 'exception')}</p>
                         </div>
-                        {selected && <Evidence key={selected.id} exception={selected} />}
+                        {selected && <Evidence key={selected.id} exception={selected} decided={decided} />}
                     </div>
                 )}</Show>
         </>
@@ -86,43 +89,44 @@ export function ExceptionsPage({ query }: { query: Query }) {
 }
 
 /** Accept or estimate with a reason; the ids may be one or many. */
-function Decision({ ids, done }: { ids: number[]; done?: () => void }) {
+function Decision({ ids, many = false, decided, none }: { ids: number[]; many?: boolean; decided: (words: string) => void; none?: () => void }) {
     const me = useMe();
     const [reason, setReason] = useState('');
     const [busy, setBusy] = useState(false);
     const [error, setError] = useState<Error | null>(null);
-    const [said, setSaid] = useState('');
-    const name = `reason-${done ? 'many' : 'one'}`;
+    const [refused, setRefused] = useState<NonNullable<ExceptionsAnswer['refused']>>([]);
+    const name = `reason-${many ? 'many' : 'one'}`;
 
     const decide = async (action: 'accept' | 'estimate') => {
         setBusy(true);
         setError(null);
         try {
             const answer = await api.decide(action, ids, reason.trim());
-            setSaid(`${plural(answer.done.length, 'exception')} ${action === 'accept' ? 'accepted' : 'left to estimators'}; ${plural(answer.values, 'value')} told.`);
+            decided(`${plural(answer.done.length, 'exception')} ${action === 'accept' ? 'accepted' : 'left to estimators'}; ${plural(answer.values, 'value')} told.`
+                + (answer.pending ? ' They count as soon as they are derived.' : ''));
+            setRefused(answer.refused ?? []);
             setReason('');
-            done?.();
             askAgain();
         } catch (error) {
             setError(error as Error);
         }
         setBusy(false);
     };
-    if (!mayChange(me)) return me && !done ? <p class="muted">This key may read. To decide, use one with the role admin.</p> : null;
+    if (!mayChange(me)) return me && !many ? <p class="muted">This key may read. To decide, use one with the role admin.</p> : null;
     return (
         <>
             {ids.length > 0 && (
-                <div class={done ? 'decision bulk' : 'decision'} role="group" aria-label={`Decide ${plural(ids.length, 'exception')}`}>
-                    {done && <strong>{plural(ids.length, 'exception')} chosen</strong>}
+                <div class={many ? 'decision bulk' : 'decision'} role="group" aria-label={`Decide ${plural(ids.length, 'exception')}`}>
+                    {many && <strong>{plural(ids.length, 'exception')} chosen</strong>}
                     <label for={name}>Reason</label>
                     <input id={name} value={reason} maxLength={500} autocomplete="off" onInput={event => setReason(event.currentTarget.value)} />
                     <button disabled={busy || !reason.trim()} title="The values are right as they are; of a gap: there is nothing" onClick={() => void decide('accept')}>Accept</button>
                     <button disabled={busy || !reason.trim()} title="The values are set aside, and estimators fill their place" onClick={() => void decide('estimate')}>Estimate</button>
-                    {done && <button class="plain" onClick={done}>Choose none</button>}
+                    {many && <button class="plain" onClick={none}>Choose none</button>}
                 </div>
             )}
             {error && <Failed error={error} />}
-            {said && ids.length === 0 && <p class="done" role="status">{said}</p>}
+            {refused.length > 0 && <ul class="failed" role="alert">{refused.map(item => <li key={item.id}>Exception {item.id}: {item.reason} <span class="muted">{item.code}</span></li>)}</ul>}
         </>
     );
 }
@@ -133,7 +137,7 @@ function around(exception: Exception): { from: number; to: number } {
     return { from: from - room, to: to + room };
 }
 
-function Evidence({ exception }: { exception: Exception }) {
+function Evidence({ exception, decided }: { exception: Exception; decided: (words: string) => void }) {
     const { usage_point, channel } = exception;
     const { from, to } = around(exception);
     const story = useLoad('story', signal => api.story({ usage_point, channel, at: exception.to }, signal));
@@ -160,7 +164,7 @@ function Evidence({ exception }: { exception: Exception }) {
                 <dt>Time</dt><dd>{time(exception.from)}{exception.from !== exception.to && ` – ${time(exception.to)}`} <span class="muted">{zone}</span></dd>
                 <dt>Opened</dt><dd>{time(exception.opened)}{exception.opened_by && <> by <code class="break">{exception.opened_by}</code></>}</dd>
             </dl>
-            {exception.state === 'open' && <Decision ids={[exception.id]} />}
+            {exception.state === 'open' && <Decision ids={[exception.id]} decided={decided} />}
         </aside>
     );
 }

@@ -40,7 +40,7 @@ function File({ file }: { file: FileRow }) {
     return (
         <>
             <tr>
-                <th scope="row"><code class="break">{file.source}</code>
+                <th scope="row"><code class="break">{file.source}</code>{' '}
                     {errors.length > 0 && <button class="link" aria-expanded={open} onClick={() => setOpen(!open)}>{open ? 'Hide' : 'Show'} {plural(errors.length, 'error')}</button>}</th>
                 <td><span class={`tag ${STATES[file.state] ?? ''}`}>{file.state}</span></td>
                 <td>{localExact(Date.parse(file.received), HERE)}</td>

@@ -2,11 +2,11 @@
 //
 // The address says what is in view (from, to), of which channel and lane, as known when (as_of), and whose story is
 // open (at). Values are asked for once per period; zooming inside of it asks nothing.
-import { useMemo, useRef } from 'preact/hooks';
-import { api, type Channel, type Lane } from '../api';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { api, ApiError, type Channel, type Lane } from '../api';
 import { number, percent, plural, quantity, rounded } from '../pure/format';
 import { Shade } from '../pure/quality';
-import { facts, isInstants, rate, readColumns, slice, type Series } from '../pure/series';
+import { facts, firstAfter, isInstants, rate, readColumns, slice, usualTop, type Series } from '../pure/series';
 import { addDays, DAY, localDate, localMinute, readInterval, readMoment, startOfDay, utcText, writeMoment } from '../pure/time';
 import { change, formatRoute } from '../route';
 import { Carpet } from '../part/carpet';
@@ -32,6 +32,7 @@ export function MeterPage({ name, query }: { name: string; query: Query }) {
     const last = useLoad(`last ${name}`, signal => api.completeness({ usage_point: name, limit: 1000 }, signal));
     const open = useLoad(`open ${name}`, signal => api.exceptions({ usage_point: name, state: 'open', limit: 100 }, signal));
     const count = open.data?.items.length ?? 0;
+    const unknown = master.error instanceof ApiError && master.error.status === 404 && channels.data?.items.length === 0;
 
     return (
         <>
@@ -42,7 +43,7 @@ export function MeterPage({ name, query }: { name: string; query: Query }) {
                 {Object.entries(master.data?.tags ?? {}).map(([name, value]) => <span key={name} class="tag">{name} {value}</span>)}
                 {count > 0 && <a class="tag bad" href={formatRoute(['exceptions'], { usage_point: name })}>{open.data!.next ? 'over ' : ''}{plural(count, 'open exception')}</a>}
             </div>
-            <Show of={channels} rows={8}>{page => {
+            {!unknown && <Show of={channels} rows={8}>{page => {
                 const items = [...page.items].sort((a, b) => rank(a) - rank(b));
                 const channel = items.find(item => item.channel === query.channel) ?? items[0];
                 if (!channel) return <Empty title="No channels">This usage point has master data, but nothing was ever read there.</Empty>;
@@ -52,7 +53,7 @@ export function MeterPage({ name, query }: { name: string; query: Query }) {
                 if (last.busy && !last.data) return null;
                 const end = Math.max(0, ...ends) || Date.now();
                 return <ChannelView key={channel.channel} channels={items} channel={channel} query={query} end={end} />;
-            }}</Show>
+            }}</Show>}
             <Show of={master} rows={3}>{data => <MasterCard data={data} />}</Show>
         </>
     );
@@ -98,8 +99,12 @@ function ChannelView({ channels, channel, query, end }: { channels: Channel[]; c
             return columns ? { ...readColumns(columns), zone } : null;
         };
         const [series, raw] = await Promise.all([ask(view.lane), withRaw ? ask('raw') : null]);
-        return { series: series ?? { ...NOTHING, unit: channel.unit, kind: channel.kind, zone }, raw };
+        return { series: series ?? { ...NOTHING, unit: channel.unit, kind: channel.kind, zone }, raw, about, from, to };
     });
+    // The charts stay as they are until what the address asks for is there.
+    const shown = useRef(view);
+    const data = loaded.data;
+    if (data && data.about === about && view.from >= data.from && view.to <= data.to) shown.current = view;
 
     const show = (from: number, to: number) => {
         const least = Math.max(1, 4 * (readInterval(channel.interval) || 900_000));
@@ -126,7 +131,7 @@ function ChannelView({ channels, channel, query, end }: { channels: Channel[]; c
             <div class={Number.isNaN(story) ? undefined : 'beside'}>
                 <div class={loaded.busy ? 'busy' : undefined} aria-busy={loaded.busy}>
                     <Show of={loaded} rows={10}>{data => (
-                        <Charts channel={channel} series={data.series} raw={data.raw} view={view} query={query} show={show} reset={reset} zone={zone} />
+                        <Charts channel={channel} series={data.series} raw={data.raw} view={shown.current} query={query} show={show} reset={reset} zone={zone} />
                     )}</Show>
                 </div>
                 {!Number.isNaN(story) && (
@@ -148,6 +153,8 @@ function Charts({ channel, series, raw, view, query, show, reset, zone }: {
     const amounts = series.kind === 'interval' || view.lane !== 'vee';
     const drawn = useMemo(() => amounts && series.kind !== 'gauge' ? { ...series, kind: 'interval' } : series, [series, amounts]);
     const visible = useMemo(() => ({ ...seen, kind: drawn.kind }), [seen, drawn.kind]);
+    const rest = useAfterPaint({ visible, series, from, to });
+    const most = useMemo(() => drawn.kind === 'interval' ? usualTop(seen) : null, [seen, drawn.kind]);
     if (series.end.length === 0)
         return <Empty title="No values in this period">Earlier ones may be there: try a longer period.</Empty>;
     const summary = sentence(channel, visible, sums, from, to, zone);
@@ -160,6 +167,8 @@ function Charts({ channel, series, raw, view, query, show, reset, zone }: {
             <Figure title={channel.kind === 'register' && view.lane === 'vee' ? 'Register' : 'Values'} summary={summary}
                 actions={
                     <>
+                        {most !== null && <label class="check"><input type="checkbox" checked={query.scale === 'full'}
+                            onChange={event => change({ scale: event.currentTarget.checked ? 'full' : null }, true)} />Suspect peaks on the scale</label>}
                         <label class="check"><input type="checkbox" checked={query.raw !== '0'} disabled={view.lane !== 'vee'}
                             onChange={event => change({ raw: event.currentTarget.checked ? null : '0' }, true)} />Raw, as sent</label>
                         <div class="segmented" role="group" aria-label="Lane">
@@ -178,15 +187,15 @@ function Charts({ channel, series, raw, view, query, show, reset, zone }: {
                     row: tableRow(visible, raw, time, pick),
                 }}>
                 <Profile series={drawn} raw={raw} zone={zone} from={from} to={to} label={summary} onZoom={show} onReset={reset} onPick={pick}
-                    picked={query.at ? Date.parse(query.at) : null} />
+                    picked={query.at ? Date.parse(query.at) : null} most={query.scale === 'full' ? null : most} />
             </Figure>
             <Facts series={visible} sums={sums} zone={zone} amounts={amounts} pick={pick} />
-            {amounts && !isInstants(visible) && (view.lane === 'vee' || view.lane === 'hour') && (
+            {rest && amounts && !isInstants(visible) && (view.lane === 'vee' || view.lane === 'hour') && (
                 <>
-                    <Carpet series={visible} from={from} to={to} onDay={date => show(startOfDay(date, zone), startOfDay(addDays(date, 1), zone))} />
+                    {rest.to - rest.from > 1.5 * DAY && <Carpet series={rest.visible} from={rest.from} to={rest.to} onDay={date => show(startOfDay(date, zone), startOfDay(addDays(date, 1), zone))} />}
                     <div class="pair">
-                        <Duration series={visible} />
-                        <Compare series={series} from={from} to={to} days={query.days} onDays={days => change({ days: days.join() }, true)} />
+                        <Duration series={rest.visible} />
+                        <Compare series={rest.series} from={rest.from} to={rest.to} days={query.days} onDays={days => change({ days: days.join() }, true)} />
                     </div>
                 </>
             )}
@@ -195,13 +204,26 @@ function Charts({ channel, series, raw, view, query, show, reset, zone }: {
     );
 }
 
+/** The value of a paint ago: what is looked at first is drawn first, and the rest in the frame behind it. */
+function useAfterPaint<T extends object>(value: T): T | null {
+    const [shown, setShown] = useState<T | null>(null);
+    useEffect(() => {
+        let timer = 0;
+        const frame = requestAnimationFrame(() => { timer = window.setTimeout(() => setShown(value)); });
+        return () => { cancelAnimationFrame(frame); clearTimeout(timer); };
+    }, Object.values(value));
+    return shown;
+}
+
 function tableRow(series: Series, raw: Series | null, time: (ms: number) => string, pick: (end: number) => void) {
-    const rawAt = new Map<number, number>();
-    raw?.end.forEach((end, i) => rawAt.set(end, i));
+    const rawAt = (end: number) => { // the raw value of this time; NaN: none
+        const at = firstAfter(raw!.end, end - 1);
+        return raw!.end[at] === end ? raw!.value[at] : NaN;
+    };
     const text = (value: number) => Number.isNaN(value) ? '' : number(value);
     return (i: number) => [
         time(series.start[i]), time(series.end[i]), text(series.value[i]),
-        ...raw ? [rawAt.has(series.end[i]) ? text(raw.value[rawAt.get(series.end[i])!]) : ''] : [],
+        ...raw ? [text(rawAt(series.end[i]))] : [],
         series.quality[i],
         <button class="link" aria-label={`Story of ${time(series.end[i])}`} onClick={() => pick(series.end[i])}>Story</button>,
     ];

@@ -35,9 +35,17 @@ export function MetersPage({ query }: { query: Record<string, string> }) {
         return () => window.removeEventListener('keydown', slash);
     }, []);
 
-    const first = loaded.data?.items ?? [];
-    const items = [...first, ...more?.items ?? []];
+    const items = [...loaded.data?.items ?? [], ...more?.items ?? []];
     const next = more ? more.next : loaded.data?.next ?? null;
+    const first = async () => { // of what stands in the field now, whether its answer is on the page yet or not
+        try {
+            const page = await api.usagePoints({ search: text, limit: 1 });
+            change({ search: text }, true);
+            if (page.items.length) go(meterLink(page.items[0].usage_point));
+        } catch (error) {
+            setError(error as Error);
+        }
+    };
     const load = async () => {
         try {
             const page = await api.usagePoints({ search, limit: LIMIT, cursor: next! });
@@ -50,10 +58,7 @@ export function MetersPage({ query }: { query: Record<string, string> }) {
     return (
         <>
             <h1>Meters</h1>
-            <form class="search" role="search" onSubmit={event => {
-                event.preventDefault();
-                if (items.length) go(meterLink(items[0].usage_point));
-            }}>
+            <form class="search" role="search" onSubmit={event => { event.preventDefault(); void first(); }}>
                 <label for="search" class="hidden">Search meters</label>
                 <input id="search" ref={input} type="search" autocomplete="off" spellcheck={false} value={text}
                     placeholder="Any part of a name, device, customer, tag or channel"

@@ -45,11 +45,11 @@ function Plant({ data, rate, seen }: { data: Overview; rate: number; seen: numbe
     return (
         <>
             <dl class="figures">
-                <div><dt>Readings per second</dt><dd>{compact(rate)}</dd><dd class="under"><Spark values={seen} /></dd></div>
+                <div><dt>Readings per second</dt><dd>{compact(rate)}</dd><dd class="under">{seen.length > 1 && seen.some(value => value > 0) ? <Spark values={seen} /> : `${compact(data.readings_total)} in all`}</dd></div>
                 <div><dt>Oldest unprocessed</dt><dd>{lag === 0 ? 'none' : duration(oldest)}</dd><dd class="under">{lag === 0 ? 'every stage is up to date' : `${plural(lag, 'reading')} wait`}</dd></div>
                 <div><dt>Open exceptions</dt><dd><a href={formatRoute(['exceptions'])}>{number(data.exceptions_open)}</a></dd><dd class="under">{plural(Object.values(data.exceptions_by_check).filter(Boolean).length, 'kind')} of check</dd></div>
                 <div><dt>Usage points</dt><dd><a href={formatRoute(['meters'])}>{number(data.usage_points)}</a></dd><dd class="under">{plural(data.channels, 'channel')}</dd></div>
-                <div><dt>Readings kept</dt><dd>{compact(data.readings_total)}</dd><dd class="under">store {bytes(data.store_bytes)}, log {bytes(data.log_bytes)}</dd></div>
+                <div><dt>On disk</dt><dd>{bytes(data.store_bytes + data.log_bytes)}</dd><dd class="under">store {bytes(data.store_bytes)}, log {bytes(data.log_bytes)}</dd></div>
             </dl>
             <div class="grid">
                 <CompletenessCard of={data.completeness} />

@@ -178,7 +178,7 @@ function Checks({ findings, dates, cut }: { findings: Finding[]; dates: string[]
                 row: i => { const row = counts.get(checks[i])!; return [words(checks[i]), number(sum(checks[i])), number(row.filter(Boolean).length), number(Math.max(...row))]; },
             }}>
             <DayMap label={summary} keys="Findings of checks by day. Arrow keys move, Enter lists the exceptions of the check."
-                hint="Dark is many; days are of UTC. Click a cell for the exceptions of the check." dates={dates} rows={checks.map(words)} labelWidth={innerWidth < 600 ? 92 : 168} rowHeight={20} stamp={counts}
+                hint="The stronger the colour, the more; days are of UTC. Click a cell for the exceptions of the check." dates={dates} rows={checks.map(words)} labelWidth={innerWidth < 600 ? 92 : 168} rowHeight={20} stamp={counts}
                 cell={(row, column, palette) => {
                     const count = counts.get(checks[row])![column];
                     return count ? { fill: `rgb(${mix(palette.ramp, 0.25 + 0.75 * Math.log1p(count) / Math.log1p(most)).join(',')})` } : { fill: palette.line, alpha: 0.35 };

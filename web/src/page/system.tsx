@@ -12,7 +12,10 @@ const HERE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 export function SystemPage({ query, overview }: { query: Record<string, string>; overview: Loaded<Overview> }) {
     const probes = useLoad('probes', async signal => ({ live: await api.probe('livez', signal), ready: await api.probe('readyz', signal) }), EVERY);
-    const metrics = useLoad('metrics', async signal => parseMetrics(await api.metrics(signal)), EVERY);
+    const metrics = useLoad('metrics', async signal => {
+        const text = await api.metrics(signal);
+        return text === null ? null : parseMetrics(text);
+    }, EVERY);
     const filter = (query.metric ?? '').toLowerCase();
 
     return (
@@ -32,7 +35,7 @@ export function SystemPage({ query, overview }: { query: Record<string, string>;
                             <dt>Clock</dt><dd>{localExact(Date.parse(data.now), HERE)}</dd>
                             <dt>Store</dt><dd>{bytes(data.store_bytes)}</dd>
                             <dt>Log</dt><dd>{bytes(data.log_bytes)}</dd>
-                            <dt>Readings</dt><dd>{number(data.readings_total)}</dd>
+                            <dt>Readings</dt><dd>{number(data.readings_total)} in all</dd>
                         </dl>
                     )}</Show>
                 </section>
@@ -55,13 +58,13 @@ export function SystemPage({ query, overview }: { query: Record<string, string>;
                     )}</Show>
                 </section>
             </div>
-            <section class="card">
+            {(metrics.data || metrics.error) && <section class="card">
                 <div class="figure-head">
                     <h2>Metrics</h2>
                     <label class="inline">Part of a name <input type="search" value={query.metric ?? ''} onInput={event => change({ metric: event.currentTarget.value }, true)} /></label>
                 </div>
                 <Show of={metrics}>{all => {
-                    const shown = all.filter(metric => metric.name.toLowerCase().includes(filter));
+                    const shown = all!.filter(metric => metric.name.toLowerCase().includes(filter));
                     return shown.length === 0 ? <Empty title="No metric has that name" /> : (
                         <div class="scroll" tabIndex={0} role="region" aria-label="Metrics">
                             <table class="rows">
@@ -76,7 +79,7 @@ export function SystemPage({ query, overview }: { query: Record<string, string>;
                         </div>
                     );
                 }}</Show>
-            </section>
+            </section>}
         </>
     );
 }

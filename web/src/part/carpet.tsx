@@ -1,13 +1,13 @@
 // A year at a glance: a column per local day, the time of day downwards. Days of a clock change stay honest: the hour
 // that was skipped is left out, the hour that came twice stands twice, side by side.
 import { useMemo } from 'preact/hooks';
-import { quantity, rounded } from '../pure/format';
+import { plural, quantity, rounded } from '../pure/format';
 import { Shade, SHADES } from '../pure/quality';
 import { durationCurve, rate, type Series } from '../pure/series';
 import { dateShort, dateWords, HOUR, localDays, localParts, MINUTE, type LocalDay } from '../pure/time';
 import { Cells } from './canvas';
 import { Figure } from './figure';
-import { hatch, mix, usePalette } from './theme';
+import { hatch, mix, shades, usePalette } from './theme';
 
 interface Grid {
     days: LocalDay[];
@@ -57,20 +57,28 @@ export function Carpet({ series, from, to, onDay }: { series: Series; from: numb
     const grid = useMemo(() => makeGrid(series, days), [series, days]);
     const rates = useMemo(() => rate(series), [series]);
     const [low, high] = useMemo(() => {
-        const curve = durationCurve(rates.value);
+        const some = rates.value.filter((_, i) => i % Math.ceil(rates.value.length / 4096) === 0); // enough to know what is usual
+        const curve = durationCurve(some);
         return curve.length ? [Math.min(0, curve[curve.length - 1]), curve[Math.floor(curve.length * 0.01)]] : [0, 1];
     }, [rates]);
     const odd = days.filter(day => day.end - day.start !== 24 * HOUR);
-    const summary = `${days.length} days of ${series.channel}, by local time of day; dark is up to ${rounded(high)} ${rates.unit}`
+    const summary = `${plural(days.length, 'day')} of ${series.channel}, by local time of day; colours run from ${rounded(low)} to ${rounded(high)} ${rates.unit}`
         + (odd.length ? `; ${odd.map(day => `${dateShort(day.date)} has ${(day.end - day.start) / HOUR} hours`).join(', ')}` : '') + '.';
 
     const draw = (context: CanvasRenderingContext2D, { width, height, ratio }: { width: number; height: number; ratio: number }) => {
         const inner = { width: width - MARGIN.left, height: height - MARGIN.top - MARGIN.bottom };
         // Two pixels per day, so that an hour that came twice has room; scaled up without smoothing.
         const image = new ImageData(days.length * 2, grid.slots);
-        const paint = (x: number, y: number, [r, g, b]: number[], alpha = 255) =>
-            image.data.set([r, g, b, alpha], (y * image.width + x) * 4);
-        const colorOf = (index: number) => mix(palette.ramp, high > low ? (rates.value[index] - low) / (high - low) : 0);
+        const colors = shades(palette.ramp);
+        const paint = (x: number, y: number, index: number) => {
+            const share = high > low ? (rates.value[index] - low) / (high - low) : 0;
+            const color = colors[Math.round(Math.min(1, Math.max(0, share)) * 255)];
+            const at = (y * image.width + x) * 4;
+            image.data[at] = color[0];
+            image.data[at + 1] = color[1];
+            image.data[at + 2] = color[2];
+            image.data[at + 3] = 255;
+        };
         const skipped: { day: number; slot: number }[] = [];
         const patches: { day: number; slot: number; shade: Shade }[] = [];
         for (let day = 0; day < days.length; day++)
@@ -82,8 +90,8 @@ export function Carpet({ series, from, to, onDay }: { series: Series; from: numb
                 if (series.shade[index] === Shade.Estimated || series.shade[index] === Shade.Missing)
                     patches.push({ day, slot, shade: series.shade[index] });
                 if (Number.isNaN(rates.value[index])) continue;
-                paint(day * 2, slot, colorOf(index));
-                paint(day * 2 + 1, slot, colorOf(other ?? index));
+                paint(day * 2, slot, index);
+                paint(day * 2 + 1, slot, other ?? index);
             }
         const tile = document.createElement('canvas');
         tile.width = image.width;
@@ -102,10 +110,10 @@ export function Carpet({ series, from, to, onDay }: { series: Series; from: numb
                 if (patch.shade === shade)
                     context.rect(MARGIN.left + patch.day * cell.width, MARGIN.top + patch.slot * cell.height, cell.width, cell.height + 0.3);
             const color = palette[SHADES[shade]];
-            context.globalAlpha = shade === Shade.Estimated ? 0.35 : 0.15;
+            context.globalAlpha = 0.14;
             context.fillStyle = color;
             context.fill();
-            context.globalAlpha = 0.9;
+            context.globalAlpha = 0.6;
             const pattern = hatch(context, color, ratio, shade === Shade.Missing);
             pattern.setTransform(new DOMMatrix([1 / ratio, 0, 0, 1 / ratio, 0, 0]));
             context.fillStyle = pattern;

@@ -1,8 +1,9 @@
 // Two small charts of one series: how long which demand lasts, and days laid over each other.
 import { useMemo, useState } from 'preact/hooks';
 import uPlot from 'uplot';
-import { percent, rounded } from '../pure/format';
-import { dayProfiles, durationCurve, rate, type DayProfile, type Series } from '../pure/series';
+import { percent, plural, rounded } from '../pure/format';
+import { Shade } from '../pure/quality';
+import { dayProfiles, durationCurve, rate, unsuspected, type DayProfile, type Series } from '../pure/series';
 import { dateShort, dateWords, HOUR, isDate, localDays, type LocalDay } from '../pure/time';
 import { Figure } from './figure';
 import { axis, Plot } from './plot';
@@ -29,7 +30,7 @@ export function Duration({ series }: { series: Series }) {
     const palette = usePalette();
     const [index, setIndex] = useState<number | null>(null);
     const { curve, data, unit } = useMemo(() => {
-        const rates = rate(series);
+        const rates = rate(unsuspected(series));
         const curve = durationCurve(rates.value);
         const steps = Math.min(curve.length, 1000); // the eye has no more pixels than that
         const x = Array.from({ length: steps }, (_, i) => steps > 1 ? i / (steps - 1) * 100 : 0);
@@ -37,9 +38,10 @@ export function Duration({ series }: { series: Series }) {
         return { curve, data: [x, y] as uPlot.AlignedData, unit: rates.unit };
     }, [series]);
     const options = useMemo(() => durationOptions(palette, unit, setIndex), [palette.key, unit]);
+    const suspect = series.shade.reduce((sum, shade) => sum + Number(shade === Shade.Suspect), 0);
     const at = (share: number) => curve[Math.round(share / 100 * (curve.length - 1))];
     const summary = curve.length
-        ? `Peak ${rounded(at(0))} ${unit}; half the time at least ${rounded(at(50))} ${unit}, 95 % of it at least ${rounded(at(95))} ${unit}.`
+        ? `Peak ${rounded(at(0))} ${unit}; half the time at least ${rounded(at(50))} ${unit}, 95 % of it at least ${rounded(at(95))} ${unit}${suspect ? `; ${plural(suspect, 'suspect value')} left out` : ''}.`
         : 'There are no values to sort.';
     return (
         <Figure title="Load duration" summary={summary}
@@ -92,7 +94,7 @@ export function Compare({ series, from, to, days: text, onDays }: {
 }) {
     const palette = usePalette();
     const [wanted, setWanted] = useState('');
-    const rates = useMemo(() => rate(series), [series]);
+    const rates = useMemo(() => rate(unsuspected(series)), [series]);
     const all = useMemo(() => dayProfiles(series, rates.value, localDays(from, to, series.zone)), [series, rates, from, to]);
     const whole = all.filter(profile => profile.hour.length > 0 && profile.day.start >= from && profile.day.end <= to);
     const dates = chosenDays(text, whole.map(profile => profile.day));
@@ -140,8 +142,8 @@ export function Compare({ series, from, to, days: text, onDays }: {
             </ul>
             {peaks.length > 0 && (
                 <p class="peaks">Highest peaks: {peaks.map((profile, i) => (
-                    <>{i > 0 && ', '}<button class="link" onClick={() => add(profile.day.date)}>{dateShort(profile.day.date)}</button> {rounded(profile.max)} {i === peaks.length - 1 && rates.unit}</>
-                ))}</p>
+                    <>{i > 0 && ', '}<button class="link" onClick={() => add(profile.day.date)}>{dateShort(profile.day.date)}</button>{` ${rounded(profile.max)}`}</>
+                ))} {rates.unit}</p>
             )}
         </Figure>
     );

@@ -1,6 +1,6 @@
 // A value told by a person: a new version that stands over what sources tell, with the reason kept beside it.
 import { useState } from 'preact/hooks';
-import { api, type EditAnswer, type Story } from '../api';
+import { api, type EditAnswer, type Story, type ValueRow } from '../api';
 import { number, quantity } from '../pure/format';
 import { QualityBadge } from './badge';
 import { askAgain } from './load';
@@ -36,6 +36,8 @@ export function EditForm({ story }: { story: Story }) {
     };
     const place = { usage_point: story.usage_point, channel: story.channel, at: story.end, reason: reason.trim() };
 
+    const row = (told: ValueRow | null) => told ? quantity(told.value, told.unit) : 'nothing';
+
     return (
         <form class="edit" onSubmit={event => {
             event.preventDefault();
@@ -59,8 +61,9 @@ export function EditForm({ story }: { story: Story }) {
             {error && <Failed error={error} />}
             {answer && (
                 <p class="done" role="status">
-                    <strong>Saved.</strong> {answer.old ? quantity(answer.old.value, answer.old.unit) : 'nothing'} → {quantity(answer.new.value, answer.new.unit)}{' '}
-                    <QualityBadge text={answer.new.quality} />
+                    <strong>Saved.</strong> {answer.pending ? 'It counts as soon as it is derived.' : (
+                        <>{row(answer.old)} → {row(answer.new)} {answer.new && <QualityBadge text={answer.new.quality} />}</>
+                    )}
                 </p>
             )}
         </form>

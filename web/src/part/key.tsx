@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { key } from '../api';
 import { askAgain } from './load';
 
-export function KeyDialog({ open, onClose }: { open: boolean; onClose: () => void }) {
+export function KeyDialog({ open, onClose }: { open: boolean; onClose: (changed: boolean) => void }) {
     const dialog = useRef<HTMLDialogElement>(null);
     const [text, setText] = useState('');
     const refused = key.get() !== '';
@@ -18,11 +18,11 @@ export function KeyDialog({ open, onClose }: { open: boolean; onClose: () => voi
         event.preventDefault();
         key.set(text.trim());
         setText('');
-        onClose();
+        onClose(true);
         askAgain();
     };
     return (
-        <dialog ref={dialog} class="dialog" aria-labelledby="key-title" onClose={onClose}>
+        <dialog ref={dialog} class="dialog" aria-labelledby="key-title" onCancel={event => { event.preventDefault(); onClose(false); }}>
             <form onSubmit={use}>
                 <h2 id="key-title">{refused ? 'This key is not accepted' : 'A key is needed'}</h2>
                 <p>Keys begin with <code>bb_ro_</code> (reading) or <code>bb_adm_</code> (deciding, too). <code>busbar keys --help</code> says
@@ -31,8 +31,8 @@ export function KeyDialog({ open, onClose }: { open: boolean; onClose: () => voi
                 <input id="key-text" type="password" autocomplete="off" spellcheck={false} required value={text}
                     onInput={event => setText(event.currentTarget.value)} />
                 <div class="buttons">
-                    {refused && <button type="button" onClick={() => { key.set(''); onClose(); askAgain(); }}>Forget the key</button>}
-                    <button type="button" onClick={onClose}>Not now</button>
+                    {refused && <button type="button" onClick={() => { key.set(''); onClose(true); askAgain(); }}>Forget the key</button>}
+                    <button type="button" onClick={() => onClose(false)}>Not now</button>
                     <button class="primary" disabled={!text.trim()}>Use this key</button>
                 </div>
             </form>

@@ -8,7 +8,7 @@ import uPlot from 'uplot';
 import { quantity, rounded } from '../pure/format';
 import { parseQuality, Shade, SHADES } from '../pure/quality';
 import { buckets, firstAfter, isInstants, niceScale, spans, type Series } from '../pure/series';
-import { localClock, localExact, localMinute } from '../pure/time';
+import { HOUR, localClock, localExact, localMinute, MINUTE, stretch } from '../pure/time';
 import { axis, Plot } from './plot';
 import { hatch, usePalette, type Palette } from './theme';
 
@@ -25,6 +25,7 @@ export interface ProfileProps {
     onPick?: (end: number) => void;
     picked?: number | null;                    // the end of a value whose story is open
     mark?: { from: number; to: number } | null; // what an exception is about
+    most?: number | null;                      // greater values lie off the scale, and are told by a mark at its top
 }
 
 interface Joined { start: Float64Array; end: Float64Array; series: Int32Array; raw: Int32Array; data: uPlot.AlignedData }
@@ -148,6 +149,25 @@ function drawLine(plot: uPlot, series: Series, scale: string, color: (shade: Sha
     ctx.restore();
 }
 
+/** Small triangles where values lie above the scale. */
+function drawBeyond(plot: uPlot, series: Series, palette: Palette) {
+    const { ctx, bbox } = plot;
+    const ratio = uPlot.pxRatio;
+    const from = plot.scales.x.min! * 1000, to = plot.scales.x.max! * 1000;
+    ctx.save();
+    for (let i = firstAfter(series.end, from); i < series.end.length && series.start[i] < to; i++) {
+        if (!(series.value[i] > plot.scales.y.max!)) continue;
+        const x = plot.valToPos((series.start[i] + series.end[i]) / 2000, 'x', true);
+        ctx.fillStyle = colorOf(palette, series.shade[i]);
+        ctx.beginPath();
+        ctx.moveTo(x, bbox.top - 8 * ratio);
+        ctx.lineTo(x + 4 * ratio, bbox.top);
+        ctx.lineTo(x - 4 * ratio, bbox.top);
+        ctx.fill();
+    }
+    ctx.restore();
+}
+
 /** What 9 of 10 such estimates were within. */
 function drawBand(plot: uPlot, series: Series, palette: Palette) {
     const { ctx } = plot;
@@ -192,11 +212,13 @@ function makeOptions(palette: Palette, live: { current: Live }, rawApart: boolea
         if (visible * 3 < (props.series.end[1] ?? 0) - (props.series.end[0] ?? 0)) drawBand(plot, props.series, palette);
         if (props.raw) drawLine(plot, props.raw, rawApart ? 'raw' : 'y', () => palette.raw, 1);
         drawLine(plot, props.series, 'y', shade => colorOf(palette, shade), 1.6);
+        if (props.most) drawBeyond(plot, props.series, palette);
     };
     const range = (_: uPlot, min: number | null, max: number | null): [number, number] => {
         if (min === null || max === null) return [0, 1];
         const zero = live.current.props.series.kind === 'interval';
-        const scale = niceScale(zero ? Math.min(0, min) : min, zero ? Math.max(0, max) : max);
+        const top = Math.min(max, live.current.props.most ?? Infinity);
+        const scale = niceScale(zero ? Math.min(0, min) : min, zero ? Math.max(0, top) : top);
         return [scale.min, scale.max];
     };
     const lane = (scale: string): uPlot.Series => ({ scale, paths: () => null, points: { show: false } });
@@ -228,7 +250,9 @@ function makeOptions(palette: Palette, live: { current: Live }, rawApart: boolea
                 if (width < 4) return;
                 const from = plot.posToVal(left, 'x') * 1000, to = plot.posToVal(left + width, 'x') * 1000;
                 plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-                live.current.props.onZoom?.(Math.floor(from / 60000) * 60000, Math.ceil(to / 60000) * 60000);
+                const { series } = live.current.props; // whole intervals, as long as they are short
+                const grid = Math.min(HOUR, Math.max(MINUTE, series.end[0] - series.start[0] || MINUTE));
+                live.current.props.onZoom?.(Math.floor(from / grid) * grid, Math.ceil(to / grid) * grid);
             }],
         },
     };
@@ -255,7 +279,7 @@ function readout({ joined, props }: Live, index: number | null): string {
     const { series, raw, zone } = props;
     const i = joined.series[index], j = joined.raw[index];
     const start = joined.start[index], end = joined.end[index];
-    const when = start === end ? localExact(end, zone) : `${localMinute(start, zone)} – ${localExact(end, zone).slice(11)}`;
+    const when = start === end ? localExact(end, zone) : stretch(start, end, zone);
     const parts = [when];
     if (i >= 0) {
         const quality = parseQuality(series.quality[i]);
@@ -283,9 +307,10 @@ export function Profile(props: ProfileProps) {
     useEffect(() => { // what options read through `live` has changed
         plot.current?.batch(() => {
             plot.current!.setScale('x', { min: props.from / 1000, max: props.to / 1000 });
+            plot.current!.setScale('y', { min: null as unknown as number, max: null as unknown as number });
             plot.current!.redraw(false, true);
         });
-    }, [props.from, props.to, props.picked, props.mark?.from, props.mark?.to]);
+    }, [props.from, props.to, props.picked, props.mark?.from, props.mark?.to, props.most]);
 
     const ready = (made: uPlot | null) => {
         plot.current = made;

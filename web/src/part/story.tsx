@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { api, type Lane, type Story, type StoryEstimate, type StoryValue } from '../api';
 import { duration, number, percent, plural, quantity, words } from '../pure/format';
-import { localExact, localMinute } from '../pure/time';
+import { localExact, localMinute, stretch } from '../pure/time';
 import { QualityBadge } from './badge';
 import { EditForm } from './edit';
 import { useLoad } from './load';
@@ -17,7 +17,7 @@ export function StoryPanel({ asked, onClose }: { asked: Asked; onClose: () => vo
     const loaded = useLoad(JSON.stringify(query), signal => api.story(query, signal));
     const heading = useRef<HTMLHeadingElement>(null);
 
-    useEffect(() => heading.current?.focus(), [asked.at, asked.channel]);
+    useEffect(() => heading.current?.focus({ preventScroll: true }), [asked.at, asked.channel]);
     useEffect(() => {
         const escape = (event: KeyboardEvent) => { if (event.key === 'Escape' && !event.defaultPrevented) onClose(); };
         window.addEventListener('keydown', escape);
@@ -37,7 +37,7 @@ export function StoryPanel({ asked, onClose }: { asked: Asked; onClose: () => vo
 
 const span = (value: { start: string; end: string }, zone: string) => value.start === value.end
     ? localExact(Date.parse(value.end), zone)
-    : `${localMinute(Date.parse(value.start), zone)} – ${localExact(Date.parse(value.end), zone)}`;
+    : stretch(Date.parse(value.start), Date.parse(value.end), zone);
 
 function Chapter({ title, children }: { title: string; children: ComponentChildren }) {
     return <section><h3>{title}</h3>{children}</section>;

@@ -79,6 +79,11 @@ export function hatch(context: CanvasRenderingContext2D, color: string, ratio: n
     return context.createPattern(tile, 'repeat')!;
 }
 
+/** 256 colours along a ramp: for whoever paints tens of thousands of cells. */
+export function shades(ramp: string[]): [number, number, number][] {
+    return Array.from({ length: 256 }, (_, i) => mix(ramp, i / 255));
+}
+
 export function mix(ramp: string[], share: number): [number, number, number] {
     const at = Math.min(1, Math.max(0, share)) * (ramp.length - 1);
     const low = Math.min(ramp.length - 2, Math.floor(at));

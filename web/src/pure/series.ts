@@ -22,18 +22,24 @@ export interface Columns {
     quality: number[]; qualities: string[]; band?: (number | null)[];
 }
 
-const numbers = (values: (number | null)[] | undefined, size: number) =>
-    Float64Array.from({ length: size }, (_, i) => values?.[i] ?? NaN);
+function numbers(values: (number | null)[] | undefined, size: number): Float64Array {
+    const result = new Float64Array(size).fill(NaN);
+    if (values)
+        for (let i = 0; i < size; i++) {
+            const value = values[i];
+            if (value !== null && value !== undefined) result[i] = value;
+        }
+    return result;
+}
 
 export function readColumns(columns: Columns): Series {
     const size = columns.end.length;
     const shades = columns.qualities.map(shadeOf);
     return {
         channel: columns.channel, unit: columns.unit, kind: columns.kind, zone: columns.zone,
-        start: Float64Array.from(columns.start), end: Float64Array.from(columns.end),
+        start: new Float64Array(columns.start), end: new Float64Array(columns.end),
         value: numbers(columns.value, size),
-        shade: Uint8Array.from(columns.quality, (index, i) =>
-            columns.value[i] === null ? Shade.Missing : shades[index]),
+        shade: new Uint8Array(columns.quality.map((index, i) => columns.value[i] === null ? Shade.Missing : shades[index])),
         quality: columns.quality.map(index => columns.qualities[index]),
         band: numbers(columns.band, size),
     };
@@ -135,11 +141,27 @@ export function facts(series: Series): Facts {
     return result;
 }
 
+/** Where a scale may end so that suspect values do not press all others flat; null: they do not. */
+export function usualTop(series: Series): number | null {
+    let usual = -Infinity, most = -Infinity;
+    for (let i = 0; i < series.end.length; i++) {
+        if (series.value[i] > most) most = series.value[i];
+        if (series.shade[i] < Shade.Suspect && series.value[i] > usual) usual = series.value[i];
+    }
+    return usual > 0 && most > 2 * usual ? usual : null;
+}
+
+/** Suspect values left out: what a peak or a duration is told of. */
+export function unsuspected(series: Series): Series {
+    return series.shade.includes(Shade.Suspect)
+        ? { ...series, value: series.value.map((value, i) => series.shade[i] === Shade.Suspect ? NaN : value) } : series;
+}
+
 /** An amount of an interval as the mean rate over it: kWh → kW, m³ → m³/h. */
 export function rate(series: Series): { value: Float64Array; unit: string } {
     const unit = /^([kMG]?)(W|VA|var)h$/.exec(series.unit);
     if (series.kind !== 'interval' || isInstants(series)) return { value: series.value, unit: series.unit };
-    const value = Float64Array.from(series.value, (amount, i) => {
+    const value = series.value.map((amount, i) => {
         const hours = (series.end[i] - series.start[i]) / HOUR;
         return hours > 0 ? amount / hours : NaN;
     });

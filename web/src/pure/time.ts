@@ -31,10 +31,9 @@ function formatter(zone: string): Intl.DateTimeFormat {
 }
 
 export function localParts(ms: number, zone: string): LocalParts {
-    const parts: Record<string, number> = {};
-    for (const part of formatter(zone).formatToParts(ms))
-        if (part.type !== 'literal') parts[part.type] = Number(part.value);
-    return parts as unknown as LocalParts;
+    const text = formatter(zone).format(ms); // "29/03/2026, 14:15:00"
+    const part = (at: number, size: number) => Number(text.slice(at, at + size));
+    return { year: part(6, 4), month: part(3, 2), day: part(0, 2), hour: part(12, 2), minute: part(15, 2), second: part(18, 2) };
 }
 
 /** How far local clocks are ahead of UTC at a moment, in ms. */
@@ -67,6 +66,13 @@ export function localExact(ms: number, zone: string): string {
     const p = localParts(ms, zone);
     return `${p.year}-${two(p.month)}-${two(p.day)} ${two(p.hour)}:${two(p.minute)}`
         + (p.second ? `:${two(p.second)}` : '') + ` ${offsetText(zoneOffset(ms, zone))}`;
+}
+
+/** "2026-03-29 14:00 – 14:15 +02:00"; the second date only when it is another one. */
+export function stretch(from: number, to: number, zone: string): string {
+    const first = localMinute(from, zone), last = localExact(to, zone);
+    const moved = zoneOffset(from, zone) !== zoneOffset(to, zone) ? ` ${offsetText(zoneOffset(from, zone))}` : '';
+    return `${first}${moved} – ${last.slice(0, 10) === first.slice(0, 10) ? last.slice(11) : last}`;
 }
 
 export function offsetText(offset: number): string {
@@ -107,12 +113,16 @@ export function localDays(from: number, to: number, zone: string): LocalDay[] {
     if (!(from < to)) return days;
     let date = localDate(from, zone);
     let start = startOfDay(date, zone);
+    let offset = zoneOffset(start, zone);
     while (start < to) {
         const next = addDays(date, 1);
-        const end = startOfDay(next, zone);
+        // Where the clock did not change meanwhile, a day later is 24 hours later.
+        const later = zoneOffset(start + DAY, zone);
+        const end = later === offset ? start + DAY : startOfDay(next, zone);
         days.push({ date, start, end });
         date = next;
         start = end;
+        offset = later === offset ? later : zoneOffset(start, zone);
     }
     return days;
 }
