@@ -196,7 +196,8 @@ static int next_zip(struct bb_layer *layer, const char **member, struct bb_error
             return fail(u, "the zip is damaged or cut short", error);
         if (archive_entry_is_encrypted(entry))
             return BB_FAIL(error, BB_E_CONTAINER,
-                           "%s in the zip is encrypted; unpack it and give busbar the file", *member);
+                           "%s in the zip is encrypted; unpack it and give busbar the file",
+                           *member);
         if (!is_stored_or_deflated(u))
             return BB_FAIL(error, BB_E_CONTAINER,
                            "%s in the zip is packed by a method that busbar does not read (%s); "

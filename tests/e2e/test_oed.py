@@ -54,7 +54,8 @@ class Case:
     why: str = "as OED"
 
 
-DOUBTED = {"2021-06-04T00:00:00Z": "register"}  # 72 kWh in a day, when one day of 48 is all that is known before
+# 72 and 96 kWh in a day are more than 50, and fewer than three days are known before
+DOUBTED = {"2021-06-04T00:00:00Z": "register", "2021-06-05T00:00:00Z": "register"}
 
 CASES = {
     "pipe1": Case(READINGS, "raw", 5),
