@@ -2,6 +2,7 @@
 #include "http/accept_internal.h"
 #include "http/call_internal.h"
 #include "http/problem.h"
+#include "http/promql_json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -241,12 +242,18 @@ static void add_refusal_headers(struct bb_http_call *call, const struct bb_error
 }
 
 void bb_http_call_refuse(struct bb_http_call *call, const struct bb_error *error) {
-    bb_buffer_clear(&call->out);
+    const struct bb_http_route *route = call->match.route;
     struct bb_json json = bb_http_json(call);
 
+    bb_buffer_clear(&call->out);
+    add_refusal_headers(call, error);
+    if (route && route->promql) {
+        bb_promql_json_error(error, &call->out);
+        answer_with_out(call, bb_http_status_of(error->code), "application/json");
+        return;
+    }
     bb_http_problem_begin(error, &json);
     bb_http_problem_end(&json);
-    add_refusal_headers(call, error);
     answer_with_out(call, bb_http_status_of(error->code), "application/problem+json");
 }
 
