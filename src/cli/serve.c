@@ -5,6 +5,7 @@
 #include "cli/served.h"
 #include "cli/verbs.h"
 #include "http/server.h"
+#include "service/metric.h"
 #include "service/tick.h"
 
 #include <stdio.h>
@@ -52,6 +53,7 @@ struct serve {
     struct bb_http_server *server;
     struct bb_children children;
     struct bb_serve_drop *drop; /* NULL: none */
+    int metrics;                /* the memory of counters, which workers share; -1: they do not */
     int64_t next_tick_ms;       /* monotonic: when to look whether a day is over */
     char socket_path[sizeof((struct bb_plant *)0)->directory + 16];
 };
@@ -77,6 +79,7 @@ static int start(struct serve *serve, struct bb_error *error) {
                                          .port = (uint16_t)serve->given->port,
                                          .socket_path = serve->socket_path,
                                          .insecure = serve->given->insecure,
+                                         .workers = (uint32_t)serve->given->workers,
                                          .logger = command->logger};
     return bb_http_server_start(&http, &serve->server, error);
 }
@@ -156,10 +159,12 @@ int bb_serve(struct bb_command *command, const struct bb_serve_options *options,
         return r;
     }
     command->started = false;
+    serve->metrics = bb_metrics_share();
     r = start(serve, error);
     if (r == 0) {
         command->started = true;
-        bb_children_init(&serve->children, command, (uint32_t)serve->given->workers);
+        bb_children_init(&serve->children, command, (uint32_t)serve->given->workers,
+                         serve->metrics);
         bb_children_look(&serve->children);
         bb_served_note(serve->plant.directory, bb_http_server_url(serve->server));
         say_where(serve);

@@ -1,4 +1,5 @@
 /* A call: what handlers ask of it and answer by it. See call.h. */
+#include "base/clock.h"
 #include "http/accept_internal.h"
 #include "http/call_internal.h"
 #include "http/problem.h"
@@ -31,6 +32,7 @@ struct bb_http_call *bb_http_call_new(struct bb_http_listener *listener, const c
     call->server = listener->server;
     call->connection = connection;
     call->is_local = listener->is_local;
+    call->began_ns = bb_monotonic_ns();
     call->holders = 1;
     bb_arena_init(&call->arena, 4 << 10, BB_HTTP_ARENA_BYTES);
     bb_buffer_init(&call->out, BB_HTTP_OUT_BYTES);

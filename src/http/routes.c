@@ -34,6 +34,7 @@ const struct bb_http_route *const bb_http_routes[] = {
     &bb_http_route_prometheus_alerts,
     &bb_http_route_openapi,
     &bb_http_route_livez,
+    &bb_http_route_metrics,
     &bb_http_route_readyz,
     &bb_http_route_console,
     &bb_http_route_console_icon,

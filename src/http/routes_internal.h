@@ -18,6 +18,7 @@ extern const struct bb_http_route bb_http_route_files;
 extern const struct bb_http_route bb_http_route_findings;
 extern const struct bb_http_route bb_http_route_livez;
 extern const struct bb_http_route bb_http_route_me;
+extern const struct bb_http_route bb_http_route_metrics;
 extern const struct bb_http_route bb_http_route_openapi;
 extern const struct bb_http_route bb_http_route_overview;
 extern const struct bb_http_route bb_http_route_prometheus_alerts;
