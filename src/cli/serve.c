@@ -1,6 +1,7 @@
 /* busbar serve: the plant as a server. */
 #include "cli/serve.h"
 #include "cli/children.h"
+#include "cli/notify.h"
 #include "cli/serve_drop.h"
 #include "cli/served.h"
 #include "cli/verbs.h"
@@ -80,6 +81,7 @@ static int start(struct serve *serve, struct bb_error *error) {
                                          .socket_path = serve->socket_path,
                                          .insecure = serve->given->insecure,
                                          .workers = (uint32_t)serve->given->workers,
+                                         .alive = bb_notify_alive,
                                          .logger = command->logger};
     return bb_http_server_start(&http, &serve->server, error);
 }
@@ -131,6 +133,7 @@ static int serve_until_stopped(struct serve *serve, struct bb_error *error) {
 /* First those who wait for an answer, then those who derive, then the log. What is not drained in time is left
  * as it stands to the end of the process, which is never worse than kill -9. */
 static bool end(struct serve *serve) {
+    bb_notify("STOPPING=1\nSTATUS=answers what has begun");
     bool drained = bb_http_server_drain(serve->server, DRAIN_MS);
 
     if (!drained)
@@ -168,6 +171,7 @@ int bb_serve(struct bb_command *command, const struct bb_serve_options *options,
         bb_children_look(&serve->children);
         bb_served_note(serve->plant.directory, bb_http_server_url(serve->server));
         say_where(serve);
+        bb_notify("READY=1\nSTATUS=takes readings and answers questions");
         if (listening)
             listening(command, bb_http_server_url(serve->server));
         r = serve_until_stopped(serve, error);

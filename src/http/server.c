@@ -189,6 +189,7 @@ int bb_http_server_start(const struct bb_http_options *options, struct bb_http_s
     if (!server)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a server");
     server->options = *options;
+    server->watcher.alive = options->alive;
     server->gate = (struct bb_http_gate){.tenant = options->tenant, .open = options->insecure};
     server->links = (struct bb_http_links){.idle_ms = config->http_idle_ms,
                                            .head_ms = config->http_head_ms,

@@ -181,6 +181,8 @@ static void *watch(void *argument) {
 
     while (wait_for_look(w)) {
         bool good = look_again(w, &seen);
+        if (good && w->alive)
+            w->alive();
         tell_all(w, good ? &w->plant : NULL, seen);
     }
     tell_all(w, NULL, NULL);

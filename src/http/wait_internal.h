@@ -29,6 +29,7 @@ struct bb_http_lag {
 struct bb_http_watcher {
     const char *data, *config_path;
     pthread_t thread;
+    void (*alive)(void); /* after a look that saw all; NULL: nobody asks */
     uint32_t partitions;
     struct bb_http_lag *lags; /* per partition */
     struct bb_plant plant;    /* the thread's, once it is open */
