@@ -127,14 +127,14 @@ static int64_t interval_of(const struct bb_registry_channel *row, enum bb_lane l
                                                       [BB_LANE_MONTH] = 31 * (int64_t)BB_DAY_MS +
                                                                         BB_HOUR_MS};
 
-    if (!bb_lane_has_periods(lane))
+    if (!bb_lane_has_periods((int)lane))
         return row->interval_s * (int64_t)BB_SECOND_MS;
     /* Means of periods abut like amounts, while look-back of gauges is twice what is said here. */
     return is_amount(row) ? longest_ms[lane] : longest_ms[lane] / 2;
 }
 
 static struct bb_promql_entry entry_of(const struct bb_registry_channel *row, enum bb_lane lane) {
-    bool periods = bb_lane_has_periods(lane);
+    bool periods = bb_lane_has_periods((int)lane);
 
     return (struct bb_promql_entry){.usage_point = row->usage_point,
                                     .channel = row->channel,
@@ -211,7 +211,7 @@ static int take_channel(void *context, const struct bb_registry_channel *row) {
         w->failure = change_usage_point(w, row->usage_point);
     for (size_t i = 0; !w->failure && !w->stopped && i < sizeof lanes / sizeof lanes[0]; i++)
         if (lanes[i] == BB_LANE_VEE ||
-            (every_lane && !(bb_lane_has_periods(lanes[i]) && row->kind == BB_KIND_EVENT)))
+            (every_lane && !(bb_lane_has_periods((int)lanes[i]) && row->kind == BB_KIND_EVENT)))
             w->failure = take_lane(w, row, lanes[i]);
     return w->failure || w->stopped;
 }

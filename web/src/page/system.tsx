@@ -71,7 +71,7 @@ export function SystemPage({ query, overview }: { query: Record<string, string>;
                                 <thead><tr><th scope="col">Metric</th><th scope="col">Labels</th><th scope="col" class="numeric">Value</th><th scope="col">What it is</th></tr></thead>
                                 <tbody>{shown.map((row, i) => (
                                     <tr key={row.name + row.labels}>
-                                        <th scope="row"><code class="break">{row.name}</code></th><td><code class="break">{row.labels}</code></td>
+                                        <th scope="row"><code>{row.name}</code></th><td><code class="break">{row.labels}</code></td>
                                         <td class="numeric">{row.value}</td><td class="muted">{shown[i - 1]?.name === row.name ? '' : row.help}</td>
                                     </tr>
                                 ))}</tbody>
