@@ -26,22 +26,26 @@ struct walk {
 
 /* ---- tags */
 
-static bool is_tag(struct bb_span label) {
-    return label.size > 4 && memcmp(label.data, "tag_", 4) == 0;
+static const struct bb_span tag_prefix = BB_SPAN("tag_");
+
+bool bb_promql_is_tag(struct bb_span label) {
+    return label.size > tag_prefix.size &&
+           memcmp(label.data, tag_prefix.data, tag_prefix.size) == 0;
 }
 
 static struct bb_span tag_label(struct walk *w, struct bb_span name) {
-    char *text = bb_arena_take(&w->arena, name.size + 4);
+    const size_t prefix = tag_prefix.size;
+    char *text = bb_arena_take(&w->arena, prefix + name.size);
 
     if (!text)
         return (struct bb_span){NULL, 0};
-    memcpy(text, "tag_", 4);
+    memcpy(text, tag_prefix.data, prefix);
     for (size_t i = 0; i < name.size; i++) {
         char c = name.data[i];
         bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        text[4 + i] = fits ? c : '_';
+        text[prefix + i] = fits ? c : '_';
     }
-    return (struct bb_span){text, name.size + 4};
+    return (struct bb_span){text, prefix + name.size};
 }
 
 /* Into its place by name; of two that come to be called alike the first one counts. */
@@ -155,7 +159,7 @@ static int passes(const struct walk *w, struct bb_promql_labels labels, bool of_
     *accepts = true;
     for (size_t i = 0; s && i < s->matcher_count && *accepts; i++) {
         const struct bb_promql_matcher *m = &s->matchers[i];
-        if (is_tag(m->name) != of_tags)
+        if (bb_promql_is_tag(m->name) != of_tags)
             continue;
         int result = bb_promql_matcher_accepts(m, bb_promql_labels_get(labels, m->name), accepts,
                                                w->error);
@@ -226,7 +230,7 @@ int bb_promql_catalog_find(const struct bb_promql_catalog *catalog,
 
     for (size_t i = 0; s && i < s->matcher_count; i++) {
         w.asks_lane |= bb_span_equal(s->matchers[i].name, BB_SPAN("lane"));
-        w.asks_tags |= is_tag(s->matchers[i].name);
+        w.asks_tags |= bb_promql_is_tag(s->matchers[i].name);
     }
     if (s)
         (void)bb_promql_selector_wants(s, BB_SPAN("usage_point"), &one);

@@ -43,6 +43,9 @@ struct bb_promql_entry {
 typedef int bb_promql_catalog_visit(void *context, const struct bb_promql_entry *entry,
                                     struct bb_error *error);
 
+/* Does a tag of master data have this label? */
+bool bb_promql_is_tag(struct bb_span label);
+
 /* By usage point, channel and lane. 0, 1 when the visitor stopped it. */
 int bb_promql_catalog_find(const struct bb_promql_catalog *catalog,
                            const struct bb_promql_search *search, bb_promql_catalog_visit *visit,

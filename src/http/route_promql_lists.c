@@ -207,10 +207,9 @@ static int take_value(void *context, const struct bb_promql_entry *entry, struct
 
 static int get_label_values(struct bb_http_call *call, struct bb_error *error) {
     struct values_list list = {.name = bb_http_text(call, "name")};
-    bool is_tag = list.name.size > 4 && memcmp(list.name.data, "tag_", 4) == 0;
     const struct walking walking = {.call = call,
                                     .every_lane = bb_span_equal(list.name, BB_SPAN("lane")),
-                                    .no_tags = !is_tag,
+                                    .no_tags = !bb_promql_is_tag(list.name),
                                     .visit = take_value,
                                     .context = &list};
     int result = begin_texts(call, &list.texts, error);
