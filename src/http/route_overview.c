@@ -158,13 +158,14 @@ static int get_overview(struct bb_http_call *call, struct bb_error *error) {
     if (result)
         return result;
     put_log_bytes(bb_http_plant(call), &json);
+    bb_burn_put(&call->server->watcher.burn, bb_monotonic_ns() / 1000000, &json);
     bb_json_object_end(&json);
     return bb_http_answer(call, 200, "application/json");
 }
 
 static const struct bb_http_answer answers[] = {
     {200, "application/json",
-     "rates, backlog, workers, completeness of the last day, open exceptions"},
+     "rates, backlog, workers, completeness of the last day, open exceptions, error budgets"},
     {0}};
 
 const struct bb_http_route bb_http_route_overview = {
@@ -173,7 +174,7 @@ const struct bb_http_route bb_http_route_overview = {
     .right = BB_RIGHT_READ,
     .summary = "what a person wants to know first",
     .details =
-        "Rates, backlog, workers and bytes are the plant's; usage points, channels, completeness and "
+        "Rates, backlog, workers, bytes and error budgets are the plant's; usage points, channels, completeness and "
         "exceptions the tenant's. What takes a walk through all channels is null until it was "
         "counted for the first time.",
     .answers = answers,

@@ -181,6 +181,7 @@ static void *watch(void *argument) {
 
     while (wait_for_look(w)) {
         bool good = look_again(w, &seen);
+        bb_burn_look(&w->burn, now_ms());
         if (good && w->alive)
             w->alive();
         tell_all(w, good ? &w->plant : NULL, seen);
@@ -204,6 +205,8 @@ int bb_http_watcher_start(struct bb_http_watcher *w, const char *data, const cha
     if (!w->lags)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to watch the partitions");
     bb_rate_init(&w->rate);
+    bb_burn_init(&w->burn);
+    bb_burn_look(&w->burn, now_ms());
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->work, NULL);
     (void)look_again(w, &seen); /* what cannot be seen yet the thread will see */
@@ -234,6 +237,7 @@ void bb_http_watcher_stop(struct bb_http_watcher *w) {
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
     bb_rate_release(&w->rate);
+    bb_burn_release(&w->burn);
     free(w->lags);
     w->lags = NULL;
     w->running = false;

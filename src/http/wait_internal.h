@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "http/burn_internal.h"
 #include "http/rate_internal.h"
 #include "service/plant.h"
 
@@ -42,6 +43,7 @@ struct bb_http_watcher {
     _Atomic int64_t age_ms; /* of the oldest reading that is not derived; 0: there is none */
     _Atomic uint64_t lag_readings;
     struct bb_rate rate; /* of readings in the log; has a lock of its own */
+    struct bb_burn burn; /* of error budgets; likewise */
 };
 
 /* The first look is over when this returns, so that whoever asks meets the truth. */

@@ -167,3 +167,20 @@ def test_who_may_read_it(filled):
         assert server.get("/metrics", **bearer(keys["ing"])).status == 403
         for role in ("ro", "adm"):
             assert server.get("/metrics", **bearer(keys[role])).status == 200
+
+
+def test_the_overview_says_how_fast_budgets_burn(filled):
+    with Server(filled) as server:
+        def burn():
+            return {row["name"]: (row["objective"], row["burn"]) for row in server.get("/v1/overview").json()["slo"]}
+        told = burn()
+        assert told.keys() == {"posts", "questions", "durable", "fresh"}
+        assert told["posts"] == (0.999, {"1h": 0, "6h": 0}) and told["fresh"][0] == 0.99
+        slow = "sum(rate(busbar_energy_kilowatt_hours%7Blane=%22hour%22%7D[90d]))"
+        for _ in range(3):
+            answer = server.get(f"/api/v1/query_range?query={slow}&start=2026-03-01T00:00:00Z&end=2026-03-02T00:00:00Z&step=10&timeout=1ms")
+            assert answer.status in (200, 503)
+        samples, _ = metrics(server)
+        names = [name for name in samples if name.startswith("busbar_http_request_duration_seconds_count") and "/v1/readings" not in name and '"none",method' not in name]
+        errors, everything = sum(samples[name] for name in names if 'status="5xx"' in name), sum(samples[name] for name in names)
+        assert burn()["questions"][1]["1h"] == pytest.approx(errors / (everything + 1) / 0.001, rel=0.2)
