@@ -247,8 +247,8 @@ static enum MHD_Result dispatch(struct bb_http_call *call) {
         return run_quick(call);
     call->state = BB_CALL_RUNNING;
     MHD_suspend_connection(call->connection);
-    if (bb_http_crew_push(route->body == BB_HTTP_STREAM ? &server->posts : &server->questions,
-                          call))
+    bool is_post = route->body == BB_HTTP_STREAM || route->among_posts;
+    if (bb_http_crew_push(is_post ? &server->posts : &server->questions, call))
         return MHD_YES;
     (void)!BB_FAIL(&error, BB_E_BUSY, "too many requests wait already");
     bb_http_call_end(call, -BB_E_BUSY, &error);

@@ -121,7 +121,7 @@ static int compare_ms(const void *a, const void *b) {
     return (*x > *y) - (*x < *y);
 }
 
-/* The middle one of the distances of what was read; spoils start_ms, which instants do not have. */
+/* The middle one of the distances of what was read; spoils start_ms. */
 static int64_t usual_distance(struct bb_promql_plant *p) {
     for (size_t i = 0; i + 1 < p->count; i++)
         p->start_ms[i] = p->time_ms[i + 1] - p->time_ms[i];
@@ -131,7 +131,7 @@ static int64_t usual_distance(struct bb_promql_plant *p) {
     return p->start_ms[(p->count - 1) / 2];
 }
 
-/* Readings without a nominal interval: how far apart they usually are, by the last few of them. */
+/* A channel without a nominal interval: how far apart its readings usually are, by the last few of them. */
 static int find_distance(struct bb_promql_plant *p, struct bb_promql_entry *entry, int64_t to_ms,
                          struct bb_error *error) {
     static const int64_t stretches_ms[] = {2 * (int64_t)BB_HOUR_MS, 12 * (int64_t)BB_HOUR_MS,
@@ -203,13 +203,13 @@ static int read_series(struct bb_promql_plant *p, struct bb_promql_entry *entry,
                        const struct bb_promql_fetch *fetch, bb_promql_visit *visit, void *visitor,
                        struct bb_error *error) {
     bool intervals = entry->kind == BB_KIND_INTERVAL;
-    int64_t to_ms = fetch->last_ms + (intervals ? entry->interval_ms : 1);
     int result = is_over(p) ? fail_over(error) : 0;
 
-    if (!result && !intervals && entry->interval_ms == 0)
-        result = find_distance(p, entry, to_ms, error);
+    if (!result && entry->interval_ms == 0)
+        result = find_distance(p, entry, fetch->last_ms + 1, error);
     if (result)
         return result;
+    int64_t to_ms = fetch->last_ms + (intervals ? entry->interval_ms : 1);
     int64_t reach_ms = bb_promql_reach_ms(fetch, entry->kind, entry->interval_ms);
     result = read_rows(p, entry, fetch->first_ms - reach_ms, to_ms, error);
     if (result || p->count == 0)

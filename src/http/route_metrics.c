@@ -297,5 +297,6 @@ const struct bb_http_route bb_http_route_metrics = {
     .summary = "what the plant tells of itself, for Prometheus",
     .details = "Numbers of the whole plant; no meter and no tenant is named.",
     .answers = answers,
+    .among_posts = true, /* who watches has to be answered when all are asking */
     .handle = get_metrics,
 };

@@ -4,7 +4,9 @@ import os
 import pathlib
 import re
 import signal
+import threading
 import time
+import urllib.parse
 
 import pytest
 from conftest import quarter_hours
@@ -184,3 +186,27 @@ def test_the_overview_says_how_fast_budgets_burn(filled):
         names = [name for name in samples if name.startswith("busbar_http_request_duration_seconds_count") and "/v1/readings" not in name and '"none",method' not in name]
         errors, everything = sum(samples[name] for name in names if 'status="5xx"' in name), sum(samples[name] for name in names)
         assert burn()["questions"][1]["1h"] == pytest.approx(errors / (everything + 1) / 0.001, rel=0.2)
+
+
+def test_long_questions_do_not_hold_it_up(plant):
+    """With one thread for questions and that one busy, Prometheus is answered."""
+    plant.ingest(plant.file("long.csv", readings(96 * 20)))
+    (plant.data / "busbar.yaml").write_text("http:\n  handlers: 1\n")
+    with Server(plant, workers=0) as server:
+        term = 'sum(busbar_energy_kilowatt_hours{lane="hour"})'
+        question = urllib.parse.urlencode({"query": " + ".join([term] * 300), "start": "2026-03-01T00:00:00Z", "end": "2026-03-20T00:00:00Z", "step": "1h"})
+        took = []
+
+        def ask():
+            begin = time.monotonic()
+            assert server.request("POST", "/api/v1/query_range", body=question, Content_Type="application/x-www-form-urlencoded").status in (200, 503)
+            took.append(time.monotonic() - begin)
+        asker = threading.Thread(target=ask)
+        asker.start()
+        time.sleep(0.2)
+        begin = time.monotonic()
+        assert server.get("/metrics").status == 200
+        scraped = time.monotonic() - begin
+        assert not took, "the question is still being worked on"
+        asker.join()
+        assert scraped < took[0] / 2

@@ -258,6 +258,27 @@ def test_gauges_and_units(server):
     assert math.isclose(only(instant(server, 'busbar_volume_cubic_meters{lane="raw"}', at)), litres / 1000, rel_tol=1e-15)
 
 
+def test_readings_without_a_nominal_interval_hold_by_their_usual_distance(plant):
+    """A gauge that nobody said the interval of, every ten minutes: it holds for twenty. Intervals of half an hour, by start and end."""
+    lines = ["usage_point,channel,start,timestamp,value,unit,kind"]
+    begin = int(seconds("2026-03-01T00:00:00Z"))
+    for i in range(12):
+        lines.append(f"G,level,{stamp(begin + i * 600)},{stamp(begin + i * 600)},{i},1,gauge")
+    for i in range(6):
+        lines.append(f"G,run,{stamp(begin + i * 1800)},{stamp(begin + (i + 1) * 1800)},{i + 1},kWh,interval")
+    plant.ingest(plant.file("g.csv", "\n".join(lines) + "\n"))
+    with Server(plant, workers=0) as server:
+        def told(query, at):
+            return server.get("/api/v1/query?" + urllib.parse.urlencode({"query": query, "time": at})).json()["data"]["result"]
+        last = begin + 11 * 600
+        assert told("busbar_value", last + 1199)[0]["value"][1] == "11"
+        assert told("busbar_value", last + 1201) == []
+        assert told(ENERGY, begin + 1800 + 1)[0]["value"][1] == "1", "until the next one ends"
+        assert told(ENERGY, begin + 3 * 3600 + 1799)[0]["value"][1] == "6"
+        assert told(ENERGY, begin + 3 * 3600 + 1801) == []
+        assert float(told(f"increase({ENERGY}[30m])", begin + 2700)[0]["value"][1]) == 1.5, "halves of two"
+
+
 def test_by_get_and_with_lines(server):
     by_post = ask(server, "/api/v1/query", query=f"sum (\n\t{ENERGY}\n)", time=DAY)
     assert by_post == ask(server, "/api/v1/query", method="GET", query=f"sum({ENERGY})", time=stamp(DAY))
