@@ -217,6 +217,25 @@ def test_increase_over_the_day_of_23_hours_adds_up(server):
     assert math.isclose(only(instant(server, f'sum_over_time({ENERGY}{{usage_point="A"}}[23h])', DAY_END)), amount, rel_tol=1e-12)
 
 
+def test_the_day_of_25_hours(plant):
+    """A hundred quarter-hours, two of them called 02:15 on the wall; the hour that comes twice is two hours."""
+    begin = seconds("2026-10-24T22:00:00Z")
+    plant.run("registry", "apply", plant.file("registry.yaml", REGISTRY), expect=0)
+    lines = ["usage_point,channel,timestamp,value,unit,kind,interval"]
+    lines += [f"A,1-1:1.29.0,{stamp(begin + (i + 1) * QUARTER)},{(i + 1) / 8},kWh,interval,15m" for i in range(-8, 108)]
+    plant.ingest(plant.file("october.csv", "\n".join(lines) + "\n"))
+    key = make_key(plant, "ro")
+    with Server(plant, workers=0) as server:
+        server.key = key
+        end = begin + 25 * 3600
+        day, = (row for row in values(server, "A", "1-1:1.29.0", "day") if row[:2] == (begin, end))
+        assert day[2] == sum((i + 1) / 8 for i in range(100))
+        assert only(instant(server, f"increase({ENERGY}[25h])", end)) == pytest.approx(day[2], rel=1e-12)
+        assert only(instant(server, f'{ENERGY}{{lane="day"}}', end)) == day[2]
+        (_, hours), = matrix(server, f'{ENERGY}{{lane="hour"}}', begin + 3600, end, 3600)
+        assert list(hours.values()) == [sum((4 * hour + i + 1) / 8 for i in range(4)) for hour in range(25)]
+
+
 def test_aggregation_by_a_tag_and_arithmetic(server):
     at = DAY + 8 * 3600
     of_a, of_b = (next(value for start, end, value in values(server, name, "1-1:1.29.0") if end == at) for name in "AB")
