@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 enum {
-    CONNECTION_BYTES = 64 << 10, /* of a request's head and answer, per connection */
-    SILENCE_S = 120,             /* the backstop for what the deadlines of link.c do not see */
+    CONNECTION_BYTES =
+        32 << 10,    /* of a request's head and answer, per connection; all of it stays in use */
+    SILENCE_S = 120, /* the backstop for what the deadlines of link.c do not see */
     BODY_MEMORY_BYTES = 1 << 20, /* a larger body goes to a file */
     BODIES_MEMORY_BYTES = 256 << 20,
     FILES_RESERVED = 256, /* for the log, the store, spools */
