@@ -20,6 +20,7 @@
 #include "http/parameter_internal.h"
 #include "http/server.h"
 #include "http/spool_internal.h"
+#include "http/sums_internal.h"
 #include "http/wait_internal.h"
 
 enum bb_http_call_state {
@@ -99,6 +100,13 @@ struct bb_http_server {
     char url[160];
     char *certificate, *private_key; /* PEM, for libmicrohttpd */
 };
+
+/* Of one of the server's tenants, as of now. */
+static inline struct bb_sums_source bb_http_sums_source(struct bb_http_server *server,
+                                                        struct bb_span tenant) {
+    return (struct bb_sums_source){server->options.data, server->options.config_path, tenant,
+                                   atomic_load(&server->watcher.stamp)};
+}
 
 /* ---- call.c */
 struct bb_http_call *bb_http_call_new(struct bb_http_listener *listener, const char *uri,

@@ -200,10 +200,13 @@ int bb_http_server_start(const struct bb_http_options *options, struct bb_http_s
     for (int i = 0; i < BB_HTTP_DAEMONS; i++)
         server->listeners[i] = (struct bb_http_listener){.server = server, .is_local = i > 0};
     int result = start_parts(server, error);
-    if (result)
+    if (result) {
         bb_http_server_stop(server);
-    else
+    } else {
+        const struct bb_sums_source source = bb_http_sums_source(server, options->tenant);
+        bb_sums_begin(&source); /* the overview is what people open first */
         *out = server;
+    }
     return result;
 }
 

@@ -2,6 +2,7 @@
 #include "http/wait_internal.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "http/call_internal.h"
 
 #include <signal.h>
@@ -22,6 +23,7 @@ struct bb_http_waiter {
 struct seen {
     uint64_t offset; /* derived up to here */
     bool delivered;  /* the registry has all that was derived so far */
+    uint64_t stamp;  /* of both */
 };
 
 static int64_t now_ms(void) {
@@ -56,13 +58,15 @@ static int look_at_partition(struct bb_plant *plant, uint32_t p, struct seen *se
     ops->view_end(view);
     seen->offset = claim.position.inner ? 0 : claim.position.offset;
     seen->delivered = !has_records;
+    seen->stamp = bb_hash_mix(bb_hash_mix(claim.position.offset) ^ claim.position.inner) ^
+                  projected;
     return result < 0 ? result : 0;
 }
 
 static int look(struct bb_http_watcher *w, struct bb_plant *plant, struct seen *seen,
                 struct bb_error *error) {
     int64_t oldest_ms = 0, clock_ms = bb_clock_now_ms(bb_clock_system());
-    uint64_t lag = 0, readings = 0;
+    uint64_t lag = 0, readings = 0, stamp = 1;
     int result = 0;
 
     for (uint32_t p = 0; !result && p < plant->log->partitions; p++) {
@@ -72,6 +76,7 @@ static int look(struct bb_http_watcher *w, struct bb_plant *plant, struct seen *
             result = plant->log->ops->backlog(plant->log, p, seen[p].offset, &backlog, error);
         if (result)
             break;
+        stamp = bb_hash_mix(stamp ^ seen[p].stamp);
         lag += backlog.lag_readings;
         readings += backlog.end.readings;
         if (backlog.lag_readings > 0 && (oldest_ms == 0 || backlog.oldest_ms < oldest_ms))
@@ -79,6 +84,7 @@ static int look(struct bb_http_watcher *w, struct bb_plant *plant, struct seen *
     }
     if (!result) {
         bb_rate_note(&w->rate, now_ms(), readings);
+        atomic_store(&w->stamp, stamp);
         atomic_store(&w->lag_readings, lag);
         atomic_store(&w->age_ms, oldest_ms && clock_ms > oldest_ms ? clock_ms - oldest_ms : 0);
     }
