@@ -1,6 +1,8 @@
 /* The work of `ingest`: see ingest_run.h. One thread. */
 #include "cli/ingest_run.h"
 
+#include "service/retention.h"
+
 static void show_new_errors(struct bb_ingest_run *run) {
     for (; run->errors_shown < run->report.error_count; run->errors_shown++)
         bb_command_complain(run->command, &run->report.errors[run->errors_shown]);
@@ -57,6 +59,19 @@ int bb_catch_up(struct bb_command *command, struct bb_plant *plant, struct bb_wo
     return r < 0 ? r : bb_deliver_registry(plant, &command->bar->watch, error);
 }
 
+/* What everybody has read and is older than log.retention. */
+static int give_up_old(struct bb_ingest_run *run, struct bb_error *error) {
+    uint64_t bytes;
+    int r = bb_retention_apply_all(run->plant, bb_clock_system(), &bytes, error);
+
+    if (bytes > 0) {
+        const struct bb_log_field field = bb_field_number("bytes", (int64_t)bytes);
+        bb_command_note(run->command, BB_LOG_INFO, "the log's oldest segments were given up",
+                        &field, 1);
+    }
+    return r;
+}
+
 int bb_ingest_run(struct bb_ingest_run *run, char *const *arguments, size_t argument_count,
                   struct bb_error *error) {
     int64_t began_ns = bb_monotonic_ns();
@@ -66,6 +81,8 @@ int bb_ingest_run(struct bb_ingest_run *run, char *const *arguments, size_t argu
         r = land_files(run, error);
     if (r == 0)
         r = bb_catch_up(run->command, run->plant, &run->counts, error);
+    if (r == 0)
+        r = give_up_old(run, error);
     run->seconds = (double)(bb_monotonic_ns() - began_ns) / 1e9;
     bb_progress_bar_clear(run->command->bar);
     return r;
