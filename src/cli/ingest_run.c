@@ -1,6 +1,9 @@
 /* The work of `ingest`: see ingest_run.h. One thread. */
 #include "cli/ingest_run.h"
 
+#include "cli/served_follow.h"
+#include "cli/served_ingest.h"
+
 #include "service/retention.h"
 
 static void show_new_errors(struct bb_ingest_run *run) {
@@ -35,7 +38,10 @@ static int land_files(struct bb_ingest_run *run, struct bb_error *error) {
     if (!run->files.size_unknown)
         bar->total_override = run->files.size_bytes;
     for (size_t i = 0; i < run->files.count; i++) {
-        int r = bb_land_file(run->plant, run->files.items[i].path, &run->land, &run->report, error);
+        const char *path = run->files.items[i].path;
+        int r = run->command->is_served
+                    ? bb_served_land(run, path, error)
+                    : bb_land_file(run->plant, path, &run->land, &run->report, error);
         show_new_errors(run);
         if (r < 0)
             return r;
@@ -49,6 +55,8 @@ int bb_catch_up(struct bb_command *command, struct bb_plant *plant, struct bb_wo
     struct bb_worker *worker;
     int r;
 
+    if (command->is_served)
+        return bb_served_follow(command, plant, counts, error);
     bb_progress_bar_restart(command->bar, NULL);
     r = bb_worker_open(plant, &worker, error);
     if (r < 0)
@@ -77,12 +85,14 @@ int bb_ingest_run(struct bb_ingest_run *run, char *const *arguments, size_t argu
     int64_t began_ns = bb_monotonic_ns();
     int r = find_files(run, arguments, argument_count, error);
 
+    if (r == 0 && run->command->is_served) /* what exceptions there are before */
+        r = bb_served_follow(run->command, run->plant, &run->counts, error);
     if (r == 0)
         r = land_files(run, error);
     if (r == 0)
         r = bb_catch_up(run->command, run->plant, &run->counts, error);
     if (r == 0)
-        r = give_up_old(run, error);
+        r = run->command->is_served ? bb_served_count(run, error) : give_up_old(run, error);
     run->seconds = (double)(bb_monotonic_ns() - began_ns) / 1e9;
     bb_progress_bar_clear(run->command->bar);
     return r;
@@ -90,4 +100,5 @@ int bb_ingest_run(struct bb_ingest_run *run, char *const *arguments, size_t argu
 
 void bb_ingest_run_release(struct bb_ingest_run *run) {
     bb_input_files_release(&run->files);
+    bb_served_taken_free(run->taken);
 }

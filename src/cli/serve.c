@@ -238,7 +238,7 @@ const struct bb_verb bb_verb_serve = {
                 "curl --data-binary @march.csv -H 'Content-Type: text/csv' "
                 "http://127.0.0.1:8080/v1/readings\n",
     .details =
-        "It owns the log: other commands that write are refused meanwhile and say how to post instead.\n"
+        "It owns the log: other commands that write go through it meanwhile (DIR/busbar.sock).\n"
         "On the loopback it needs no keys until one is made (busbar keys create). On other addresses it\n"
         "wants keys and TLS (http.tls in busbar.yaml), unless --insecure says that something else\n"
         "takes care. SIGTERM and Ctrl-C let it finish what it has begun.\n",

@@ -9,5 +9,6 @@ const struct bb_http_route *const bb_http_routes[] = {
     &bb_http_route_files,           &bb_http_route_overview,     &bb_http_route_me,
     &bb_http_route_openapi,         &bb_http_route_livez,        &bb_http_route_readyz,
     &bb_http_route_console,         &bb_http_route_console_icon, &bb_http_route_console_asset,
+    &bb_http_route_owner_records,   &bb_http_route_owner_files,
 };
 const size_t bb_http_route_count = sizeof bb_http_routes / sizeof bb_http_routes[0];

@@ -20,6 +20,8 @@ extern const struct bb_http_route bb_http_route_livez;
 extern const struct bb_http_route bb_http_route_me;
 extern const struct bb_http_route bb_http_route_openapi;
 extern const struct bb_http_route bb_http_route_overview;
+extern const struct bb_http_route bb_http_route_owner_files;
+extern const struct bb_http_route bb_http_route_owner_records;
 extern const struct bb_http_route bb_http_route_readings_post;
 extern const struct bb_http_route bb_http_route_readyz;
 extern const struct bb_http_route bb_http_route_usage_point;
