@@ -43,13 +43,7 @@ static const struct bb_option serve_options[] = {
      .help = "listen on other addresses without keys or without TLS"},
     BB_OPTION_END};
 
-enum {
-    DRAIN_MS = 30000,
-    CHILDREN_MS = 30000,
-    LOOK_MS = 100,
-    TICK_EVERY_MS = 60000,
-    RETENTION_EVERY_MS = 600000
-};
+enum { CHILDREN_MS = 30000, LOOK_MS = 100, TICK_EVERY_MS = 60000, RETENTION_EVERY_MS = 600000 };
 
 struct serve {
     struct bb_command *command;
@@ -176,7 +170,7 @@ static int serve_until_stopped(struct serve *serve, struct bb_error *error) {
 /* First those who wait for an answer, then those who derive, then the log. What is not drained in time is left
  * as it stands to the end of the process, which is never worse than kill -9. */
 static bool end(struct serve *serve) {
-    bool drained = bb_http_server_drain(serve->server, DRAIN_MS);
+    bool drained = bb_http_server_drain(serve->server, (int)serve->plant.config.http_drain_ms);
 
     if (!drained)
         bb_command_note(serve->command, BB_LOG_WARNING,

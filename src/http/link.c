@@ -13,7 +13,7 @@
 
 /* Ten thousand that came together are not ended together: closing them would take the threads that read sockets
  * from all others for the better part of a second. */
-enum { LOOK_EVERY_MS = 50, CUTS_A_LOOK = 64 };
+enum { LOOK_EVERY_MS = 50, CUTS_A_LOOK = 64, FEEL_EVERY_MS = 1000 };
 
 static int64_t now_ms(void) {
     return bb_monotonic_ns() / 1000000;
@@ -53,14 +53,28 @@ static void say_slow(int fd) {
     bb_buffer_release(&head);
 }
 
+/* All of it was read, and no more will come: a request that is not whole never will be. */
+static bool is_abandoned(struct bb_http_link *link, enum bb_http_phase phase, int64_t now) {
+    char byte;
+
+    if (phase == BB_LINK_WORK || now - atomic_load(&link->since) < FEEL_EVERY_MS ||
+        now - link->felt_ms < FEEL_EVERY_MS)
+        return false;
+    link->felt_ms = now;
+    return recv(link->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 /* Returns whether it was cut off. */
 static bool look_at(struct bb_http_links *links, struct bb_http_link *link, int64_t now) {
     enum bb_http_phase phase = (enum bb_http_phase)atomic_load(&link->phase);
     int64_t took = now - atomic_load(&link->since);
 
-    if (link->cut || took <= bb_http_link_limit_ms(links, phase, atomic_load(&link->body_bytes)))
+    if (link->cut)
         return false;
-    if (phase != BB_LINK_IDLE && !link->tls)
+    bool is_late = took > bb_http_link_limit_ms(links, phase, atomic_load(&link->body_bytes));
+    if (!is_late && !is_abandoned(link, phase, now))
+        return false;
+    if (is_late && phase != BB_LINK_IDLE && !link->tls)
         say_slow(link->fd);
     shutdown(link->fd, SHUT_RDWR); /* libmicrohttpd sees the end, and closes */
     return link->cut = true;

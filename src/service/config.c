@@ -57,6 +57,8 @@ static const struct bb_config_key plain[] = {
         "a connection without a request is closed after this"),
     KEY("http.pace", BYTES, http_pace_bytes, 1 << 10, 1, GIB(1),
         "the least pace of a body, per second, once http.head is over"),
+    KEY("http.drain", DURATION, http_drain_ms, SECONDS(30), 0, BB_HOUR_MS,
+        "a server that ends answers what has begun, for so long at most"),
     KEY("http.backlog", DURATION, http_backlog_ms, 15 * (int64_t)BB_MINUTE_MS, BB_SECOND_MS,
         DAYS(365), "posts are refused (429) while a reading has waited longer to be derived"),
     KEY("http.tls.certificate", PATH, http_certificate, 0, 0, 0,

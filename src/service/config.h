@@ -27,6 +27,7 @@ struct bb_config {
     int64_t http_head_ms,
         http_idle_ms;        /* a request's head has to come in, a connection may be idle */
     int64_t http_pace_bytes; /* a second: the least pace of a body */
+    int64_t http_drain_ms;   /* what has begun is answered for so long at the end */
     int64_t http_backlog_ms; /* posts are refused while a reading waits longer */
     char http_certificate[BB_CONFIG_PATH_MAX], http_key[BB_CONFIG_PATH_MAX]; /* empty: no TLS */
     struct bb_pipeline pipelines[BB_COMMODITY_COUNT]; /* checks and estimators per commodity */
