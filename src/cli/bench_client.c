@@ -86,7 +86,7 @@ static void make_request(struct run *run, struct connection *c) {
     char time[BB_TIME_TEXT_MAX];
 
     bb_time_format_utc((quarter + 1) * QUARTER_MS, time);
-    c->size = (size_t)snprintf(c->request, LINE_BYTES * 2,
+    c->size = (size_t)snprintf(c->request, (size_t)LINE_BYTES * 2,
                                "POST /v1/readings?interval=15m HTTP/1.1\r\nHost: 127.0.0.1\r\n"
                                "Content-Type: application/x-ndjson\r\n"
                                "Content-Length: %zu\r\n\r\n",

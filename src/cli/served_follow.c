@@ -140,7 +140,8 @@ int bb_served_follow(struct bb_command *command, struct bb_plant *plant,
         result = look_at_exceptions(command, plant, &now, error);
     if (result < 0)
         return result;
-    compare(command->follow, now, counts);
+    if (command->follow && now)
+        compare(command->follow, now, counts);
     bb_served_follow_free(command->follow);
     command->follow = now;
     return 0;

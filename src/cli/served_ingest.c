@@ -98,10 +98,8 @@ static uint64_t number_at(const json_t *array, size_t i) {
 }
 
 static void take_errors(struct bb_land_report *report, const json_t *errors) {
-    size_t i;
-    json_t *item;
-
-    json_array_foreach((json_t *)(uintptr_t)errors, i, item) {
+    for (size_t i = 0; i < json_array_size(errors); i++) {
+        const json_t *item = json_array_get(errors, i);
         if (report->error_count == BB_LAND_ERRORS_KEPT)
             return;
         struct bb_error *e = &report->errors[report->error_count++];
