@@ -17,6 +17,7 @@
 #include "http/call.h"
 #include "http/crew_internal.h"
 #include "http/link_internal.h"
+#include "http/nudge_internal.h"
 #include "http/parameter_internal.h"
 #include "http/server.h"
 #include "http/spool_internal.h"
@@ -91,6 +92,7 @@ struct bb_http_server {
     struct bb_http_options options;
     struct bb_http_listener listeners[BB_HTTP_DAEMONS];
     struct bb_http_links links;
+    struct bb_http_nudger nudger;
     struct bb_http_crew questions, posts;
     struct bb_http_spool_room room;
     struct bb_http_gate gate; /* who may come in */

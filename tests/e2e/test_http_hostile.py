@@ -262,6 +262,32 @@ def test_two_thousand_idle_connections(server):
         connection.close()
 
 
+@pytest.mark.parametrize("count", [127, 128, 256])
+def test_a_burst_is_answered_whole(tmp_path, count):
+    """libmicrohttpd takes 128 events at a time, and when there are just as many waits for one more before it looks at them."""
+    plant = Plant(tmp_path)
+    plant.data.mkdir()
+    (plant.data / "busbar.yaml").write_text("http: {threads: 1}\n")
+    with Server(plant) as alone:
+        crowd = [alone.raw() for _ in range(count)]
+        question = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        for connection in crowd:
+            connection.sendall(question)
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+        for _ in range(3):
+            os.kill(alone.process.pid, signal.SIGSTOP)
+            for connection in crowd:
+                connection.sendall(question)
+            os.kill(alone.process.pid, signal.SIGCONT)
+            began = time.monotonic()
+            for connection in crowd:
+                connection.settimeout(5)
+                assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+            assert time.monotonic() - began < 4
+        for connection in crowd:
+            connection.close()
+
+
 def test_slow_ones_are_cut_off_and_stop_nobody(server):
     slow = [server.raw() for _ in range(SLOW)]
     for connection in slow:
