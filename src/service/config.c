@@ -28,6 +28,8 @@ static const struct bb_config_key plain[] = {
         "size at which a new segment file is begun"),
     KEY("log.retention", DURATION, log_retention_ms, DAYS(30), BB_HOUR_MS, DAYS(36500),
         "how long processed segments are kept"),
+    KEY("log.size", BYTES, log_size_bytes, 0, 0, GIB(1 << 20),
+        "processed segments beyond this go when they are an hour old; 0: by their age alone"),
     KEY("derive.commit.freshness", DURATION, commit_freshness_ms, BB_SECOND_MS, 1, DAYS(1),
         "a reading can be queried at most this long after it was durable"),
     KEY("derive.commit.memory", BYTES, commit_memory_bytes, MIB(512), MIB(16), GIB(1024),

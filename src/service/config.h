@@ -14,7 +14,7 @@ enum { BB_CONFIG_PATH_MAX = 1024 };
 struct bb_config {
     int64_t log_partitions;
     int64_t log_segment_bytes;
-    int64_t log_retention_ms;
+    int64_t log_retention_ms, log_size_bytes; /* of all data partitions; 0: not limited */
     int64_t commit_freshness_ms; /* a reading is visible at most this long after it was durable */
     int64_t commit_memory_bytes; /* what the worker may gather before it commits */
     int64_t takeover_ms;

@@ -11,14 +11,21 @@ struct looking {
     struct bb_log_reader *reader;
     struct bb_log_end end;
     int64_t before_ms;
+    uint64_t most_bytes; /* of the partition; UINT64_MAX: not limited */
+    int64_t young_ms;    /* what came later stays, however large the log is */
 };
+
+static bool is_too_large(const struct looking *l) {
+    return l->end.offset - l->end.first_offset > l->most_bytes;
+}
 
 /* Most often the oldest record already says that it is too early. */
 static int is_due(struct looking *l, bool *due, struct bb_error *error) {
     struct bb_log_record record;
     int result = l->log->ops->read(l->reader, l->end.first_offset, &record, error);
 
-    *due = result == BB_LOG_RECORD && record.received_ms < l->before_ms;
+    *due = result == BB_LOG_RECORD && (record.received_ms < l->before_ms ||
+                                       (is_too_large(l) && record.received_ms < l->young_ms));
     return result < 0 ? result : 0;
 }
 
@@ -65,6 +72,11 @@ static int trim(struct looking *l, uint32_t partition, uint64_t bound, uint64_t 
     struct bb_log_end after;
     int result = l->log->ops->trim(l->log, partition, bound, l->before_ms, error);
 
+    if (!result && is_too_large(l)) {
+        uint64_t rest = l->end.offset - l->most_bytes;
+        result = l->log->ops->trim(l->log, partition, rest < bound ? rest : bound, l->young_ms,
+                                   error);
+    }
     if (!result)
         result = l->log->ops->end(l->log, partition, &after, error);
     *bytes = result ? 0 : after.first_offset - l->end.first_offset;
@@ -100,9 +112,16 @@ static int trim_held(struct bb_plant *plant, struct looking *l, uint32_t partiti
 
 int bb_retention_apply(struct bb_plant *plant, uint32_t partition, struct bb_clock clock,
                        uint64_t *bytes, struct bb_error *error) {
+    const struct bb_config *config = &plant->config;
+    int64_t now_ms = bb_clock_now_ms(clock);
     struct looking l = {.log = plant->log,
-                        .before_ms = bb_clock_now_ms(clock) - plant->config.log_retention_ms};
+                        .before_ms = now_ms - config->log_retention_ms,
+                        .most_bytes = UINT64_MAX,
+                        .young_ms = now_ms - BB_HOUR_MS};
     bool due = false;
+
+    if (config->log_size_bytes > 0)
+        l.most_bytes = (uint64_t)config->log_size_bytes / plant->log->partitions;
 
     *bytes = 0;
     int result = l.log->ops->end(l.log, partition, &l.end, error);

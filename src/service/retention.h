@@ -1,4 +1,5 @@
-/* Retention: what everybody who reads the log is past, and is older than `log.retention`, is given up.
+/* Retention: what everybody who reads the log is past, and is older than `log.retention`, is given up; where the log is
+ * larger than `log.size`, also what is older than an hour, the oldest first.
  *
  *   first kept ──── a segment ────┬──── a segment ────┬─ ... ──► end
  *                                 │                   └─ the worker's position, or the first frame of

@@ -143,6 +143,32 @@ Test(retention, keeps_frames_that_a_commit_behind_the_position_names) {
     end(&w);
 }
 
+Test(retention, gives_up_what_is_too_much_and_read) {
+    enum { MOST_BYTES = 3 * SEGMENT_BYTES };
+    struct world w;
+    uint64_t bytes;
+
+    begin(&w);
+    w.plant.config.log_retention_ms = 1000 * (int64_t)HOUR_MS;
+    append(&w, BB_RECORD_FRAME, 40, 2);
+    struct bb_log_end at = sync_and_end(&w);
+    w.plant.config.log_size_bytes = MOST_BYTES * (int64_t)w.plant.log->partitions;
+    cr_assert_eq(apply(&w, &bytes), BB_RETENTION_DONE);
+    cr_assert_eq(bytes, 0, "nobody has read it");
+    derive_to(&w, at.offset);
+    cr_assert_eq(apply(&w, &bytes), BB_RETENTION_DONE);
+    cr_assert_gt(bytes, 0);
+    uint64_t kept = at.offset - sync_and_end(&w).first_offset;
+    cr_assert_geq(kept, MOST_BYTES, "no more than is too much");
+    cr_assert_lt(kept, MOST_BYTES + SEGMENT_BYTES);
+    append(&w, BB_RECORD_FRAME, 40, 0);
+    derive_to(&w, sync_and_end(&w).offset);
+    uint64_t before = sync_and_end(&w).first_offset;
+    cr_assert_eq(apply(&w, &bytes), BB_RETENTION_DONE);
+    cr_assert_leq(before + bytes, at.offset, "what is young stays, however much it is");
+    end(&w);
+}
+
 Test(retention, waits_for_a_backup) {
     struct world w;
     struct bb_store_hold *hold;
