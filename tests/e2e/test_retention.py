@@ -13,6 +13,7 @@ from server import Server, wait_until
 SHIMS = pathlib.Path(os.environ.get("BUSBAR_SHIMS") or pathlib.Path(__file__).parents[2] / "build/tests/shim")
 SOAK = bool(os.environ.get("BUSBAR_SOAK"))
 CONFIG = """log: {partitions: 2, segment: 1MiB, retention: 1h}
+http: {backlog: 1d}
 derive: {commit: {freshness: 1ms}}
 """
 DAYS = 28
