@@ -1,6 +1,6 @@
 # busbar: the front door. `make` alone says what there is.
 SHELL = /bin/sh
-BENCHES = pipeline log store query codec
+BENCHES = pipeline log store query codec http
 
 help:
 	@echo 'make build   install what is missing, build build/busbar'

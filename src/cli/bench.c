@@ -19,6 +19,7 @@ static const struct bench_row benches[] = {
     {"store", "blocks in both key orders", bench_store},
     {"query", "a channel-month inside the process", bench_query},
     {"codec", "parsing each format", bench_codec},
+    {"http", "posts to a server, alone and in a crowd", bench_http},
 };
 enum { BENCH_COUNT = sizeof benches / sizeof benches[0] };
 
@@ -198,9 +199,11 @@ static int run(struct bb_command *command, struct bb_error *error) {
         if (strcmp(benches[i].name, command->arguments[0]) == 0)
             row = &benches[i];
     if (!row)
-        return BB_FAIL(error, BB_E_USAGE,
-                       "there is no benchmark \"%s\"; there are pipeline, log, store, query, codec",
-                       command->arguments[0]);
+        return BB_FAIL(
+            error, BB_E_USAGE,
+            "there is no benchmark \"%s\"; there are pipeline, log, store, query, codec, "
+            "http",
+            command->arguments[0]);
     int result = make_folder(&b, error);
     if (result)
         return result;
@@ -227,7 +230,7 @@ static int run(struct bb_command *command, struct bb_error *error) {
 const struct bb_verb bb_verb_bench = {
     .name = "bench",
     .summary = "measure this machine: medians beside a baseline of the same run",
-    .arguments = "pipeline|log|store|query|codec",
+    .arguments = "pipeline|log|store|query|codec|http",
     .arguments_min = 1,
     .arguments_max = 1,
     .options = options,

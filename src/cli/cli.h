@@ -93,12 +93,16 @@ struct bb_command {
     struct bb_progress_bar *bar;
     /* What the command needs is open: an error from here on is a fault, not a failure to start. */
     bool started;
+    /* A server has the plant: what is told goes to it (served_log.h), and what came of it is awaited. */
+    bool is_served;
+    struct bb_served_follow *follow;
 };
 
 /* All of busbar but `main`: returns the exit code. */
 int bb_cli_run(int argc, char **argv);
 
-/* Open the plant of --data; tells of a cut tail, sets `started`. */
+/* Open the plant of --data; tells of a cut tail, sets `started`. To append where a server has it: the plant is then
+ * open for reading, with a log that hands on to the server what is appended, and `is_served` is set. */
 int bb_command_open_plant(struct bb_command *command, enum bb_plant_mode mode,
                           struct bb_plant *plant, struct bb_error *error) BB_MUST_USE;
 /* A line on stderr about something that went wrong without ending the command. */

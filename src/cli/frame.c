@@ -5,6 +5,7 @@
 #include "base/nearest.h"
 #include "cli/cli.h"
 #include "cli/served.h"
+#include "cli/served_follow.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -313,6 +314,7 @@ int bb_cli_run(int argc, char **argv) {
         code = BB_EXIT_FAULT;
     }
     bb_output_release(&out);
+    bb_served_follow_free(command.follow);
     free(command.arguments);
     return code;
 }
@@ -324,7 +326,7 @@ int bb_command_open_plant(struct bb_command *command, enum bb_plant_mode mode,
     int r = bb_plant_open(command->globals.data, command->globals.config, mode, plant, error);
 
     if (r == -BB_E_LOCKED && mode == BB_PLANT_APPEND)
-        r = bb_served_explain(command, error);
+        r = bb_served_open(command, plant, error);
     if (r < 0)
         return r;
     command->started = true;

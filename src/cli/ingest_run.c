@@ -1,6 +1,11 @@
 /* The work of `ingest`: see ingest_run.h. One thread. */
 #include "cli/ingest_run.h"
 
+#include "cli/served_follow.h"
+#include "cli/served_ingest.h"
+
+#include "service/retention.h"
+
 static void show_new_errors(struct bb_ingest_run *run) {
     for (; run->errors_shown < run->report.error_count; run->errors_shown++)
         bb_command_complain(run->command, &run->report.errors[run->errors_shown]);
@@ -33,7 +38,10 @@ static int land_files(struct bb_ingest_run *run, struct bb_error *error) {
     if (!run->files.size_unknown)
         bar->total_override = run->files.size_bytes;
     for (size_t i = 0; i < run->files.count; i++) {
-        int r = bb_land_file(run->plant, run->files.items[i].path, &run->land, &run->report, error);
+        const char *path = run->files.items[i].path;
+        int r = run->command->is_served
+                    ? bb_served_land(run, path, error)
+                    : bb_land_file(run->plant, path, &run->land, &run->report, error);
         show_new_errors(run);
         if (r < 0)
             return r;
@@ -47,6 +55,8 @@ int bb_catch_up(struct bb_command *command, struct bb_plant *plant, struct bb_wo
     struct bb_worker *worker;
     int r;
 
+    if (command->is_served)
+        return bb_served_follow(command, plant, counts, error);
     bb_progress_bar_restart(command->bar, NULL);
     r = bb_worker_open(plant, &worker, error);
     if (r < 0)
@@ -57,15 +67,32 @@ int bb_catch_up(struct bb_command *command, struct bb_plant *plant, struct bb_wo
     return r < 0 ? r : bb_deliver_registry(plant, &command->bar->watch, error);
 }
 
+/* What everybody has read and is older than log.retention. */
+static int give_up_old(struct bb_ingest_run *run, struct bb_error *error) {
+    uint64_t bytes;
+    int r = bb_retention_apply_all(run->plant, bb_clock_system(), &bytes, error);
+
+    if (bytes > 0) {
+        const struct bb_log_field field = bb_field_number("bytes", (int64_t)bytes);
+        bb_command_note(run->command, BB_LOG_INFO, "the log's oldest segments were given up",
+                        &field, 1);
+    }
+    return r;
+}
+
 int bb_ingest_run(struct bb_ingest_run *run, char *const *arguments, size_t argument_count,
                   struct bb_error *error) {
     int64_t began_ns = bb_monotonic_ns();
     int r = find_files(run, arguments, argument_count, error);
 
+    if (r == 0 && run->command->is_served) /* what exceptions there are before */
+        r = bb_served_follow(run->command, run->plant, &run->counts, error);
     if (r == 0)
         r = land_files(run, error);
     if (r == 0)
         r = bb_catch_up(run->command, run->plant, &run->counts, error);
+    if (r == 0)
+        r = run->command->is_served ? bb_served_count(run, error) : give_up_old(run, error);
     run->seconds = (double)(bb_monotonic_ns() - began_ns) / 1e9;
     bb_progress_bar_clear(run->command->bar);
     return r;
@@ -73,4 +100,5 @@ int bb_ingest_run(struct bb_ingest_run *run, char *const *arguments, size_t argu
 
 void bb_ingest_run_release(struct bb_ingest_run *run) {
     bb_input_files_release(&run->files);
+    bb_served_taken_free(run->taken);
 }

@@ -13,6 +13,8 @@
 #include "service/land.h"
 #include "service/worker.h"
 
+struct bb_served_taken; /* served_ingest.h */
+
 struct bb_ingest_run {
     struct bb_command *command; /* gets progress, and each refusal as it comes */
     struct bb_plant *plant;     /* open for appending */
@@ -22,6 +24,7 @@ struct bb_ingest_run {
     struct bb_worker_counts counts;
     uint32_t errors_shown;
     double seconds;
+    struct bb_served_taken *taken; /* by a server that has the plant */
 };
 
 /* `run` is zeroed but for command, plant and land. Release it in any case. */

@@ -145,7 +145,8 @@ static void report_as_json(const struct applying *applying) {
     bb_json_put_u64(&json, "changed", changes->changed);
     bb_json_put_u64(&json, "unchanged", changes->unchanged);
     bb_json_put_bool(&json, "applied", !applying->given->dry_run);
-    bb_json_put_u64(&json, "blocks", applying->counts.blocks);
+    if (!applying->command->is_served)
+        bb_json_put_u64(&json, "blocks", applying->counts.blocks);
     bb_json_put_u64(&json, "exceptions_opened", applying->counts.exceptions_opened);
     bb_json_put_u64(&json, "exceptions_closed", applying->counts.exceptions_closed);
     bb_json_put_double(&json, "seconds", applying->seconds);
@@ -182,8 +183,10 @@ static void report_to_people(const struct applying *applying) {
                          applying->path);
         return;
     }
-    bb_buffer_format(out, "recomputed %s blocks in %s: %s exceptions opened, %s closed\n",
-                     bb_human_count(applying->counts.blocks, blocks),
+    bb_buffer_format(out, "recomputed ");
+    if (!applying->command->is_served) /* else its workers know how many */
+        bb_buffer_format(out, "%s blocks ", bb_human_count(applying->counts.blocks, blocks));
+    bb_buffer_format(out, "in %s: %s exceptions opened, %s closed\n",
                      bb_human_seconds(applying->seconds, seconds),
                      bb_human_count(applying->counts.exceptions_opened, opened),
                      bb_human_count(applying->counts.exceptions_closed, closed));

@@ -7,6 +7,7 @@
 #include "cli/verbs.h"
 #include "http/server.h"
 #include "service/metric.h"
+#include "service/retention.h"
 #include "service/tick.h"
 
 #include <stdio.h>
@@ -44,7 +45,7 @@ static const struct bb_option serve_options[] = {
      .help = "listen on other addresses without keys or without TLS"},
     BB_OPTION_END};
 
-enum { DRAIN_MS = 30000, CHILDREN_MS = 30000, LOOK_MS = 100, TICK_EVERY_MS = 60000 };
+enum { CHILDREN_MS = 30000, LOOK_MS = 100, TICK_EVERY_MS = 60000, RETENTION_EVERY_MS = 600000 };
 
 struct serve {
     struct bb_command *command;
@@ -56,6 +57,7 @@ struct serve {
     struct bb_serve_drop *drop; /* NULL: none */
     int metrics;                /* the memory of counters, which workers share; -1: they do not */
     int64_t next_tick_ms;       /* monotonic: when to look whether a day is over */
+    int64_t next_retention_ms;  /* monotonic: when to look whether the log's oldest part may go */
     char socket_path[sizeof((struct bb_plant *)0)->directory + 16];
 };
 
@@ -117,6 +119,45 @@ static void look_at_the_clock(struct serve *serve) {
         bb_command_complain(serve->command, &error);
 }
 
+struct giving_up {
+    uint32_t partition;
+    uint64_t bytes;
+    int outcome; /* enum bb_retention_outcome */
+};
+
+/* On the log's thread. */
+static int give_up_old(struct bb_plant *plant, void *context, struct bb_error *error) {
+    struct giving_up *g = context;
+    g->outcome = bb_retention_apply(plant, g->partition, bb_clock_system(), &g->bytes, error);
+    return g->outcome < 0 ? g->outcome : 0;
+}
+
+/* Partition by partition, so that posts get in between. What fails is told and tried again. */
+static void look_at_the_log(struct serve *serve) {
+    int64_t now_ms = bb_monotonic_ns() / 1000000;
+    struct bb_error error;
+    uint64_t bytes = 0;
+
+    if (now_ms < serve->next_retention_ms)
+        return;
+    serve->next_retention_ms = now_ms + RETENTION_EVERY_MS;
+    for (uint32_t p = 0; p < serve->plant.log->partitions; p++) {
+        struct giving_up one = {.partition = p};
+        if (bb_committer_append(serve->committer, give_up_old, &one, &error) < 0) {
+            bb_command_complain(serve->command, &error);
+            break;
+        }
+        bytes += one.bytes;
+        if (one.outcome == BB_RETENTION_HELD)
+            break;
+    }
+    if (bytes > 0) {
+        const struct bb_log_field field = bb_field_number("bytes", (int64_t)bytes);
+        bb_command_note(serve->command, BB_LOG_INFO, "the log's oldest segments were given up",
+                        &field, 1);
+    }
+}
+
 static int serve_until_stopped(struct serve *serve, struct bb_error *error) {
     while (!*bb_stop_flag()) {
         if (!bb_committer_is_well(serve->committer))
@@ -124,6 +165,7 @@ static int serve_until_stopped(struct serve *serve, struct bb_error *error) {
                            "the log takes no records any more; what was acknowledged is safe");
         bb_children_look(&serve->children);
         look_at_the_clock(serve);
+        look_at_the_log(serve);
         bb_serve_drop_look(serve->drop);
         usleep(LOOK_MS * 1000);
     }
@@ -134,7 +176,7 @@ static int serve_until_stopped(struct serve *serve, struct bb_error *error) {
  * as it stands to the end of the process, which is never worse than kill -9. */
 static bool end(struct serve *serve) {
     bb_notify("STOPPING=1\nSTATUS=answers what has begun");
-    bool drained = bb_http_server_drain(serve->server, DRAIN_MS);
+    bool drained = bb_http_server_drain(serve->server, (int)serve->plant.config.http_drain_ms);
 
     if (!drained)
         bb_command_note(serve->command, BB_LOG_WARNING,
@@ -199,7 +241,7 @@ const struct bb_verb bb_verb_serve = {
                 "curl --data-binary @march.csv -H 'Content-Type: text/csv' "
                 "http://127.0.0.1:8080/v1/readings\n",
     .details =
-        "It owns the log: other commands that write are refused meanwhile and say how to post instead.\n"
+        "It owns the log: other commands that write go through it meanwhile (DIR/busbar.sock).\n"
         "On the loopback it needs no keys until one is made (busbar keys create). On other addresses it\n"
         "wants keys and TLS (http.tls in busbar.yaml), unless --insecure says that something else\n"
         "takes care. SIGTERM and Ctrl-C let it finish what it has begun.\n",

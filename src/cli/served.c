@@ -1,9 +1,11 @@
 /* A plant that a server has: see served.h. */
 #include "cli/served.h"
 
+#include "cli/served_ask.h"
+#include "cli/served_follow.h"
+#include "cli/served_log.h"
+
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { URL_MAX = 256 };
@@ -32,15 +34,11 @@ void bb_served_forget(const char *directory) {
 
 /* The file may be a dead server's: only one that answers counts. */
 static bool is_served(const char *directory) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int size = snprintf(address.sun_path, sizeof address.sun_path, "%s/busbar.sock", directory);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool answers = fd >= 0 && size < (int)sizeof address.sun_path &&
-                   connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    int fd = bb_served_connect(directory);
 
     if (fd >= 0)
         close(fd);
-    return answers;
+    return fd >= 0;
 }
 
 static void read_url(const char *directory, char url[URL_MAX]) {
@@ -55,24 +53,38 @@ static void read_url(const char *directory, char url[URL_MAX]) {
         fclose(file);
 }
 
-int bb_served_explain(const struct bb_command *command, struct bb_error *error) {
-    static const struct {
-        const char *verb, *instead; /* the address stands between them */
-    } rows[] = {
-        {"ingest", "post the file: curl --data-binary @FILE -H 'Content-Type: text/csv' "},
-        {"tick", "it writes ticks by itself · see "},
-    };
-    const char *instead = "end it, run this again, and start it anew · it is at ";
-    const char *path = "";
+static int explain(const struct bb_command *command, struct bb_error *error) {
     char url[URL_MAX];
 
-    if (!is_served(command->globals.data))
-        return -(int)error->code;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (strcmp(command->verb->name, rows[i].verb) == 0)
-            instead = rows[i].instead;
-    if (strcmp(command->verb->name, "ingest") == 0)
-        path = "/v1/readings";
     read_url(command->globals.data, url);
-    return BB_FAIL(error, BB_E_SERVED, "busbar serve has this plant · %s%s%s", instead, url, path);
+    return BB_FAIL(error, BB_E_SERVED,
+                   "busbar serve has this plant, at %s · end it, run this again, and start it anew",
+                   url);
+}
+
+int bb_served_open(struct bb_command *command, struct bb_plant *plant, struct bb_error *error) {
+    static const char *const through[] = {"ingest", "edit", "exceptions", "registry", "tick"};
+    const struct bb_globals *globals = &command->globals;
+    bool goes_through = false;
+
+    if (!is_served(globals->data))
+        return -(int)error->code;
+    for (size_t i = 0; i < sizeof through / sizeof through[0]; i++)
+        goes_through = goes_through || strcmp(command->verb->name, through[i]) == 0;
+    if (!goes_through)
+        return explain(command, error);
+    int r = bb_plant_open(globals->data, globals->config, BB_PLANT_READ, plant, error);
+    if (r < 0)
+        return r;
+    struct bb_log *log = bb_served_log_new(plant->log, globals->data);
+    if (!log) {
+        bb_plant_close(plant);
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to begin");
+    }
+    plant->log = log;
+    command->is_served = true;
+    r = bb_served_follow_begin(command, plant, error);
+    if (r < 0)
+        bb_plant_close(plant);
+    return r;
 }

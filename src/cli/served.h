@@ -8,7 +8,9 @@
 void bb_served_note(const char *directory, const char *url);
 void bb_served_forget(const char *directory);
 
-/* The log is locked: -BB_E_SERVED with what to do instead when a server has it, else the error as it is. */
-int bb_served_explain(const struct bb_command *command, struct bb_error *error) BB_MUST_USE;
+/* The log is locked. When a server has the plant and the verb can do its work through it, the plant is opened for
+ * that; -BB_E_SERVED: it cannot (a second server, a folder that is watched); else the error as it is. */
+int bb_served_open(struct bb_command *command, struct bb_plant *plant, struct bb_error *error)
+    BB_MUST_USE;
 
 #endif

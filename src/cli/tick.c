@@ -36,7 +36,8 @@ static void report(struct bb_command *command, int64_t at_ms,
         struct bb_json json = bb_command_json(command);
         bb_json_object_begin(&json);
         bb_json_put_text(&json, "at", (struct bb_span){time, size});
-        bb_json_put_u64(&json, "blocks", counts->blocks);
+        if (!command->is_served)
+            bb_json_put_u64(&json, "blocks", counts->blocks);
         bb_json_put_u64(&json, "exceptions_opened", counts->exceptions_opened);
         bb_json_put_u64(&json, "exceptions_closed", counts->exceptions_closed);
         bb_json_object_end(&json);

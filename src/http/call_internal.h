@@ -17,9 +17,11 @@
 #include "http/call.h"
 #include "http/crew_internal.h"
 #include "http/link_internal.h"
+#include "http/nudge_internal.h"
 #include "http/parameter_internal.h"
 #include "http/server.h"
 #include "http/spool_internal.h"
+#include "http/sums_internal.h"
 #include "http/wait_internal.h"
 
 enum bb_http_call_state {
@@ -91,6 +93,7 @@ struct bb_http_server {
     struct bb_http_options options;
     struct bb_http_listener listeners[BB_HTTP_DAEMONS];
     struct bb_http_links links;
+    struct bb_http_nudger nudger;
     struct bb_http_crew questions, posts;
     struct bb_http_spool_room room;
     struct bb_http_gate gate; /* who may come in */
@@ -100,6 +103,13 @@ struct bb_http_server {
     char url[160];
     char *certificate, *private_key; /* PEM, for libmicrohttpd */
 };
+
+/* Of one of the server's tenants, as of now. */
+static inline struct bb_sums_source bb_http_sums_source(struct bb_http_server *server,
+                                                        struct bb_span tenant) {
+    return (struct bb_sums_source){server->options.data, server->options.config_path, tenant,
+                                   atomic_load(&server->watcher.stamp)};
+}
 
 /* ---- call.c */
 struct bb_http_call *bb_http_call_new(struct bb_http_listener *listener, const char *uri,

@@ -96,8 +96,42 @@ static enum MHD_Result refuse_now(struct bb_http_call *call, const struct bb_err
 struct head {
     struct bb_span method;
     bool has_body, expects_continue;
-    uint64_t length; /* of the body; 0: not known before its end */
+    bool is_doubtful; /* where the body ends: nothing behind the head may be taken for a request */
+    uint64_t length;  /* of the body; 0: not known before its end */
 };
+
+struct framing {
+    int lengths, codings; /* headers that say where the body ends */
+    bool is_chunked;
+};
+
+/* A MHD_KeyValueIterator. */
+static enum MHD_Result see_framing(void *context, enum MHD_ValueKind kind, const char *key,
+                                   const char *value) {
+    struct framing *f = context;
+
+    (void)kind;
+    if (bb_span_equal_nocase(bb_span_of(key), BB_SPAN("Content-Length")))
+        f->lengths++;
+    if (bb_span_equal_nocase(bb_span_of(key), BB_SPAN("Transfer-Encoding"))) {
+        f->codings++;
+        f->is_chunked = value && bb_span_equal_nocase(bb_span_of(value), BB_SPAN("chunked"));
+    }
+    return MHD_YES;
+}
+
+/* What says twice, or otherwise than libmicrohttpd reads it, where its body ends may be read otherwise by something
+ * in front of this server: then one could hide a request in the body of another (RFC 9112, 6.3). */
+static int check_framing(struct bb_http_call *call, struct head *head, struct bb_error *error) {
+    struct framing f = {.lengths = 0};
+
+    MHD_get_connection_values(call->connection, MHD_HEADER_KIND, see_framing, &f);
+    head->is_doubtful = f.lengths + f.codings > 1 || (f.codings > 0 && !f.is_chunked);
+    return head->is_doubtful ? BB_FAIL(error, BB_E_PARAMETER,
+                                       "a request says once how long its body is: Content-Length, "
+                                       "or Transfer-Encoding: chunked")
+                             : 0;
+}
 
 static int read_head(struct bb_http_call *call, struct head *head, struct bb_error *error) {
     struct bb_span length = bb_http_header(call, "Content-Length");
@@ -113,7 +147,7 @@ static int read_head(struct bb_http_call *call, struct head *head, struct bb_err
     if (call->path.size + call->query.size + 1 >= BB_HTTP_URI_BYTES)
         return BB_FAIL(error, BB_E_PARAMETER, "the address is longer than %d bytes",
                        BB_HTTP_URI_BYTES - 1);
-    return 0;
+    return check_framing(call, head, error);
 }
 
 static int find_route(struct bb_http_call *call, const struct head *head, struct bb_error *error) {
@@ -190,7 +224,7 @@ static enum MHD_Result begin(struct bb_http_call *call, const char *method) {
         call->state = BB_CALL_BODY;
         return MHD_YES;
     }
-    if (head.expects_continue || head.length > DISCARD_BYTES)
+    if (head.is_doubtful || head.expects_continue || head.length > DISCARD_BYTES)
         return refuse_now(call, &error); /* libmicrohttpd closes the connection then */
     call->refusal = error;
     call->state = BB_CALL_DISCARDING;

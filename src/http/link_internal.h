@@ -3,6 +3,9 @@
  * libmicrohttpd has a limit for silence, which a client that sends a byte now and then never reaches. Here a
  * request's head has a deadline as a whole and its body a least pace, so that thousands of such clients hold
  * nothing but a socket each, and that not for long.
+ *
+ * A client that closes his half in the middle of a request is not always noticed by it either, and may disturb others
+ * of the same thread: once a second it is felt whether there is an end behind what was read.
  */
 #ifndef BB_HTTP_LINK_INTERNAL_H
 #define BB_HTTP_LINK_INTERNAL_H
@@ -25,6 +28,7 @@ struct bb_http_link {
     int fd;
     bool tls;
     bool cut;              /* told to end; under the list's lock */
+    int64_t felt_ms;       /* when it was last looked whether the client is there; likewise */
     _Atomic int phase;     /* enum bb_http_phase; written by the connection's thread */
     _Atomic int64_t since; /* ms, monotonic */
     _Atomic uint64_t body_bytes;

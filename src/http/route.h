@@ -89,7 +89,7 @@ struct bb_http_route {
     /* Looks at the head of a request, before its body comes; never waits. NULL: there is nothing to look at.
      * What it refuses is refused without reading the body. */
     bb_http_handler *check;
-    bool page;   /* of the console: no part of the API's description */
+    bool page;   /* of the console, or of the owner's socket: no part of the API's description */
     bool promql; /* errors are told in the form of Prometheus's HTTP API (promql_json.h) */
     bb_http_handler *handle;
 };

@@ -1,5 +1,6 @@
 /* GET /v1/completeness: what is there of what was expected, by channel and local day. */
 #include "answer/rows.h"
+#include "http/call_internal.h"
 #include "http/page_internal.h"
 #include "http/routes_internal.h"
 #include "service/completeness.h"
@@ -41,6 +42,17 @@ static int read_bound(struct bb_http_call *call, const char *name,
         error);
 }
 
+/* Without bounds the days end with the latest moment known of any channel, which takes a walk through all of them
+ * to find: the overview's count has found it already, unless something was derived since. */
+static void take_latest(struct bb_http_call *call, struct bb_completeness *asked) {
+    const struct bb_sums_source source = bb_http_sums_source(call->server, asked->tenant);
+    int64_t latest_ms = bb_sums_latest(&source);
+
+    if (asked->latest_ms == 0 && asked->usage_point.size == 0 && asked->as_of_ms == BB_TIME_NONE &&
+        latest_ms != BB_TIME_NONE)
+        asked->latest_ms = latest_ms;
+}
+
 static int list_completeness(struct bb_http_call *call, struct bb_error *error) {
     struct bb_completeness asked = {.tenant = bb_http_tenant(call),
                                     .usage_point = bb_http_text(call, "usage_point"),
@@ -56,6 +68,8 @@ static int list_completeness(struct bb_http_call *call, struct bb_error *error) 
     if (key.size > 0 && (!bb_http_key_take_number(&key, &asked.latest_ms) ||
                          !bb_http_key_take_text(&key, &asked.first)))
         result = bb_http_bad_parameter(call, "cursor", "it is no cursor of this list", error);
+    if (!result)
+        take_latest(call, &asked);
     if (!result)
         result = bb_completeness_run(bb_http_plant(call), &asked, take_row, &l, &l.sum, error);
     if (result >= 0)

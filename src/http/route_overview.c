@@ -86,9 +86,9 @@ static void put_number_or_null(struct bb_json *json, const char *key, bool is_kn
 }
 
 static void put_sums(struct bb_http_call *call, struct bb_json *json) {
-    const struct bb_http_options *options = &call->server->options;
+    const struct bb_sums_source source = bb_http_sums_source(call->server, bb_http_tenant(call));
     struct bb_sums sums = {.usage_points = 0};
-    bool is_known = bb_sums_get(options->data, options->config_path, bb_http_tenant(call), &sums);
+    bool is_known = bb_sums_get(&source, &sums);
 
     put_number_or_null(json, "usage_points", is_known, sums.usage_points);
     put_number_or_null(json, "channels", is_known, sums.channels);

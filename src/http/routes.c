@@ -39,5 +39,7 @@ const struct bb_http_route *const bb_http_routes[] = {
     &bb_http_route_console,
     &bb_http_route_console_icon,
     &bb_http_route_console_asset,
+    &bb_http_route_owner_records,
+    &bb_http_route_owner_files,
 };
 const size_t bb_http_route_count = sizeof bb_http_routes / sizeof bb_http_routes[0];

@@ -21,6 +21,8 @@ extern const struct bb_http_route bb_http_route_me;
 extern const struct bb_http_route bb_http_route_metrics;
 extern const struct bb_http_route bb_http_route_openapi;
 extern const struct bb_http_route bb_http_route_overview;
+extern const struct bb_http_route bb_http_route_owner_files;
+extern const struct bb_http_route bb_http_route_owner_records;
 extern const struct bb_http_route bb_http_route_prometheus_alerts;
 extern const struct bb_http_route bb_http_route_prometheus_buildinfo;
 extern const struct bb_http_route bb_http_route_prometheus_exemplars;

@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 enum {
-    CONNECTION_BYTES = 64 << 10, /* of a request's head and answer, per connection */
-    SILENCE_S = 120,             /* the backstop for what the deadlines of link.c do not see */
+    CONNECTION_BYTES =
+        32 << 10,    /* of a request's head and answer, per connection; all of it stays in use */
+    SILENCE_S = 120, /* the backstop for what the deadlines of link.c do not see */
     BODY_MEMORY_BYTES = 1 << 20, /* a larger body goes to a file */
     BODIES_MEMORY_BYTES = 256 << 20,
     FILES_RESERVED = 256, /* for the log, the store, spools */
@@ -124,8 +125,10 @@ static int start_daemon(struct bb_http_listener *listener, int fd, unsigned thre
         server, MHD_OPTION_URI_LOG_CALLBACK, bb_http_on_uri, listener, MHD_OPTION_NOTIFY_COMPLETED,
         bb_http_on_end, listener, MHD_OPTION_NOTIFY_CONNECTION, bb_http_on_link, listener,
         MHD_OPTION_ARRAY, options, MHD_OPTION_END);
-    if (listener->daemon)
+    if (listener->daemon) {
+        bb_http_nudger_add(&server->nudger, listener->daemon, threads);
         return 0;
+    }
     close(fd);
     return tls ? BB_FAIL(error, BB_E_TLS,
                          "the server does not start: are %s and %s a PEM certificate "
@@ -178,7 +181,11 @@ static int start_parts(struct bb_http_server *server, struct bb_error *error) {
                                        error);
     if (!result && !bb_http_links_start(&server->links))
         result = BB_FAIL(error, BB_E_NO_MEMORY, "cannot start the server's threads");
-    return result ? result : listen_all(server, error);
+    if (!result)
+        result = listen_all(server, error);
+    if (!result && !bb_http_nudger_start(&server->nudger))
+        result = BB_FAIL(error, BB_E_NO_MEMORY, "cannot start the server's threads");
+    return result;
 }
 
 int bb_http_server_start(const struct bb_http_options *options, struct bb_http_server **out,
@@ -201,10 +208,13 @@ int bb_http_server_start(const struct bb_http_options *options, struct bb_http_s
     for (int i = 0; i < BB_HTTP_DAEMONS; i++)
         server->listeners[i] = (struct bb_http_listener){.server = server, .is_local = i > 0};
     int result = start_parts(server, error);
-    if (result)
+    if (result) {
         bb_http_server_stop(server);
-    else
+    } else {
+        const struct bb_sums_source source = bb_http_sums_source(server, options->tenant);
+        bb_sums_begin(&source); /* the overview is what people open first */
         *out = server;
+    }
     return result;
 }
 
@@ -237,6 +247,7 @@ bool bb_http_server_drain(struct bb_http_server *server, int timeout_ms) {
 
 void bb_http_server_stop(struct bb_http_server *server) {
     BB_ASSERT(atomic_load(&server->running) == 0);
+    bb_http_nudger_stop(&server->nudger);
     for (int i = 0; i < BB_HTTP_DAEMONS; i++)
         if (server->listeners[i].daemon)
             MHD_stop_daemon(server->listeners[i].daemon);

@@ -82,6 +82,7 @@ static void choose_day(const struct counting *c) {
 }
 
 int bb_sums_count(struct bb_plant *plant, struct bb_span tenant, struct bb_sums *out,
+                  void (*early)(void *context, const struct bb_sums *sums), void *context,
                   struct bb_error *error) {
     const struct bb_completeness asked = {.tenant = tenant,
                                           .from = {BB_TIME_NONE, false},
@@ -89,24 +90,35 @@ int bb_sums_count(struct bb_plant *plant, struct bb_span tenant, struct bb_sums 
                                           .as_of_ms = BB_TIME_NONE};
     struct counting c = {.out = out};
 
-    *out = (struct bb_sums){.usage_points = 0};
+    *out = (struct bb_sums){.latest_ms = BB_TIME_NONE};
     int result = plant->registry->ops->usage_point_list(plant->registry, tenant, count_usage_point,
                                                         &c, error);
+    if (result >= 0 && early)
+        early(context, out);
     if (result >= 0)
         result = bb_completeness_run(plant, &asked, count_day, &c, &c.sum, error);
-    if (result >= 0)
+    if (result >= 0) {
+        out->latest_ms = c.sum.latest_ms;
         choose_day(&c);
+    }
     return result < 0 ? result : 0;
 }
 
 /* ---- remembering */
 
-enum { TENANTS_MAX = 64, FRESH_MS = 2000, FRESH_TIMES = 20, WAIT_S = 1 };
+enum {
+    TENANTS_MAX = 64,
+    FRESH_MS = 2000,
+    FRESH_TIMES = 20,
+    WAIT_MS = 500,
+    MOMENT_MS = 100 /* what took no longer is waited for, though there is a count before */
+};
 
 struct remembered {
     char tenant[BB_MASTER_TENANT_MAX + 1];
     bool is_known, is_counting;
     int64_t at_ms, took_ms; /* monotonic */
+    uint64_t stamp;         /* of what it counted, or counts */
     struct bb_sums sums;
 };
 
@@ -159,6 +171,19 @@ static void free_errand(struct errand *errand) {
     free(errand);
 }
 
+/* Something to tell while the rest is counted, where nothing was before. */
+static void note_early(void *context, const struct bb_sums *sums) {
+    const struct errand *errand = context;
+
+    pthread_mutex_lock(&memory.lock);
+    struct remembered *item = find(errand->tenant);
+    if (!item->is_known) {
+        item->sums = *sums;
+        item->is_known = true;
+    }
+    pthread_mutex_unlock(&memory.lock);
+}
+
 static void *count(void *argument) {
     struct errand *errand = argument;
     struct bb_plant plant;
@@ -168,7 +193,8 @@ static void *count(void *argument) {
 
     int result = bb_plant_open(errand->data, errand->config_path, BB_PLANT_READ, &plant, &error);
     if (!result) {
-        result = bb_sums_count(&plant, bb_span_of(errand->tenant), &sums, &error);
+        result = bb_sums_count(&plant, bb_span_of(errand->tenant), &sums, note_early, errand,
+                               &error);
         bb_plant_close(&plant);
     }
     pthread_mutex_lock(&memory.lock);
@@ -187,14 +213,15 @@ static void *count(void *argument) {
 }
 
 /* Under the lock. A thread of its own that nobody joins: it only reads, and ends with the process. */
-static void start(struct remembered *item, const char *data, const char *config_path) {
+static void start(struct remembered *item, const struct bb_sums_source *source) {
+    const char *config_path = source->config_path;
     struct errand *errand = calloc(1, sizeof *errand);
     pthread_attr_t detached;
     pthread_t thread;
 
     if (!errand)
         return;
-    errand->data = strdup(data);
+    errand->data = strdup(source->data);
     errand->config_path = config_path ? strdup(config_path) : NULL;
     memcpy(errand->tenant, item->tenant, sizeof errand->tenant);
     pthread_attr_init(&detached);
@@ -204,28 +231,46 @@ static void start(struct remembered *item, const char *data, const char *config_
     pthread_attr_destroy(&detached);
     if (!item->is_counting)
         free_errand(errand);
+    item->stamp =
+        source->stamp; /* what comes while it counts may be counted or not: it is another stamp's */
 }
 
-static bool is_fresh(const struct remembered *item) {
+static bool is_fresh(const struct remembered *item, uint64_t stamp) {
     int64_t age_ms = now_ms() - item->at_ms;
+    bool is_stamped = item->stamp != 0 ||
+                      stamp == 0; /* the first count may begin before there is one */
 
-    return item->at_ms > 0 &&
-           (age_ms <= FRESH_MS || age_ms <= item->took_ms * (int64_t)FRESH_TIMES);
+    return item->at_ms > 0 && ((stamp != 0 && item->stamp == stamp) || age_ms <= FRESH_MS ||
+                               (is_stamped && age_ms <= item->took_ms * (int64_t)FRESH_TIMES));
 }
 
-bool bb_sums_get(const char *data, const char *config_path, struct bb_span tenant,
-                 struct bb_sums *out) {
+/* Under the lock: one that is fresh, or being counted; NULL: there is no place for it. */
+static struct remembered *look_up(const struct bb_sums_source *source) {
+    char name[BB_MASTER_TENANT_MAX + 1];
+
+    snprintf(name, sizeof name, "%.*s", BB_SPAN_ARGS(source->tenant));
+    struct remembered *item = find_or_make(name);
+    if (item && !item->is_counting && !is_fresh(item, source->stamp))
+        start(item, source);
+    return item;
+}
+
+static bool is_worth_waiting(const struct remembered *item) {
+    return item->is_counting && (item->at_ms == 0 || item->took_ms <= MOMENT_MS);
+}
+
+bool bb_sums_get(const struct bb_sums_source *source, struct bb_sums *out) {
     char name[BB_MASTER_TENANT_MAX + 1];
     struct timespec until;
 
-    snprintf(name, sizeof name, "%.*s", BB_SPAN_ARGS(tenant));
+    snprintf(name, sizeof name, "%.*s", BB_SPAN_ARGS(source->tenant));
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += WAIT_S;
+    until.tv_nsec += WAIT_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&memory.lock);
-    struct remembered *item = find_or_make(name);
-    if (item && !is_fresh(item) && !item->is_counting)
-        start(item, data, config_path);
-    while (item && item->is_counting &&
+    struct remembered *item = look_up(source);
+    while (item && is_worth_waiting(item) &&
            pthread_cond_clockwait(&memory.counted, &memory.lock, CLOCK_MONOTONIC, &until) == 0)
         item = find(name);
     bool is_known = item && item->is_known;
@@ -233,4 +278,24 @@ bool bb_sums_get(const char *data, const char *config_path, struct bb_span tenan
         *out = item->sums;
     pthread_mutex_unlock(&memory.lock);
     return is_known;
+}
+
+void bb_sums_begin(const struct bb_sums_source *source) {
+    pthread_mutex_lock(&memory.lock);
+    (void)!look_up(source);
+    pthread_mutex_unlock(&memory.lock);
+}
+
+int64_t bb_sums_latest(const struct bb_sums_source *source) {
+    char name[BB_MASTER_TENANT_MAX + 1];
+    int64_t latest_ms = BB_TIME_NONE;
+
+    snprintf(name, sizeof name, "%.*s", BB_SPAN_ARGS(source->tenant));
+    pthread_mutex_lock(&memory.lock);
+    const struct remembered *item = find(name);
+    if (item && item->is_known && !item->is_counting && source->stamp != 0 &&
+        item->stamp == source->stamp)
+        latest_ms = item->sums.latest_ms;
+    pthread_mutex_unlock(&memory.lock);
+    return latest_ms;
 }

@@ -2,6 +2,7 @@
 #include "http/wait_internal.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "http/call_internal.h"
 
 #include <signal.h>
@@ -27,6 +28,7 @@ struct bb_http_waiter {
 struct seen {
     uint64_t offset;  /* derived up to here */
     uint64_t changes; /* that the registry does not have yet; CHANGES_COUNTED at most */
+    uint64_t stamp;   /* of what is derived and what the registry has of it */
 };
 
 static int64_t now_ms(void) {
@@ -59,6 +61,8 @@ static int look_at_partition(struct bb_plant *plant, uint32_t p, struct seen *se
         result = ops->outbox_scan(view, projected, count_change, &seen->changes, error);
     ops->view_end(view);
     seen->offset = claim.position.inner ? 0 : claim.position.offset;
+    seen->stamp = bb_hash_mix(bb_hash_mix(claim.position.offset) ^ claim.position.inner) ^
+                  projected;
     return result < 0 ? result : 0;
 }
 
@@ -74,7 +78,7 @@ static void note_lag(struct bb_http_lag *lag, uint64_t readings, uint64_t change
 static int look(struct bb_http_watcher *w, struct bb_plant *plant, struct seen *seen,
                 struct bb_error *error) {
     int64_t oldest_ms = 0, clock_ms = bb_clock_now_ms(bb_clock_system());
-    uint64_t lag = 0, readings = 0;
+    uint64_t lag = 0, readings = 0, stamp = 1;
     int result = 0;
 
     for (uint32_t p = 0; !result && p < plant->log->partitions; p++) {
@@ -84,6 +88,7 @@ static int look(struct bb_http_watcher *w, struct bb_plant *plant, struct seen *
             result = plant->log->ops->backlog(plant->log, p, seen[p].offset, &backlog, error);
         if (result)
             break;
+        stamp = bb_hash_mix(stamp ^ seen[p].stamp);
         if (p < w->partitions)
             note_lag(&w->lags[p], backlog.lag_readings, seen[p].changes);
         lag += backlog.lag_readings;
@@ -93,6 +98,7 @@ static int look(struct bb_http_watcher *w, struct bb_plant *plant, struct seen *
     }
     if (!result) {
         bb_rate_note(&w->rate, now_ms(), readings);
+        atomic_store(&w->stamp, stamp);
         atomic_store(&w->lag_readings, lag);
         atomic_store(&w->age_ms, oldest_ms && clock_ms > oldest_ms ? clock_ms - oldest_ms : 0);
     }

@@ -42,6 +42,8 @@ struct bb_http_watcher {
     bool stop, gives_up;
     _Atomic int64_t age_ms; /* of the oldest reading that is not derived; 0: there is none */
     _Atomic uint64_t lag_readings;
+    _Atomic uint64_t
+        stamp; /* of what is derived and listed: another one when that is more; 0: not looked yet */
     struct bb_rate rate; /* of readings in the log; has a lock of its own */
     struct bb_burn burn; /* of error budgets; likewise */
 };

@@ -102,8 +102,11 @@ static int copy_all(struct making *making) {
         result = copy_registry(making);
     if (result == 0)
         result = copy_store(making);
+    if (result == 0)
+        result = copy_log(
+            making); /* also held: nothing that the copied store has still to read is given up */
     store->ops->outbox_release(hold);
-    return result == 0 ? copy_log(making) : result;
+    return result;
 }
 
 /* ---- the manifest */

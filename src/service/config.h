@@ -14,7 +14,7 @@ enum { BB_CONFIG_PATH_MAX = 1024 };
 struct bb_config {
     int64_t log_partitions;
     int64_t log_segment_bytes;
-    int64_t log_retention_ms;
+    int64_t log_retention_ms, log_size_bytes; /* of all data partitions; 0: not limited */
     int64_t commit_freshness_ms; /* a reading is visible at most this long after it was durable */
     int64_t commit_memory_bytes; /* what the worker may gather before it commits */
     int64_t takeover_ms;
@@ -27,6 +27,7 @@ struct bb_config {
     int64_t http_head_ms,
         http_idle_ms;        /* a request's head has to come in, a connection may be idle */
     int64_t http_pace_bytes; /* a second: the least pace of a body */
+    int64_t http_drain_ms;   /* what has begun is answered for so long at the end */
     int64_t http_backlog_ms; /* posts are refused while a reading waits longer */
     char http_certificate[BB_CONFIG_PATH_MAX], http_key[BB_CONFIG_PATH_MAX]; /* empty: no TLS */
     struct bb_pipeline pipelines[BB_COMMODITY_COUNT]; /* checks and estimators per commodity */

@@ -44,6 +44,26 @@ static int look_at_store(struct bb_plant *plant, uint32_t partition, uint64_t *o
     return result < 0 ? result : 0;
 }
 
+/* Ticks and master data are no readings, and change what is derived all the same. */
+static int look_between(struct bb_log *log, uint32_t partition, uint64_t from, uint64_t to,
+                        struct bb_error *error) {
+    struct bb_log_reader *reader;
+    struct bb_log_record record;
+    bool settled = true;
+    int result = log->ops->reader_open(log, partition, &reader, error);
+
+    if (result)
+        return result;
+    for (uint64_t at = from; settled && at < to; at = record.next_offset) {
+        result = log->ops->read(reader, at, &record, error);
+        if (result)
+            break;
+        settled = record.kind == BB_RECORD_FILE_FRAME;
+    }
+    log->ops->reader_close(reader);
+    return result < 0 ? result : settled ? BB_SETTLED : BB_SETTLED_NOT_YET;
+}
+
 static int look_at(struct bb_plant *plant, uint32_t partition, uint64_t end,
                    struct bb_error *error) {
     struct bb_log_backlog backlog;
@@ -58,8 +78,9 @@ static int look_at(struct bb_plant *plant, uint32_t partition, uint64_t end,
     result = plant->log->ops->backlog(plant->log, partition, offset, &backlog, error);
     if (result)
         return result;
-    return backlog.lag_readings == 0 && !is_inside && is_projected ? BB_SETTLED
-                                                                   : BB_SETTLED_NOT_YET;
+    if (backlog.lag_readings > 0 || is_inside || !is_projected)
+        return BB_SETTLED_NOT_YET;
+    return look_between(plant->log, partition, offset, end, error);
 }
 
 int bb_settled_look(struct bb_plant *plant, const uint64_t *ends, struct bb_error *error) {
