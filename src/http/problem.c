@@ -38,6 +38,11 @@ static const struct {
     {BB_E_HOST, 421},
     {BB_E_NOT_ACCEPTABLE, 406},
     {BB_E_ANSWER_TOO_LARGE, 400},
+    {BB_E_TOKEN_REFUSED, 401},
+    {BB_E_TOKEN_EXPIRED, 401},
+    {BB_E_TOKEN_AUDIENCE, 401},
+    {BB_E_TOKEN_KEY, 401},
+    {BB_E_TOKEN_NOBODY, 403},
 };
 
 int bb_http_status_of(enum bb_error_code code) {
