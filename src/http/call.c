@@ -281,6 +281,7 @@ static void log_fault(struct bb_http_call *call, const struct bb_error *error) {
 void bb_http_call_end(struct bb_http_call *call, int result, const struct bb_error *error) {
     if (result < 0)
         log_fault(call, error);
+    bb_http_audit_end(call, result);
     if (call->streams) {
         bb_http_stream_end(call, result < 0);
         bb_http_call_drop(call);

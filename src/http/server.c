@@ -165,6 +165,8 @@ static int start_parts(struct bb_http_server *server, struct bb_error *error) {
 
     int result = bb_key_ring_open(o->data, &server->gate.ring, error);
     if (!result)
+        result = bb_http_auditor_start(&server->auditor, o->data, error);
+    if (!result)
         result = bb_issuer_open(config, &o->logger, &server->gate.issuer, error);
     if (!result)
         result = read_tls_files(server, error);
@@ -244,6 +246,7 @@ void bb_http_server_stop(struct bb_http_server *server) {
     bb_http_crew_stop(&server->posts);
     bb_http_links_stop(&server->links);
     bb_http_watcher_stop(&server->watcher);
+    bb_http_auditor_stop(&server->auditor);
     bb_issuer_close(server->gate.issuer);
     bb_key_ring_close(server->gate.ring);
     if (server->options.socket_path)
