@@ -6,6 +6,7 @@
  *   registry_sqlite_list.c     rows to visitors
  *   registry_sqlite_key.c      API keys
  *   registry_sqlite_audit.c    the audit log
+ *   registry_sqlite_rewrite.c  texts erased
  *   registry_sqlite_copy.c     a copy for backups
  *
  * A handle belongs to one thread at a time. Other handles, in this process or another, read beside a
@@ -106,6 +107,11 @@ int bb_registry_sqlite_schema_open(struct registry_sqlite *registry, bool read_o
 int bb_registry_sqlite_project(struct bb_registry *registry, uint32_t partition, uint64_t from,
                                const struct bb_outbox_record *records, size_t count,
                                struct bb_error *error) BB_MUST_USE;
+
+/* The columns that an entry has besides its versions, when this one is current. Inside a transaction. */
+int bb_registry_sqlite_put_if_current(struct registry_sqlite *registry,
+                                      const struct bb_master *master, int64_t recorded_ms,
+                                      struct bb_span body, struct bb_error *error) BB_MUST_USE;
 
 int bb_registry_sqlite_master_list(struct bb_registry *registry, struct bb_span tenant,
                                    int64_t as_of_ms, bb_registry_master_visit *visit, void *context,
