@@ -186,7 +186,8 @@ static int explain_zone(struct bb_row_writer *writer, const struct bb_row *row,
 
     int failure = BB_FAIL(error, BB_E_TIME_ZONE_MISSING,
                           "the time \"%s\" has no offset and no zone is known; give --zone "
-                          "Europe/Amsterdam, or `zone: Europe/Amsterdam` in a map",
+                          "Europe/Amsterdam (?zone=Europe/Amsterdam), or "
+                          "`zone: Europe/Amsterdam` in a map",
                           bb_row_excerpt(bb_cell_span(row->cell[field]), text));
     bb_error_locate(error, writer->options->source, row->line);
     return failure;

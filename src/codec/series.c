@@ -128,13 +128,14 @@ int bb_series_complete(const struct bb_decode_options *options, struct bb_series
     if (series->kind == BB_KIND_UNKNOWN)
         return BB_FAIL(error, BB_E_KIND_UNKNOWN,
                        "is channel \"%.*s\" of \"%.*s\" the use of a period (interval), a counter "
-                       "(register) or a momentary value (gauge)? Answer with --kind register, or "
-                       "`kind: register` in a map; or --kind interval --interval 15m",
+                       "(register) or a momentary value (gauge)? Answer with --kind register "
+                       "(?kind=register), or `kind: register` in a map; or --kind interval "
+                       "--interval 15m",
                        BB_SPAN_ARGS(series->channel), BB_SPAN_ARGS(series->usage_point));
     if (series->kind == BB_KIND_INTERVAL && series->interval_s == 0)
         return BB_FAIL(error, BB_E_INTERVAL_UNKNOWN,
                        "how long are the intervals of channel \"%.*s\" of \"%.*s\"? Answer with "
-                       "--interval 15m, or `interval: 15m` in a map",
+                       "--interval 15m (?interval=15m), or `interval: 15m` in a map",
                        BB_SPAN_ARGS(series->channel), BB_SPAN_ARGS(series->usage_point));
     return 0;
 }

@@ -185,24 +185,26 @@ static void set_counts(struct bb_http_call *call, uint64_t accepted, uint64_t du
     bb_http_set_header_u64(call, "Busbar-Rejected", rejected);
 }
 
-static void put_errors(const struct bb_post *post, struct bb_json *json) {
+static void put_errors(const struct bb_error *errors, uint32_t count, struct bb_json *json) {
     bb_json_key(json, "errors");
     bb_json_array_begin(json);
-    for (uint32_t i = 0; i < post->error_count; i++)
-        bb_http_problem_item(&post->errors[i], json);
+    for (uint32_t i = 0; i < count; i++)
+        bb_http_problem_item(&errors[i], json);
     bb_json_array_end(json);
 }
 
-/* The whole body was not usable, or a line of it while all were wanted. */
+/* The whole body was not usable (that is one thing refused), or lines of it while all were wanted. */
 static int refuse(struct bb_http_call *call, const struct bb_post *post,
                   const struct bb_error *error) {
     struct bb_json json = bb_http_json(call);
+    const bool has_lines = post->rejected > 0;
+    const uint64_t rejected = has_lines ? post->rejected : 1;
 
-    set_counts(call, 0, 0, post->rejected > 0 ? post->rejected : 1);
+    set_counts(call, 0, 0, rejected);
     bb_http_problem_begin(error, &json);
     bb_json_put_u64(&json, "accepted", 0);
-    bb_json_put_u64(&json, "rejected", post->rejected);
-    put_errors(post, &json);
+    bb_json_put_u64(&json, "rejected", rejected);
+    put_errors(has_lines ? post->errors : error, has_lines ? post->error_count : 1, &json);
     bb_http_problem_end(&json);
     return bb_http_answer(call, bb_http_status_of(error->code), "application/problem+json");
 }

@@ -59,6 +59,8 @@ def test_options_answer_what_the_body_leaves_open(plant, server):
     body = "usage_point,channel,timestamp,value,unit\nC,meter,2026-03-01 01:00,5,m3\n"
     refused = server.post(body)
     assert refused.status == 400 and refused.counts() == (0, 0, 1)
+    assert refused.json()["rejected"] == len(refused.json()["errors"]) == 1
+    assert "?zone=" in refused.json()["errors"][0]["reason"]
     answer = server.post(body, "zone=Europe/Amsterdam&kind=interval&interval=1h&wait=derived")
     assert answer.status == 200, answer
     assert plant.query("C")[0]["end"] == "2026-03-01T00:00:00Z"
