@@ -119,7 +119,7 @@ static int tell(struct judging *judging, struct bb_error *error) {
     bb_cli_act_init(&act, "exceptions");
     act.by = given->person.by;
     act.reason = asked->person.reason;
-    bb_buffer_format(&act.subject, "action=%s ids=", bb_person_act_name(asked->act));
+    bb_buffer_format(&act.subject, "action=%s ids=", bb_person_act_name((int)asked->act));
     for (size_t i = 0; i < asked->count; i++)
         bb_buffer_format(&act.subject, "%s%lld", i ? "," : "", (long long)asked->items[i].id);
     int r = bb_cli_act_begin(&act, judging->command, registry, error);
