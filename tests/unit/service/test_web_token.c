@@ -73,16 +73,25 @@ Test(web_token, base64url_is_read_strictly) {
 }
 
 Test(web_token, what_is_no_key_set) {
-    static const char *const bad[] = {
-        "", "{", "[]", "{}", "{\"keys\":{}}", "{\"keys\":[]}", "{\"keys\":[1,null,{}]}",
-        "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}",
-        /* too short, not on the curve, of another use */
-        "{\"keys\":[{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}]}",
-        "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":"
-        "\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\",\"y\":"
-        "\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"}]}",
-        "{\"keys\":[{\"kty\":\"OKP\",\"use\":\"enc\",\"crv\":\"Ed25519\",\"x\":"
-        "\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}"};
+    /* too short, not on the curve, of another use */
+    static const char weak[] = "{\"keys\":[{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}]}";
+    static const char off_the_curve[] = "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\","
+                                        "\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
+                                        "\"y\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"}]}";
+    static const char for_encryption[] =
+        "{\"keys\":[{\"kty\":\"OKP\",\"use\":\"enc\",\"crv\":\"Ed25519\","
+        "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}";
+    static const char *const bad[] = {"",
+                                      "{",
+                                      "[]",
+                                      "{}",
+                                      "{\"keys\":{}}",
+                                      "{\"keys\":[]}",
+                                      "{\"keys\":[1,null,{}]}",
+                                      "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}",
+                                      weak,
+                                      off_the_curve,
+                                      for_encryption};
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct bb_web_keys *none = NULL;
