@@ -53,7 +53,7 @@ static int look(void *context, curl_off_t down_total, curl_off_t down, curl_off_
 }
 
 /* What a document is fetched with; false: this libcurl cannot do one of them. */
-static bool prepare(CURL *curl, const char *address, int timeout_ms, const atomic_bool *stop,
+static bool prepare(CURL *curl, const char *address, int timeout_ms, atomic_bool *stop,
                     struct bb_buffer *out) {
     CURLcode codes[] = {
         curl_easy_setopt(curl, CURLOPT_URL, address),
@@ -68,7 +68,7 @@ static bool prepare(CURL *curl, const char *address, int timeout_ms, const atomi
         curl_easy_setopt(curl, CURLOPT_WRITEDATA, out),
         curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L),
         curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look),
-        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, (void *)(uintptr_t)stop),
+        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, stop),
     };
 
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
@@ -77,7 +77,7 @@ static bool prepare(CURL *curl, const char *address, int timeout_ms, const atomi
     return true;
 }
 
-int bb_fetch(const char *address, int timeout_ms, const atomic_bool *stop, struct bb_buffer *out,
+int bb_fetch(const char *address, int timeout_ms, atomic_bool *stop, struct bb_buffer *out,
              struct bb_error *error) {
     int result = 0;
 

@@ -14,7 +14,7 @@ bool bb_fetch_is_address(const char *text);
 bool bb_fetch_may(const char *address);
 /* Appends the body to `out`, whose limit is the size limit. -BB_E_FETCH: not reached, not 200, too large.
  * `stop` (may be NULL) becomes true: it is given up within a second. */
-int bb_fetch(const char *address, int timeout_ms, const atomic_bool *stop, struct bb_buffer *out,
+int bb_fetch(const char *address, int timeout_ms, atomic_bool *stop, struct bb_buffer *out,
              struct bb_error *error) BB_MUST_USE;
 
 #endif

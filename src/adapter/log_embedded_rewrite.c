@@ -76,6 +76,7 @@ static int fetch(struct rewriting *r, int fd, uint64_t segment, uint64_t at) {
 static int change_record(struct rewriting *r) {
     struct bb_log_header header;
 
+    BB_ASSERT(r->bytes); /* fetched before */
     memcpy(&header, r->bytes, sizeof header);
     char *body = r->bytes + sizeof header;
     const struct bb_log_record record = {.kind = header.kind,

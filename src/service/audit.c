@@ -109,6 +109,7 @@ static int put(struct bb_registry *registry, struct bb_registry_audit *row,
         result = try_put(registry, row, key, &arena, error);
     }
     bb_arena_release(&arena);
+    row->salt = row->texts_hash = row->chain = BB_SPAN(""); /* of this function alone */
     return result == BB_AUDIT_TAKEN
                ? BB_FAIL(error, BB_E_REGISTRY_IO, "the audit log is too busy: nothing was changed")
                : result;

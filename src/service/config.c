@@ -73,7 +73,7 @@ static const struct bb_config_key plain[] = {
     WORD("http.oidc.audience", http_oidc_audience, NULL, "this plant, as the tokens' aud says it"),
     WORD("http.oidc.jwks", http_oidc_jwks, NULL,
          "the issuer's public keys: a file, or an address that begins with https://"),
-    KEY("http.oidc.refresh", DURATION, http_oidc_refresh_ms, BB_HOUR_MS, 5 * BB_SECOND_MS, DAYS(30),
+    KEY("http.oidc.refresh", DURATION, http_oidc_refresh_ms, BB_HOUR_MS, SECONDS(5), DAYS(30),
         "they are read again so often, and when a token has an unknown key"),
     WORD("http.oidc.tenant", http_oidc_tenant, NULL,
          "the tenant of tokens that name none; empty: they are refused"),

@@ -246,8 +246,10 @@ static bool role_is(const char *pattern, const char *tenant, struct bb_span role
     static const struct bb_span place = BB_SPAN("{tenant}");
     const char *at = strstr(pattern, place.data);
 
+    if (role.size == 0) /* no text at all */
+        return false;
     if (!at)
-        return pattern[0] != '\0' && bb_span_equal(role, bb_span_of(pattern));
+        return bb_span_equal(role, bb_span_of(pattern));
     struct bb_span before = {pattern, (size_t)(at - pattern)}, name = bb_span_of(tenant),
                    after = bb_span_of(at + place.size);
     return role.size == before.size + name.size + after.size && bb_span_starts_with(role, before) &&
