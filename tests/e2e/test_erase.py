@@ -155,21 +155,19 @@ def test_names_that_only_begin_alike_are_others(plant):
 def test_killed_in_the_midst_it_is_run_again(plant):
     fill(plant)
     before = {name: values(plant, name) for name in "AB"}
-    began = time.monotonic()
-    kills, code = 0, None
-    while code != 0 and kills < 60:
-        process = subprocess.Popen([BINARY, "--data", str(plant.data), *ERASE], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    kills, code = 0, -signal.SIGKILL
+    while code == -signal.SIGKILL and kills < 40:
+        process = subprocess.Popen([BINARY, "--data", str(plant.data), *ERASE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            process.wait(0.004 + 0.004 * kills)
+            process.wait(0.004 + 0.006 * kills)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             kills += 1
         code = process.wait()
-        assert code in (0, -signal.SIGKILL) or kills > 0, process.stderr.read()
-        assert code in (0, 1, -signal.SIGKILL), process.stderr.read()
-        if code == 1:
-            break
-    assert kills >= 3, time.monotonic() - began
+    assert kills >= 3
+    if code == -signal.SIGKILL: # a slow machine: to the end, now
+        code = plant.run(*ERASE).code
+    assert code in (0, 1), "done, or it was done when the last one was killed"
     assert found(plant.data) == [], kills
     assert not (plant.data / "erasing").exists()
     assert {name: values(plant, name) for name in "AB"} == before
