@@ -27,6 +27,13 @@ struct bb_log_embedded_options {
 };
 int bb_log_embedded_open(const char *directory, const struct bb_log_embedded_options *options,
                          struct bb_log **out, struct bb_error *error) BB_MUST_USE;
+/* For erasures: bytes of records are overwritten, none gets another length or place. `change` returns 1 when
+ * it overwrote some of `body` (which is record->body, writable), 0, or a negative error; it is called more than once
+ * for a record. The log is open for appending; durable when it returns 0. */
+typedef int bb_log_change(void *context, const struct bb_log_record *record, char *body,
+                          struct bb_error *error);
+int bb_log_embedded_rewrite(struct bb_log *log, uint32_t partition, bb_log_change *change,
+                            void *context, uint64_t *changed, struct bb_error *error) BB_MUST_USE;
 int bb_log_memory_open(uint32_t partitions, struct bb_log **out, struct bb_error *error)
     BB_MUST_USE;
 
@@ -41,12 +48,35 @@ struct bb_store_lmdb_options {
 };
 int bb_store_lmdb_open(const char *directory, const struct bb_store_lmdb_options *options,
                        struct bb_store **out, struct bb_error *error) BB_MUST_USE;
+/* For erasures: every partition's file is written anew, with values that `change` overwrote (1, 0 or negative, as
+ * above). The store is not open in this process; -BB_E_LOCKED when it is in another one: then nothing was changed. */
+enum bb_store_part { BB_STORE_PART_USAGE_POINT, BB_STORE_PART_SOURCE, BB_STORE_PART_OUTBOX };
+typedef int bb_store_change(void *context, enum bb_store_part part, struct bb_span key, char *value,
+                            size_t size, struct bb_error *error);
+int bb_store_lmdb_rewrite(const char *directory, uint32_t partitions, bb_store_change *change,
+                          void *context, uint64_t *changed, struct bb_error *error) BB_MUST_USE;
 int bb_store_memory_open(uint32_t partitions, struct bb_store **out, struct bb_error *error)
     BB_MUST_USE;
 
 /* ---- registry: one SQLite file. */
 int bb_registry_sqlite_open(const char *path, bool read_only, struct bb_registry **out,
                             struct bb_error *error) BB_MUST_USE;
+/* For erasures: texts are overwritten in one transaction, then the file is written anew. */
+struct bb_registry_source { /* of whom a source of an exception is told */
+    struct bb_span tenant, usage_point;
+    int64_t exception, recorded_ms;
+};
+struct bb_registry_rewrite {
+    int (*master)(void *context, int64_t recorded_ms, char *body, size_t size,
+                  struct bb_error *error);
+    bool (*source)(void *context, const struct bb_registry_source *source, char *text, size_t size);
+    /* 0: it stays, 1: its reason goes, 2: its subject, too. */
+    int (*audit)(void *context, const struct bb_registry_audit *row);
+};
+int bb_registry_sqlite_rewrite(struct bb_registry *registry, const struct bb_registry_rewrite *how,
+                               void *context, uint64_t *changed, struct bb_error *error)
+    BB_MUST_USE;
+int bb_registry_sqlite_compact(struct bb_registry *registry, struct bb_error *error) BB_MUST_USE;
 int bb_registry_memory_open(struct bb_registry **out, struct bb_error *error) BB_MUST_USE;
 
 /* ---- decorators: the same port, but the N-th call of a chosen kind fails. They own nothing. */

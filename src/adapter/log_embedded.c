@@ -46,7 +46,7 @@ static void files_close(struct bb_log *base) {
 
 /* Begin the next segment. Everything before it is made durable first, so that only the last
  * segment of a partition can ever have a torn tail, and its name is a durable end. */
-static int roll(struct bb_log_files *log, uint32_t number, struct bb_error *error) {
+int bb_log_files_roll(struct bb_log_files *log, uint32_t number, struct bb_error *error) {
     struct bb_log_partition *partition = &log->partition[number];
     char path[BB_LOG_PATH_SIZE];
 
@@ -123,7 +123,7 @@ static int files_append(struct bb_log *base, uint32_t number, struct bb_log_reco
                        BB_LOG_BODY_LIMIT);
     uint64_t used = partition->end - partition->segment;
     if (partition->fd < 0 || (used > 0 && used + total > log->segment_bytes)) {
-        result = roll(log, number, error);
+        result = bb_log_files_roll(log, number, error);
         if (result < 0)
             return result;
     }

@@ -282,6 +282,9 @@ int bb_log_files_copy(struct bb_log *log, const struct bb_log_end *upto, const c
 int bb_log_meta_write(const struct bb_log_files *log, struct bb_error *error) BB_MUST_USE;
 
 /* ---- log_embedded.c */
+/* Begin the next segment: everything before it is durable and stays as it is. */
+int bb_log_files_roll(struct bb_log_files *log, uint32_t number, struct bb_error *error)
+    BB_MUST_USE;
 extern const struct bb_log_ops bb_log_files_ops;
 
 #endif

@@ -127,6 +127,27 @@ static int fault_key_list(struct bb_registry *base, bb_registry_key_visit *visit
     UNDER_PLAN(key_list, visit, context, error);
 }
 
+static int fault_audit_put(struct bb_registry *base, const struct bb_registry_audit *row,
+                           const struct bb_registry_key *key, struct bb_error *error) {
+    UNDER_PLAN(audit_put, row, key, error);
+}
+
+static int fault_audit_walk(struct bb_registry *base, uint64_t after,
+                            bb_registry_audit_visit *visit, void *context, struct bb_error *error) {
+    UNDER_PLAN(audit_walk, after, visit, context, error);
+}
+
+static int fault_audit_last(struct bb_registry *base, struct bb_arena *arena,
+                            struct bb_registry_audit *out, struct bb_error *error) {
+    UNDER_PLAN(audit_last, arena, out, error);
+}
+
+static int fault_audit_list(struct bb_registry *base,
+                            const struct bb_registry_audit_question *question,
+                            bb_registry_audit_visit *visit, void *context, struct bb_error *error) {
+    UNDER_PLAN(audit_list, question, visit, context, error);
+}
+
 static int fault_changes(struct bb_registry *base, uint64_t *number, struct bb_error *error) {
     UNDER_PLAN(changes, number, error);
 }
@@ -152,6 +173,10 @@ static const struct bb_registry_ops operations = {
     .tenant_list = fault_tenant_list,
     .key_put = fault_key_put,
     .key_list = fault_key_list,
+    .audit_put = fault_audit_put,
+    .audit_walk = fault_audit_walk,
+    .audit_last = fault_audit_last,
+    .audit_list = fault_audit_list,
     .changes = fault_changes,
     .copy = fault_copy,
 };

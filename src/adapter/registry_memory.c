@@ -5,6 +5,7 @@
  * should memory run out halfway, the position stays and the records may be told again, since each
  * of them says what is, not what to add.
  */
+#include "adapter/audit_table_internal.h"
 #include "adapter/embedded.h"
 #include "adapter/sorted_table_internal.h"
 #include "model/unit.h"
@@ -109,6 +110,7 @@ struct registry_memory {
     struct bb_registry base;
     struct sorted_table positions, masters, tenants, usage_points, channels, exceptions, happenings,
         keys;
+    struct bb_audit_table audit;
     uint64_t changes;
     struct bb_arena texts;   /* of all rows, until close */
     struct bb_arena scratch; /* of one decoded record */
@@ -643,6 +645,46 @@ static int memory_key_list(struct bb_registry *base, bb_registry_key_visit *visi
     return ended(answer);
 }
 
+static int memory_audit_put(struct bb_registry *base, const struct bb_registry_audit *row,
+                            const struct bb_registry_key *key, struct bb_error *error) {
+    struct registry_memory *r = memory_of(base);
+
+    if (row->sequence != r->audit.count + 1)
+        return BB_AUDIT_TAKEN;
+    int result = key ? memory_key_put(base, key, error) : 0;
+    if (!result && !bb_audit_table_add(&r->audit, row, &r->texts))
+        result = out_of_memory(error);
+    r->changes++;
+    return result;
+}
+
+static int memory_audit_walk(struct bb_registry *base, uint64_t after,
+                             bb_registry_audit_visit *visit, void *context,
+                             struct bb_error *error) {
+    (void)error;
+    return bb_audit_table_walk(&memory_of(base)->audit, after, visit, context);
+}
+
+static int memory_audit_last(struct bb_registry *base, struct bb_arena *arena,
+                             struct bb_registry_audit *out, struct bb_error *error) {
+    const struct bb_audit_table *audit = &memory_of(base)->audit;
+
+    (void)arena;
+    (void)error;
+    if (audit->count == 0)
+        return BB_ABSENT;
+    *out = audit->items[audit->count - 1];
+    return BB_FOUND;
+}
+
+static int memory_audit_list(struct bb_registry *base,
+                             const struct bb_registry_audit_question *question,
+                             bb_registry_audit_visit *visit, void *context,
+                             struct bb_error *error) {
+    (void)error;
+    return bb_audit_table_list(&memory_of(base)->audit, question, visit, context);
+}
+
 static int memory_changes(struct bb_registry *base, uint64_t *number, struct bb_error *error) {
     (void)error;
     *number = memory_of(base)->changes;
@@ -671,6 +713,7 @@ static void memory_close(struct bb_registry *base) {
     free(r->exceptions.items);
     free(r->happenings.items);
     free(r->keys.items);
+    free(r->audit.items);
     bb_arena_release(&r->texts);
     bb_arena_release(&r->scratch);
     free(r);
@@ -693,6 +736,10 @@ static const struct bb_registry_ops operations = {
     .tenant_list = memory_tenant_list,
     .key_put = memory_key_put,
     .key_list = memory_key_list,
+    .audit_put = memory_audit_put,
+    .audit_walk = memory_audit_walk,
+    .audit_last = memory_audit_last,
+    .audit_list = memory_audit_list,
     .changes = memory_changes,
     .copy = memory_copy,
 };

@@ -79,6 +79,11 @@ static const char *const statement_text[REGISTRY_STATEMENTS] = {
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE SET label = excluded.label, "
         "expires_ms = excluded.expires_ms, revoked_ms = excluded.revoked_ms",
     [REGISTRY_CHANGES] = "PRAGMA data_version",
+    [REGISTRY_AUDIT_PUT] =
+        "INSERT INTO audit (sequence, about, at_ms, tenant, who, credential, origin, verb, subject, "
+        "reason, request, outcome, code, salt, texts_hash, chain) SELECT ?1, ?2, ?3, ?4, ?5, ?6, "
+        "?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16 "
+        "WHERE ?1 = (SELECT coalesce(max(sequence), 0) + 1 FROM audit)",
 };
 
 /* ---- errors ---------------------------------------------------------------------------------- */
@@ -327,6 +332,10 @@ static const struct bb_registry_ops operations = {
     .tenant_list = bb_registry_sqlite_tenant_list,
     .key_put = bb_registry_sqlite_key_put,
     .key_list = bb_registry_sqlite_key_list,
+    .audit_put = bb_registry_sqlite_audit_put,
+    .audit_walk = bb_registry_sqlite_audit_walk,
+    .audit_last = bb_registry_sqlite_audit_last,
+    .audit_list = bb_registry_sqlite_audit_list,
     .changes = bb_registry_sqlite_changes,
     .copy = bb_registry_sqlite_copy,
 };

@@ -5,6 +5,8 @@
  *   registry_sqlite_project.c  outbox records into rows
  *   registry_sqlite_list.c     rows to visitors
  *   registry_sqlite_key.c      API keys
+ *   registry_sqlite_audit.c    the audit log
+ *   registry_sqlite_rewrite.c  texts erased
  *   registry_sqlite_copy.c     a copy for backups
  *
  * A handle belongs to one thread at a time. Other handles, in this process or another, read beside a
@@ -43,6 +45,7 @@ enum registry_statement {
     REGISTRY_EXCEPTION_HISTORY_ADD,
     REGISTRY_KEY_PUT,
     REGISTRY_CHANGES,
+    REGISTRY_AUDIT_PUT,
     REGISTRY_STATEMENTS
 };
 
@@ -105,6 +108,11 @@ int bb_registry_sqlite_project(struct bb_registry *registry, uint32_t partition,
                                const struct bb_outbox_record *records, size_t count,
                                struct bb_error *error) BB_MUST_USE;
 
+/* The columns that an entry has besides its versions, when this one is current. Inside a transaction. */
+int bb_registry_sqlite_put_if_current(struct registry_sqlite *registry,
+                                      const struct bb_master *master, int64_t recorded_ms,
+                                      struct bb_span body, struct bb_error *error) BB_MUST_USE;
+
 int bb_registry_sqlite_master_list(struct bb_registry *registry, struct bb_span tenant,
                                    int64_t as_of_ms, bb_registry_master_visit *visit, void *context,
                                    struct bb_error *error) BB_MUST_USE;
@@ -130,6 +138,22 @@ int bb_registry_sqlite_key_put(struct bb_registry *registry, const struct bb_reg
                                struct bb_error *error) BB_MUST_USE;
 int bb_registry_sqlite_key_list(struct bb_registry *registry, bb_registry_key_visit *visit,
                                 void *context, struct bb_error *error) BB_MUST_USE;
+int bb_registry_sqlite_audit_put(struct bb_registry *registry, const struct bb_registry_audit *row,
+                                 const struct bb_registry_key *key, struct bb_error *error)
+    BB_MUST_USE;
+int bb_registry_sqlite_audit_walk(struct bb_registry *registry, uint64_t after,
+                                  bb_registry_audit_visit *visit, void *context,
+                                  struct bb_error *error) BB_MUST_USE;
+int bb_registry_sqlite_audit_last(struct bb_registry *registry, struct bb_arena *arena,
+                                  struct bb_registry_audit *out, struct bb_error *error)
+    BB_MUST_USE;
+int bb_registry_sqlite_audit_list(struct bb_registry *registry,
+                                  const struct bb_registry_audit_question *question,
+                                  bb_registry_audit_visit *visit, void *context,
+                                  struct bb_error *error) BB_MUST_USE;
+/* A registry of an older busbar that nobody has written to since lacks later tables. */
+int bb_registry_sqlite_has_table(struct registry_sqlite *registry, const char *name, bool *has,
+                                 struct bb_error *error) BB_MUST_USE;
 int bb_registry_sqlite_changes(struct bb_registry *registry, uint64_t *number,
                                struct bb_error *error) BB_MUST_USE;
 int bb_registry_sqlite_copy(struct bb_registry *registry, const char *path, struct bb_error *error)

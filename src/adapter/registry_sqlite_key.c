@@ -16,16 +16,17 @@ int bb_registry_sqlite_key_put(struct bb_registry *base, const struct bb_registr
     return bb_registry_sql_run(&sql, "keeping a key", error);
 }
 
-/* A registry of an older busbar that nobody has written to since has no keys. */
-static int has_table(struct registry_sqlite *registry, bool *has, struct bb_error *error) {
+int bb_registry_sqlite_has_table(struct registry_sqlite *registry, const char *name, bool *has,
+                                 struct bb_error *error) {
     struct registry_sql sql = {.registry = registry};
 
     sql.result = sqlite3_prepare_v2(registry->db,
                                     "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = "
-                                    "'api_key'",
+                                    "?1",
                                     -1, &sql.statement, NULL);
+    bb_registry_sql_text(&sql, bb_span_of(name));
     *has = bb_registry_sql_step(&sql);
-    int failed = bb_registry_sql_end(&sql, "listing keys", error);
+    int failed = bb_registry_sql_end(&sql, "looking for a table", error);
     sqlite3_finalize(sql.statement);
     return failed;
 }
@@ -34,7 +35,7 @@ int bb_registry_sqlite_key_list(struct bb_registry *base, bb_registry_key_visit 
                                 void *context, struct bb_error *error) {
     struct registry_sql sql = {.registry = registry_sqlite_of(base)};
     bool has = false;
-    int answer = has_table(sql.registry, &has, error);
+    int answer = bb_registry_sqlite_has_table(sql.registry, "api_key", &has, error);
 
     if (answer || !has)
         return answer;

@@ -280,6 +280,27 @@ static void bind_version(struct registry_sql *sql, const struct bb_master *maste
     bb_registry_sql_integer(sql, recorded_ms);
 }
 
+static int put_if_current(struct projection *p, const struct bb_master *master, int64_t recorded_ms,
+                          struct bb_span body) {
+    struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_MASTER_IS_CURRENT);
+
+    bind_version(&sql, master, recorded_ms);
+    bb_registry_sql_bytes(&sql, body);
+    bool current = bb_registry_sql_step(&sql) && bb_registry_row_integer(&sql, 0) != 0;
+    int failed = bb_registry_sql_end(&sql, doing, p->error);
+    if (failed || !current)
+        return failed;
+    return put_current[master->kind](p, master);
+}
+
+int bb_registry_sqlite_put_if_current(struct registry_sqlite *registry,
+                                      const struct bb_master *master, int64_t recorded_ms,
+                                      struct bb_span body, struct bb_error *error) {
+    struct projection p = {.registry = registry, .error = error};
+
+    return put_if_current(&p, master, recorded_ms, body);
+}
+
 static int apply_master(struct projection *p, const struct bb_outbox_record *record) {
     struct bb_master master;
 
@@ -293,15 +314,7 @@ static int apply_master(struct projection *p, const struct bb_outbox_record *rec
     failed = bb_registry_sql_run(&sql, doing, p->error);
     if (failed)
         return failed;
-
-    sql = bb_registry_sql(p->registry, REGISTRY_MASTER_IS_CURRENT);
-    bind_version(&sql, &master, record->recorded_ms);
-    bb_registry_sql_bytes(&sql, record->body);
-    bool current = bb_registry_sql_step(&sql) && bb_registry_row_integer(&sql, 0) != 0;
-    failed = bb_registry_sql_end(&sql, doing, p->error);
-    if (failed || !current)
-        return failed;
-    return put_current[master.kind](p, &master);
+    return put_if_current(p, &master, record->recorded_ms, record->body);
 }
 
 /* ---- the transaction ------------------------------------------------------------------------- */

@@ -9,7 +9,7 @@
  *   channel                                                           <- BB_OUTBOX_CHANNEL
  *   exception, exception_history                                      <- BB_OUTBOX_EXCEPTION_*
  *   partition_position what of each partition's outbox is in here
- *   api_key            not from the outboxes: this is its only place
+ *   api_key, audit     not from the outboxes: this is their only place
  */
 #include "adapter/registry_sqlite_internal.h"
 
@@ -174,7 +174,32 @@ static const char additions[] = "CREATE TABLE IF NOT EXISTS api_key ("
                                 "  created_ms INTEGER NOT NULL,"
                                 "  expires_ms INTEGER," /* NULL: never */
                                 "  revoked_ms INTEGER,"
-                                "  PRIMARY KEY (tenant, id)) STRICT, WITHOUT ROWID;";
+                                "  PRIMARY KEY (tenant, id)) STRICT, WITHOUT ROWID;"
+                                "CREATE TABLE IF NOT EXISTS audit ("
+                                "  sequence INTEGER PRIMARY KEY,"
+                                "  about INTEGER NOT NULL,"
+                                "  at_ms INTEGER NOT NULL,"
+                                "  tenant TEXT NOT NULL,"
+                                "  who TEXT NOT NULL,"
+                                "  credential TEXT NOT NULL,"
+                                "  origin TEXT NOT NULL,"
+                                "  verb TEXT NOT NULL,"
+                                "  subject TEXT NOT NULL,"
+                                "  reason TEXT NOT NULL,"
+                                "  request TEXT NOT NULL,"
+                                "  outcome INTEGER NOT NULL,"
+                                "  code INTEGER NOT NULL,"
+                                "  salt BLOB," /* NULL: subject and reason were erased */
+                                "  texts_hash BLOB NOT NULL,"
+                                "  chain BLOB NOT NULL) STRICT;"
+                                "CREATE INDEX IF NOT EXISTS audit_outcome ON audit (about)"
+                                "  WHERE about > 0;"
+                                /* a mistake is refused here, malice is told by the chain */
+                                "CREATE TRIGGER IF NOT EXISTS audit_is_kept BEFORE DELETE ON audit "
+                                "BEGIN SELECT RAISE(ABORT, 'the audit log is kept'); END;"
+                                "CREATE TRIGGER IF NOT EXISTS audit_stands BEFORE UPDATE ON audit "
+                                "WHEN new.salt IS NOT NULL OR new.chain <> old.chain "
+                                "BEGIN SELECT RAISE(ABORT, 'the audit log stands'); END;";
 
 /* The words for ids. A later busbar that knows more of them adds them at its next open. */
 static const char *unit_name(int id) {

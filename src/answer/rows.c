@@ -2,6 +2,7 @@
 #include "answer/rows.h"
 
 #include "model/unit.h"
+#include "service/audit.h"
 #include "service/person.h"
 #include "service/query.h"
 
@@ -66,6 +67,21 @@ static const struct bb_field_row finding_fields[] = {
 static const struct bb_field_row rule_fields[] = {{.name = "rule"}, {.name = "content_hash"}};
 static const struct bb_field_row tenant_fields[] = {{.name = "tenant"}, {.name = "zone"}};
 
+static const struct bb_field_row audit_fields[] = {
+    {.name = "entry", .is_number = true},
+    {.name = "at"},
+    {.name = "who"},
+    {.name = "credential", .is_aside = true},
+    {.name = "origin"},
+    {.name = "verb"},
+    {.name = "subject"},
+    {.name = "reason"},
+    {.name = "outcome"},
+    {.name = "code"},
+    {.name = "request", .is_aside = true},
+    {.name = "chain", .is_aside = true},
+};
+
 #define FIELDS(table) table, sizeof(table) / sizeof(table)[0]
 
 const struct bb_list_row bb_lists[BB_LISTS] = {
@@ -76,6 +92,7 @@ const struct bb_list_row bb_lists[BB_LISTS] = {
     [BB_LIST_FINDINGS] = {"findings", FIELDS(finding_fields)},
     [BB_LIST_RULES] = {"rules", FIELDS(rule_fields)},
     [BB_LIST_TENANTS] = {"tenants", FIELDS(tenant_fields)},
+    [BB_LIST_AUDIT] = {"audit", FIELDS(audit_fields)},
 };
 
 static void begin(struct bb_record *out, enum bb_list list) {
@@ -188,4 +205,36 @@ void bb_record_of_tenant(struct bb_span name, struct bb_span zone, struct bb_rec
     begin(out, BB_LIST_TENANTS);
     bb_record_text(out, name);
     bb_record_text(out, zone);
+}
+
+/* Enough of the chain's value to write down elsewhere and compare. */
+static void put_chain(struct bb_record *out, struct bb_span chain) {
+    char hex[2 * 16 + 1] = "";
+
+    for (size_t i = 0; i < 16 && i < chain.size; i++)
+        snprintf(hex + 2 * i, 3, "%02x", (unsigned char)chain.data[i]);
+    bb_record_copy(out, bb_span_of(hex));
+}
+
+void bb_record_of_audit(const struct bb_registry_audit *row, struct bb_record *out) {
+    char code[16] = "";
+
+    if (row->code > 0)
+        snprintf(code, sizeof code, "BB-%04u", row->code);
+    begin(out, BB_LIST_AUDIT);
+    bb_record_number(out, (int64_t)row->sequence);
+    bb_record_time(out, row->at_ms);
+    bb_record_text(out, row->who);
+    bb_record_text(out, row->credential);
+    bb_record_text(out, row->origin);
+    bb_record_text(out, row->verb);
+    bb_record_text(out, row->subject);
+    bb_record_text(out, row->reason);
+    bb_record_name(out, bb_audit_outcome_name(row->outcome));
+    if (row->code > 0)
+        bb_record_copy(out, bb_span_of(code));
+    else
+        bb_record_nothing(out);
+    bb_record_text(out, row->request);
+    put_chain(out, row->chain);
 }

@@ -8,6 +8,8 @@
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "derive/stat.h"
+#include "service/audit.h"
+#include "service/erase.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -193,6 +195,26 @@ static int check_registry(struct check *check, struct bb_error *error) {
     return 0;
 }
 
+static int check_audit(struct check *check, struct bb_error *error) {
+    uint64_t entries;
+    char text[BB_HUMAN_MAX];
+    int r = bb_audit_verify(check->plant.registry, &entries, error);
+
+    if (r >= 0)
+        say(check, "audit log", "ok", "%s entries, each fits the one before it",
+            bb_human_count(entries, text));
+    return r;
+}
+
+/* Only one that was begun and not finished. */
+static int check_erasure(struct check *check, struct bb_error *error) {
+    (void)error;
+    if (bb_erase_is_pending(check->plant.directory))
+        say(check, "erasure", "unfinished",
+            "run the same `busbar registry erase` again: it goes on where it was ended");
+    return 0;
+}
+
 /* Only a folder that the configuration names. */
 static int check_drop(struct check *check, struct bb_error *error) {
     const char *folder = check->plant.config.drop_folder;
@@ -294,8 +316,8 @@ static int run_all(struct check *check, int (*const *steps)(struct check *, stru
 }
 
 static int check_plant(struct check *check, struct bb_error *error) {
-    static int (*const shallow[])(struct check *, struct bb_error *) = {check_log, check_store,
-                                                                        check_registry, check_drop};
+    static int (*const shallow[])(struct check *, struct bb_error *) = {
+        check_log, check_store, check_registry, check_audit, check_erasure, check_drop};
     static int (*const deep[])(struct check *, struct bb_error *) = {verify_log, verify_store};
     const struct check_options *given = check->command->options;
 

@@ -1,5 +1,6 @@
 /* busbar edit: a person's value for one time, or what people told there taken back. */
 #include "cli/asked_times.h"
+#include "cli/audit.h"
 #include "cli/ingest_run.h"
 #include "cli/person_options.h"
 #include "cli/verbs.h"
@@ -352,6 +353,26 @@ static int read_value(const struct edit_options *given, struct bb_person_edit *e
     return 0;
 }
 
+static int tell(struct editing *editing, struct bb_error *error) {
+    const struct edit_options *given = editing->given;
+    struct bb_plant *plant = &editing->plant;
+    struct bb_cli_act act;
+
+    bb_cli_act_init(&act, "edit");
+    act.by = given->person.by;
+    act.reason = editing->edit.person.reason;
+    bb_buffer_format(&act.subject, "usage_point=%s channel=%s at=%s %s%s", given->usage_point,
+                     given->channel, given->at,
+                     given->withdraw ? "withdraw" : "value=", given->withdraw ? "" : given->value);
+    int r = bb_cli_act_begin(&act, editing->command, plant->registry, error);
+    if (r == 0) {
+        r = bb_person_edit(plant, &editing->edit, bb_clock_system(), &editing->edited, error);
+        r = bb_cli_act_end(&act, editing->command, plant->registry, r);
+    }
+    bb_cli_act_release(&act);
+    return r;
+}
+
 static int make_edit(struct editing *editing, struct bb_error *error) {
     const struct edit_options *given = editing->given;
     struct bb_person_edit *edit = &editing->edit;
@@ -366,7 +387,7 @@ static int make_edit(struct editing *editing, struct bb_error *error) {
     if (r == 0)
         r = shoot(&editing->plant, edit, &editing->before, error);
     if (r == 0)
-        r = bb_person_edit(&editing->plant, edit, bb_clock_system(), &editing->edited, error);
+        r = tell(editing, error);
     if (r == 0)
         r = bb_catch_up(editing->command, &editing->plant, &editing->counts, error);
     if (r == 0)

@@ -1,5 +1,6 @@
 /* busbar exceptions list | accept ID... | estimate ID...: what checks found, and what people make of it. */
 #include "base/nearest.h"
+#include "cli/audit.h"
 #include "cli/ingest_run.h"
 #include "cli/list_exceptions.h"
 #include "cli/person_options.h"
@@ -109,12 +110,33 @@ static int look_at_estimates(struct judging *judging, struct bb_error *error) {
     return r;
 }
 
+static int tell(struct judging *judging, struct bb_error *error) {
+    const struct exceptions_options *given = judging->command->options;
+    struct bb_judging *asked = &judging->asked;
+    struct bb_registry *registry = judging->plant.registry;
+    struct bb_cli_act act;
+
+    bb_cli_act_init(&act, "exceptions");
+    act.by = given->person.by;
+    act.reason = asked->person.reason;
+    bb_buffer_format(&act.subject, "action=%s ids=", bb_person_act_name((int)asked->act));
+    for (size_t i = 0; i < asked->count; i++)
+        bb_buffer_format(&act.subject, "%s%lld", i ? "," : "", (long long)asked->items[i].id);
+    int r = bb_cli_act_begin(&act, judging->command, registry, error);
+    if (r == 0) {
+        r = bb_judging_tell(asked, &judging->plant, bb_clock_system(), error);
+        r = bb_cli_act_end(&act, judging->command, registry, r);
+    }
+    bb_cli_act_release(&act);
+    return r;
+}
+
 static int judge_all(struct judging *judging, struct bb_error *error) {
     struct bb_judging *asked = &judging->asked;
     int r = bb_judging_look_up(asked, &judging->plant, error);
 
     if (r == 0)
-        r = bb_judging_tell(asked, &judging->plant, bb_clock_system(), error);
+        r = tell(judging, error);
     for (size_t i = 0; i < asked->count; i++)
         if (r == 0 && asked->items[i].refusal.code != BB_OK)
             bb_command_complain(judging->command, &asked->items[i].refusal);

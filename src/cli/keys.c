@@ -1,4 +1,5 @@
 /* busbar keys: API keys for programs that talk to `busbar serve`. */
+#include "cli/audit.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "model/timestamp.h"
@@ -48,6 +49,19 @@ struct keys {
     struct bb_registry_key found;
     bool has_found;
 };
+
+/* The key and its entry in the audit log are one transaction. */
+static int put_key(struct keys *k, const char *verb, const struct bb_registry_key *key,
+                   struct bb_error *error) {
+    struct bb_cli_act act;
+
+    bb_cli_act_init(&act, verb);
+    bb_buffer_format(&act.subject, "bb_%s_%.*s%s%.*s", bb_role_name(key->role),
+                     BB_SPAN_ARGS(key->id), key->label.size ? " " : "", BB_SPAN_ARGS(key->label));
+    int r = bb_cli_act_note(&act, k->command, k->registry, key, error);
+    bb_cli_act_release(&act);
+    return r;
+}
 
 /* ---- create */
 
@@ -107,7 +121,7 @@ static int create(struct keys *k, struct bb_error *error) {
         .created_ms = k->now_ms,
         .expires_ms = k->given->valid_ms > 0 ? k->now_ms + k->given->valid_ms : BB_TIME_NONE,
         .revoked_ms = BB_TIME_NONE};
-    r = k->registry->ops->key_put(k->registry, &key, error);
+    r = put_key(k, "keys create", &key, error);
     if (r >= 0)
         report_new(k, text, id);
     return r < 0 ? r : BB_EXIT_DONE;
@@ -235,7 +249,7 @@ static int revoke(struct keys *k, struct bb_error *error) {
                        BB_SPAN_ARGS(k->wanted));
     if (k->found.revoked_ms == BB_TIME_NONE) {
         k->found.revoked_ms = k->now_ms;
-        r = k->registry->ops->key_put(k->registry, &k->found, error);
+        r = put_key(k, "keys revoke", &k->found, error);
     }
     if (r >= 0)
         report_revoked(k);

@@ -10,13 +10,14 @@
 #include "cli/list_exceptions.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
+#include "service/audit.h"
 #include "service/known.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 struct list_options {
-    const char *usage_point, *from, *to, *as_of;
+    const char *usage_point, *from, *to, *as_of, *who, *what;
     int check;
     bool all;
 };
@@ -37,7 +38,7 @@ static const struct bb_option options[] = {
      .kind = BB_OPTION_TEXT,
      .offset = AT(from),
      .value = "D",
-     .help = "completeness: local days from this date on, or a time with offset"},
+     .help = "completeness: local days from this date on, or a time with offset; audit: a time"},
     {.name = "to",
      .kind = BB_OPTION_TEXT,
      .offset = AT(to),
@@ -54,6 +55,16 @@ static const struct bb_option options[] = {
      .choice = check_choice,
      .value = "CHECK",
      .help = "findings of this check only"},
+    {.name = "who",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(who),
+     .value = "TEXT",
+     .help = "audit: a part of who did it, or of the key or person it was"},
+    {.name = "what",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(what),
+     .value = "TEXT",
+     .help = "audit: a part of the verb, or of what it was done to"},
     {.name = "all", .kind = BB_OPTION_FLAG, .offset = AT(all), .help = "closed exceptions too"},
     BB_OPTION_END};
 
@@ -226,6 +237,35 @@ static void end_completeness(struct listing *listing) {
     tell_sum(listing->command, &listing->sum);
 }
 
+static int audit_row(void *context, const struct bb_registry_audit *row) {
+    struct listing *listing = context;
+
+    bb_record_of_audit(row, &listing->record);
+    return put_row(listing);
+}
+
+static int read_time(const char *what, const char *text, int64_t *ms, struct bb_error *error) {
+    *ms = BB_TIME_NONE;
+    if (!text || bb_time_parse_rfc3339(bb_span_of(text), ms) == BB_TIME_OK)
+        return 0;
+    return BB_FAIL(error, BB_E_USAGE,
+                   "--%s cannot be \"%s\": allowed is a time with offset such as "
+                   "2026-03-01T06:00:00+01:00",
+                   what, text);
+}
+
+static int list_audit(struct listing *listing, struct bb_error *error) {
+    const struct list_options *given = listing->given;
+    struct bb_audit_question asked = {.base = {.tenant = bb_command_tenant(listing->command)},
+                                      .who = bb_span_of(given->who),
+                                      .what = bb_span_of(given->what)};
+    int r = read_time("from", given->from, &asked.base.from_ms, error);
+
+    if (!r)
+        r = read_time("to", given->to, &asked.base.to_ms, error);
+    return r ? r : bb_audit_list(listing->plant->registry, &asked, audit_row, listing, error);
+}
+
 static int list_tenants(struct listing *listing, struct bb_error *error) {
     struct bb_registry *registry = listing->plant->registry;
 
@@ -251,6 +291,7 @@ static const struct subject {
     {BB_LIST_FINDINGS, list_findings, NULL, true},
     {BB_LIST_RULES, list_rules, NULL, false},
     {BB_LIST_TENANTS, list_tenants, NULL, false},
+    {BB_LIST_AUDIT, list_audit, NULL, false},
 };
 enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
 
@@ -268,7 +309,7 @@ static const struct subject *find_subject(const char *name, struct bb_error *err
     }
     (void)BB_FAIL(error, BB_E_USAGE,
                   "there is no list of \"%s\": allowed are usage-points, channels, completeness, "
-                  "exceptions, findings, rules, tenants%s%s",
+                  "exceptions, findings, rules, tenants, audit%s%s",
                   name, nearest.name ? " · did you mean " : "", nearest.name ? nearest.name : "");
     return NULL;
 }
@@ -355,8 +396,8 @@ int bb_list_exceptions(struct bb_command *command, const char *usage_point, cons
 
 const struct bb_verb bb_verb_list = {
     .name = "list",
-    .summary = "usage points, channels, completeness, exceptions, findings, rules, tenants",
-    .arguments = "usage-points|channels|completeness|exceptions|findings|rules|tenants",
+    .summary = "usage points, channels, completeness, exceptions, findings, rules, tenants, audit",
+    .arguments = "usage-points|channels|completeness|exceptions|findings|rules|tenants|audit",
     .arguments_min = 1,
     .arguments_max = 1,
     .options = options,

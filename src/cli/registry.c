@@ -1,12 +1,14 @@
-/* busbar registry apply|show|export: the master data of a plant.
+/* busbar registry apply|show|export|erase: the master data of a plant.
  *
  *   apply   file ─► entries ─► what would change, printed ─► log ─► worker recomputes ─► registry
  *   show    one usage point      export   everything, in the form that apply takes
+ *   erase   a customer's personal data, out of every file
  */
 #include "answer/master_json.h"
 #include "base/nearest.h"
 #include "cli/registry_apply.h"
 #include "cli/registry_customer.h"
+#include "cli/registry_erase.h"
 #include "cli/verbs.h"
 #include "service/known.h"
 #include "service/registry_file.h"
@@ -17,7 +19,31 @@ static const struct bb_option options[] = {
     {.name = "dry-run",
      .kind = BB_OPTION_FLAG,
      .offset = offsetof(struct bb_registry_options, dry_run),
-     .help = "apply: show the change and leave it at that"},
+     .help = "apply, erase: show the change and leave it at that"},
+    {.name = "yes",
+     .kind = BB_OPTION_FLAG,
+     .offset = offsetof(struct bb_registry_options, yes),
+     .help = "erase: do it, although it cannot be undone"},
+    {.name = "reason",
+     .kind = BB_OPTION_TEXT,
+     .offset = offsetof(struct bb_registry_options, reason),
+     .value = "TEXT",
+     .help = "erase: why; it is kept in the audit log"},
+    {.name = "by",
+     .kind = BB_OPTION_TEXT,
+     .offset = offsetof(struct bb_registry_options, by),
+     .value = "NAME",
+     .help = "erase: who (default: $USER)"},
+    {.name = "also",
+     .kind = BB_OPTION_TEXT,
+     .offset = offsetof(struct bb_registry_options, also),
+     .value = "TEXT;...",
+     .help = "erase: other words to take out wherever they stand, such as an e-mail address"},
+    {.name = "keep-tags",
+     .kind = BB_OPTION_TEXT,
+     .offset = offsetof(struct bb_registry_options, keep_tags),
+     .value = "KEY,...",
+     .help = "erase: tags that are nobody's, such as district"},
     {.name = "format",
      .kind = BB_OPTION_CHOICE,
      .offset = offsetof(struct bb_registry_options, format),
@@ -149,6 +175,7 @@ static const struct action {
     {"apply", "FILE or -", bb_registry_apply},
     {"show", "a usage point", run_show},
     {"export", NULL, run_export},
+    {"erase", "a customer", bb_registry_erase},
 };
 
 static int run(struct bb_command *command, struct bb_error *error) {
@@ -168,25 +195,31 @@ static int run(struct bb_command *command, struct bb_error *error) {
                            command->arguments[wanted]);
         return actions[i].run(command, error);
     }
-    return BB_FAIL(error, BB_E_USAGE, "registry cannot \"%s\": allowed are apply, show, export%s%s",
-                   name, nearest.name ? " · did you mean " : "", nearest.name ? nearest.name : "");
+    return BB_FAIL(error, BB_E_USAGE,
+                   "registry cannot \"%s\": allowed are apply, show, export, erase%s%s", name,
+                   nearest.name ? " · did you mean " : "", nearest.name ? nearest.name : "");
 }
 
 const struct bb_verb bb_verb_registry = {
     .name = "registry",
-    .summary = "master data to apply, show and export",
-    .arguments = "apply FILE|- | show UP | export",
+    .summary = "master data to apply, show, export and erase",
+    .arguments = "apply FILE|- | show UP | export | erase CUSTOMER",
     .arguments_min = 1,
     .arguments_max = 2,
     .options = options,
     .options_size = sizeof(struct bb_registry_options),
-    .examples = "busbar registry apply meters.yaml --dry-run\n"
-                "busbar registry apply meters.yaml\n"
-                "busbar registry show 871685900012345678\n"
-                "busbar registry export > meters.yaml\n"
-                "busbar registry export --customer C-1004 > C-1004.json\n",
+    .examples =
+        "busbar registry apply meters.yaml --dry-run\n"
+        "busbar registry apply meters.yaml\n"
+        "busbar registry show 871685900012345678\n"
+        "busbar registry export > meters.yaml\n"
+        "busbar registry export --customer C-1004 > C-1004.json\n"
+        "busbar registry erase C-1004 --keep-tags district,transformer --dry-run\n"
+        "busbar registry erase C-1004 --keep-tags district,transformer --reason \"asked to\" --yes\n",
     .details =
         "An entry of the file replaces the stored entry of its name; entries that the file does not\n"
-        "name stay. What a change touches is recomputed before the command comes back.\n",
+        "name stay. What a change touches is recomputed before the command comes back.\n"
+        "erase overwrites what is personal of a customer in the log, the store and the registry: the name,\n"
+        "tags, reasons; readings stay under their usage point. Ended in its midst, run it again.\n",
     .run = run,
 };

@@ -1,5 +1,6 @@
 /* busbar registry apply: shows the change before it is made, makes it, recomputes what it touches. */
 #include "cli/registry_apply.h"
+#include "cli/audit.h"
 
 #include "adapter/embedded.h"
 #include "answer/master_json.h"
@@ -136,6 +137,24 @@ static int append_changes(struct applying *applying, struct bb_error *error) {
     return r;
 }
 
+/* How many entries and from where, not what is in them: that may be about people. */
+static int append_audited(struct applying *applying, struct bb_error *error) {
+    const struct bb_registry_changes *changes = &applying->changes;
+    struct bb_registry *registry = applying->plant.registry;
+    struct bb_cli_act act;
+
+    bb_cli_act_init(&act, "registry apply");
+    bb_buffer_format(&act.subject, "%s: %llu added, %llu changed", applying->path,
+                     (unsigned long long)changes->added, (unsigned long long)changes->changed);
+    int r = bb_cli_act_begin(&act, applying->command, registry, error);
+    if (r == 0) {
+        r = append_changes(applying, error);
+        r = bb_cli_act_end(&act, applying->command, registry, r);
+    }
+    bb_cli_act_release(&act);
+    return r;
+}
+
 static void report_as_json(const struct applying *applying) {
     struct bb_json json = bb_command_json(applying->command);
     const struct bb_registry_changes *changes = &applying->changes;
@@ -207,7 +226,7 @@ static int apply_opened(struct applying *applying, struct bb_error *error) {
     if (bb_command_talks(command))
         show_changes(applying);
     if (!dry_run)
-        r = append_changes(applying, error);
+        r = append_audited(applying, error);
     if (r == 0 && !dry_run)
         r = bb_catch_up(command, &applying->plant, &applying->counts, error);
     applying->seconds = (double)(bb_monotonic_ns() - began_ns) / 1e9;

@@ -1,7 +1,24 @@
 /* busbar restore: a plant out of a backup. */
+#include "cli/audit.h"
 #include "cli/backup_print.h"
 #include "cli/verbs.h"
 #include "service/backup.h"
+
+/* In the restored plant's own audit log, which goes on where the backup's ended. */
+static int tell(struct bb_command *command, struct bb_error *error) {
+    struct bb_plant plant;
+    struct bb_cli_act act;
+    int r = bb_command_open_plant(command, BB_PLANT_WORK, &plant, error);
+
+    if (r < 0)
+        return r;
+    bb_cli_act_init(&act, "restore");
+    bb_buffer_format(&act.subject, "%s", command->arguments[0]);
+    r = bb_cli_act_note(&act, command, plant.registry, NULL, error);
+    bb_cli_act_release(&act);
+    bb_plant_close(&plant);
+    return r;
+}
 
 static int run(struct bb_command *command, struct bb_error *error) {
     struct bb_backup_report report;
@@ -11,6 +28,8 @@ static int run(struct bb_command *command, struct bb_error *error) {
     int r = bb_backup_restore(command->arguments[0], command->globals.data, command->globals.config,
                               &command->bar->watch, &report, error);
     bb_progress_bar_clear(command->bar);
+    if (r >= 0)
+        r = tell(command, error);
     if (r < 0)
         return r;
     bb_backup_print(command, &report,

@@ -1,5 +1,6 @@
 /* busbar tick: say that local days are over, so that what did not come is missing. */
 #include "service/tick.h"
+#include "cli/audit.h"
 #include "cli/ingest_run.h"
 #include "cli/verbs.h"
 #include "model/timestamp.h"
@@ -51,6 +52,22 @@ static void report(struct bb_command *command, int64_t at_ms,
     }
 }
 
+static int append(struct bb_command *command, struct bb_plant *plant, int64_t at_ms,
+                  struct bb_error *error) {
+    char time[BB_TIME_TEXT_MAX];
+    struct bb_cli_act act;
+
+    bb_cli_act_init(&act, "tick");
+    bb_buffer_format(&act.subject, "at=%.*s", (int)bb_time_format_utc(at_ms, time), time);
+    int r = bb_cli_act_begin(&act, command, plant->registry, error);
+    if (r == 0) {
+        r = bb_tick_append(plant, bb_command_tenant(command), at_ms, bb_clock_system(), error);
+        r = bb_cli_act_end(&act, command, plant->registry, r);
+    }
+    bb_cli_act_release(&act);
+    return r;
+}
+
 static int run(struct bb_command *command, struct bb_error *error) {
     struct bb_worker_counts counts = {0};
     struct bb_plant plant;
@@ -61,7 +78,7 @@ static int run(struct bb_command *command, struct bb_error *error) {
         return r;
     r = moment(command->options, &plant, bb_command_tenant(command), &at_ms, error);
     if (r >= 0)
-        r = bb_tick_append(&plant, bb_command_tenant(command), at_ms, bb_clock_system(), error);
+        r = append(command, &plant, at_ms, error);
     if (r >= 0)
         r = bb_catch_up(command, &plant, &counts, error);
     bb_progress_bar_clear(command->bar);

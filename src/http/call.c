@@ -227,10 +227,26 @@ static void count_nothing(struct bb_http_call *call) {
             bb_http_set_header_u64(call, names[i], 0);
 }
 
+/* RFC 6750: who showed nothing is told only how; who showed something, what is wrong with it. The text is the
+ * title of the code, which tells nothing of what was shown. */
+static void add_challenge(struct bb_http_call *call, const struct bb_error *error) {
+    int status = bb_http_status_of(error->code);
+    const struct bb_error_row *row = bb_error_row_find((int)error->code);
+    char text[200] = "Bearer realm=\"busbar\"";
+
+    if (status != 401 && error->code != BB_E_FORBIDDEN && error->code != BB_E_TOKEN_NOBODY)
+        return;
+    if (error->code != BB_E_KEY_NEEDED)
+        snprintf(text + strlen(text), sizeof text - strlen(text),
+                 ", error=\"%s\", error_description=\"BB-%04d %s\"",
+                 status == 401 ? "invalid_token" : "insufficient_scope", (int)error->code,
+                 row ? row->title : "");
+    bb_http_set_header(call, "WWW-Authenticate", text);
+}
+
 static void add_refusal_headers(struct bb_http_call *call, const struct bb_error *error) {
     count_nothing(call);
-    if (error->code == BB_E_KEY_NEEDED || error->code == BB_E_KEY_REFUSED)
-        bb_http_set_header(call, "WWW-Authenticate", "Bearer realm=\"busbar\"");
+    add_challenge(call, error);
     if (error->code == BB_E_BUSY || error->code == BB_E_DRAINING)
         bb_http_set_header(call, "Retry-After", "1");
     if (error->code == BB_E_METHOD) {
@@ -274,6 +290,7 @@ static void log_fault(struct bb_http_call *call, const struct bb_error *error) {
 void bb_http_call_end(struct bb_http_call *call, int result, const struct bb_error *error) {
     if (result < 0)
         log_fault(call, error);
+    bb_http_audit_end(call, result);
     if (call->streams) {
         bb_http_stream_end(call, result < 0);
         bb_http_call_drop(call);

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "http/access_internal.h"
+#include "http/audit_internal.h"
 #include "http/call.h"
 #include "http/crew_internal.h"
 #include "http/link_internal.h"
@@ -66,7 +67,10 @@ struct bb_http_call {
     struct bb_arena arena;
     struct bb_http_spool body;
     uint64_t discarded;
-    struct bb_error refusal; /* DISCARDING: what will be told */
+    struct bb_error refusal;                     /* DISCARDING: what will be told */
+    bool is_refused;                             /* a handler's thread tells it, as it is audited */
+    uint64_t audit_entry;                        /* of the change under way; 0: none */
+    char request_id[BB_HTTP_REQUEST_ID_MAX + 1]; /* of audited calls */
     /* a handler's */
     struct bb_http_call *next; /* in a crew's queue */
     struct bb_http_crew_member *member;
@@ -97,6 +101,7 @@ struct bb_http_server {
     struct bb_http_crew questions, posts;
     struct bb_http_spool_room room;
     struct bb_http_gate gate; /* who may come in */
+    struct bb_http_auditor auditor;
     struct bb_http_watcher watcher;
     atomic_bool draining;
     _Atomic int64_t running; /* calls whose answer has not been sent */

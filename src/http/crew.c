@@ -32,6 +32,20 @@ static int open_plant(struct bb_http_crew_member *member, struct bb_error *error
     return result;
 }
 
+static int handle(struct bb_http_call *call, struct bb_error *error) {
+    const struct bb_http_route *route = call->match.route;
+    int result = 0;
+
+    if (call->is_refused) {
+        bb_http_audit_refusal(call);
+        *error = call->refusal;
+        return -(int)error->code;
+    }
+    if (bb_http_is_audited(route))
+        result = bb_http_audit_begin(call, error);
+    return result ? result : route->handle(call, error);
+}
+
 static void *member_thread(void *argument) {
     struct bb_http_crew_member *member = argument;
     struct bb_http_call *call;
@@ -41,7 +55,7 @@ static void *member_thread(void *argument) {
         int result = open_plant(member, &error);
         call->member = member;
         if (!result)
-            result = call->match.route->handle(call, &error);
+            result = handle(call, &error);
         if (result != BB_HTTP_LATER)
             bb_http_call_end(call, result, &error);
     }

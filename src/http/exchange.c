@@ -84,7 +84,25 @@ static enum MHD_Result queue_answer(struct bb_http_call *call) {
     return result;
 }
 
+/* To a crew; when it is full, the call ends here. */
+static void hand_over(struct bb_http_call *call, struct bb_http_crew *crew) {
+    struct bb_error error;
+
+    call->state = BB_CALL_RUNNING;
+    MHD_suspend_connection(call->connection);
+    if (!bb_http_crew_push(crew, call))
+        bb_http_call_end(call, BB_FAIL(&error, BB_E_BUSY, "too many requests wait already"),
+                         &error);
+}
+
 static enum MHD_Result refuse_now(struct bb_http_call *call, const struct bb_error *error) {
+    if (bb_http_audit_wants(call, error)) {
+        call->refusal = *error;
+        call->is_refused = true;
+        bb_http_link_enter(call->link, BB_LINK_WORK);
+        hand_over(call, &call->server->questions);
+        return MHD_YES;
+    }
     bb_http_call_refuse(call, error);
     call->state = BB_CALL_ANSWERED;
     bb_http_link_enter(call->link, BB_LINK_WORK);
@@ -279,13 +297,8 @@ static enum MHD_Result dispatch(struct bb_http_call *call) {
     bb_http_link_enter(call->link, BB_LINK_WORK);
     if (route->quick)
         return run_quick(call);
-    call->state = BB_CALL_RUNNING;
-    MHD_suspend_connection(call->connection);
     bool is_post = route->body == BB_HTTP_STREAM || route->among_posts;
-    if (bb_http_crew_push(is_post ? &server->posts : &server->questions, call))
-        return MHD_YES;
-    (void)!BB_FAIL(&error, BB_E_BUSY, "too many requests wait already");
-    bb_http_call_end(call, -BB_E_BUSY, &error);
+    hand_over(call, is_post ? &server->posts : &server->questions);
     return MHD_YES;
 }
 

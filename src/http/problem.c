@@ -38,6 +38,11 @@ static const struct {
     {BB_E_HOST, 421},
     {BB_E_NOT_ACCEPTABLE, 406},
     {BB_E_ANSWER_TOO_LARGE, 400},
+    {BB_E_TOKEN_REFUSED, 401},
+    {BB_E_TOKEN_EXPIRED, 401},
+    {BB_E_TOKEN_AUDIENCE, 401},
+    {BB_E_TOKEN_KEY, 401},
+    {BB_E_TOKEN_NOBODY, 403},
     {BB_E_PROMQL_SYNTAX, 400}, /* these as Prometheus has them */
     {BB_E_PROMQL_UNSUPPORTED, 400},
     {BB_E_PROMQL_PARAMETER, 400},

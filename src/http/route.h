@@ -78,6 +78,8 @@ struct bb_http_route {
     enum bb_http_method method;
     const char *path; /* "/v1/usage-points/{usage_point}": a {name} takes one segment */
     enum bb_right right;
+    const char
+        *verb; /* how the audit log calls it, as the command line does; NULL: by method and path */
     const char *summary; /* one line, no full stop */
     const char *details; /* NULL: none */
     const struct bb_http_parameter *parameters;

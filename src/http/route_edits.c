@@ -211,6 +211,7 @@ const struct bb_http_route bb_http_route_edits = {
     .method = BB_HTTP_POST,
     .path = "/v1/edits",
     .right = BB_RIGHT_ADMIN,
+    .verb = "edit",
     .summary = "tell a value, or take back what people told",
     .details =
         "{\"usage_point\":\"...\",\"channel\":\"...\",\"at\":\"2026-03-01T00:30:00Z\","

@@ -224,6 +224,7 @@ const struct bb_http_route bb_http_route_exceptions_post = {
     .method = BB_HTTP_POST,
     .path = "/v1/exceptions",
     .right = BB_RIGHT_ADMIN,
+    .verb = "exceptions",
     .summary = "accept exceptions, or leave them to estimators",
     .details =
         "{\"action\":\"accept\",\"ids\":[17,18],\"reason\":\"solar panels were installed\"}; as "

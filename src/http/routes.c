@@ -15,6 +15,7 @@ const struct bb_http_route *const bb_http_routes[] = {
     &bb_http_route_edits,
     &bb_http_route_findings,
     &bb_http_route_files,
+    &bb_http_route_audit,
     &bb_http_route_overview,
     &bb_http_route_me,
     &bb_http_route_prometheus_query,

@@ -4,6 +4,7 @@
 
 #include "http/route.h"
 
+extern const struct bb_http_route bb_http_route_audit;
 extern const struct bb_http_route bb_http_route_channels;
 extern const struct bb_http_route bb_http_route_completeness;
 extern const struct bb_http_route bb_http_route_console;

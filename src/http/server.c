@@ -55,7 +55,7 @@ static int read_tls_files(struct bb_http_server *server, struct bb_error *error)
 /* Elsewhere than on the loopback: keys, so that not everybody may; TLS, so that nobody reads them. */
 static int check_exposure(struct bb_http_server *server, struct bb_error *error) {
     const struct bb_http_options *o = &server->options;
-    bool has_keys = bb_key_ring_has_keys(server->gate.ring), is_loopback;
+    bool has_keys = bb_http_gate_wants_credentials(&server->gate), is_loopback;
     int result = bb_http_address_check(o->address, &is_loopback, error);
 
     if (result || o->insecure || is_loopback || (has_keys && server->certificate))
@@ -168,6 +168,10 @@ static int start_parts(struct bb_http_server *server, struct bb_error *error) {
 
     int result = bb_key_ring_open(o->data, &server->gate.ring, error);
     if (!result)
+        result = bb_http_auditor_start(&server->auditor, o->data, error);
+    if (!result)
+        result = bb_issuer_open(config, &o->logger, &server->gate.issuer, error);
+    if (!result)
         result = read_tls_files(server, error);
     if (!result)
         result = check_exposure(server, error);
@@ -223,7 +227,7 @@ const char *bb_http_server_url(const struct bb_http_server *server) {
 }
 
 bool bb_http_server_wants_keys(struct bb_http_server *server) {
-    return bb_key_ring_has_keys(server->gate.ring);
+    return bb_http_gate_wants_credentials(&server->gate);
 }
 
 bool bb_http_server_drain(struct bb_http_server *server, int timeout_ms) {
@@ -255,6 +259,8 @@ void bb_http_server_stop(struct bb_http_server *server) {
     bb_http_crew_stop(&server->posts);
     bb_http_links_stop(&server->links);
     bb_http_watcher_stop(&server->watcher);
+    bb_http_auditor_stop(&server->auditor);
+    bb_issuer_close(server->gate.issuer);
     bb_key_ring_close(server->gate.ring);
     if (server->options.socket_path)
         unlink(server->options.socket_path);

@@ -270,6 +270,19 @@ static bool unpack_columns(struct bb_cursor *in, struct bb_arena *arena, struct 
     return indexes_within(out->attribute, n, out->attribute_count);
 }
 
+int bb_frame_decode_head(struct bb_span bytes, struct bb_span *tenant, struct bb_span *source,
+                         struct bb_error *error) {
+    struct bb_cursor in = bb_cursor_over(bytes);
+    uint8_t version = bb_cursor_byte(&in);
+
+    if (version != FRAME_VERSION)
+        return version == 0 ? BB_FAIL(error, BB_E_LOG_CORRUPT, "a frame's header is damaged")
+                            : BB_FAIL_VERSION(error, "a frame of readings", version, FRAME_VERSION);
+    *tenant = bb_cursor_text(&in);
+    *source = bb_cursor_text(&in);
+    return in.failed ? BB_FAIL(error, BB_E_LOG_CORRUPT, "a frame's header is damaged") : 0;
+}
+
 int bb_frame_decode(struct bb_span bytes, struct bb_arena *arena, struct bb_frame *out,
                     struct bb_error *error) {
     struct bb_cursor in = bb_cursor_over(bytes);

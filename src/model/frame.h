@@ -52,6 +52,9 @@ bool bb_frame_set_rows(struct bb_frame *frame, const struct bb_frame_row *rows, 
 int bb_frame_encode(const struct bb_frame *frame, struct bb_arena *scratch, struct bb_buffer *out,
                     struct bb_error *error) BB_MUST_USE;
 
+/* Whose it is and where it came from alone, borrowed. */
+int bb_frame_decode_head(struct bb_span bytes, struct bb_span *tenant, struct bb_span *source,
+                         struct bb_error *error) BB_MUST_USE;
 /* Decode; texts borrow from `bytes` or live in the arena, as columns do. -BB_E_LOG_CORRUPT when damaged. */
 int bb_frame_decode(struct bb_span bytes, struct bb_arena *arena, struct bb_frame *out,
                     struct bb_error *error) BB_MUST_USE;

@@ -2,8 +2,8 @@
  *
  * The truth lies in the log and the partitions' stores; the registry follows through `project`,
  * which applies outbox records of a partition and moves that partition's position in one
- * transaction, so that a repeated call changes nothing. It can be dropped and built again; but for API keys,
- * whose only place it is: those have to be made anew then.
+ * transaction, so that a repeated call changes nothing. It can be dropped and built again; but for API keys and
+ * the audit log, whose only place it is.
  *
  * What an adapter owes: every version of a master entry with its recorded time (of two recorded at
  * once the one with the greater bytes, as in the partitions' stores); current channels;
@@ -54,6 +54,26 @@ struct bb_registry_key { /* an API key (service/api_key.h), by its hash */
     int64_t expires_ms, revoked_ms; /* BB_TIME_NONE: never, not yet */
 };
 
+/* An entry of the audit log (service/audit.h), kept for ever and never changed but by an erasure. */
+struct bb_registry_audit {
+    uint64_t sequence; /* 1, 2, 3, ... without a gap */
+    uint64_t about;    /* the entry whose outcome this one tells; 0: it tells of a change itself */
+    int64_t at_ms;
+    struct bb_span tenant, who, credential, origin, verb, subject, reason, request;
+    uint8_t outcome; /* enum bb_audit_outcome */
+    uint16_t code;   /* of the error; 0: none */
+    struct bb_span salt, texts_hash, chain;
+};
+
+struct bb_registry_audit_question {
+    struct bb_span tenant;    /* empty: all */
+    int64_t from_ms, to_ms;   /* [from, to); BB_TIME_NONE: no bound */
+    uint64_t before_sequence; /* older than this entry; 0: from the newest on */
+};
+
+enum bb_audit_put_outcome { BB_AUDIT_PUT = 0, BB_AUDIT_TAKEN = 1 };
+
+typedef int bb_registry_audit_visit(void *context, const struct bb_registry_audit *row);
 typedef int bb_registry_key_visit(void *context, const struct bb_registry_key *row);
 typedef int bb_registry_channel_visit(void *context, const struct bb_registry_channel *row);
 typedef int bb_registry_exception_visit(void *context, const struct bb_registry_exception *row);
@@ -111,6 +131,20 @@ struct bb_registry_ops {
     /* All keys of all tenants, revoked and expired ones too, in order of tenant and id. */
     int (*key_list)(struct bb_registry *registry, bb_registry_key_visit *visit, void *context,
                     struct bb_error *error);
+    /* Add an entry, and a key with it (NULL: none) in one transaction, durable when it returns 0.
+     * BB_AUDIT_TAKEN: its sequence is not the one behind the last; nothing was done. */
+    int (*audit_put)(struct bb_registry *registry, const struct bb_registry_audit *row,
+                     const struct bb_registry_key *key, struct bb_error *error);
+    /* Entries as they were put, the oldest first, those behind `after`. */
+    int (*audit_walk)(struct bb_registry *registry, uint64_t after, bb_registry_audit_visit *visit,
+                      void *context, struct bb_error *error);
+    /* The last entry (BB_FOUND 0), its texts in the arena; 1: there is none. */
+    int (*audit_last)(struct bb_registry *registry, struct bb_arena *arena,
+                      struct bb_registry_audit *out, struct bb_error *error);
+    /* Changes, the newest first, each with the outcome that was told of it. */
+    int (*audit_list)(struct bb_registry *registry,
+                      const struct bb_registry_audit_question *question,
+                      bb_registry_audit_visit *visit, void *context, struct bb_error *error);
     /* A number that is another one after somebody else changed the registry. */
     int (*changes)(struct bb_registry *registry, uint64_t *number, struct bb_error *error);
     /* Copy all of it to a file. enum bb_copy_outcome; see port/copy.h. */

@@ -21,6 +21,12 @@
         .initial = default_value, .min = least, .max = most, .help = what                          \
     }
 
+#define WORD(dotted, field, default_text, what)                                                    \
+    {                                                                                              \
+        .name = dotted, .unit = BB_CONFIG_WORD, .offset = FIELD(field),                            \
+        .initial_text = default_text, .help = what                                                 \
+    }
+
 static const struct bb_config_key plain[] = {
     KEY("log.partitions", COUNT, log_partitions, 8, 1, 1024,
         "streams that are written and derived on their own; fixed when a plant is made"),
@@ -66,6 +72,25 @@ static const struct bb_config_key plain[] = {
     KEY("http.tls.certificate", PATH, http_certificate, 0, 0, 0,
         "PEM file with the certificate and its chain; empty: no TLS"),
     KEY("http.tls.key", PATH, http_key, 0, 0, 0, "PEM file with its private key"),
+    WORD("http.oidc.issuer", http_oidc_issuer, NULL,
+         "whose tokens people may show, as their iss says it; empty: keys alone are taken"),
+    WORD("http.oidc.audience", http_oidc_audience, NULL, "this plant, as the tokens' aud says it"),
+    WORD("http.oidc.jwks", http_oidc_jwks, NULL,
+         "the issuer's public keys: a file, or an address that begins with https://"),
+    KEY("http.oidc.refresh", DURATION, http_oidc_refresh_ms, BB_HOUR_MS, SECONDS(5), DAYS(30),
+        "they are read again so often, and when a token has an unknown key"),
+    WORD("http.oidc.tenant", http_oidc_tenant, NULL,
+         "the tenant of tokens that name none; empty: they are refused"),
+    WORD("http.oidc.claims.tenant", http_oidc_claims_tenant, "tenant",
+         "the claim that names the tenant; a dot goes into an object"),
+    WORD("http.oidc.claims.roles", http_oidc_claims_roles, "roles",
+         "the claim that lists the roles, such as realm_access.roles"),
+    WORD("http.oidc.claims.name", http_oidc_claims_name, "name",
+         "the claim with the person's name"),
+    WORD("http.oidc.roles.ing", http_oidc_roles_ing, "busbar-ing",
+         "the issuer's name of the role ing; {tenant} in it stands for the token's tenant"),
+    WORD("http.oidc.roles.ro", http_oidc_roles_ro, "busbar-ro", "of the role ro"),
+    WORD("http.oidc.roles.adm", http_oidc_roles_adm, "busbar-adm", "of the role adm"),
 };
 enum { PLAIN_KEYS = sizeof plain / sizeof plain[0] };
 
@@ -146,8 +171,11 @@ const struct bb_config_key *bb_config_key_find(const struct bb_config_keys *keys
 void bb_config_defaults(struct bb_config *config) {
     memset(config, 0, sizeof *config);
     for (size_t i = 0; i < PLAIN_KEYS; i++)
-        if (plain[i].unit != BB_CONFIG_PATH)
+        if (!bb_config_is_text(&plain[i]))
             *bb_config_field(&plain[i], config) = plain[i].initial;
+        else if (plain[i].initial_text)
+            snprintf((char *)config + plain[i].offset, BB_CONFIG_PATH_MAX, "%s",
+                     plain[i].initial_text);
     for (size_t i = 0; i < BB_COMMODITY_COUNT; i++)
         bb_pipeline_defaults(&config->pipelines[i]);
 }
@@ -160,7 +188,8 @@ void bb_config_value_format(const struct bb_config_key *key, int64_t value, char
     case BB_CONFIG_BYTES: bb_size_format(value, buffer); break;
     case BB_CONFIG_DURATION: bb_duration_format(value, buffer); break;
     case BB_CONFIG_STEP: snprintf(buffer, BB_CONFIG_TEXT_MAX, "%s", value ? "on" : "off"); break;
-    case BB_CONFIG_PATH: buffer[0] = '\0'; break; /* has no bounds that could be shown */
+    case BB_CONFIG_PATH:
+    case BB_CONFIG_WORD: buffer[0] = '\0'; break; /* has no bounds that could be shown */
     }
 }
 
@@ -208,7 +237,7 @@ bool bb_config_value_set(const struct bb_config_key *key, struct bb_span text,
     };
     int64_t value;
 
-    if (key->unit == BB_CONFIG_PATH)
+    if (bb_config_is_text(key))
         return set_path(key, text, config);
     if (!parsers[key->unit](text, &value) || value < key->min || value > key->max)
         return false;
@@ -307,7 +336,7 @@ void bb_config_print(const struct bb_config *config, struct bb_buffer *out) {
         bool as_comment = key->step && !is_step && !step_is_on;
         if (!as_comment)
             print_parents(before, key->name, out);
-        if (key->unit == BB_CONFIG_PATH)
+        if (bb_config_is_text(key))
             print_path(key, &copy, out);
         else
             print_key(key, is_step ? step_is_on : *bb_config_field(key, &copy), as_comment, out);

@@ -30,6 +30,14 @@ struct bb_config {
     int64_t http_drain_ms;   /* what has begun is answered for so long at the end */
     int64_t http_backlog_ms; /* posts are refused while a reading waits longer */
     char http_certificate[BB_CONFIG_PATH_MAX], http_key[BB_CONFIG_PATH_MAX]; /* empty: no TLS */
+    /* whom people sign in with (service/issuer.h); issuer empty: nobody */
+    char http_oidc_issuer[BB_CONFIG_PATH_MAX], http_oidc_audience[BB_CONFIG_PATH_MAX];
+    char http_oidc_jwks[BB_CONFIG_PATH_MAX], http_oidc_tenant[BB_CONFIG_PATH_MAX];
+    int64_t http_oidc_refresh_ms;
+    char http_oidc_claims_tenant[BB_CONFIG_PATH_MAX], http_oidc_claims_roles[BB_CONFIG_PATH_MAX],
+        http_oidc_claims_name[BB_CONFIG_PATH_MAX];
+    char http_oidc_roles_ing[BB_CONFIG_PATH_MAX], http_oidc_roles_ro[BB_CONFIG_PATH_MAX],
+        http_oidc_roles_adm[BB_CONFIG_PATH_MAX];      /* what the issuer calls them */
     struct bb_pipeline pipelines[BB_COMMODITY_COUNT]; /* checks and estimators per commodity */
 };
 

@@ -19,7 +19,8 @@ enum bb_config_unit {
     BB_CONFIG_BYTES,
     BB_CONFIG_DURATION,
     BB_CONFIG_STEP,
-    BB_CONFIG_PATH /* char[BB_CONFIG_PATH_MAX] */
+    BB_CONFIG_PATH, /* char[BB_CONFIG_PATH_MAX] */
+    BB_CONFIG_WORD  /* likewise: a name or an address, nothing on this disk */
 };
 
 struct bb_config_key {
@@ -27,6 +28,7 @@ struct bb_config_key {
     enum bb_config_unit unit;
     size_t offset;             /* in struct bb_config, of an int64_t or of a struct bb_step */
     int64_t initial, min, max; /* steps: 1, 0, 1 */
+    const char *initial_text;  /* paths and words; NULL: empty */
     const char *help;
     const struct bb_step_row *step; /* of the step itself and of its parameters; else NULL */
 };
@@ -48,6 +50,9 @@ void bb_config_value_format(const struct bb_config_key *key, int64_t value, char
 bool bb_config_value_set(const struct bb_config_key *key, struct bb_span text,
                          struct bb_config *config) BB_MUST_USE;
 
+static inline bool bb_config_is_text(const struct bb_config_key *key) {
+    return key->unit == BB_CONFIG_PATH || key->unit == BB_CONFIG_WORD;
+}
 static inline int64_t *bb_config_field(const struct bb_config_key *key, struct bb_config *config) {
     return (int64_t *)(void *)((char *)config + key->offset);
 }

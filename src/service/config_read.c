@@ -65,6 +65,7 @@ static int refuse_value(const struct reading *reading, const yaml_node_t *node,
         [BB_CONFIG_DURATION] = "a duration such as 30s or 2h",
         [BB_CONFIG_STEP] = "on or off",
         [BB_CONFIG_PATH] = "the name of a file",
+        [BB_CONFIG_WORD] = "a text",
     };
     char least[BB_CONFIG_TEXT_MAX], most[BB_CONFIG_TEXT_MAX];
     struct bb_span given = node->type == YAML_SCALAR_NODE ? scalar_of(node) : BB_SPAN("(a list)");
@@ -72,7 +73,7 @@ static int refuse_value(const struct reading *reading, const yaml_node_t *node,
     if (key->unit == BB_CONFIG_STEP)
         return REFUSE(reading, node, "%s cannot be \"%.*s\": allowed is on or off", key->name,
                       BB_SPAN_ARGS(given));
-    if (key->unit == BB_CONFIG_PATH)
+    if (bb_config_is_text(key))
         return REFUSE(reading, node, "%s is %s, at most %d bytes long", key->name, kinds[key->unit],
                       BB_CONFIG_PATH_MAX - 1);
     bb_config_value_format(key, key->min, least);

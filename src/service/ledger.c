@@ -329,21 +329,28 @@ int bb_ledger_abandon(struct bb_ledger *ledger, struct bb_ledger_file *file,
     return result ? result : ledger->log->ops->sync(ledger->log, error);
 }
 
-/* The last text of the record: what stands before it is passed over. */
-static struct bb_span find_refusals(struct bb_span body) {
+struct bb_ledger_texts bb_ledger_texts_of(struct bb_span body) {
     struct bb_cursor in = bb_cursor_over(body);
     bool has_report = bb_cursor_byte(&in) > 1;
+    struct bb_ledger_texts texts = {BB_SPAN(""), BB_SPAN(""), BB_SPAN("")};
 
     bb_cursor_bytes(&in, sizeof(struct bb_content_hash));
-    bb_cursor_text(&in);
+    struct bb_span name = bb_cursor_text(&in);
     bb_cursor_bytes(&in, sizeof(struct bb_file_look));
     bb_cursor_varint(&in);
     for (uint64_t left = bb_cursor_varint(&in) * 3; left > 0 && !in.failed; left--)
         bb_cursor_varint(&in);
-    bb_cursor_text(&in);
+    if (in.failed)
+        return texts;
+    texts.name = name;
+    struct bb_span tenant = bb_cursor_text(&in);
     bb_cursor_varint(&in);
     struct bb_span refusals = bb_cursor_text(&in);
-    return has_report && !in.failed ? refusals : BB_SPAN("");
+    if (has_report && !in.failed) {
+        texts.tenant = tenant;
+        texts.refusals = refusals;
+    }
+    return texts;
 }
 
 int bb_ledger_refusals(struct bb_log *log, uint64_t report_offset, struct bb_arena *arena,
@@ -359,7 +366,7 @@ int bb_ledger_refusals(struct bb_log *log, uint64_t report_offset, struct bb_are
         return result;
     result = log->ops->read(reader, report_offset, &record, error);
     if (result == BB_LOG_RECORD && record.offset == report_offset && is_report(record.kind)) {
-        *out = bb_arena_copy(arena, find_refusals(record.body));
+        *out = bb_arena_copy(arena, bb_ledger_texts_of(record.body).refusals);
         if (!out->data)
             result = BB_FAIL(error, BB_E_NO_MEMORY, "no memory for what was refused of a file");
     }

@@ -93,6 +93,11 @@ int bb_ledger_decide(struct bb_ledger *ledger, struct bb_ledger_file *file,
 int bb_ledger_abandon(struct bb_ledger *ledger, struct bb_ledger_file *file, struct bb_error *error)
     BB_MUST_USE;
 
+/* The texts of a record of a file, borrowed from its body; empty where it has none, or is damaged. */
+struct bb_ledger_texts {
+    struct bb_span name, tenant, refusals;
+};
+struct bb_ledger_texts bb_ledger_texts_of(struct bb_span body);
 /* The refusals of a file, read back from any process's log by its report_offset; in the arena. */
 int bb_ledger_refusals(struct bb_log *log, uint64_t report_offset, struct bb_arena *arena,
                        struct bb_span *out, struct bb_error *error) BB_MUST_USE;

@@ -949,6 +949,82 @@ Test(registry, keeps_api_keys) {
     each_registry(keys_are_kept);
 }
 
+/* ---- the audit log */
+
+static int draw_audit(void *context, const struct bb_registry_audit *row) {
+    struct registry_fixture *f = context;
+
+    bb_buffer_format(&f->picture, "%d about %d at %d %.*s/%.*s %.*s outcome %d code %d %.*s\n",
+                     (int)row->sequence, (int)row->about, (int)row->at_ms,
+                     BB_SPAN_ARGS(row->tenant), BB_SPAN_ARGS(row->who), BB_SPAN_ARGS(row->verb),
+                     row->outcome, row->code, BB_SPAN_ARGS(row->chain));
+    return 0;
+}
+
+static int put_audit(struct registry_fixture *f, uint64_t sequence, uint64_t about,
+                     const char *tenant, uint8_t outcome, const struct bb_registry_key *key) {
+    const struct bb_registry_audit row = {.sequence = sequence,
+                                          .about = about,
+                                          .at_ms = (int64_t)sequence * 10,
+                                          .tenant = bb_span_of(tenant),
+                                          .who = BB_SPAN("ada"),
+                                          .verb = BB_SPAN("edit"),
+                                          .outcome = outcome,
+                                          .code = (uint16_t)(outcome * 100),
+                                          .salt = BB_SPAN("s"),
+                                          .texts_hash = BB_SPAN("h"),
+                                          .chain = BB_SPAN("c")};
+    return f->registry->ops->audit_put(f->registry, &row, key, &f->error);
+}
+
+static int list_audit(struct registry_fixture *f, const char *tenant, int64_t from_ms,
+                      int64_t to_ms, uint64_t before) {
+    const struct bb_registry_audit_question question = {bb_span_of(tenant), from_ms, to_ms, before};
+
+    return f->registry->ops->audit_list(f->registry, &question, draw_audit, f, &f->error);
+}
+
+static void audits(struct registry_fixture *f) {
+    const struct bb_registry_key key = {.tenant = BB_SPAN("north"),
+                                        .id = BB_SPAN("k"),
+                                        .hash = BB_SPAN("h"),
+                                        .created_ms = 5,
+                                        .expires_ms = 9,
+                                        .revoked_ms = BB_TIME_NONE};
+    struct bb_registry_audit last;
+    struct bb_arena arena;
+
+    bb_arena_init(&arena, 1 << 10, 1 << 16);
+    cr_expect_eq(f->registry->ops->audit_last(f->registry, &arena, &last, &f->error), BB_ABSENT);
+    expect_registry_picture(f, list_audit(f, "", BB_TIME_NONE, BB_TIME_NONE, 0), "");
+    cr_expect_eq(put_audit(f, 2, 0, "north", 0, &key), BB_AUDIT_TAKEN, "no gaps");
+    expect_registry_picture(f, f->registry->ops->key_list(f->registry, draw_key, f, &f->error), "");
+    cr_expect_eq(put_audit(f, 1, 0, "north", 0, NULL), BB_AUDIT_PUT);
+    cr_expect_eq(put_audit(f, 1, 0, "north", 0, NULL), BB_AUDIT_TAKEN);
+    cr_expect_eq(put_audit(f, 2, 0, "south", 1, &key), BB_AUDIT_PUT);
+    cr_expect_eq(put_audit(f, 3, 1, "", 2, NULL), BB_AUDIT_PUT);
+    expect_registry_picture(f, f->registry->ops->key_list(f->registry, draw_key, f, &f->error),
+                            "north k \"\" role 0 hash h 5 9 -1\n");
+    expect_registry_picture(f,
+                            f->registry->ops->audit_walk(f->registry, 1, draw_audit, f, &f->error),
+                            "2 about 0 at 20 south/ada edit outcome 1 code 100 c\n"
+                            "3 about 1 at 30 /ada edit outcome 2 code 200 c\n");
+    expect_registry_picture(f, list_audit(f, "", BB_TIME_NONE, BB_TIME_NONE, 0),
+                            "2 about 0 at 20 south/ada edit outcome 1 code 100 c\n"
+                            "1 about 0 at 10 north/ada edit outcome 2 code 200 c\n");
+    expect_registry_picture(f, list_audit(f, "north", 10, 11, 2),
+                            "1 about 0 at 10 north/ada edit outcome 2 code 200 c\n");
+    expect_registry_picture(f, list_audit(f, "", 11, 20, 0), "");
+    expect_registry_picture(f, list_audit(f, "", BB_TIME_NONE, BB_TIME_NONE, 1), "");
+    cr_expect_eq(f->registry->ops->audit_last(f->registry, &arena, &last, &f->error), BB_FOUND);
+    cr_expect_eq(last.sequence, 3);
+    bb_arena_release(&arena);
+}
+
+Test(registry, keeps_an_audit_log) {
+    each_registry(audits);
+}
+
 static void copies_all_of_it(struct registry_fixture *f) {
     struct registry_fixture copy = {.adapter = f->adapter};
     char path[128], kept[20];

@@ -205,7 +205,7 @@ def test_the_manual_page_is_troff(plant):
 
 def test_check_says_one_line_each(filled):
     rows = filled.run("--json", "check", expect=0).json()
-    assert [row["what"] for row in rows] == ["config", "zones", "log", "store", "registry"]
+    assert [row["what"] for row in rows] == ["config", "zones", "log", "store", "registry", "audit log"]
     assert all(row["state"] == "ok" for row in rows)
     assert "4 readings" in rows[2]["text"]
 

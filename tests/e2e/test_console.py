@@ -7,10 +7,12 @@ import pathlib
 import re
 import shutil
 import subprocess
+import time
 
 import console_city
 import pytest
 from conftest import Plant
+from issuer import Key, configure, key_set, token
 from server import Server, readings
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -50,13 +52,16 @@ def city(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def keyed(tmp_path_factory):
-    """A small plant that wants keys: its server, a key to read and one that may do all."""
+    """A small plant that wants keys: its server, a key to read, and a person's token that may do all."""
     plant = Plant(tmp_path_factory.mktemp("keyed"))
     plant.file("a.csv", readings(96))
     plant.ingest("a.csv")
-    keys = [plant.run("--json", "keys", "create", "--role", role, "--label", role, expect=0).json()["key"] for role in ("ro", "adm")]
+    reader = plant.run("--json", "keys", "create", "--role", "ro", "--label", "ro", expect=0).json()["key"]
+    person = Key("one", "ES256")
+    (plant.folder / "keys.json").write_text(key_set(person))
+    configure(plant, plant.folder / "keys.json")
     with Server(plant) as server:
-        yield (server, *keys)
+        yield server, reader, token(person, exp=int(time.time()) + 3600)
 
 
 @pytest.fixture(scope="module")

@@ -336,8 +336,8 @@ def assert_put_away(dropped, when):
         assert (dropped.folder / "done" / name).read_text() == day(number), when
         assert dropped.report("done", name)["readings"] == 96, when
     assert dropped.report("failed", "bad.csv")["rejected"] == 1, when
-    check = dropped.plant.run("--json", "check", expect=0).json()
-    assert "192 readings" in check[2]["text"], (when, check[2])
+    # not the log's own count: killed between a mark and the record that says so, the mark is written twice
+    dropped.plant.run("check", expect=0)
     assert len(dropped.plant.query("A")) == 192, when
 
 
@@ -391,8 +391,8 @@ def test_kill_9_while_it_watches(drop):
         drop.process.communicate()
     drop.once()
     assert drop.names("done") == sorted(names) and not drop.names(".taking")
-    check = drop.plant.run("--json", "check", expect=0).json()
-    assert f"{2 * KILLS * 96:,} readings" in check[2]["text"], check[2]
+    for name in names:
+        assert len(drop.plant.query(f"M{name.removesuffix('.csv')}")) == 96, name
 
 
 # ---- a real FTP server ---------------------------------------------------------------------------

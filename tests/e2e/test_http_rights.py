@@ -5,6 +5,7 @@ import time
 
 import pytest
 from conftest import Plant, quarter_hours
+from issuer import Key, configure, key_set, token
 from server import Server
 from test_serve_keys import bearer, make_key
 
@@ -22,6 +23,28 @@ ANSWERS = {("post", "/v1/exceptions"): 404}
 ALLOWED = {"none": {"ing", "ro", "adm", None}, "any": {"ing", "ro", "adm"}, "ingest": {"ing", "adm"}, "read": {"ro", "adm"}, "admin": {"adm"}}
 
 
+def tokens(plant):
+    """What people show, by kind: one per role, of another tenant, and such as nobody should take."""
+    rsa, ec = Key("rsa", "RS256"), Key("ec", "ES256")
+    jwks = plant.folder / "keys.json"
+    jwks.write_text(key_set(rsa, ec))
+    configure(plant, jwks)
+    now = int(time.time())
+    good = token(rsa)
+    return {
+        **{f"token {role}": token(ec, roles=[f"busbar-{role}"]) for role in ("ing", "ro", "adm")},
+        "token other": token(rsa, tenant="other"),
+        "token expired": token(rsa, exp=now - 3600),
+        "token early": token(rsa, nbf=now + 3600),
+        "token audience": token(rsa, aud="others"),
+        "token issuer": token(rsa, iss="https://id.example/realms/other"),
+        "token signature": good[:-8] + ("AAAAAAAA" if good[-8:] != "AAAAAAAA" else "BBBBBBBB"),
+        "token stranger": token(Key("stranger", "ES256")),
+        "token roles": token(rsa, roles=["admin"]),
+        "token tenant": token(rsa, tenant=None),
+    }
+
+
 @pytest.fixture(scope="module")
 def keyed(tmp_path_factory):
     """A plant of two tenants with keys of all kinds."""
@@ -34,6 +57,7 @@ def keyed(tmp_path_factory):
     revoked = next(key["id"] for key in plant.run("--json", "keys", "list", expect=0).json() if key["label"] == "revoked")
     plant.run("keys", "revoke", revoked, expect=0)
     keys["expired"] = make_key(plant, "adm", "--valid", "1s")
+    keys |= tokens(plant)
     with Server(plant) as server:
         time.sleep(1.5)
         server.keys = keys
@@ -57,11 +81,11 @@ def request(server, method, path, operation, key, **values):
     return server.request(method.upper(), path + ("?" + "&".join(query) if query else ""), body=body, **headers)
 
 
-@pytest.mark.parametrize("key", ["ing", "ro", "adm", None])
+@pytest.mark.parametrize("key", ["ing", "ro", "adm", "token ing", "token ro", "token adm", None])
 def test_roles(keyed, key):
     for method, path, operation in keyed.operations:
         answer = request(keyed, method, path, operation, key)
-        if key in ALLOWED[operation["x-right"]]:
+        if (key and key.removeprefix("token ")) in ALLOWED[operation["x-right"]]:
             expected = ANSWERS.get((method, path), 200)
         else:
             expected = 401 if key is None else 403
@@ -82,12 +106,25 @@ def test_keys_that_are_no_more(keyed, key):
             assert (answer.status, answer.code) == (401, "BB-6005"), (method, path, answer)
 
 
+@pytest.mark.parametrize("key, status, code", [
+    ("token expired", 401, "BB-6041"), ("token early", 401, "BB-6041"), ("token audience", 401, "BB-6042"), ("token issuer", 401, "BB-6040"),
+    ("token signature", 401, "BB-6040"), ("token stranger", 401, "BB-6043"), ("token roles", 403, "BB-6044"), ("token tenant", 403, "BB-6044")])
+def test_tokens_that_give_nothing(keyed, key, status, code):
+    for method, path, operation in keyed.operations:
+        answer = request(keyed, method, path, operation, key)
+        if operation["x-right"] == "none":
+            assert answer.status == 200, (method, path, answer)
+        else:
+            assert (answer.status, answer.code) == (status, code), (method, path, answer)
+
+
 def without_own(answer):
     """What differs only because another name was asked for."""
     return {name: value for name, value in answer.json().items() if name != "detail"}
 
 
-def test_another_tenants_usage_point_is_unknown(keyed):
+@pytest.mark.parametrize("own", ["adm", "token adm"])
+def test_another_tenants_usage_point_is_unknown(keyed, own):
     """Not even that it exists can be told from an answer."""
     asked = 0
     for method, path, operation in keyed.operations:
@@ -99,7 +136,7 @@ def test_another_tenants_usage_point_is_unknown(keyed):
         def ask(name):
             where = path.replace("{usage_point}", name)
             more = query if "{usage_point}" in path else f"usage_point={name}&{query}".rstrip("&")
-            return keyed.get(where + (f"?{more}" if more else ""), **bearer(keyed.keys["adm"]))
+            return keyed.get(where + (f"?{more}" if more else ""), **bearer(keyed.keys[own]))
         theirs, nobodys = ask("SECRET"), ask("NOBODY")
         assert theirs.status == nobodys.status, path
         assert without_own(theirs) == without_own(nobodys), path
@@ -111,19 +148,21 @@ def test_another_tenants_usage_point_is_unknown(keyed):
     assert asked >= 6
 
 
-def test_lists_hold_the_own_tenant_alone(keyed):
+@pytest.mark.parametrize("kind", ["", "token "])
+def test_lists_hold_the_own_tenant_alone(keyed, kind):
     for method, path, operation in keyed.operations:
         if method == "get" and operation["x-right"] == "read":
-            own = request(keyed, method, path, operation, "adm")
+            own = request(keyed, method, path, operation, kind + "adm")
             assert b"SECRET" not in own.body and b"other" not in own.body, path
     for route in ("usage-points", "channels"):
-        theirs = keyed.get(f"/v1/{route}", **bearer(keyed.keys["other"])).json()["items"]
+        theirs = keyed.get(f"/v1/{route}", **bearer(keyed.keys[kind + "other"])).json()["items"]
         assert [row["usage_point"] for row in theirs] == ["SECRET"]
 
 
-def test_another_tenant_cannot_change_it(keyed):
+@pytest.mark.parametrize("key", ["other", "token other"])
+def test_another_tenant_cannot_change_it(keyed, key):
     edit = json.loads(BODIES["/v1/edits"][0])
-    answer = keyed.request("POST", "/v1/edits", body=json.dumps(edit), Content_Type="application/json", **bearer(keyed.keys["other"]))
+    answer = keyed.request("POST", "/v1/edits", body=json.dumps(edit), Content_Type="application/json", **bearer(keyed.keys[key]))
     assert (answer.status, answer.code) == (404, "BB-2002")
 
 

@@ -26,8 +26,8 @@ export function KeyDialog({ open, onClose }: { open: boolean; onClose: (changed:
             <form onSubmit={use}>
                 <h2 id="key-title">{refused ? 'This key is not accepted' : 'A key is needed'}</h2>
                 <p>Keys begin with <code>bb_ro_</code> (reading) or <code>bb_adm_</code> (deciding, too). <code>busbar keys --help</code> says
-                    how one is made. It is kept in this tab alone, until the tab is closed.</p>
-                <label for="key-text">Key</label>
+                    how one is made. A token of the issuer that people sign in with works as well. It is kept in this tab alone, until the tab is closed.</p>
+                <label for="key-text">Key or token</label>
                 <input id="key-text" type="password" autocomplete="off" spellcheck={false} required value={text}
                     onInput={event => setText(event.currentTarget.value)} />
                 <div class="buttons">

@@ -1,0 +1,183 @@
+/* What of a plant is a customer's, and what is not. */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+
+#include "adapter/embedded.h"
+#include "service/erasure.h"
+
+static struct bb_registry *registry;
+static struct bb_error error;
+static uint64_t sequence;
+
+static void begin(void) {
+    cr_assert_eq(bb_registry_memory_open(&registry, &error), 0);
+    sequence = 0;
+}
+
+static void end(void) {
+    registry->ops->close(registry);
+}
+
+TestSuite(erasure, .init = begin, .fini = end);
+
+static void encode(const char *name, const char *customer, const char *tag, const char *reason,
+                   struct bb_buffer *out) {
+    struct bb_master_tag tags[] = {{BB_SPAN("address"), bb_span_of(tag)},
+                                   {BB_SPAN("district"), BB_SPAN("north")}};
+    struct bb_master_installation installation = {.device = BB_SPAN("D1"),
+                                                  .from_ms = 1,
+                                                  .to_ms = BB_TIME_NONE,
+                                                  .multiplier = {1, 0},
+                                                  .reason = bb_span_of(reason)};
+    const struct bb_master master = {.kind = BB_MASTER_USAGE_POINT,
+                                     .usage_point = {.tenant = BB_SPAN("demo"),
+                                                     .name = bb_span_of(name),
+                                                     .customer = bb_span_of(customer),
+                                                     .tags = tags,
+                                                     .tag_count = 2,
+                                                     .installations = &installation,
+                                                     .installation_count = 1}};
+
+    bb_buffer_init(out, 1 << 16);
+    cr_assert_eq(bb_master_encode(&master, out, &error), 0, "%s", error.text);
+}
+
+static void record(const char *name, const char *customer, const char *tag, int64_t recorded_ms) {
+    struct bb_buffer body;
+
+    encode(name, customer, tag, "", &body);
+    const struct bb_outbox_record told = {.kind = BB_OUTBOX_MASTER,
+                                          .recorded_ms = recorded_ms,
+                                          .tenant = BB_SPAN(""),
+                                          .usage_point = BB_SPAN(""),
+                                          .channel = BB_SPAN(""),
+                                          .body = bb_buffer_span(&body)};
+    cr_assert_eq(registry->ops->project(registry, 0, sequence++, &told, 1, &error), 0);
+    bb_buffer_release(&body);
+}
+
+static struct bb_erasure *erasure_of(const char *customer) {
+    const struct bb_erasure_request request = {.tenant = BB_SPAN("demo"),
+                                               .customer = bb_span_of(customer),
+                                               .words = {BB_SPAN("jan@x.example")},
+                                               .word_count = 1,
+                                               .kept = {BB_SPAN("district")},
+                                               .kept_count = 1};
+    struct bb_erasure *erasure = NULL;
+
+    cr_assert_eq(bb_erasure_new(&request, registry, &erasure, &error), 0, "%s", error.text);
+    return erasure;
+}
+
+/* The entry afterwards as "CUSTOMER ADDRESS DISTRICT REASON". */
+static void expect_entry(struct bb_erasure *erasure, const char *name, const char *customer,
+                         const char *tag, const char *reason, int changed, const char *picture) {
+    struct bb_buffer body, out;
+    struct bb_master master;
+    struct bb_arena arena;
+
+    encode(name, customer, tag, reason, &body);
+    cr_expect_eq(bb_erasure_of_master(erasure, body.data, body.size, &error), changed, "%s",
+                 picture);
+    bb_arena_init(&arena, 1 << 12, 1 << 20);
+    bb_buffer_init(&out, 1 << 12);
+    cr_assert_eq(bb_master_decode(bb_buffer_span(&body), &arena, &master, &error), 0);
+    bb_buffer_format(&out, "%.*s|%.*s|%.*s|%.*s", BB_SPAN_ARGS(master.usage_point.customer),
+                     BB_SPAN_ARGS(master.usage_point.tags[0].value),
+                     BB_SPAN_ARGS(master.usage_point.tags[1].value),
+                     BB_SPAN_ARGS(master.usage_point.installations[0].reason));
+    cr_expect(bb_span_equal(bb_buffer_span(&out), bb_span_of(picture)), "%.*s is not %s",
+              (int)out.size, out.data, picture);
+    cr_expect_eq(bb_erasure_of_master(erasure, body.data, body.size, &error), 0, "twice");
+    bb_buffer_release(&out);
+    bb_buffer_release(&body);
+    bb_arena_release(&arena);
+}
+
+Test(erasure, who_was_never_named_is_unknown) {
+    const struct bb_erasure_request request = {.tenant = BB_SPAN("demo"),
+                                               .customer = BB_SPAN("Jansen")};
+    struct bb_erasure *none = NULL;
+
+    record("A", "Janssen", "Singel 1", 5);
+    cr_expect_eq(bb_erasure_new(&request, registry, &none, &error), -BB_E_CUSTOMER_UNKNOWN);
+    cr_expect_null(none);
+}
+
+Test(erasure, all_versions_of_a_usage_point_of_its_own) {
+    record("A", "", "Singel 1", 5);
+    record("A", "Jansen", "Singel 1", 6);
+    record("B", "de Vries", "Singel 2", 6);
+    struct bb_erasure *erasure = erasure_of("Jansen");
+    expect_entry(erasure, "A", "Jansen", "Singel 1", "moved in", 1,
+                 "erased|erased--|north|erased--");
+    expect_entry(erasure, "A", "", "Singel 1", "", 1, "|erased--|north|");
+    expect_entry(erasure, "B", "de Vries", "Singel 2", "no note", 0,
+                 "de Vries|Singel 2|north|no note");
+    expect_entry(erasure, "B", "de Vries", "Singel 2", "by Jansen, not Jansens", 1,
+                 "de Vries|Singel 2|north|by erased, not Jansens");
+    cr_expect(bb_erasure_is_theirs(erasure, BB_SPAN("demo"), BB_SPAN("A"), 1));
+    cr_expect_not(bb_erasure_is_theirs(erasure, BB_SPAN("other"), BB_SPAN("A"), 1));
+    cr_expect_not(bb_erasure_is_theirs(erasure, BB_SPAN("demo"), BB_SPAN("B"), 1));
+    bb_erasure_free(erasure);
+}
+
+Test(erasure, only_the_own_versions_of_a_shared_usage_point) {
+    record("A", "Jansen", "his", 5);
+    record("A", "", "his", 7);
+    record("A", "de Vries", "hers", 9);
+    struct bb_erasure *erasure = erasure_of("Jansen");
+    expect_entry(erasure, "A", "Jansen", "his", "why", 1, "erased|era|north|era");
+    expect_entry(erasure, "A", "", "his", "why", 1, "|era|north|why");
+    expect_entry(erasure, "A", "", "another", "why", 0, "|another|north|why");
+    expect_entry(erasure, "A", "de Vries", "his", "why", 0, "de Vries|his|north|why");
+    cr_expect(bb_erasure_is_theirs(erasure, BB_SPAN("demo"), BB_SPAN("A"), 6));
+    cr_expect_not(bb_erasure_is_theirs(erasure, BB_SPAN("demo"), BB_SPAN("A"), 7));
+    bb_erasure_free(erasure);
+}
+
+static void expect_source(struct bb_erasure *erasure, const char *usage_point, const char *source,
+                          const char *picture) {
+    char text[100];
+
+    snprintf(text, sizeof text, "%s", source);
+    bool changed = bb_erasure_of_source(erasure, BB_SPAN("demo"), bb_span_of(usage_point), 6, text,
+                                        strlen(text));
+    cr_expect_str_eq(text, picture);
+    cr_expect_eq(changed, strcmp(source, picture) != 0);
+}
+
+Test(erasure, reasons_of_what_people_told_and_words_elsewhere) {
+    record("A", "Jansen", "his", 5);
+    record("B", "de Vries", "hers", 5);
+    struct bb_erasure *erasure = erasure_of("Jansen");
+    expect_source(erasure, "A", "edit by Vera: his son called", "edit by Vera: erased--------");
+    expect_source(erasure, "B", "edit by Vera: his son called", "edit by Vera: his son called");
+    expect_source(erasure, "B", "edit by Vera: as Jansen said", "edit by Vera: as erased said");
+    expect_source(erasure, "A", "march.csv", "march.csv");
+    expect_source(erasure, "A", "Jansen.csv of jan@x.example", "erased.csv of erased-------");
+    bb_erasure_free(erasure);
+}
+
+static int of_audit(struct bb_erasure *erasure, const char *subject, const char *reason) {
+    const struct bb_registry_audit row = {
+        .tenant = BB_SPAN("demo"), .subject = bb_span_of(subject), .reason = bb_span_of(reason)};
+
+    return bb_erasure_of_audit(erasure, &row);
+}
+
+Test(erasure, entries_of_the_audit_log) {
+    record("A", "Jansen", "his", 5);
+    record("AB", "de Vries", "hers", 5);
+    struct bb_erasure *erasure = erasure_of("Jansen");
+    cr_assert_eq(bb_erasure_note_exception(erasure, 17, &error), 0);
+    cr_expect_eq(of_audit(erasure, "usage_point=A channel=x", "his son called"), 1);
+    cr_expect_eq(of_audit(erasure, "usage_point=AB channel=x", "her son called"), 0);
+    cr_expect_eq(of_audit(erasure, "usage_point=AB", "as Jansen said"), 1);
+    cr_expect_eq(of_audit(erasure, "Jansen.yaml: 1 added", ""), 2);
+    cr_expect_eq(of_audit(erasure, "action=accept ids=3,17", "as told"), 1);
+    cr_expect_eq(of_audit(erasure, "action=accept ids=3,170", "as told"), 0);
+    cr_expect_eq(of_audit(erasure, "action=accept ids=", "as told"), 0);
+    bb_erasure_free(erasure);
+}
