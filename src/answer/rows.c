@@ -63,6 +63,8 @@ static const struct bb_field_row finding_fields[] = {
     {.name = "quality"},
 };
 
+static const struct bb_field_row group_fields[] = {
+    {.name = "group"}, {.name = "expression"}, {.name = "description"}};
 static const struct bb_field_row rule_fields[] = {{.name = "rule"}, {.name = "content_hash"}};
 static const struct bb_field_row tenant_fields[] = {{.name = "tenant"}, {.name = "zone"}};
 
@@ -74,6 +76,7 @@ const struct bb_list_row bb_lists[BB_LISTS] = {
     [BB_LIST_COMPLETENESS] = {"completeness", FIELDS(completeness_fields)},
     [BB_LIST_EXCEPTIONS] = {"exceptions", FIELDS(exception_fields)},
     [BB_LIST_FINDINGS] = {"findings", FIELDS(finding_fields)},
+    [BB_LIST_GROUPS] = {"groups", FIELDS(group_fields)},
     [BB_LIST_RULES] = {"rules", FIELDS(rule_fields)},
     [BB_LIST_TENANTS] = {"tenants", FIELDS(tenant_fields)},
 };
@@ -182,6 +185,13 @@ void bb_record_of_finding(const struct bb_findings_row *row, struct bb_record *o
     bb_record_number(out, finding->exponent);
     bb_record_copy(out, bb_buffer_span(&quality));
     bb_buffer_release(&quality);
+}
+
+void bb_record_of_group(const struct bb_master_group *row, struct bb_record *out) {
+    begin(out, BB_LIST_GROUPS);
+    bb_record_text(out, row->name);
+    bb_record_text(out, row->expression);
+    bb_record_text(out, row->description);
 }
 
 void bb_record_of_tenant(struct bb_span name, struct bb_span zone, struct bb_record *out) {

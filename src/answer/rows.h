@@ -15,6 +15,7 @@ enum bb_list { /* what can be listed */
                BB_LIST_COMPLETENESS,
                BB_LIST_EXCEPTIONS,
                BB_LIST_FINDINGS,
+               BB_LIST_GROUPS,
                BB_LIST_RULES,
                BB_LIST_TENANTS,
                BB_LISTS
@@ -32,6 +33,7 @@ void bb_record_of_channel(const struct bb_registry_channel *row, struct bb_recor
 void bb_record_of_completeness(const struct bb_completeness_row *row, struct bb_record *out);
 void bb_record_of_exception(const struct bb_registry_exception *row, struct bb_record *out);
 void bb_record_of_finding(const struct bb_findings_row *row, struct bb_record *out);
+void bb_record_of_group(const struct bb_master_group *row, struct bb_record *out);
 void bb_record_of_tenant(struct bb_span name, struct bb_span zone, struct bb_record *out);
 
 #endif

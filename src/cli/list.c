@@ -1,4 +1,4 @@
-/* busbar list usage-points|channels|completeness|exceptions|findings|rules|tenants: what the registry
+/* busbar list usage-points|channels|completeness|exceptions|findings|groups|rules|tenants: what the registry
  * knows, what is there of what was expected, and what the checks say.
  *
  * Each subject is a row of a table: what it lists, and how the plant is asked. Each row becomes a record
@@ -128,6 +128,15 @@ static int completeness_row(void *context, const struct bb_completeness_row *row
     return put_row(listing);
 }
 
+/* A bb_registry_master_visit. */
+static int group_row(void *context, int64_t recorded_ms, const struct bb_master *master) {
+    struct listing *listing = context;
+
+    (void)recorded_ms;
+    bb_record_of_group(&master->group, &listing->record);
+    return put_row(listing);
+}
+
 static int tenant_row(void *context, struct bb_span name, struct bb_span zone) {
     struct listing *listing = context;
 
@@ -226,6 +235,13 @@ static void end_completeness(struct listing *listing) {
     tell_sum(listing->command, &listing->sum);
 }
 
+static int list_groups(struct listing *listing, struct bb_error *error) {
+    struct bb_registry *registry = listing->plant->registry;
+
+    return registry->ops->kind_list(registry, bb_command_tenant(listing->command), BB_MASTER_GROUP,
+                                    listing->as_of_ms, group_row, listing, error);
+}
+
 static int list_tenants(struct listing *listing, struct bb_error *error) {
     struct bb_registry *registry = listing->plant->registry;
 
@@ -249,6 +265,7 @@ static const struct subject {
     {BB_LIST_COMPLETENESS, list_completeness, end_completeness, true},
     {BB_LIST_EXCEPTIONS, list_exceptions, NULL, true},
     {BB_LIST_FINDINGS, list_findings, NULL, true},
+    {BB_LIST_GROUPS, list_groups, NULL, true},
     {BB_LIST_RULES, list_rules, NULL, false},
     {BB_LIST_TENANTS, list_tenants, NULL, false},
 };
@@ -268,7 +285,7 @@ static const struct subject *find_subject(const char *name, struct bb_error *err
     }
     (void)BB_FAIL(error, BB_E_USAGE,
                   "there is no list of \"%s\": allowed are usage-points, channels, completeness, "
-                  "exceptions, findings, rules, tenants%s%s",
+                  "exceptions, findings, groups, rules, tenants%s%s",
                   name, nearest.name ? " · did you mean " : "", nearest.name ? nearest.name : "");
     return NULL;
 }
@@ -355,8 +372,8 @@ int bb_list_exceptions(struct bb_command *command, const char *usage_point, cons
 
 const struct bb_verb bb_verb_list = {
     .name = "list",
-    .summary = "usage points, channels, completeness, exceptions, findings, rules, tenants",
-    .arguments = "usage-points|channels|completeness|exceptions|findings|rules|tenants",
+    .summary = "usage points, channels, completeness, exceptions, findings, groups, rules, tenants",
+    .arguments = "usage-points|channels|completeness|exceptions|findings|groups|rules|tenants",
     .arguments_min = 1,
     .arguments_max = 1,
     .options = options,

@@ -174,12 +174,20 @@ static void put_next(struct bb_http_page *page) {
     bb_buffer_release(&text);
 }
 
+struct bb_json *bb_http_page_about(struct bb_http_page *page) {
+    if (!page->rows_ended) {
+        if (page->order == BB_HTTP_UNSORTED)
+            put_kept(page);
+        bb_json_array_end(&page->json);
+    }
+    page->rows_ended = true;
+    return &page->json;
+}
+
 int bb_http_page_end(struct bb_http_page *page, struct bb_error *error) {
     if (page->no_memory)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a page");
-    if (page->order == BB_HTTP_UNSORTED)
-        put_kept(page);
-    bb_json_array_end(&page->json);
+    (void)bb_http_page_about(page);
     put_next(page);
     bb_json_object_end(&page->json);
     return bb_http_answer(page->call, 200, "application/json");

@@ -42,6 +42,7 @@ struct bb_http_page {
     struct bb_buffer last; /* and of the last one in the page */
     bool has_more;
     bool no_memory;
+    bool rows_ended;
     uint32_t question;
     struct bb_json json;
     struct bb_http_kept *kept; /* unsorted: by key, one more than the limit */
@@ -59,6 +60,8 @@ int bb_http_page_put(struct bb_http_page *page, const struct bb_record *record);
  * more, else end it. */
 struct bb_json *bb_http_page_object_begin(struct bb_http_page *page);
 int bb_http_page_object_end(struct bb_http_page *page);
+/* The rows are in: members that stand beside them, written into what is returned. */
+struct bb_json *bb_http_page_about(struct bb_http_page *page);
 /* Answers. */
 int bb_http_page_end(struct bb_http_page *page, struct bb_error *error) BB_MUST_USE;
 

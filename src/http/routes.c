@@ -3,7 +3,8 @@
 
 const struct bb_http_route *const bb_http_routes[] = {
     &bb_http_route_readings_post,   &bb_http_route_usage_points, &bb_http_route_usage_point,
-    &bb_http_route_channels,        &bb_http_route_values,       &bb_http_route_explain,
+    &bb_http_route_channels,        &bb_http_route_values,       &bb_http_route_groups,
+    &bb_http_route_group,           &bb_http_route_group_values, &bb_http_route_explain,
     &bb_http_route_explain_code,    &bb_http_route_completeness, &bb_http_route_exceptions,
     &bb_http_route_exceptions_post, &bb_http_route_edits,        &bb_http_route_findings,
     &bb_http_route_files,           &bb_http_route_overview,     &bb_http_route_me,
