@@ -69,7 +69,8 @@ struct bb_http_call {
     struct bb_http_crew_member *member;
     struct bb_buffer out;
     struct {
-        char name[64], value[200];
+        char name[64];
+        const char *value; /* in the arena */
     } headers[BB_HTTP_HEADERS_MAX];
     uint32_t header_count;
     bool streams;

@@ -9,7 +9,7 @@
 /* ---- the groups */
 
 struct listing {
-    struct bb_http_page page;
+    struct bb_http_page *page;
     struct bb_record record;
 };
 
@@ -18,26 +18,28 @@ static int take_group(void *context, int64_t recorded_ms, const struct bb_master
     struct listing *l = context;
 
     (void)recorded_ms;
-    bb_buffer_clear(&l->page.key);
-    bb_http_key_text(&l->page.key, master->group.name);
-    if (!bb_http_page_wants(&l->page))
+    bb_buffer_clear(&l->page->key);
+    bb_http_key_text(&l->page->key, master->group.name);
+    if (!bb_http_page_wants(l->page))
         return 0;
     bb_record_of_group(&master->group, &l->record);
-    return bb_http_page_put(&l->page, &l->record);
+    return bb_http_page_put(l->page, &l->record);
+}
+
+/* A bb_http_page_teller. */
+static int tell_groups(struct bb_http_page *page, void *context, struct bb_error *error) {
+    struct bb_registry *registry = bb_http_plant(page->call)->registry;
+    struct listing *l = context;
+
+    l->page = page;
+    return registry->ops->kind_list(registry, bb_http_tenant(page->call), BB_MASTER_GROUP,
+                                    bb_http_number(page->call, "as_of"), take_group, l, error);
 }
 
 static int list_groups(struct bb_http_call *call, struct bb_error *error) {
-    struct bb_registry *registry = bb_http_plant(call)->registry;
     struct listing l;
-    int result = bb_http_page_begin(&l.page, call, BB_HTTP_SORTED, error);
 
-    if (!result)
-        result = registry->ops->kind_list(registry, bb_http_tenant(call), BB_MASTER_GROUP,
-                                          bb_http_number(call, "as_of"), take_group, &l, error);
-    if (result >= 0)
-        result = bb_http_page_end(&l.page, error);
-    bb_http_page_release(&l.page);
-    return result;
+    return bb_http_page_run(call, &bb_lists[BB_LIST_GROUPS], tell_groups, &l, error);
 }
 
 static const struct bb_http_parameter list_parameters[] = {
@@ -45,6 +47,7 @@ static const struct bb_http_parameter list_parameters[] = {
 
 static const struct bb_http_answer list_answers[] = {
     {200, "application/json", "a page of groups, by name, with the expressions that describe them"},
+    BB_HTTP_LIST_ANSWERS("busbar list groups"),
     {0}};
 
 const struct bb_http_route bb_http_route_groups = {
@@ -88,7 +91,8 @@ static void put_group(struct bb_json *json, const struct bb_group *group) {
 /* ---- its members */
 
 struct member_listing {
-    struct bb_http_page page;
+    struct bb_http_page *page;
+    struct bb_group group;
     struct bb_record record;
     uint64_t members;
     bool is_full;
@@ -99,32 +103,38 @@ static int take_member(void *context, const struct bb_registry_usage_point *row)
     struct member_listing *l = context;
 
     l->members++;
-    bb_buffer_clear(&l->page.key);
-    bb_http_key_text(&l->page.key, row->name);
-    if (l->is_full || !bb_http_page_wants(&l->page))
+    bb_buffer_clear(&l->page->key);
+    bb_http_key_text(&l->page->key, row->name);
+    if (l->is_full || !bb_http_page_wants(l->page))
         return 0;
     bb_record_of_usage_point(row, &l->record);
-    l->is_full = bb_http_page_put(&l->page, &l->record);
+    l->is_full = bb_http_page_put(l->page, &l->record);
     return 0;
+}
+
+/* A bb_http_page_teller. */
+static int tell_members(struct bb_http_page *page, void *context, struct bb_error *error) {
+    struct member_listing *l = context;
+
+    l->page = page;
+    l->members = 0;
+    l->is_full = false;
+    int result = bb_group_members(bb_http_plant(page->call), &l->group, take_member, l, error);
+    if (!result && page->form == BB_HTTP_ITEMS) {
+        struct bb_json *json = bb_http_page_about(page);
+        put_group(json, &l->group);
+        bb_json_put_u64(json, "members", l->members);
+    }
+    return result;
 }
 
 static int get_group(struct bb_http_call *call, struct bb_error *error) {
     struct member_listing l = {.members = 0};
-    struct bb_group group;
-    int result = bb_http_page_begin(&l.page, call, BB_HTTP_SORTED, error);
+    int result = find_group(call, &l.group, error);
 
-    if (!result)
-        result = find_group(call, &group, error);
-    if (!result)
-        result = bb_group_members(bb_http_plant(call), &group, take_member, &l, error);
-    if (!result) {
-        struct bb_json *json = bb_http_page_about(&l.page);
-        put_group(json, &group);
-        bb_json_put_u64(json, "members", l.members);
-        result = bb_http_page_end(&l.page, error);
-    }
-    bb_http_page_release(&l.page);
-    return result;
+    return result
+               ? result
+               : bb_http_page_run(call, &bb_lists[BB_LIST_USAGE_POINTS], tell_members, &l, error);
 }
 
 static const struct bb_http_parameter one_parameters[] = {
@@ -134,6 +144,8 @@ static const struct bb_http_parameter one_parameters[] = {
 static const struct bb_http_answer one_answers[] = {
     {200, "application/json",
      "its expression, how many members it has, and a page of them, by name"},
+    {200, "text/csv", "all members, or with `limit` a page of them"},
+    {200, "application/x-ndjson", "likewise, an object a line"},
     {0}};
 
 const struct bb_http_route bb_http_route_group = {
