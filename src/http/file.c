@@ -8,13 +8,29 @@
 
 enum { ID_DIGITS = 16 };
 
+static bool counts(const struct bb_ledger_file *file) {
+    return file->state == BB_FILE_DECIDED || file->state == BB_FILE_DONE;
+}
+
+/* The later file of its name and size all of which counts: the same one, read in another way. */
+static uint64_t replayed_as(const struct bb_ledger *ledger, size_t index) {
+    const struct bb_ledger_file *file = ledger->files[index];
+
+    for (size_t i = index + 1; file->rejected > 0 && i < ledger->count; i++) {
+        const struct bb_ledger_file *later = ledger->files[i];
+        if (later->look.bytes == file->look.bytes && later->rejected == 0 && counts(later) &&
+            bb_span_equal(later->name, file->name) && bb_span_equal(later->tenant, file->tenant))
+            return later->file_id;
+    }
+    return 0;
+}
+
 /* Those that are still being read are not told, nor those that were known already, of which nothing was
  * refused. */
 static bool is_told(const struct bb_http_files *files, const struct bb_ledger_file *file) {
     bool is_refused = file->state == BB_FILE_ABANDONED && file->rejected > 0;
-    bool counts = file->state == BB_FILE_DECIDED || file->state == BB_FILE_DONE;
 
-    return (counts || is_refused) && file->received_ms < files->before_ms &&
+    return (counts(file) || is_refused) && file->received_ms < files->before_ms &&
            (files->id == 0 || file->file_id == files->id) &&
            (!files->with_rejects || file->rejected > 0) &&
            bb_span_equal(file->tenant, files->tenant);
@@ -29,6 +45,9 @@ static int look(struct bb_plant *plant, void *context, struct bb_error *error) {
         const struct bb_ledger_file *file = ledger->files[i];
         if (!is_told(files, file))
             continue;
+        uint64_t replayed = replayed_as(ledger, i);
+        if (replayed && files->without_replayed)
+            continue;
         struct bb_span source = bb_arena_copy(files->arena, file->name);
         if (!source.data)
             return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a list of files");
@@ -40,7 +59,8 @@ static int look(struct bb_plant *plant, void *context, struct bb_error *error) {
                                                              .readings = file->readings,
                                                              .rejected = file->rejected,
                                                              .bytes = file->look.bytes,
-                                                             .report_offset = file->report_offset};
+                                                             .report_offset = file->report_offset,
+                                                             .replayed = replayed};
     }
     return 0;
 }
@@ -112,5 +132,11 @@ int bb_http_file_put(struct bb_http_call *call, const struct bb_http_file *file,
     bb_json_put_u64(json, "readings", file->is_refused ? 0 : file->readings);
     bb_json_put_u64(json, "rejected", file->rejected);
     bb_json_put_u64(json, "bytes", file->bytes);
+    bb_json_key(json, "replayed");
+    snprintf(id, sizeof id, "%016" PRIx64, file->replayed);
+    if (file->replayed)
+        bb_json_text(json, bb_span_of(id));
+    else
+        bb_json_null(json);
     return put_errors(json, call, file, error);
 }

@@ -11,12 +11,14 @@ struct bb_http_file {
     int64_t received_ms;
     bool is_refused; /* nothing of it counts */
     uint64_t readings, rejected, bytes, report_offset;
+    uint64_t replayed; /* the id under which all of it counts by now; 0: it does not */
 };
 
-struct bb_http_files { /* which ones, and what was found */
-    uint64_t id;       /* 0: any */
-    int64_t before_ms; /* received earlier; INT64_MAX: all */
-    bool with_rejects; /* only those of which something was refused */
+struct bb_http_files {     /* which ones, and what was found */
+    uint64_t id;           /* 0: any */
+    int64_t before_ms;     /* received earlier; INT64_MAX: all */
+    bool with_rejects;     /* only those of which something was refused, */
+    bool without_replayed; /* and nothing of which counts by now */
     size_t wanted;
     size_t count;
     struct bb_http_file *items; /* the newest first, in the call's arena */
