@@ -185,11 +185,6 @@ static int files_backlog(struct bb_log *base, uint32_t number, uint64_t position
         result = bb_log_files_read_counted(partition->probe, position, &record, &before, error);
     else if (result == 0)
         result = BB_LOG_END;
-    if (result == -(int)BB_E_LOG_CORRUPT) {
-        out->is_damaged = true;
-        out->lag_readings = 1;
-        return 0;
-    }
     if (result < 0)
         return result;
     if (result == BB_LOG_RECORD) {

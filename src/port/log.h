@@ -62,8 +62,6 @@ struct bb_log_backlog {
     struct bb_log_end end;
     uint64_t lag_readings; /* visible and not yet processed */
     int64_t oldest_ms;     /* received time of the oldest unprocessed record; 0: none */
-    bool is_damaged; /* the record at the position cannot be read: lag_readings is 1, for at least one, and
-                        oldest_ms is not known */
 };
 
 struct bb_log;

@@ -1,6 +1,8 @@
 /* What has been derived: see settled.h. */
 #include "service/settled.h"
 
+#include "service/standing.h"
+
 int bb_settled_mark(struct bb_plant *plant, uint64_t *ends, struct bb_error *error) {
     int result = 0;
 
@@ -55,7 +57,7 @@ static int look_at(struct bb_plant *plant, uint32_t partition, uint64_t end,
         return result;
     if (!is_inside && offset >= end)
         return is_projected ? BB_SETTLED : BB_SETTLED_NOT_YET;
-    result = plant->log->ops->backlog(plant->log, partition, offset, &backlog, error);
+    result = bb_standing_backlog(plant, partition, offset, &backlog, error);
     if (result)
         return result;
     return backlog.lag_readings == 0 && !is_inside && is_projected ? BB_SETTLED

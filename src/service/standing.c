@@ -56,3 +56,14 @@ int bb_standing_look(struct bb_plant *plant, uint32_t partition, struct bb_stand
     }
     return BB_STANDS;
 }
+
+int bb_standing_backlog(struct bb_plant *plant, uint32_t partition, uint64_t offset,
+                        struct bb_log_backlog *out, struct bb_error *error) {
+    const struct bb_log_ops *ops = plant->log->ops;
+    int result = ops->backlog(plant->log, partition, offset, out, error);
+
+    if (result != -(int)BB_E_LOG_CORRUPT)
+        return result;
+    *out = (struct bb_log_backlog){.lag_readings = 1};
+    return ops->end(plant->log, partition, &out->end, error);
+}

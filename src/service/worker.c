@@ -12,6 +12,7 @@
 
 #include "service/derivation.h"
 #include "service/feed.h"
+#include "service/standing.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -343,7 +344,7 @@ static int measure_backlog(struct bb_worker *w, struct bb_error *error) {
         result = store->ops->position(view, &at, error);
         store->ops->view_end(view);
         if (!result)
-            result = log->ops->backlog(log, i, at.position.offset, &backlog, error);
+            result = bb_standing_backlog(w->plant, i, at.position.offset, &backlog, error);
         if (!result)
             w->backlog += backlog.lag_readings;
     }
