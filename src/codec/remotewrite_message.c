@@ -1,6 +1,7 @@
 /* The messages of remote write: see remotewrite_internal.h. Nothing is copied; a series is looked
  * through once for its labels and counts, and once more for its samples. */
 #include "codec/remotewrite_internal.h"
+#include "codec/row_internal.h"
 
 #include <stdlib.h>
 
@@ -102,6 +103,8 @@ bool bb_remote_is_series(const struct bb_remote_message *message,
 
 static int add_label(const struct bb_remote_message *message, struct bb_remote_series *series,
                      struct bb_remote_label label, const char *at, struct bb_error *error) {
+    char name[BB_EXCERPT_MAX];
+
     if (label.name.size == 0)
         return broken(message, at, "a label has no name", error);
     if (series->label_count == BB_REMOTE_LABELS_MAX)
@@ -112,8 +115,8 @@ static int add_label(const struct bb_remote_message *message, struct bb_remote_s
                     bb_span_compare(series->labels[series->label_count - 1].name, label.name) < 0;
     for (uint32_t i = 0; !in_order && i < series->label_count; i++)
         if (bb_span_equal(series->labels[i].name, label.name))
-            return BB_FAIL(error, BB_E_SYNTAX, "the label \"%.*s\" stands twice",
-                           (int)(label.name.size < 60 ? label.name.size : 60), label.name.data);
+            return BB_FAIL(error, BB_E_SYNTAX, "the label \"%s\" stands twice",
+                           bb_row_excerpt(label.name, name));
     series->labels[series->label_count++] = label;
     return 0;
 }
