@@ -14,7 +14,8 @@ struct bb_findings {
     int check;                  /* enum bb_check; -1: all */
     int64_t as_of_ms;           /* BB_TIME_NONE: current */
     int64_t from_ms, to_ms;     /* those that speak at from < at <= to; BB_TIME_NONE: open */
-    struct bb_span first, first_channel; /* to go on: from this usage point and channel on; empty: all */
+    struct bb_span first,
+        first_channel; /* to go on: from this usage point and channel on; empty: all */
 };
 
 struct bb_findings_row {

@@ -245,7 +245,7 @@ static bool are_alike(const struct bb_group_series *a, const struct bb_group_ser
 /* The unit that all of a series' like can be told in: their own when it is one, else the usual one; that of the
  * series when there is no way from each to it (temperatures). */
 static int common_unit(const struct bb_group_sums *sums, const struct bb_group_series *series) {
-    int usual = bb_unit_canonical(bb_unit_dimension(series->unit));
+    int usual = (int)bb_unit_canonical(bb_unit_dimension(series->unit));
     bool differ = false;
     int64_t numerator, denominator;
 
