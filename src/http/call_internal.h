@@ -93,7 +93,8 @@ struct bb_http_server {
     struct bb_http_links links;
     struct bb_http_crew questions, posts;
     struct bb_http_spool_room room;
-    struct bb_http_gate gate; /* who may come in */
+    struct bb_http_gate gate;      /* who may come in */
+    pthread_mutex_t registry_lock; /* one registry file is applied at a time (route_registry.c) */
     struct bb_http_watcher watcher;
     atomic_bool draining;
     _Atomic int64_t running; /* calls whose answer has not been sent */

@@ -4,7 +4,7 @@
 #include "base/crc.h"
 #include "http/call_internal.h"
 
-enum { STRETCH_BYTES = 8 << 20 };
+enum { STRETCH_BYTES = 8 << 20, NEXT_BYTES = 2 * BB_HTTP_CURSOR_KEY_MAX };
 
 static const char types[] = "application/json|text/csv|application/x-ndjson";
 static const char *const content_types[] = {[BB_HTTP_ITEMS] = "application/json",
@@ -126,7 +126,7 @@ struct bb_json *bb_http_page_about(struct bb_http_page *page) {
 }
 
 static void format_next(struct bb_http_page *page, struct bb_buffer *out) {
-    bb_buffer_init(out, 2 * BB_HTTP_CURSOR_KEY_MAX);
+    bb_buffer_init(out, NEXT_BYTES);
     bb_http_cursor_format(page->question, bb_buffer_span(&page->last), out);
     bb_buffer_append_byte(out, '\0');
     out->size--;

@@ -1,15 +1,16 @@
 /* GET /v1/registry: master data as a registry file; POST: such a file applied.
  *
- *   body ─► entries ─► what came before is derived ─┐
- *                         the log's owner: still so? ─► compare ─► append ─► durable ─► derived ─► answer
+ *   body ─► entries ─► [ what came before is derived ─► compare ─► append ─► durable ─► derived ] ─► answer
  *
- * Comparing looks at the registry, which follows the log: an owner that appended something else meanwhile sends the
- * call back to wait for that, so that what an answer says changed is what it changed.
+ * Comparing looks at the registry, which follows the log; so one file is applied at a time (registry_lock), and what an
+ * answer says changed is what it changed. Nothing else appends master data while a server owns the log. Posts go on
+ * meanwhile: the log's owner does no more than append.
  */
 #include "answer/master_json.h"
 #include "answer/registry_json.h"
 #include "base/clock.h"
 #include "codec/container.h"
+#include "http/call_internal.h"
 #include "http/change_internal.h"
 #include "http/flow_internal.h"
 #include "http/routes_internal.h"
@@ -123,9 +124,8 @@ struct applying {
     struct bb_registry_file file;
     struct bb_registry_changes changes;
     bool dry_run;
-    bool came_first; /* something else did: wait for it */
-    int64_t received_ms;
-    uint64_t *ends; /* of the log's partitions, behind what was appended */
+    int64_t received_ms; /* of what was appended; 0: nothing was */
+    uint64_t *ends;      /* of the log's partitions, behind what was appended */
 };
 
 /* The container undoes packing, whether the request says it or the bytes do. */
@@ -214,7 +214,9 @@ static int read_file(struct applying *a, struct bb_error *error) {
     return result ? result : check_tenants(a, error);
 }
 
-static int append_changes(struct applying *a, struct bb_plant *plant, struct bb_error *error) {
+/* On the log's owner's thread. */
+static int append_changes(struct bb_plant *plant, void *context, struct bb_error *error) {
+    struct applying *a = context;
     struct bb_master *entries = calloc(a->changes.count + 1, sizeof *entries);
     size_t count = 0;
 
@@ -225,50 +227,41 @@ static int append_changes(struct applying *a, struct bb_plant *plant, struct bb_
             entries[count++] = a->changes.items[i].entry->master;
     /* a time of its own, by which what comes of it is found */
     a->received_ms = bb_ledger_receive(&plant->ledger, bb_clock_now_ms(bb_clock_system()));
-    int result = count == 0 ? 0
-                            : bb_master_append(plant, entries, count,
-                                               bb_clock_manual(&a->received_ms), error);
+    int result = bb_master_append(plant, entries, count, bb_clock_manual(&a->received_ms), error);
     free(entries);
-    return result;
-}
-
-/* On the log's owner's thread. */
-static int apply(struct bb_plant *plant, void *context, struct bb_error *error) {
-    struct applying *a = context;
-    int result = bb_settled_mark(plant, a->ends, error);
-
-    if (!result)
-        result = bb_settled_passed(plant, a->ends, error);
-    a->came_first = result == BB_SETTLED_NOT_YET;
-    if (result)
-        return result < 0 ? result : 0;
-    result = bb_registry_file_compare(plant->registry, &a->file, "body", &a->arena, &a->changes,
-                                      error);
-    if (!result && !a->dry_run)
-        result = append_changes(a, plant, error);
     return result ? result : bb_settled_mark(plant, a->ends, error);
 }
 
-static int apply_in_turn(struct applying *a, struct bb_error *error) {
-    a->ends = bb_arena_take_array(&a->arena, bb_http_plant(a->call)->log->partitions,
-                                  sizeof *a->ends);
+/* Wait until all that is in the log now is derived, master data too. */
+static int wait_for_others(struct applying *a, struct bb_error *error) {
+    int result = bb_http_settle_first(a->call, error);
+
+    if (!result)
+        result = bb_settled_mark(bb_http_plant(a->call), a->ends, error);
+    if (!result)
+        result = bb_http_pass(a->call, a->ends, error);
+    return result == BB_HTTP_UNSETTLED
+               ? BB_FAIL(
+                     error, BB_E_BACKLOG,
+                     "what came before has not been derived yet: try again, nothing was changed")
+               : result;
+}
+
+/* enum bb_http_settled: do the changes count? */
+static int apply_alone(struct applying *a, struct bb_error *error) {
+    struct bb_plant *plant = bb_http_plant(a->call);
+
+    a->ends = bb_arena_take_array(&a->arena, plant->log->partitions, sizeof *a->ends);
     if (!a->ends)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to apply a registry file");
-    a->came_first = true;
-    for (int i = 0; a->came_first && i < ATTEMPTS; i++) {
-        int result = bb_http_settle_first(a->call, error);
-        if (!result)
-            result = bb_settled_mark(bb_http_plant(a->call), a->ends, error);
-        if (!result)
-            result = bb_http_pass(a->call, a->ends, error);
-        if (result >= 0)
-            result = bb_http_on_log(a->call, apply, a, error);
-        if (result)
-            return result;
-    }
-    return a->came_first ? BB_FAIL(error, BB_E_BACKLOG,
-                                   "too much else is changed: try again, nothing was changed")
-                         : 0;
+    int result = wait_for_others(a, error);
+    if (!result)
+        result = bb_registry_file_compare(plant->registry, &a->file, "body", &a->arena, &a->changes,
+                                          error);
+    if (result || a->dry_run || a->changes.added + a->changes.changed == 0)
+        return result;
+    result = bb_http_on_log(a->call, append_changes, a, error);
+    return result ? result : bb_http_pass(a->call, a->ends, error);
 }
 
 /* ---- what came of it */
@@ -355,15 +348,17 @@ static int apply_file(struct applying *a, struct bb_error *error) {
     struct outcome outcome = {0};
     int result = read_file(a, error);
 
-    if (!result)
-        result = apply_in_turn(a, error);
     if (result)
         return result;
+    pthread_mutex_lock(&a->call->server->registry_lock);
+    int settled = apply_alone(a, error);
+    pthread_mutex_unlock(&a->call->server->registry_lock);
+    if (settled < 0)
+        return settled;
     outcome.received_ms = a->received_ms;
-    int passed = a->dry_run ? BB_HTTP_SETTLED : bb_http_pass(a->call, a->ends, error);
-    if (passed == BB_HTTP_SETTLED && !a->dry_run)
+    if (settled == BB_HTTP_SETTLED && a->received_ms > 0)
         result = count_outcome(a, &outcome, error);
-    return passed < 0 ? passed : result ? result : answer(a, passed == BB_HTTP_SETTLED, &outcome);
+    return result ? result : answer(a, settled == BB_HTTP_SETTLED, &outcome);
 }
 
 static int post_registry(struct bb_http_call *call, struct bb_error *error) {

@@ -4,6 +4,8 @@ import csv
 import gzip
 import io
 import json
+import re
+import threading
 import urllib.parse
 
 import pytest
@@ -158,3 +160,24 @@ def test_customers_and_the_registry_are_for_those_who_may(tmp_path):
             assert server.get(path, **bearer(admin)).status == 200
         assert apply(server, FIRST, expect=403, **bearer(reader))["code"] == "BB-6006"
         assert server.get("/v1/devices", **bearer(reader)).status == 200
+
+
+def test_posts_at_once_come_one_after_the_other(served):
+    """Eight people set one multiplier at once: each is told a change against what the one before left."""
+    apply(served, FIRST)
+    answers = []
+
+    def set_it(factor):
+        answers.append(apply(served, FIRST.replace("multiplier: 40", f"multiplier: {factor}")))
+    threads = [threading.Thread(target=set_it, args=(factor,)) for factor in range(50, 58)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 8 and all(answer["changed"] == 1 for answer in answers)
+    steps = dict(re.search(r"multiplier: (\d+) → (\d+)", " ".join(answer["changes"][0]["lines"])).groups() for answer in answers)
+    told, at = [], "40"
+    while at in steps:
+        told.append(at := steps[at])
+    assert len(told) == 8, f"one chain of changes, none of which two began from: {steps}"
+    assert items(served, "installations", device="E2")[0]["multiplier"] == int(told[-1])
