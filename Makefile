@@ -10,6 +10,7 @@ help:
 	@echo 'make bench   benchmarks, each with its baseline of the same run (BENCHES="store query": those)'
 	@echo 'make check   formatting, lints, clang, sanitizers'
 	@echo 'make format  lay out the sources as check wants them'
+	@echo 'make screenshots   the README pictures, as the tests of the console see it'
 	@echo 'make soak    the long runs of the suites'
 	@echo 'make clean   remove what was built'
 
@@ -39,6 +40,12 @@ test: test-build
 soak: test-build
 	@BUSBAR_SOAK=1 tools/run-tests
 
+SCREENSHOTS = overview story quality
+screenshots: test-build
+	@tools/run-tests e2e/test_console
+	@mkdir -p docs/screenshots
+	@set -e; for name in $(SCREENSHOTS); do cp build/test-results/console/$$name.png docs/screenshots/; done
+
 check:
 	@tools/install-deps build test
 	@tools/check
@@ -50,4 +57,4 @@ format:
 clean:
 	rm -rf build build-*
 
-.PHONY: help build console demo bench test-build test soak check format clean
+.PHONY: help build console demo bench test-build test soak screenshots check format clean

@@ -176,6 +176,7 @@ static bool apply_channel(struct registry_memory *r, uint32_t partition,
     row.kind = channel.kind;
     row.commodity = channel.commodity;
     row.unit = channel.unit < BB_UNIT_COUNT ? channel.unit : BB_UNIT_NONE;
+    row.derived_unit = channel.derived_unit < BB_UNIT_COUNT ? channel.derived_unit : -1;
     row.interval_s = channel.interval_s;
     row.partition = partition;
     row.number = channel.number;

@@ -170,6 +170,10 @@ static uint8_t known_unit(int64_t unit) {
     return unit >= 0 && unit < BB_UNIT_COUNT ? (uint8_t)unit : BB_UNIT_NONE;
 }
 
+static int16_t known_derived_unit(int64_t unit) {
+    return unit >= 0 && unit < BB_UNIT_COUNT ? (int16_t)unit : -1;
+}
+
 static int channel_row(struct registry_sql *sql, void *context) {
     const struct channel_list *list = context;
     struct bb_registry_channel row = {
@@ -184,13 +188,14 @@ static int channel_row(struct registry_sql *sql, void *context) {
         .interval_s = (uint32_t)bb_registry_row_integer(sql, 8),
         .partition = (uint32_t)bb_registry_row_integer(sql, 9),
         .number = (uint32_t)bb_registry_row_integer(sql, 10),
+        .derived_unit = known_derived_unit(bb_registry_row_integer(sql, 11)),
     };
     return list->visit(list->context, &row);
 }
 
 #define CHANNEL_LIST(condition)                                                                    \
     "SELECT tenant, usage_point, name, obis, zone, kind, commodity, unit, interval_s, partition, " \
-    "number FROM channel WHERE " condition " ORDER BY tenant, usage_point, name"
+    "number, derived_unit FROM channel WHERE " condition " ORDER BY tenant, usage_point, name"
 
 static const char *const channel_lists[2][2] = {
     /* [one tenant][one usage point] */

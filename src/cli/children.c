@@ -1,6 +1,8 @@
 /* The processes of a server: see children.h. */
 #include "cli/children.h"
 
+#include "service/metric.h"
+
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -22,15 +24,18 @@ static int64_t now_ms(void) {
     return bb_monotonic_ns() / 1000000;
 }
 
-void bb_children_init(struct bb_children *children, struct bb_command *command, uint32_t count) {
+void bb_children_init(struct bb_children *children, struct bb_command *command, uint32_t count,
+                      int metrics) {
     *children = (struct bb_children){.command = command,
+                                     .metrics = metrics,
                                      .count = count < BB_CHILDREN_MAX ? count : BB_CHILDREN_MAX};
     for (uint32_t i = 0; i < children->count; i++)
         children->items[i] = (struct bb_child){.number = i + 1, .pause_ms = PAUSE_FIRST_MS};
 }
 
-/* Signals as they are at the start of a program. */
-static int spawn(char *const *arguments, pid_t *pid) {
+/* Signals as they are at the start of a program; of open files the standard ones and `kept`. */
+static int spawn(char *const *arguments, int kept, pid_t *pid) {
+    posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
     sigset_t none, all;
 
@@ -40,14 +45,18 @@ static int spawn(char *const *arguments, pid_t *pid) {
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    int failure = posix_spawn(pid, "/proc/self/exe", NULL, &attributes, arguments, environ);
+    posix_spawn_file_actions_init(&files);
+    if (kept >= 0)
+        posix_spawn_file_actions_adddup2(&files, kept, kept); /* which keeps it across exec */
+    int failure = posix_spawn(pid, "/proc/self/exe", &files, &attributes, arguments, environ);
+    posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&attributes);
     return failure;
 }
 
 static void start(struct bb_children *children, struct bb_child *child) {
     const struct bb_globals *globals = &children->command->globals;
-    char share[32], parent[32];
+    char share[32], parent[32], metrics[32];
     const char *arguments[ARGUMENTS_MAX] = {"busbar",
                                             "--data",
                                             globals->data,
@@ -67,8 +76,13 @@ static void start(struct bb_children *children, struct bb_child *child) {
                                 "--share", share,     "--parent", parent};
     for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
         arguments[n++] = rest[i];
+    if (children->metrics >= 0) {
+        snprintf(metrics, sizeof metrics, "%d", children->metrics);
+        arguments[n++] = "--metrics";
+        arguments[n++] = metrics;
+    }
     child->started_ms = now_ms();
-    int failure = spawn((char *const *)arguments, &child->pid);
+    int failure = spawn((char *const *)arguments, children->metrics, &child->pid);
     if (failure) {
         child->pid = 0;
         child->next_ms = child->started_ms + PAUSE_MOST_MS;
@@ -94,6 +108,7 @@ static void note_end(struct bb_children *children, struct bb_child *child, int s
                             : bb_field_number("exit", WEXITSTATUS(status)),
         bb_field_number("again_in_ms", child->pause_ms)};
     bb_command_note(children->command, BB_LOG_WARNING, "a worker ended", fields, 4);
+    bb_metric_add(BB_METRIC_WORKER_ENDS, 0, 1);
     child->pid = 0;
 }
 

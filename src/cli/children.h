@@ -21,11 +21,14 @@ struct bb_child {
 
 struct bb_children {
     struct bb_command *command;
+    int metrics; /* where they count (service/metric.h); -1: nowhere that anybody reads */
     struct bb_child items[BB_CHILDREN_MAX];
     uint32_t count;
 };
 
-void bb_children_init(struct bb_children *children, struct bb_command *command, uint32_t count);
+/* `metrics`: of bb_metrics_share. */
+void bb_children_init(struct bb_children *children, struct bb_command *command, uint32_t count,
+                      int metrics);
 /* Start those that do not run and are due, note those that have ended. A few times a second. */
 void bb_children_look(struct bb_children *children);
 /* SIGTERM to all, and SIGKILL to those that have not ended after timeout_ms. */

@@ -1,10 +1,12 @@
 /* busbar serve: the plant as a server. */
 #include "cli/serve.h"
 #include "cli/children.h"
+#include "cli/notify.h"
 #include "cli/serve_drop.h"
 #include "cli/served.h"
 #include "cli/verbs.h"
 #include "http/server.h"
+#include "service/metric.h"
 #include "service/tick.h"
 
 #include <stdio.h>
@@ -52,6 +54,7 @@ struct serve {
     struct bb_http_server *server;
     struct bb_children children;
     struct bb_serve_drop *drop; /* NULL: none */
+    int metrics;                /* the memory of counters, which workers share; -1: they do not */
     int64_t next_tick_ms;       /* monotonic: when to look whether a day is over */
     char socket_path[sizeof((struct bb_plant *)0)->directory + 16];
 };
@@ -77,6 +80,8 @@ static int start(struct serve *serve, struct bb_error *error) {
                                          .port = (uint16_t)serve->given->port,
                                          .socket_path = serve->socket_path,
                                          .insecure = serve->given->insecure,
+                                         .workers = (uint32_t)serve->given->workers,
+                                         .alive = bb_notify_alive,
                                          .logger = command->logger};
     return bb_http_server_start(&http, &serve->server, error);
 }
@@ -128,6 +133,7 @@ static int serve_until_stopped(struct serve *serve, struct bb_error *error) {
 /* First those who wait for an answer, then those who derive, then the log. What is not drained in time is left
  * as it stands to the end of the process, which is never worse than kill -9. */
 static bool end(struct serve *serve) {
+    bb_notify("STOPPING=1\nSTATUS=answers what has begun");
     bool drained = bb_http_server_drain(serve->server, DRAIN_MS);
 
     if (!drained)
@@ -156,13 +162,16 @@ int bb_serve(struct bb_command *command, const struct bb_serve_options *options,
         return r;
     }
     command->started = false;
+    serve->metrics = bb_metrics_share();
     r = start(serve, error);
     if (r == 0) {
         command->started = true;
-        bb_children_init(&serve->children, command, (uint32_t)serve->given->workers);
+        bb_children_init(&serve->children, command, (uint32_t)serve->given->workers,
+                         serve->metrics);
         bb_children_look(&serve->children);
         bb_served_note(serve->plant.directory, bb_http_server_url(serve->server));
         say_where(serve);
+        bb_notify("READY=1\nSTATUS=takes readings and answers questions");
         if (listening)
             listening(command, bb_http_server_url(serve->server));
         r = serve_until_stopped(serve, error);

@@ -3,6 +3,7 @@
 
 #include "codec/map.h"
 #include "service/drop.h"
+#include "service/metric.h"
 
 #include <stdlib.h>
 
@@ -62,6 +63,7 @@ static void tell(struct bb_serve_drop *drop) {
         bb_field_number("readings", (int64_t)(report->readings + report->readings_before)),
         bb_field_number("rejected", (int64_t)report->rejected)};
 
+    bb_metric_add(BB_METRIC_DROP_FILES, (int)drop->file.outcome, 1);
     bb_command_note(drop->command, report->rejected > 0 ? BB_LOG_WARNING : BB_LOG_INFO,
                     "a file was dropped", fields, sizeof fields / sizeof fields[0]);
 }

@@ -2,6 +2,7 @@
 #include "service/worker.h"
 #include "cli/human.h"
 #include "cli/verbs.h"
+#include "service/metric.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@ struct worker_options {
     bool live;
     const char *share;
     int64_t parent;
+    int64_t metrics;
 };
 enum stage { STAGE_DECODE = 0, STAGE_DERIVE, STAGE_DELIVER };
 
@@ -49,6 +51,14 @@ static const struct bb_option options[] = {
      .min = 0,
      .max = INT32_MAX,
      .help = "end when the process that started it, of this number, has ended"},
+    {.name = "metrics",
+     .kind = BB_OPTION_NUMBER,
+     .offset = AT(metrics),
+     .value = "FD",
+     .initial = "-1",
+     .min = -1,
+     .max = INT32_MAX,
+     .help = "count for /metrics of that process, in memory that it left open"},
     BB_OPTION_END};
 
 enum { WAIT_MS = 500, LINGER_STEP_MS = 50 };
@@ -184,6 +194,9 @@ static int run(struct bb_command *command, struct bb_error *error) {
                        work.given->share);
     if (work.given->parent > 0 && !follow_parent((pid_t)work.given->parent))
         return BB_EXIT_DONE; /* it has ended already */
+    if (work.given->metrics >= 0 && !bb_metrics_join((int)work.given->metrics))
+        return BB_FAIL(error, BB_E_USAGE, "--metrics %d is no memory of a server",
+                       (int)work.given->metrics);
     r = bb_command_open_plant(command, BB_PLANT_WORK, &work.plant, error);
     if (r < 0)
         return r;

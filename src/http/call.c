@@ -1,7 +1,9 @@
 /* A call: what handlers ask of it and answer by it. See call.h. */
+#include "base/clock.h"
 #include "http/accept_internal.h"
 #include "http/call_internal.h"
 #include "http/problem.h"
+#include "http/promql_json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -30,6 +32,7 @@ struct bb_http_call *bb_http_call_new(struct bb_http_listener *listener, const c
     call->server = listener->server;
     call->connection = connection;
     call->is_local = listener->is_local;
+    call->began_ns = bb_monotonic_ns();
     call->holders = 1;
     bb_arena_init(&call->arena, 4 << 10, BB_HTTP_ARENA_BYTES);
     bb_buffer_init(&call->out, BB_HTTP_OUT_BYTES);
@@ -242,12 +245,18 @@ static void add_refusal_headers(struct bb_http_call *call, const struct bb_error
 }
 
 void bb_http_call_refuse(struct bb_http_call *call, const struct bb_error *error) {
-    bb_buffer_clear(&call->out);
+    const struct bb_http_route *route = call->match.route;
     struct bb_json json = bb_http_json(call);
 
+    bb_buffer_clear(&call->out);
+    add_refusal_headers(call, error);
+    if (route && route->promql) {
+        bb_promql_json_error(error, &call->out);
+        answer_with_out(call, bb_http_status_of(error->code), "application/json");
+        return;
+    }
     bb_http_problem_begin(error, &json);
     bb_http_problem_end(&json);
-    add_refusal_headers(call, error);
     answer_with_out(call, bb_http_status_of(error->code), "application/problem+json");
 }
 

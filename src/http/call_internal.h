@@ -55,6 +55,7 @@ struct bb_http_call {
     _Atomic int holders; /* the connection; besides, a handler that streams */
     bool is_local;       /* came by the Unix socket */
     bool is_head, counted;
+    int64_t began_ns; /* monotonic */
     char *uri;
     struct bb_span path, query;
     struct bb_http_match match;

@@ -4,7 +4,9 @@
  * libmicrohttpd calls bb_http_on_request for the head, for each piece of the body, and once more at its
  * end; and again when a suspended connection was resumed, which is when a handler is done.
  */
+#include "base/clock.h"
 #include "http/call_internal.h"
+#include "http/measure_internal.h"
 #include "model/timestamp.h"
 
 #include <stdlib.h>
@@ -61,6 +63,9 @@ void bb_http_on_end(void *context, struct MHD_Connection *connection, void **slo
         return;
     if (call->streams)
         bb_http_stream_gone(call);
+    bool answered = call->state == BB_CALL_ANSWERED && !call->response;
+    bb_http_measure(call->match.route, answered ? call->status : 0,
+                    bb_monotonic_ns() - call->began_ns);
     if (call->counted)
         atomic_fetch_sub(&call->server->running, 1);
     if (call->response) /* never queued: the client was gone first */
@@ -242,8 +247,8 @@ static enum MHD_Result dispatch(struct bb_http_call *call) {
         return run_quick(call);
     call->state = BB_CALL_RUNNING;
     MHD_suspend_connection(call->connection);
-    if (bb_http_crew_push(route->body == BB_HTTP_STREAM ? &server->posts : &server->questions,
-                          call))
+    bool is_post = route->body == BB_HTTP_STREAM || route->among_posts;
+    if (bb_http_crew_push(is_post ? &server->posts : &server->questions, call))
         return MHD_YES;
     (void)!BB_FAIL(&error, BB_E_BUSY, "too many requests wait already");
     bb_http_call_end(call, -BB_E_BUSY, &error);

@@ -147,9 +147,10 @@ static bool parse_choice(const char *choices, struct bb_span text, int64_t *out)
     return false;
 }
 
-static bool is_printable(struct bb_span text) {
+static bool is_printable(struct bb_span text, const char *besides) {
     for (size_t i = 0; i < text.size; i++)
-        if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f)
+        if (((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f) &&
+            !strchr(besides, text.data[i]))
             return false;
     return text.size > 0;
 }
@@ -168,7 +169,8 @@ static int parse_value(const struct bb_http_parameter *row, struct bb_http_value
 
     switch (row->kind) {
     case BB_HTTP_TEXT:
-        return is_printable(text)
+    case BB_HTTP_LINES:
+        return is_printable(text, row->kind == BB_HTTP_LINES ? "\n\r\t" : "")
                    ? 0
                    : BB_FAIL(error, BB_E_PARAMETER,
                              "%s is empty or has control characters; leave it out, or give a text",

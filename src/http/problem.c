@@ -41,6 +41,12 @@ static const struct {
     {BB_E_HOST, 421},
     {BB_E_NOT_ACCEPTABLE, 406},
     {BB_E_ANSWER_TOO_LARGE, 400},
+    {BB_E_PROMQL_SYNTAX, 400}, /* these as Prometheus has them */
+    {BB_E_PROMQL_UNSUPPORTED, 400},
+    {BB_E_PROMQL_PARAMETER, 400},
+    {BB_E_PROMQL_LIMIT, 422},
+    {BB_E_PROMQL_MATCH, 422},
+    {BB_E_PROMQL_TIMEOUT, 503},
 };
 
 int bb_http_status_of(enum bb_error_code code) {
@@ -48,6 +54,11 @@ int bb_http_status_of(enum bb_error_code code) {
         if (statuses[i].code == code)
             return statuses[i].status;
     return code >= 1000 && code < 3000 ? 400 : 500;
+}
+
+/* 503 and 507 of our own making are told by their title as well. */
+bool bb_http_is_inside(enum bb_error_code code) {
+    return bb_http_status_of(code) >= 500 && (int)code < 6000;
 }
 
 static void put_code(const struct bb_error *error, struct bb_json *json, const char *member,
@@ -67,9 +78,7 @@ void bb_http_problem_begin(const struct bb_error *error, struct bb_json *json) {
     bb_json_put_text(json, "title", bb_span_of(row ? row->title : "Unknown error"));
     bb_json_put_u64(json, "status", (uint64_t)status);
     put_code(error, json, "code", "");
-    /* 503 and 507 of our own making are told by their title as well. */
-    bool inside = status >= 500 && error->code < 6000;
-    if (!inside && error->text[0])
+    if (!bb_http_is_inside(error->code) && error->text[0])
         bb_json_put_text(json, "detail", bb_span_of(error->text));
     if (error->line)
         bb_json_put_u64(json, "line", error->line);

@@ -15,6 +15,8 @@
 
 /* The status that stands for a code: one table. */
 int bb_http_status_of(enum bb_error_code code);
+/* Did it go wrong inside the server? Then its text stays there. */
+bool bb_http_is_inside(enum bb_error_code code);
 /* All members but the closing brace, so that a route can add its own. */
 void bb_http_problem_begin(const struct bb_error *error, struct bb_json *json);
 void bb_http_problem_end(struct bb_json *json);

@@ -2,6 +2,7 @@
 #include "http/promql_json.h"
 
 #include "base/json_write.h"
+#include "http/problem.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -106,46 +107,56 @@ void bb_promql_json_answer(const struct bb_promql_answer *answer, struct bb_buff
 
 /* ---- errors ---- */
 
-static const struct error_kind {
-    enum bb_error_code code;
-    const char *type;
-    int status;
-} error_kinds[] = {
-    {BB_E_PROMQL_SYNTAX, "bad_data", 400},    {BB_E_PROMQL_UNSUPPORTED, "bad_data", 400},
-    {BB_E_PROMQL_PARAMETER, "bad_data", 400}, {BB_E_PROMQL_LIMIT, "execution", 422},
-    {BB_E_PROMQL_MATCH, "execution", 422},    {BB_E_PROMQL_TIMEOUT, "timeout", 503},
-};
+/* What Prometheus calls them; clients go by the status. */
+static const char *error_type(enum bb_error_code code) {
+    static const struct {
+        int status;
+        const char *type;
+    } rows[] = {{401, "unauthorized"},   {403, "forbidden"}, {404, "not_found"},
+                {406, "not_acceptable"}, {422, "execution"}, {503, "unavailable"}};
+    int status = bb_http_status_of(code);
 
-static const struct error_kind *kind_of(const struct bb_error *error) {
-    static const struct error_kind fault = {BB_OK, "internal", 500};
-
-    for (size_t i = 0; i < sizeof error_kinds / sizeof *error_kinds; i++)
-        if (error_kinds[i].code == error->code)
-            return &error_kinds[i];
-    return &fault;
-}
-
-int bb_promql_http_status(const struct bb_error *error) {
-    return kind_of(error)->status;
+    if (code == BB_E_PROMQL_TIMEOUT)
+        return "timeout";
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].status == status)
+            return rows[i].type;
+    return status < 500 ? "bad_data" : "internal";
 }
 
 void bb_promql_json_error(const struct bb_error *error, struct bb_buffer *out) {
-    const struct error_kind *kind = kind_of(error);
     const struct bb_error_row *row = bb_error_row_find((int)error->code);
-    const char *text = kind->code != BB_OK ? error->text : row ? row->title : "an error";
+    bool by_title = bb_http_is_inside(error->code) || !error->text[0];
     struct bb_json json;
+    char code[16];
 
+    snprintf(code, sizeof code, "BB-%04d", (int)error->code);
     bb_json_init(&json, out);
     bb_json_object_begin(&json);
     bb_json_put_text(&json, "status", BB_SPAN("error"));
-    bb_json_put_text(&json, "errorType", bb_span_of(kind->type));
-    bb_json_put_text(&json, "error", bb_span_of(text));
+    bb_json_put_text(&json, "errorType", bb_span_of(error_type(error->code)));
+    bb_json_put_text(&json, "error",
+                     bb_span_of(!by_title ? error->text
+                                : row     ? row->title
+                                          : "an error"));
+    bb_json_put_text(&json, "code", bb_span_of(code));
     bb_json_object_end(&json);
 }
 
 /* ---- lists ---- */
 
-void bb_promql_json_texts(const struct bb_span *texts, size_t count, struct bb_buffer *out) {
+static void end(struct bb_json *json, const char *warning) {
+    if (warning) {
+        bb_json_key(json, "warnings");
+        bb_json_array_begin(json);
+        bb_json_text(json, bb_span_of(warning));
+        bb_json_array_end(json);
+    }
+    bb_json_object_end(json);
+}
+
+void bb_promql_json_texts(const struct bb_span *texts, size_t count, const char *warning,
+                          struct bb_buffer *out) {
     struct bb_json json;
 
     begin(&json, out);
@@ -153,10 +164,10 @@ void bb_promql_json_texts(const struct bb_span *texts, size_t count, struct bb_b
     for (size_t i = 0; i < count; i++)
         bb_json_text(&json, texts[i]);
     bb_json_array_end(&json);
-    bb_json_object_end(&json);
+    end(&json, warning);
 }
 
-void bb_promql_json_series(const struct bb_promql_labels *series, size_t count,
+void bb_promql_json_series(const struct bb_promql_labels *series, size_t count, const char *warning,
                            struct bb_buffer *out) {
     struct bb_json json;
 
@@ -165,7 +176,7 @@ void bb_promql_json_series(const struct bb_promql_labels *series, size_t count,
     for (size_t i = 0; i < count; i++)
         put_labels(&json, series[i]);
     bb_json_array_end(&json);
-    bb_json_object_end(&json);
+    end(&json, warning);
 }
 
 void bb_promql_json_metadata(const struct bb_promql_metric *metrics, size_t count,

@@ -2,7 +2,7 @@
  *
  *   {"status":"success","data":{"resultType":"matrix","result":[
  *      {"metric":{"usage_point":"A"},"values":[[1709251200,"1.5"],[1709251260.5,"NaN"]]}]}}
- *   {"status":"error","errorType":"bad_data","error":"parse error at 1:5: ..."}
+ *   {"status":"error","errorType":"bad_data","error":"parse error at 1:5: ...","code":"BB-6101"}
  *
  * Values are texts with the fewest digits that read back as the same number. Writers append to a
  * buffer whose overflow is sticky: the caller checks it once, and answers BB_E_PROMQL_LIMIT. */
@@ -15,17 +15,16 @@
 /* A query's answer: matrix over steps, else what its type says. */
 void bb_promql_json_answer(const struct bb_promql_answer *answer, struct bb_buffer *out);
 
-/* Any error of busbar. Those of the query are told in full; faults of the plant by the title of their
- * code alone, since their text may name a file. */
+/* Any error of busbar, with its stable code besides; its status is bb_http_status_of's. What went wrong
+ * inside is told by the title of its code alone, since its text may name a file. */
 void bb_promql_json_error(const struct bb_error *error, struct bb_buffer *out);
-/* The status that goes with it: 400, 422, 503 or 500. */
-int bb_promql_http_status(const struct bb_error *error);
 
-/* data of /labels and /label/NAME/values: texts as they are given. */
-void bb_promql_json_texts(const struct bb_span *texts, size_t count, struct bb_buffer *out);
+/* data of /labels and /label/NAME/values: texts as they are given. `warning`: NULL: none. */
+void bb_promql_json_texts(const struct bb_span *texts, size_t count, const char *warning,
+                          struct bb_buffer *out);
 
 /* data of /series. */
-void bb_promql_json_series(const struct bb_promql_labels *series, size_t count,
+void bb_promql_json_series(const struct bb_promql_labels *series, size_t count, const char *warning,
                            struct bb_buffer *out);
 
 /* data of /metadata: one row per metric. */

@@ -31,7 +31,8 @@ enum bb_http_parameter_kind {
     BB_HTTP_TIME,     /* RFC 3339, or seconds since 1970 with up to three decimals; as ms */
     BB_HTTP_DURATION, /* "15m", "1h30m", or seconds; as ms from min to max */
     BB_HTTP_FLAG,     /* present alone, 1, true, yes; 0, false, no */
-    BB_HTTP_CHOICE    /* one of `choices`, as its index */
+    BB_HTTP_CHOICE,   /* one of `choices`, as its index */
+    BB_HTTP_LINES     /* TEXT that may have line ends and tabs */
 };
 
 enum bb_http_parameter_place { BB_HTTP_IN_QUERY = 0, BB_HTTP_IN_PATH };
@@ -83,11 +84,13 @@ struct bb_http_route {
     enum bb_http_body body;
     const char *body_types; /* "application/x-ndjson|text/csv": for the description; NULL: none */
     const struct bb_http_answer *answers;
-    bool quick; /* never waits, needs no plant: runs on the thread that reads the socket */
+    bool quick;       /* never waits, needs no plant: runs on the thread that reads the socket */
+    bool among_posts; /* handled beside posts, which are short: long questions do not hold it up */
     /* Looks at the head of a request, before its body comes; never waits. NULL: there is nothing to look at.
      * What it refuses is refused without reading the body. */
     bb_http_handler *check;
-    bool page; /* of the console: no part of the API's description */
+    bool page;   /* of the console: no part of the API's description */
+    bool promql; /* errors are told in the form of Prometheus's HTTP API (promql_json.h) */
     bb_http_handler *handle;
 };
 

@@ -25,6 +25,7 @@ static void put_type(struct bb_json *json, const struct bb_http_parameter *p) {
         [BB_HTTP_TEXT] = {"string", NULL},        [BB_HTTP_NUMBER] = {"integer", NULL},
         [BB_HTTP_TIME] = {"string", "date-time"}, [BB_HTTP_DURATION] = {"string", "duration"},
         [BB_HTTP_FLAG] = {"boolean", NULL},       [BB_HTTP_CHOICE] = {"string", NULL},
+        [BB_HTTP_LINES] = {"string", NULL},
     };
 
     bb_json_put_text(json, "type", bb_span_of(kinds[p->kind].type));
@@ -132,8 +133,12 @@ static void put_answers(struct bb_json *json, const struct bb_http_route *route)
     }
     bb_json_key(json, "default");
     bb_json_object_begin(json);
-    bb_json_put_text(json, "description", BB_SPAN("a problem (RFC 9457) with a stable code"));
-    put_content(json, "application/problem+json");
+    bb_json_put_text(json, "description",
+                     route->promql
+                         ? BB_SPAN("status, errorType and error as Prometheus has them, and a "
+                                   "stable code")
+                         : BB_SPAN("a problem (RFC 9457) with a stable code"));
+    put_content(json, route->promql ? "application/json" : "application/problem+json");
     bb_json_object_end(json);
     bb_json_object_end(json);
 }

@@ -2,16 +2,14 @@
  * rate_internal.h): it may be asked for every few seconds. */
 #include "base/clock.h"
 #include "http/call_internal.h"
+#include "http/machine_internal.h"
 #include "http/routes_internal.h"
 #include "http/sums_internal.h"
 #include "model/quality.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+enum { WORKERS_SHOWN = 64 };
 
 /* ---- the stages */
 
@@ -29,48 +27,20 @@ static void put_stages(struct bb_http_call *call, struct bb_json *json) {
     bb_json_array_end(json);
 }
 
-/* The letter behind the name in /proc/PID/stat; the name may hold anything, so its last bracket counts. */
-static char state_of(int pid) {
-    char path[64], text[512];
-
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    FILE *file = fopen(path, "re");
-    size_t size = file ? fread(text, 1, sizeof text - 1, file) : 0;
-    if (file)
-        fclose(file);
-    text[size] = '\0';
-    const char *bracket = strrchr(text, ')');
-    return bracket && bracket[1] == ' ' ? bracket[2] : 'X';
-}
-
-static const char *state_name(char letter) {
-    switch (letter) {
-    case 'T':
-    case 't': return "stopped";
-    case 'Z':
-    case 'X': return "ended";
-    default: return "running";
-    }
-}
-
-/* The server's children are its workers: the kernel knows them. */
 static void put_workers(struct bb_json *json) {
-    char path[64];
-    int pid;
+    int pids[WORKERS_SHOWN];
+    int count = bb_machine_children(pids, WORKERS_SHOWN);
 
     bb_json_key(json, "workers");
     bb_json_array_begin(json);
-    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
-    FILE *file = fopen(path, "re");
-    while (file && fscanf(file, "%d", &pid) == 1) {
+    for (int i = 0; i < count && i < WORKERS_SHOWN; i++) {
         bb_json_object_begin(json);
         bb_json_put_text(json, "stage", BB_SPAN("derive"));
-        bb_json_put_i64(json, "pid", pid);
-        bb_json_put_text(json, "state", bb_span_of(state_name(state_of(pid))));
+        bb_json_put_i64(json, "pid", pids[i]);
+        bb_json_put_text(json, "state",
+                         bb_span_of(bb_process_state_name(bb_machine_state_of(pids[i]))));
         bb_json_object_end(json);
     }
-    if (file)
-        fclose(file);
     bb_json_array_end(json);
 }
 
@@ -151,35 +121,11 @@ static int put_store_bytes(struct bb_plant *plant, struct bb_json *json, struct 
     return result;
 }
 
-/* Files below a folder, `depth` folders deep. What comes and goes meanwhile does not matter. */
-static uint64_t bytes_below(int folder, int depth) {
-    DIR *dir = folder >= 0 ? fdopendir(folder) : NULL;
-    struct dirent *entry;
-    struct stat found;
-    uint64_t sum = 0;
-
-    if (!dir && folder >= 0)
-        close(folder);
-    while (dir && (entry = readdir(dir)) != NULL) {
-        if (entry->d_name[0] == '.' || fstatat(folder, entry->d_name, &found, AT_SYMLINK_NOFOLLOW))
-            continue;
-        if (S_ISDIR(found.st_mode) && depth > 0)
-            sum += bytes_below(openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-                               depth - 1);
-        else if (S_ISREG(found.st_mode))
-            sum += (uint64_t)found.st_size;
-    }
-    if (dir)
-        closedir(dir);
-    return sum;
-}
-
 static void put_log_bytes(const struct bb_plant *plant, struct bb_json *json) {
     char path[sizeof plant->directory + 8];
 
     snprintf(path, sizeof path, "%s/log", plant->directory);
-    bb_json_put_u64(json, "log_bytes",
-                    bytes_below(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), 1));
+    bb_json_put_u64(json, "log_bytes", bb_machine_bytes_in(path));
 }
 
 /* ---- the answer */
@@ -212,13 +158,14 @@ static int get_overview(struct bb_http_call *call, struct bb_error *error) {
     if (result)
         return result;
     put_log_bytes(bb_http_plant(call), &json);
+    bb_burn_put(&call->server->watcher.burn, bb_monotonic_ns() / 1000000, &json);
     bb_json_object_end(&json);
     return bb_http_answer(call, 200, "application/json");
 }
 
 static const struct bb_http_answer answers[] = {
     {200, "application/json",
-     "rates, backlog, workers, completeness of the last day, open exceptions"},
+     "rates, backlog, workers, completeness of the last day, open exceptions, error budgets"},
     {0}};
 
 const struct bb_http_route bb_http_route_overview = {
@@ -227,7 +174,7 @@ const struct bb_http_route bb_http_route_overview = {
     .right = BB_RIGHT_READ,
     .summary = "what a person wants to know first",
     .details =
-        "Rates, backlog, workers and bytes are the plant's; usage points, channels, completeness and "
+        "Rates, backlog, workers, bytes and error budgets are the plant's; usage points, channels, completeness and "
         "exceptions the tenant's. What takes a walk through all channels is null until it was "
         "counted for the first time.",
     .answers = answers,

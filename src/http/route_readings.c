@@ -11,6 +11,7 @@
 #include "http/problem.h"
 #include "http/routes_internal.h"
 #include "http/wait_internal.h"
+#include "service/metric.h"
 #include "service/post_result.h"
 
 #include <inttypes.h>
@@ -179,6 +180,9 @@ static void set_written(struct bb_http_call *call, uint64_t samples) {
 
 static void set_counts(struct bb_http_call *call, uint64_t accepted, uint64_t duplicate,
                        uint64_t rejected) {
+    bb_metric_add(BB_METRIC_READINGS, 0, accepted);
+    bb_metric_add(BB_METRIC_READINGS, 1, duplicate);
+    bb_metric_add(BB_METRIC_READINGS, 2, rejected);
     set_written(call, accepted + duplicate);
     bb_http_set_header_u64(call, "Busbar-Accepted", accepted);
     bb_http_set_header_u64(call, "Busbar-Duplicate", duplicate);
@@ -364,6 +368,8 @@ static int decode(struct work *work, struct bb_post_kit *kit, struct bb_error *e
         .unpacked_limit_bytes = (uint64_t)config->http_unpacked_bytes,
         .clock = bb_clock_system()};
     char source[200];
+
+    bb_metric_add(BB_METRIC_POST_BYTES, 0, bb_http_body_bytes(call));
 
     snprintf(source, sizeof source, "POST /v1/readings by %s", call->access.caller);
     options.source = bb_span_of(source);

@@ -174,7 +174,8 @@ static int start_parts(struct bb_http_server *server, struct bb_error *error) {
     if (!result)
         result = bb_http_crew_start(&server->posts, decoders, o->data, o->config_path, error);
     if (!result)
-        result = bb_http_watcher_start(&server->watcher, o->data, o->config_path, error);
+        result = bb_http_watcher_start(&server->watcher, o->data, o->config_path, o->partitions,
+                                       error);
     if (!result && !bb_http_links_start(&server->links))
         result = BB_FAIL(error, BB_E_NO_MEMORY, "cannot start the server's threads");
     return result ? result : listen_all(server, error);
@@ -189,6 +190,7 @@ int bb_http_server_start(const struct bb_http_options *options, struct bb_http_s
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a server");
     pthread_mutex_init(&server->registry_lock, NULL);
     server->options = *options;
+    server->watcher.alive = options->alive;
     server->gate = (struct bb_http_gate){.tenant = options->tenant, .open = options->insecure};
     server->links = (struct bb_http_links){.idle_ms = config->http_idle_ms,
                                            .head_ms = config->http_head_ms,

@@ -27,6 +27,9 @@ struct bb_http_options {
     uint16_t port;                  /* 0: any that is free */
     const char *socket_path;        /* NULL: none; a Unix socket for this user's own commands */
     bool insecure;                  /* listen elsewhere than on the loopback without keys or TLS */
+    uint32_t workers;               /* processes that derive, that there should be */
+    void (*alive)(
+        void); /* called every half second or so while the plant can be seen; NULL: nobody asks */
     struct bb_logger logger;
 };
 

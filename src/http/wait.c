@@ -9,7 +9,12 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { LOOK_EVERY_MS = 500, LOOK_WHILE_WAITED_MS = 20, RETRY_MOST_S = 600 };
+enum {
+    LOOK_EVERY_MS = 500,
+    LOOK_WHILE_WAITED_MS = 20,
+    RETRY_MOST_S = 600,
+    CHANGES_COUNTED = 10000
+};
 
 struct bb_http_waiter {
     struct bb_http_waiter *next;
@@ -21,8 +26,8 @@ struct bb_http_waiter {
 
 /* What one look sees of a partition. */
 struct seen {
-    uint64_t offset; /* derived up to here */
-    bool delivered;  /* the registry has all that was derived so far */
+    uint64_t offset;  /* derived up to here */
+    uint64_t changes; /* that the registry does not have yet; CHANGES_COUNTED at most */
 };
 
 static int64_t now_ms(void) {
@@ -31,11 +36,10 @@ static int64_t now_ms(void) {
 
 /* ---- looking */
 
-static int outbox_any(void *context, uint64_t sequence, struct bb_span record) {
+static int count_change(void *context, uint64_t sequence, struct bb_span record) {
     (void)sequence;
     (void)record;
-    *(bool *)context = true;
-    return 1;
+    return ++*(uint64_t *)context == CHANGES_COUNTED;
 }
 
 static int look_at_partition(struct bb_plant *plant, uint32_t p, struct seen *seen,
@@ -44,7 +48,6 @@ static int look_at_partition(struct bb_plant *plant, uint32_t p, struct seen *se
     struct bb_store_view *view;
     struct bb_claim claim = {0};
     uint64_t projected = 0;
-    bool has_records = false;
     int result = plant->registry->ops->position(plant->registry, p, &projected, error);
 
     if (!result)
@@ -52,12 +55,21 @@ static int look_at_partition(struct bb_plant *plant, uint32_t p, struct seen *se
     if (result)
         return result;
     result = ops->position(view, &claim, error);
+    seen->changes = 0;
     if (result >= 0)
-        result = ops->outbox_scan(view, projected, outbox_any, &has_records, error);
+        result = ops->outbox_scan(view, projected, count_change, &seen->changes, error);
     ops->view_end(view);
     seen->offset = claim.position.inner ? 0 : claim.position.offset;
-    seen->delivered = !has_records;
     return result < 0 ? result : 0;
+}
+
+static void note_lag(struct bb_http_lag *lag, uint64_t readings, uint64_t changes) {
+    atomic_store(&lag->readings, readings);
+    atomic_store(&lag->changes, changes);
+    if (changes == 0)
+        atomic_store(&lag->since_ms, 0);
+    else if (atomic_load(&lag->since_ms) == 0)
+        atomic_store(&lag->since_ms, now_ms());
 }
 
 static int look(struct bb_http_watcher *w, struct bb_plant *plant, struct seen *seen,
@@ -73,6 +85,8 @@ static int look(struct bb_http_watcher *w, struct bb_plant *plant, struct seen *
             result = bb_standing_backlog(plant, p, seen[p].offset, &backlog, error);
         if (result)
             break;
+        if (p < w->partitions)
+            note_lag(&w->lags[p], backlog.lag_readings, seen[p].changes);
         lag += backlog.lag_readings;
         readings += backlog.end.readings;
         if (backlog.oldest_ms > 0 && backlog.lag_readings > 0 &&
@@ -92,7 +106,7 @@ static int look(struct bb_http_watcher *w, struct bb_plant *plant, struct seen *
 static bool is_derived(const struct bb_http_waiter *waiter, const struct seen *seen,
                        uint32_t partitions) {
     for (uint32_t p = 0; p < partitions; p++)
-        if (waiter->ends[p] > 0 && (seen[p].offset < waiter->ends[p] || !seen[p].delivered))
+        if (waiter->ends[p] > 0 && (seen[p].offset < waiter->ends[p] || seen[p].changes > 0))
             return false;
     return true;
 }
@@ -152,37 +166,53 @@ static bool wait_for_look(struct bb_http_watcher *w) {
     return goes_on;
 }
 
+/* Opens what is not open yet; false: it cannot be seen now. */
+static bool look_again(struct bb_http_watcher *w, struct seen **seen) {
+    struct bb_error error;
+
+    if (!w->is_open)
+        w->is_open = bb_plant_open(w->data, w->config_path, BB_PLANT_READ, &w->plant, &error) == 0;
+    if (w->is_open && !*seen)
+        *seen = calloc(w->plant.log->partitions, sizeof **seen);
+    return w->is_open && *seen && look(w, &w->plant, *seen, &error) == 0;
+}
+
 static void *watch(void *argument) {
     struct bb_http_watcher *w = argument;
-    struct bb_plant plant = {0};
     struct seen *seen = NULL;
-    struct bb_error error;
-    bool is_open = false;
 
     while (wait_for_look(w)) {
-        if (!is_open)
-            is_open = bb_plant_open(w->data, w->config_path, BB_PLANT_READ, &plant, &error) == 0;
-        if (is_open && !seen)
-            seen = calloc(plant.log->partitions, sizeof seen[0]);
-        bool good = is_open && seen && look(w, &plant, seen, &error) == 0;
-        tell_all(w, good ? &plant : NULL, seen);
+        bool good = look_again(w, &seen);
+        bb_burn_look(&w->burn, now_ms());
+        if (good && w->alive)
+            w->alive();
+        tell_all(w, good ? &w->plant : NULL, seen);
     }
     tell_all(w, NULL, NULL);
     free(seen);
-    if (is_open)
-        bb_plant_close(&plant);
+    if (w->is_open)
+        bb_plant_close(&w->plant);
     return NULL;
 }
 
 int bb_http_watcher_start(struct bb_http_watcher *w, const char *data, const char *config_path,
-                          struct bb_error *error) {
+                          uint32_t partitions, struct bb_error *error) {
     sigset_t all, before;
+    struct seen *seen = NULL;
 
     w->data = data;
     w->config_path = config_path;
+    w->partitions = partitions;
+    w->lags = calloc(partitions, sizeof w->lags[0]);
+    if (!w->lags)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to watch the partitions");
     bb_rate_init(&w->rate);
+    bb_burn_init(&w->burn);
+    bb_burn_look(&w->burn, now_ms());
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->work, NULL);
+    (void)look_again(w, &seen); /* what cannot be seen yet the thread will see */
+    free(seen);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failure = pthread_create(&w->thread, NULL, watch, w);
@@ -209,6 +239,9 @@ void bb_http_watcher_stop(struct bb_http_watcher *w) {
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
     bb_rate_release(&w->rate);
+    bb_burn_release(&w->burn);
+    free(w->lags);
+    w->lags = NULL;
     w->running = false;
 }
 

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "http/burn_internal.h"
 #include "http/rate_internal.h"
 #include "service/plant.h"
 
@@ -19,9 +20,21 @@ struct bb_http_waiter;
 /* `plant`: where it was derived, open for reading; NULL: it was not, in the time there was. */
 typedef void bb_http_derived(void *context, struct bb_plant *plant);
 
+/* How far a partition is behind. */
+struct bb_http_lag {
+    _Atomic uint64_t readings; /* not derived */
+    _Atomic uint64_t changes;  /* derived, and not in the registry's lists; counted up to a limit */
+    _Atomic int64_t since_ms;  /* monotonic: when such changes were first seen; 0: there are none */
+};
+
 struct bb_http_watcher {
     const char *data, *config_path;
     pthread_t thread;
+    void (*alive)(void); /* after a look that saw all; NULL: nobody asks */
+    uint32_t partitions;
+    struct bb_http_lag *lags; /* per partition */
+    struct bb_plant plant;    /* the thread's, once it is open */
+    bool is_open;
     bool running;
     pthread_mutex_t lock; /* guards the next three */
     pthread_cond_t work;
@@ -30,10 +43,13 @@ struct bb_http_watcher {
     _Atomic int64_t age_ms; /* of the oldest reading that is not derived; 0: there is none */
     _Atomic uint64_t lag_readings;
     struct bb_rate rate; /* of readings in the log; has a lock of its own */
+    struct bb_burn burn; /* of error budgets; likewise */
 };
 
+/* The first look is over when this returns, so that whoever asks meets the truth. */
 int bb_http_watcher_start(struct bb_http_watcher *watcher, const char *data,
-                          const char *config_path, struct bb_error *error) BB_MUST_USE;
+                          const char *config_path, uint32_t partitions, struct bb_error *error)
+    BB_MUST_USE;
 /* Whoever waits, now or later, is told that it did not come to be: the server ends. */
 void bb_http_watcher_give_up(struct bb_http_watcher *watcher);
 void bb_http_watcher_stop(struct bb_http_watcher *watcher);

@@ -21,7 +21,8 @@ struct bb_registry;
 
 struct bb_registry_channel { /* a row of `list channels` */
     struct bb_span tenant, usage_point, channel, obis, zone;
-    uint8_t kind, commodity, unit;
+    uint8_t kind, commodity, unit; /* of the readings as first told */
+    int16_t derived_unit;          /* of derived lanes; -1: unknown */
     uint32_t interval_s;
     uint32_t partition, number;
 };

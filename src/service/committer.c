@@ -9,7 +9,9 @@
  */
 #include "service/committer.h"
 
+#include "base/clock.h"
 #include "base/hash.h"
+#include "service/metric.h"
 #include "service/post.h"
 
 #include <pthread.h>
@@ -276,8 +278,10 @@ static int append_marks(struct bb_committer *c, struct bb_error *error) {
 
 static int sync_all(struct bb_committer *c, struct bb_error *error) {
     struct bb_log *log = c->plant->log;
+    int64_t begin_ns = bb_monotonic_ns();
     int result = log->ops->sync(log, error);
 
+    bb_metric_observe(BB_METRIC_LOG_SYNC, bb_monotonic_ns() - begin_ns, 1);
     if (!result) {
         BB_ASSERT(c->settled.count == 0);
         swap_lists(&c->settled, &c->marked);

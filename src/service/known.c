@@ -40,6 +40,7 @@ static int tell_channel(struct bb_query_channel *c, void *context, struct bb_err
         .kind = record->kind,
         .commodity = record->commodity,
         .unit = record->unit,
+        .derived_unit = record->derived_unit,
         .interval_s = record->interval_s,
         .partition = (uint32_t)(bb_usage_point_hash(c->usage_point) % c->plant->store->partitions),
         .number = record->number};

@@ -12,6 +12,7 @@
 
 #include "service/derivation.h"
 #include "service/feed.h"
+#include "service/metric.h"
 #include "service/standing.h"
 
 #include <malloc.h>
@@ -47,6 +48,8 @@ struct bb_worker {
     struct bb_derivation derivation;
     struct bb_worker_counts counts;
     uint64_t backlog; /* readings, when the drain began */
+    int64_t
+        oldest_ms; /* received: of the readings gathered for the commit at hand; 0: there are none */
     int64_t last_watch_ms;
     struct bb_error damage; /* the first that this drain has met; code BB_OK: none */
 };
@@ -173,6 +176,8 @@ static int gather_next(struct bb_worker *w, struct partition *p, struct bb_store
     if (!result)
         result = bb_gather_take(&w->gather, &p->channels, view, &record, error);
     w->counts.readings += w->gather.count - before;
+    if (w->gather.count > before && (w->oldest_ms == 0 || record.received_ms < w->oldest_ms))
+        w->oldest_ms = record.received_ms;
     return result;
 }
 
@@ -210,9 +215,27 @@ static int gather(struct bb_worker *w, uint32_t partition, struct bb_store_view 
     return 0;
 }
 
+/* For /metrics, where the server reads it. */
+static void measure_commit(const struct bb_worker *w, const struct bb_commit *commit) {
+    const struct bb_derivation *d = &w->derivation;
+
+    bb_metric_add(BB_METRIC_COMMITS, 0, 1);
+    bb_metric_add(BB_METRIC_BLOCKS, 0, commit->block_count);
+    bb_metric_add(BB_METRIC_DERIVED, 0, d->counts.added);
+    bb_metric_add(BB_METRIC_DERIVED, 1, d->counts.duplicate);
+    bb_metric_add(BB_METRIC_DERIVED, 2, d->counts.changed);
+    bb_metric_add(BB_METRIC_EXCEPTIONS_MOVED, 0, d->opened);
+    bb_metric_add(BB_METRIC_EXCEPTIONS_MOVED, 1, d->closed);
+    if (w->oldest_ms > 0)
+        bb_metric_observe(BB_METRIC_DERIVE_DELAY,
+                          (bb_clock_now_ms(bb_clock_system()) - w->oldest_ms) * 1000000,
+                          w->gather.count);
+}
+
 static void count_commit(struct bb_worker *w, struct partition *p, const struct bb_commit *commit) {
     const struct bb_derivation *d = &w->derivation;
 
+    measure_commit(w, commit);
     w->counts.commits++;
     w->counts.blocks += commit->block_count;
     w->counts.added += d->counts.added;
@@ -229,6 +252,7 @@ static void count_commit(struct bb_worker *w, struct partition *p, const struct 
 
 static void note_lost(struct bb_worker *w, struct partition *p) {
     w->counts.fenced++;
+    bb_metric_add(BB_METRIC_FENCED, 0, 1);
     p->seen = p->claim;
     drop(p);
     p->lost = true;
@@ -248,6 +272,7 @@ static int commit_once(struct bb_worker *w, uint32_t i, bool live,
         return result;
     bb_gather_clear(&w->gather);
     bb_derivation_clear(&w->derivation);
+    w->oldest_ms = 0;
     result = gather(w, i, view, live, to, more, error);
     commit.to = p->feed.position;
     bool moved = commit.to.offset != commit.from.offset || commit.to.inner != commit.from.inner;

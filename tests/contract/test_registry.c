@@ -650,6 +650,39 @@ Test(registry, an_unknown_unit_is_none) {
     each_registry(an_unknown_unit_is_none);
 }
 
+static int note_derived_unit(void *context, const struct bb_registry_channel *row) {
+    *(int *)context = row->derived_unit;
+    return 0;
+}
+
+static void lists_the_unit_of_derived_lanes(struct registry_fixture *f) {
+    static const struct {
+        const char *channel;
+        int16_t told;
+        int wanted;
+    } rows[] = {{"a", BB_UNIT_M3, BB_UNIT_M3},
+                {"b", BB_UNIT_NONE, BB_UNIT_NONE},
+                {"c", -1, -1},
+                {"d", 250, -1}}; /* of a later release */
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct bb_channel_record record = {
+            .unit = BB_UNIT_L, .derived_unit = rows[i].told, .zone = BB_SPAN("UTC")};
+        int told = -2;
+        REGISTRY_TELL(f, 0, registry_channel_as(f, "demo", rows[i].channel, "x", &record));
+        cr_expect_eq(f->registry->ops->channel_list(f->registry, BB_SPAN("demo"),
+                                                    bb_span_of(rows[i].channel), note_derived_unit,
+                                                    &told, &f->error),
+                     0);
+        cr_expect_eq(told, rows[i].wanted, "%s: %s: %d, wanted %d", f->adapter, rows[i].channel,
+                     told, rows[i].wanted);
+    }
+}
+
+Test(registry, lists_the_unit_of_derived_lanes) {
+    each_registry(lists_the_unit_of_derived_lanes);
+}
+
 static int stop_at_second(void *context, const struct bb_registry_channel *row) {
     (void)row;
     return ++*(int *)context == 2;

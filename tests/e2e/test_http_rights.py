@@ -10,7 +10,8 @@ from test_serve_keys import bearer, make_key
 
 AT = "2026-03-01T00:15:00Z"
 # What a request needs so that nothing but its rights decides.
-VALUES = {"usage_point": "A", "channel": "1-1:1.29.0", "at": AT, "code": "BB-1004", "group": "-"}
+VALUES = {"usage_point": "A", "channel": "1-1:1.29.0", "at": AT, "code": "BB-1004", "group": "-", "query": "busbar_energy_kilowatt_hours", "start": AT, "end": AT,
+          "step": "15", "match[]": "busbar_energy_kilowatt_hours", "name": "usage_point"}
 BODIES = {
     "/v1/readings": (quarter_hours(["0.125"]), "text/csv"),
     "/v1/edits": (json.dumps({"usage_point": "A", "channel": "1-1:1.29.0", "at": AT, "value": "0.5", "reason": "matrix"}), "application/json"),
@@ -68,7 +69,9 @@ def test_roles(keyed, key):
             expected = 401 if key is None else 403
         assert answer.status == expected, (method, path, answer)
         if expected >= 400:
-            assert answer.headers["Content-Type"] == "application/problem+json" and answer.code.startswith("BB-")
+            # what speaks Prometheus's API tells errors in its form
+            kind = "application/json" if path.startswith("/api/v1/") else "application/problem+json"
+            assert answer.headers["Content-Type"] == kind and answer.code.startswith("BB-")
 
 
 @pytest.mark.parametrize("key", ["revoked", "expired"])

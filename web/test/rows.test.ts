@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CompletenessRow } from '../src/api';
 import { gaps, meterDays } from '../src/pure/completeness';
-import { parseMetrics } from '../src/pure/metrics';
+import { metricRows, parseMetrics } from '../src/pure/metrics';
 import { formatRoute, parseRoute } from '../src/route';
 
 function day(usage_point: string, channel: string, start: string, end: string, missing: number, estimated = 0): CompletenessRow {
@@ -36,6 +36,17 @@ describe('metrics', () => {
         expect(metrics[0].samples[0]).toEqual({ labels: '{le="+Inf"}', value: 3, suffix: '_bucket' });
         expect(metrics[0].help).toBe('How long.');
         expect(metrics[1].samples[0].value).toBe(Infinity);
+    });
+    it('are rows: a histogram in words, units by their names', () => {
+        const histogram = (labels: string, counts: number[]) => ['0.005', '0.1', '+Inf'].map((le, i) => `a_seconds_bucket{${labels}le="${le}"} ${counts[i]}\n`).join('')
+            + `a_seconds_sum{x="1"} 1\na_seconds_count{x="1"} ${counts[2]}\n`;
+        const rows = metricRows(parseMetrics(`# HELP a_seconds How long.\n# TYPE a_seconds histogram\n${histogram('x="1",', [60, 99, 100])}${histogram('x="2",', [0, 0, 0])}`
+            + '# TYPE b_bytes gauge\nb_bytes 2048\n# TYPE c_seconds_total counter\nc_seconds_total 90\n# TYPE d_start_time_seconds gauge\nd_start_time_seconds 1774742400.5\n'));
+        expect(rows.map(row => [row.name, row.labels, row.value.replace(/\u202f/g, ' ')])).toEqual([
+            ['a_seconds', '{x="1"}', '100: half ≤ 5 ms, 99 % ≤ 100 ms'], ['b_bytes', '', '2.0 KiB'], ['c_seconds_total', '', '1 min 30 s'],
+            ['d_start_time_seconds', '', '2026-03-29T00:00:00Z']]);
+        const late = metricRows(parseMetrics('# TYPE e_seconds histogram\ne_seconds_bucket{le="1"} 0\ne_seconds_bucket{le="+Inf"} 7\n'));
+        expect(late.map(row => [row.labels, row.value])).toEqual([['', '7: half > 1 s, 99 % > 1 s']]);
     });
 });
 

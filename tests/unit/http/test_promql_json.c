@@ -1,6 +1,7 @@
 /* Answers in Prometheus's form, to the byte. */
 #include <criterion/criterion.h>
 
+#include "http/problem.h"
 #include "http/promql_json.h"
 
 #include "base/random.h"
@@ -154,28 +155,28 @@ Test(promql_json, errors_have_type_and_status) {
         const char *wanted;
     } rows[] = {
         {BB_E_PROMQL_SYNTAX, 400,
-         "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"say \\\"x\\\"\"}"},
+         "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"say \\\"x\\\"\",\"code\":\"BB-6101\"}"},
         {BB_E_PROMQL_UNSUPPORTED, 400,
-         "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"say \\\"x\\\"\"}"},
+         "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"say \\\"x\\\"\",\"code\":\"BB-6102\"}"},
         {BB_E_PROMQL_PARAMETER, 400,
-         "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"say \\\"x\\\"\"}"},
+         "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"say \\\"x\\\"\",\"code\":\"BB-6104\"}"},
         {BB_E_PROMQL_LIMIT, 422,
-         "{\"status\":\"error\",\"errorType\":\"execution\",\"error\":\"say \\\"x\\\"\"}"},
+         "{\"status\":\"error\",\"errorType\":\"execution\",\"error\":\"say \\\"x\\\"\",\"code\":\"BB-6103\"}"},
         {BB_E_PROMQL_MATCH, 422,
-         "{\"status\":\"error\",\"errorType\":\"execution\",\"error\":\"say \\\"x\\\"\"}"},
+         "{\"status\":\"error\",\"errorType\":\"execution\",\"error\":\"say \\\"x\\\"\",\"code\":\"BB-6105\"}"},
         {BB_E_PROMQL_TIMEOUT, 503,
-         "{\"status\":\"error\",\"errorType\":\"timeout\",\"error\":\"say \\\"x\\\"\"}"},
+         "{\"status\":\"error\",\"errorType\":\"timeout\",\"error\":\"say \\\"x\\\"\",\"code\":\"BB-6106\"}"},
         /* what a fault says may name a file: its title alone leaves the house */
         {BB_E_STORE_IO, 500,
          "{\"status\":\"error\",\"errorType\":\"internal\",\"error\":\"The store cannot be read or "
-         "written\"}"},
+         "written\",\"code\":\"BB-3005\"}"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct bb_error error;
         (void)BB_FAIL(&error, rows[i].code, "say \"x\"");
         bb_promql_json_error(&error, &out);
         expect_text(rows[i].wanted);
-        cr_expect_eq(bb_promql_http_status(&error), rows[i].status);
+        cr_expect_eq(bb_http_status_of(error.code), rows[i].status);
     }
 }
 
@@ -184,11 +185,11 @@ Test(promql_json, lists) {
     const struct bb_promql_labels series[] = {{labels + 1, 1}, {NULL, 0}};
     const struct bb_promql_metric metrics[] = {{"busbar_value", "gauge", "amounts", ""}};
 
-    bb_promql_json_texts(texts, 2, &out);
+    bb_promql_json_texts(texts, 2, NULL, &out);
     expect_text("{\"status\":\"success\",\"data\":[\"__name__\",\"usage_point\"]}");
-    bb_promql_json_texts(NULL, 0, &out);
+    bb_promql_json_texts(NULL, 0, NULL, &out);
     expect_text("{\"status\":\"success\",\"data\":[]}");
-    bb_promql_json_series(series, 2, &out);
+    bb_promql_json_series(series, 2, NULL, &out);
     expect_text("{\"status\":\"success\",\"data\":[{\"usage_point\":\"A\"},{}]}");
     bb_promql_json_metadata(metrics, 1, &out);
     expect_text("{\"status\":\"success\",\"data\":{\"busbar_value\":[{\"type\":\"gauge\","

@@ -1,7 +1,7 @@
 // The machine room: probes, stages, workers, and every metric the binary tells of itself.
 import { api, type Overview } from '../api';
-import { bytes, duration, number, rounded } from '../pure/format';
-import { parseMetrics } from '../pure/metrics';
+import { bytes, duration, number } from '../pure/format';
+import { metricRows, parseMetrics } from '../pure/metrics';
 import { localExact } from '../pure/time';
 import { change } from '../route';
 import { useLoad, type Loaded } from '../part/load';
@@ -64,17 +64,17 @@ export function SystemPage({ query, overview }: { query: Record<string, string>;
                     <label class="inline">Part of a name <input type="search" value={query.metric ?? ''} onInput={event => change({ metric: event.currentTarget.value }, true)} /></label>
                 </div>
                 <Show of={metrics}>{all => {
-                    const shown = all!.filter(metric => metric.name.toLowerCase().includes(filter));
+                    const shown = metricRows(all!).filter(row => (row.name + row.labels).toLowerCase().includes(filter));
                     return shown.length === 0 ? <Empty title="No metric has that name" /> : (
                         <div class="scroll" tabIndex={0} role="region" aria-label="Metrics">
                             <table class="rows">
                                 <thead><tr><th scope="col">Metric</th><th scope="col">Labels</th><th scope="col" class="numeric">Value</th><th scope="col">What it is</th></tr></thead>
-                                <tbody>{shown.flatMap(metric => metric.samples.map((sample, i) => (
-                                    <tr key={metric.name + sample.suffix + sample.labels}>
-                                        <th scope="row"><code>{metric.name}{sample.suffix}</code></th><td><code class="break">{sample.labels}</code></td>
-                                        <td class="numeric">{Number.isInteger(sample.value) ? number(sample.value) : rounded(sample.value)}</td><td class="muted">{i === 0 ? metric.help : ''}</td>
+                                <tbody>{shown.map((row, i) => (
+                                    <tr key={row.name + row.labels}>
+                                        <th scope="row"><code>{row.name}</code></th><td><code class="break">{row.labels}</code></td>
+                                        <td class="numeric">{row.value}</td><td class="muted">{shown[i - 1]?.name === row.name ? '' : row.help}</td>
                                     </tr>
-                                )))}</tbody>
+                                ))}</tbody>
                             </table>
                         </div>
                     );
