@@ -81,10 +81,22 @@ static int fault_profile_get(struct bb_registry *base, struct bb_span tenant, st
     UNDER_PLAN(profile_get, tenant, name, as_of_ms, arena, out, error);
 }
 
+static int fault_group_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
+                           int64_t as_of_ms, struct bb_arena *arena, struct bb_master_group *out,
+                           struct bb_error *error) {
+    UNDER_PLAN(group_get, tenant, name, as_of_ms, arena, out, error);
+}
+
 static int fault_master_list(struct bb_registry *base, struct bb_span tenant, int64_t as_of_ms,
                              bb_registry_master_visit *visit, void *context,
                              struct bb_error *error) {
     UNDER_PLAN(master_list, tenant, as_of_ms, visit, context, error);
+}
+
+static int fault_kind_list(struct bb_registry *base, struct bb_span tenant,
+                           enum bb_master_kind kind, int64_t as_of_ms,
+                           bb_registry_master_visit *visit, void *context, struct bb_error *error) {
+    UNDER_PLAN(kind_list, tenant, kind, as_of_ms, visit, context, error);
 }
 
 static int fault_version_list(struct bb_registry *base, struct bb_span tenant,
@@ -165,7 +177,9 @@ static const struct bb_registry_ops operations = {
     .tenant_get = fault_tenant_get,
     .calendar_get = fault_calendar_get,
     .profile_get = fault_profile_get,
+    .group_get = fault_group_get,
     .master_list = fault_master_list,
+    .kind_list = fault_kind_list,
     .version_list = fault_version_list,
     .usage_point_list = fault_usage_point_list,
     .channel_list = fault_channel_list,

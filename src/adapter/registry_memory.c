@@ -424,6 +424,18 @@ static int memory_profile_get(struct bb_registry *base, struct bb_span tenant, s
     return result;
 }
 
+static int memory_group_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
+                            int64_t as_of_ms, struct bb_arena *arena, struct bb_master_group *out,
+                            struct bb_error *error) {
+    struct bb_master master;
+    int result = get(base,
+                     (struct master_row){.kind = BB_MASTER_GROUP, .tenant = tenant, .name = name},
+                     as_of_ms, arena, &master, error);
+    if (result == 0)
+        *out = master.group;
+    return result;
+}
+
 /* ---- lists ----------------------------------------------------------------------------------- */
 
 static bool wanted(struct bb_span filter, struct bb_span value) {
@@ -435,9 +447,9 @@ static int ended(int answer) {
     return answer < 0 ? answer : 0;
 }
 
-static int memory_master_list(struct bb_registry *base, struct bb_span tenant, int64_t as_of_ms,
-                              bb_registry_master_visit *visit, void *context,
-                              struct bb_error *error) {
+/* `kind` 0: of all. */
+static int list_masters(struct bb_registry *base, struct bb_span tenant, int kind, int64_t as_of_ms,
+                        bb_registry_master_visit *visit, void *context, struct bb_error *error) {
     const struct registry_memory *r = memory_of(base);
     int64_t until = as_of_ms == BB_TIME_NONE ? INT64_MAX : as_of_ms;
     struct bb_arena arena;
@@ -447,7 +459,8 @@ static int memory_master_list(struct bb_registry *base, struct bb_span tenant, i
     for (size_t i = 0; answer == 0 && i < r->masters.count; i++) {
         const struct master_row *row = sorted_at(&r->masters, i);
         struct bb_master master;
-        if (!wanted(tenant, row->tenant) || version_at(r, *row, until) != row)
+        if (!wanted(tenant, row->tenant) || (kind && kind != (int)row->kind) ||
+            version_at(r, *row, until) != row)
             continue;
         bb_arena_reset(&arena);
         answer = bb_master_decode(row->body, &arena, &master, error);
@@ -456,6 +469,19 @@ static int memory_master_list(struct bb_registry *base, struct bb_span tenant, i
     }
     bb_arena_release(&arena);
     return ended(answer);
+}
+
+static int memory_master_list(struct bb_registry *base, struct bb_span tenant, int64_t as_of_ms,
+                              bb_registry_master_visit *visit, void *context,
+                              struct bb_error *error) {
+    return list_masters(base, tenant, 0, as_of_ms, visit, context, error);
+}
+
+static int memory_kind_list(struct bb_registry *base, struct bb_span tenant,
+                            enum bb_master_kind kind, int64_t as_of_ms,
+                            bb_registry_master_visit *visit, void *context,
+                            struct bb_error *error) {
+    return list_masters(base, tenant, (int)kind, as_of_ms, visit, context, error);
 }
 
 static int memory_version_list(struct bb_registry *base, struct bb_span tenant,
@@ -728,7 +754,9 @@ static const struct bb_registry_ops operations = {
     .tenant_get = memory_tenant_get,
     .calendar_get = memory_calendar_get,
     .profile_get = memory_profile_get,
+    .group_get = memory_group_get,
     .master_list = memory_master_list,
+    .kind_list = memory_kind_list,
     .version_list = memory_version_list,
     .usage_point_list = memory_usage_point_list,
     .channel_list = memory_channel_list,

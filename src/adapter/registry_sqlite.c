@@ -300,6 +300,17 @@ static int profile_get(struct bb_registry *base, struct bb_span tenant, struct b
     return result;
 }
 
+static int group_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
+                     int64_t as_of_ms, struct bb_arena *arena, struct bb_master_group *out,
+                     struct bb_error *error) {
+    struct bb_master master;
+    int result = master_get(base, BB_MASTER_GROUP, tenant, name, as_of_ms, arena, &master, error);
+
+    if (result == BB_FOUND)
+        *out = master.group;
+    return result;
+}
+
 /* ---- open and close -------------------------------------------------------------------------- */
 
 static void registry_close(struct bb_registry *base) {
@@ -324,7 +335,9 @@ static const struct bb_registry_ops operations = {
     .tenant_get = tenant_get,
     .calendar_get = calendar_get,
     .profile_get = profile_get,
+    .group_get = group_get,
     .master_list = bb_registry_sqlite_master_list,
+    .kind_list = bb_registry_sqlite_kind_list,
     .version_list = bb_registry_sqlite_version_list,
     .usage_point_list = bb_registry_sqlite_usage_point_list,
     .channel_list = bb_registry_sqlite_channel_list,

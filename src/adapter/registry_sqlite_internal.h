@@ -116,6 +116,10 @@ int bb_registry_sqlite_put_if_current(struct registry_sqlite *registry,
 int bb_registry_sqlite_master_list(struct bb_registry *registry, struct bb_span tenant,
                                    int64_t as_of_ms, bb_registry_master_visit *visit, void *context,
                                    struct bb_error *error) BB_MUST_USE;
+int bb_registry_sqlite_kind_list(struct bb_registry *registry, struct bb_span tenant,
+                                 enum bb_master_kind kind, int64_t as_of_ms,
+                                 bb_registry_master_visit *visit, void *context,
+                                 struct bb_error *error) BB_MUST_USE;
 int bb_registry_sqlite_version_list(struct bb_registry *registry, struct bb_span tenant,
                                     bb_registry_master_visit *visit, void *context,
                                     struct bb_error *error) BB_MUST_USE;

@@ -61,19 +61,43 @@ static int master_row(struct registry_sql *sql, void *context) {
     "SELECT max(recorded_ms), body FROM master_version WHERE " condition " recorded_ms <= ?2 "     \
     "GROUP BY kind, tenant, name ORDER BY kind, tenant, name"
 
+static int list_masters(struct registry_sql *sql, int64_t as_of_ms, bb_registry_master_visit *visit,
+                        void *context, struct bb_error *error) {
+    struct master_list list = {.visit = visit, .context = context, .error = error};
+
+    bb_registry_sql_integer(sql, as_of_ms == BB_TIME_NONE ? INT64_MAX : as_of_ms);
+    bb_arena_init(&list.arena, 64 << 10, 64 << 20);
+    int result = visit_rows(sql, master_row, &list, error);
+    bb_arena_release(&list.arena);
+    return result;
+}
+
 int bb_registry_sqlite_master_list(struct bb_registry *registry, struct bb_span tenant,
                                    int64_t as_of_ms, bb_registry_master_visit *visit, void *context,
                                    struct bb_error *error) {
-    struct master_list list = {.visit = visit, .context = context, .error = error};
     struct registry_sql sql = prepare(registry, tenant.size ? MASTER_LIST("tenant = ?1 AND")
                                                             : MASTER_LIST("?1 IS NOT NULL AND"));
 
     bb_registry_sql_text(&sql, tenant);
-    bb_registry_sql_integer(&sql, as_of_ms == BB_TIME_NONE ? INT64_MAX : as_of_ms);
-    bb_arena_init(&list.arena, 64 << 10, 64 << 20);
-    int result = visit_rows(&sql, master_row, &list, error);
-    bb_arena_release(&list.arena);
-    return result;
+    return list_masters(&sql, as_of_ms, visit, context, error);
+}
+
+/* Kinds are few and written out, so that ?2 is the moment in all of these. */
+#define KIND_LIST(kind) MASTER_LIST("kind = " kind " AND tenant = ?1 AND")
+
+int bb_registry_sqlite_kind_list(struct bb_registry *registry, struct bb_span tenant,
+                                 enum bb_master_kind kind, int64_t as_of_ms,
+                                 bb_registry_master_visit *visit, void *context,
+                                 struct bb_error *error) {
+    static const char *const texts[] = {[BB_MASTER_USAGE_POINT] = KIND_LIST("1"),
+                                        [BB_MASTER_TENANT] = KIND_LIST("2"),
+                                        [BB_MASTER_CALENDAR] = KIND_LIST("3"),
+                                        [BB_MASTER_PROFILE] = KIND_LIST("4"),
+                                        [BB_MASTER_GROUP] = KIND_LIST("5")};
+    struct registry_sql sql = prepare(registry, texts[kind]);
+
+    bb_registry_sql_text(&sql, tenant);
+    return list_masters(&sql, as_of_ms, visit, context, error);
 }
 
 #define VERSION_LIST(condition)                                                                    \

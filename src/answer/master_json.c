@@ -221,7 +221,8 @@ const char *bb_master_kind_name(const struct bb_master *master) {
     static const char *const names[] = {[BB_MASTER_USAGE_POINT] = "usage_point",
                                         [BB_MASTER_TENANT] = "tenant",
                                         [BB_MASTER_CALENDAR] = "calendar",
-                                        [BB_MASTER_PROFILE] = "profile"};
+                                        [BB_MASTER_PROFILE] = "profile",
+                                        [BB_MASTER_GROUP] = "group"};
     return names[master->kind];
 }
 
@@ -236,6 +237,12 @@ void bb_master_put_json(struct bb_json *json, const struct bb_master *master) {
         break;
     case BB_MASTER_CALENDAR: put_calendar(json, &master->calendar); break;
     case BB_MASTER_PROFILE: put_profile(json, &master->profile); break;
+    case BB_MASTER_GROUP:
+        put_said(json, "tenant", master->group.tenant);
+        put_said(json, "name", master->group.name);
+        put_said(json, "expression", master->group.expression);
+        put_said(json, "description", master->group.description);
+        break;
     }
     bb_json_object_end(json);
 }

@@ -14,35 +14,6 @@ static int64_t next_length(int64_t length_ms) {
     return length_ms * 2;
 }
 
-static int sign_of(int64_t mantissa) {
-    return (mantissa > 0) - (mantissa < 0);
-}
-
-int bb_decimal_order(struct bb_decimal a, struct bb_decimal b) {
-    enum { EXACT_DIGITS = 18 }; /* as many may be added to a mantissa */
-    int least = a.exponent < b.exponent ? a.exponent : b.exponent;
-    int greatest = a.exponent > b.exponent ? a.exponent : b.exponent;
-
-    if (sign_of(a.mantissa) != sign_of(b.mantissa) || a.mantissa == 0)
-        return sign_of(a.mantissa) < sign_of(b.mantissa) ? -1 : a.mantissa != b.mantissa;
-    if (greatest - least > EXACT_DIGITS) { /* the one of the greater exponent is farther from 0 */
-        bool a_is_farther = a.exponent == greatest;
-        return a_is_farther == (a.mantissa > 0) ? 1 : -1;
-    }
-    bb_wide x = bb_decimal_widen(a.mantissa, a.exponent, least);
-    bb_wide y = bb_decimal_widen(b.mantissa, b.exponent, least);
-    return (x > y) - (x < y);
-}
-
-int bb_quality_badness(const struct bb_quality *quality) {
-    static const uint8_t states[BB_STATE_COUNT] = {
-        [BB_STATE_MEASURED] = 0, [BB_STATE_EDITED] = 1,    [BB_STATE_SUBSTITUTED] = 2,
-        [BB_STATE_PARTIAL] = 3,  [BB_STATE_ESTIMATED] = 4, [BB_STATE_MISSING] = 6};
-    int badness = states[quality->state];
-
-    return quality->marks & BB_MARK_SUSPECT && badness < 5 ? 5 : badness;
-}
-
 bool bb_points_init(struct bb_points *points, size_t wanted) {
     BB_ASSERT(wanted > 0 && wanted <= BB_POINTS_MAX);
     *points = (struct bb_points){.wanted = wanted};

@@ -39,9 +39,4 @@ void bb_points_clear(struct bb_points *points);
 /* Rows of one channel, in order. */
 void bb_points_add(struct bb_points *points, const struct bb_query_row *row);
 
-/* How little a value can be relied on: measured 0; missing is the worst. */
-int bb_quality_badness(const struct bb_quality *quality);
-/* <0, 0, >0 */
-int bb_decimal_order(struct bb_decimal a, struct bb_decimal b);
-
 #endif

@@ -91,6 +91,49 @@ void bb_record_put_json(const struct bb_record *record, struct bb_json *json) {
     bb_json_object_end(json);
 }
 
+static bool is_plain(struct bb_span text) {
+    for (size_t i = 0; i < text.size; i++)
+        if (strchr(",\"\r\n", text.data[i]))
+            return false;
+    return true;
+}
+
+void bb_csv_put_cell(struct bb_buffer *out, struct bb_span text) {
+    if (is_plain(text)) {
+        bb_buffer_append_span(out, text);
+        return;
+    }
+    bb_buffer_append_byte(out, '"');
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == '"')
+            bb_buffer_append_byte(out, '"');
+        bb_buffer_append_byte(out, (uint8_t)text.data[i]);
+    }
+    bb_buffer_append_byte(out, '"');
+}
+
+void bb_record_put_csv_titles(const struct bb_field_row *rows, size_t row_count,
+                              struct bb_buffer *out) {
+    for (size_t i = 0; i < row_count; i++)
+        bb_buffer_format(out, "%s%s", i ? "," : "", rows[i].name);
+    bb_buffer_append_byte(out, '\n');
+}
+
+void bb_record_put_csv(const struct bb_record *record, struct bb_buffer *out) {
+    char memory[BB_RECORD_CELL_MAX];
+
+    BB_ASSERT(record->count == record->row_count);
+    for (size_t i = 0; i < record->count; i++) {
+        const struct bb_field *field = &record->fields[i];
+        bb_buffer_append(out, ",", i > 0);
+        if (field->kind == BB_FIELD_FLAG)
+            bb_buffer_append_span(out, field->number ? BB_SPAN("true") : BB_SPAN("false"));
+        else
+            bb_csv_put_cell(out, bb_record_cell(field, memory));
+    }
+    bb_buffer_append_byte(out, '\n');
+}
+
 struct bb_span bb_record_cell(const struct bb_field *field, char memory[BB_RECORD_CELL_MAX]) {
     _Static_assert((int)BB_RECORD_CELL_MAX >= (int)BB_TIME_TEXT_MAX, "a time fits");
 

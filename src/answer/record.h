@@ -32,7 +32,7 @@ struct bb_field {
     int64_t number;      /* NUMBER, TIME (ms), FLAG */
 };
 
-enum { BB_RECORD_FIELDS_MAX = 16, BB_RECORD_TEXT_MAX = 2048 };
+enum { BB_RECORD_FIELDS_MAX = 24, BB_RECORD_TEXT_MAX = 2048 };
 
 struct bb_record {
     const struct bb_field_row *rows;
@@ -58,6 +58,13 @@ void bb_record_digits(struct bb_record *record, struct bb_span digits);
 /* The members of its object, which the caller begins and ends. Nothing is null. */
 void bb_record_put_members(const struct bb_record *record, struct bb_json *json);
 void bb_record_put_json(const struct bb_record *record, struct bb_json *json);
+/* CSV: the line of titles, and a row's. All fields, as in objects; nothing is an empty cell, a flag true or
+ * false. */
+void bb_record_put_csv_titles(const struct bb_field_row *rows, size_t row_count,
+                              struct bb_buffer *out);
+void bb_record_put_csv(const struct bb_record *record, struct bb_buffer *out);
+/* RFC 4180: quotes around a text that needs them, and doubled inside. */
+void bb_csv_put_cell(struct bb_buffer *out, struct bb_span text);
 /* A field's text for people; `memory` may lend to it. Nothing and false are empty. */
 enum { BB_RECORD_CELL_MAX = 48 };
 struct bb_span bb_record_cell(const struct bb_field *field, char memory[BB_RECORD_CELL_MAX]);

@@ -64,6 +64,22 @@ static const struct bb_field_row finding_fields[] = {
     {.name = "quality"},
 };
 
+static const struct bb_field_row group_fields[] = {
+    {.name = "group"}, {.name = "expression"}, {.name = "description"}};
+static const struct bb_field_row device_fields[] = {{.name = "device"},
+                                                    {.name = "usage_point"},
+                                                    {.name = "from"},
+                                                    {.name = "to"},
+                                                    {.name = "installations", .is_number = true}};
+static const struct bb_field_row installation_fields[] = {{.name = "usage_point"},
+                                                          {.name = "device"},
+                                                          {.name = "from"},
+                                                          {.name = "to"},
+                                                          {.name = "multiplier", .is_number = true},
+                                                          {.name = "dials", .is_number = true},
+                                                          {.name = "reason"}};
+static const struct bb_field_row customer_fields[] = {{.name = "customer"},
+                                                      {.name = "usage_points", .is_number = true}};
 static const struct bb_field_row rule_fields[] = {{.name = "rule"}, {.name = "content_hash"}};
 static const struct bb_field_row tenant_fields[] = {{.name = "tenant"}, {.name = "zone"}};
 
@@ -90,6 +106,10 @@ const struct bb_list_row bb_lists[BB_LISTS] = {
     [BB_LIST_COMPLETENESS] = {"completeness", FIELDS(completeness_fields)},
     [BB_LIST_EXCEPTIONS] = {"exceptions", FIELDS(exception_fields)},
     [BB_LIST_FINDINGS] = {"findings", FIELDS(finding_fields)},
+    [BB_LIST_GROUPS] = {"groups", FIELDS(group_fields)},
+    [BB_LIST_DEVICES] = {"devices", FIELDS(device_fields)},
+    [BB_LIST_INSTALLATIONS] = {"installations", FIELDS(installation_fields)},
+    [BB_LIST_CUSTOMERS] = {"customers", FIELDS(customer_fields)},
     [BB_LIST_RULES] = {"rules", FIELDS(rule_fields)},
     [BB_LIST_TENANTS] = {"tenants", FIELDS(tenant_fields)},
     [BB_LIST_AUDIT] = {"audit", FIELDS(audit_fields)},
@@ -199,6 +219,43 @@ void bb_record_of_finding(const struct bb_findings_row *row, struct bb_record *o
     bb_record_number(out, finding->exponent);
     bb_record_copy(out, bb_buffer_span(&quality));
     bb_buffer_release(&quality);
+}
+
+void bb_record_of_group(const struct bb_master_group *row, struct bb_record *out) {
+    begin(out, BB_LIST_GROUPS);
+    bb_record_text(out, row->name);
+    bb_record_text(out, row->expression);
+    bb_record_text(out, row->description);
+}
+
+void bb_record_of_device(const struct bb_inventory_device *row, struct bb_record *out) {
+    begin(out, BB_LIST_DEVICES);
+    bb_record_text(out, row->device);
+    bb_record_text(out, row->usage_point);
+    bb_record_time(out, row->from_ms);
+    bb_record_time(out, row->to_ms);
+    bb_record_number(out, row->installations);
+}
+
+void bb_record_of_installation(const struct bb_inventory_installation *row, struct bb_record *out) {
+    const struct bb_master_installation *i = row->installation;
+    char multiplier[BB_DECIMAL_TEXT_MAX];
+    size_t size = bb_decimal_format(i->multiplier, false, multiplier);
+
+    begin(out, BB_LIST_INSTALLATIONS);
+    bb_record_text(out, row->usage_point);
+    bb_record_text(out, i->device);
+    bb_record_time(out, i->from_ms);
+    bb_record_time(out, i->to_ms);
+    bb_record_digits(out, (struct bb_span){multiplier, size});
+    put_count(out, i->dials > 0, i->dials);
+    bb_record_text(out, i->reason);
+}
+
+void bb_record_of_customer(const struct bb_inventory_customer *row, struct bb_record *out) {
+    begin(out, BB_LIST_CUSTOMERS);
+    bb_record_text(out, row->customer);
+    bb_record_number(out, row->usage_points);
 }
 
 void bb_record_of_tenant(struct bb_span name, struct bb_span zone, struct bb_record *out) {

@@ -8,6 +8,7 @@
 #include "port/registry.h"
 #include "service/completeness.h"
 #include "service/findings.h"
+#include "service/inventory.h"
 
 enum bb_list { /* what can be listed */
                BB_LIST_USAGE_POINTS = 0,
@@ -15,6 +16,10 @@ enum bb_list { /* what can be listed */
                BB_LIST_COMPLETENESS,
                BB_LIST_EXCEPTIONS,
                BB_LIST_FINDINGS,
+               BB_LIST_GROUPS,
+               BB_LIST_DEVICES,
+               BB_LIST_INSTALLATIONS,
+               BB_LIST_CUSTOMERS,
                BB_LIST_RULES,
                BB_LIST_TENANTS,
                BB_LIST_AUDIT,
@@ -33,6 +38,10 @@ void bb_record_of_channel(const struct bb_registry_channel *row, struct bb_recor
 void bb_record_of_completeness(const struct bb_completeness_row *row, struct bb_record *out);
 void bb_record_of_exception(const struct bb_registry_exception *row, struct bb_record *out);
 void bb_record_of_finding(const struct bb_findings_row *row, struct bb_record *out);
+void bb_record_of_group(const struct bb_master_group *row, struct bb_record *out);
+void bb_record_of_device(const struct bb_inventory_device *row, struct bb_record *out);
+void bb_record_of_installation(const struct bb_inventory_installation *row, struct bb_record *out);
+void bb_record_of_customer(const struct bb_inventory_customer *row, struct bb_record *out);
 void bb_record_of_audit(const struct bb_registry_audit *row, struct bb_record *out);
 void bb_record_of_tenant(struct bb_span name, struct bb_span zone, struct bb_record *out);
 

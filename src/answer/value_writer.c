@@ -1,6 +1,7 @@
 /* Rows of a query: see value_writer.h. */
 #include "answer/value_writer.h"
 
+#include "answer/record.h"
 #include "base/json_write.h"
 #include "model/unit.h"
 
@@ -11,28 +12,6 @@ enum { NAMES_LIMIT_BYTES = 1 << 16 };
 static const char csv_titles[] = "usage_point,channel,lane,start,end,value,unit,quality";
 
 /* ---- texts ----------------------------------------------------------------------------------------*/
-
-static bool csv_is_plain(struct bb_span text) {
-    for (size_t i = 0; i < text.size; i++)
-        if (strchr(",\"\r\n", text.data[i]))
-            return false;
-    return true;
-}
-
-/* RFC 4180: quotes around a field that needs them, and doubled inside. */
-static void put_csv(struct bb_buffer *out, struct bb_span text) {
-    if (csv_is_plain(text)) {
-        bb_buffer_append_span(out, text);
-        return;
-    }
-    bb_buffer_append_byte(out, '"');
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] == '"')
-            bb_buffer_append_byte(out, '"');
-        bb_buffer_append_byte(out, (uint8_t)text.data[i]);
-    }
-    bb_buffer_append_byte(out, '"');
-}
 
 static void put_json(struct bb_buffer *out, const char *key, struct bb_span text) {
     bb_buffer_format(out, "\"%s\":\"", key);
@@ -100,15 +79,15 @@ void bb_value_put_csv(struct bb_value_writer *writer, const struct bb_query_row 
     struct bb_buffer *out = writer->out;
 
     if (channel_changed(writer, row)) {
-        put_csv(&writer->head, row->usage_point);
+        bb_csv_put_cell(&writer->head, row->usage_point);
         bb_buffer_append_byte(&writer->head, ',');
-        put_csv(&writer->head, row->channel);
+        bb_csv_put_cell(&writer->head, row->channel);
         bb_buffer_format(&writer->head, ",%s,", lane_name(row));
     }
     if (quality_changed(writer, row)) {
         bb_buffer_clear(&writer->line);
         bb_quality_format(row->quality, &writer->line);
-        put_csv(&writer->quality_text, bb_buffer_span(&writer->line));
+        bb_csv_put_cell(&writer->quality_text, bb_buffer_span(&writer->line));
     }
     bb_buffer_append_span(out, bb_buffer_span(&writer->head));
     put_time(writer, row->start_ms);

@@ -1,4 +1,4 @@
-/* busbar list usage-points|channels|completeness|exceptions|findings|rules|tenants: what the registry
+/* busbar list usage-points|channels|completeness|exceptions|findings|groups|devices|installations|customers|rules|tenants: what the registry
  * knows, what is there of what was expected, and what the checks say.
  *
  * Each subject is a row of a table: what it lists, and how the plant is asked. Each row becomes a record
@@ -17,10 +17,12 @@
 #include <stdio.h>
 
 struct list_options {
-    const char *usage_point, *from, *to, *as_of, *who, *what;
-    int check;
+    const char *usage_point, *device, *from, *to, *as_of, *at, *who, *what;
+    int check, format;
     bool all;
 };
+
+enum { FORMAT_TABLE = 0, FORMAT_CSV, FORMAT_NDJSON };
 
 #define AT(field) offsetof(struct list_options, field)
 
@@ -33,12 +35,31 @@ static const struct bb_option options[] = {
      .kind = BB_OPTION_TEXT,
      .offset = AT(usage_point),
      .value = "UP",
-     .help = "channels, completeness, exceptions and findings of this one only"},
+     .help =
+         "channels, completeness, exceptions, findings, devices and installations of this one only"},
+    {.name = "device",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(device),
+     .value = "D",
+     .help = "devices and installations of this one only"},
+    {.name = "at",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(at),
+     .value = "T",
+     .help = "devices and installations: what was installed at this time, with offset"},
+    {.name = "format",
+     .kind = BB_OPTION_CHOICE,
+     .offset = AT(format),
+     .value = "table|csv|ndjson",
+     .initial = "table",
+     .help = "of the rows"},
     {.name = "from",
      .kind = BB_OPTION_TEXT,
      .offset = AT(from),
      .value = "D",
-     .help = "completeness: local days from this date on, or a time with offset; audit: a time"},
+     .help =
+         "completeness: local days from this date on, or a time with offset; findings, audit: a "
+         "time"},
     {.name = "to",
      .kind = BB_OPTION_TEXT,
      .offset = AT(to),
@@ -75,6 +96,7 @@ struct listing {
     struct bb_plant *plant;
     const struct list_options *given;
     int64_t as_of_ms; /* BB_TIME_NONE: now */
+    int64_t at_ms;    /* BB_TIME_NONE: at any time */
     struct bb_table table;
     struct bb_json json;
     uint64_t rows;
@@ -91,10 +113,22 @@ static void put_cells(struct listing *listing) {
             bb_table_cell(&listing->table, bb_record_cell(&record->fields[i], memory));
 }
 
+static void put_line(struct listing *listing) {
+    struct bb_buffer *out = &listing->command->out->buffer;
+
+    bb_json_init(&listing->json, out);
+    bb_record_put_json(&listing->record, &listing->json);
+    bb_buffer_append_byte(out, '\n');
+}
+
 /* The record as a row of the list; 1: more is not wanted. */
 static int put_row(struct listing *listing) {
     if (listing->command->globals.json)
         bb_record_put_json(&listing->record, &listing->json);
+    else if (listing->given->format == FORMAT_CSV)
+        bb_record_put_csv(&listing->record, &listing->command->out->buffer);
+    else if (listing->given->format == FORMAT_NDJSON)
+        put_line(listing);
     else
         put_cells(listing);
     listing->rows++;
@@ -139,6 +173,36 @@ static int completeness_row(void *context, const struct bb_completeness_row *row
     return put_row(listing);
 }
 
+/* A bb_registry_master_visit. */
+static int group_row(void *context, int64_t recorded_ms, const struct bb_master *master) {
+    struct listing *listing = context;
+
+    (void)recorded_ms;
+    bb_record_of_group(&master->group, &listing->record);
+    return put_row(listing);
+}
+
+static int device_row(void *context, const struct bb_inventory_device *row) {
+    struct listing *listing = context;
+
+    bb_record_of_device(row, &listing->record);
+    return put_row(listing);
+}
+
+static int installation_row(void *context, const struct bb_inventory_installation *row) {
+    struct listing *listing = context;
+
+    bb_record_of_installation(row, &listing->record);
+    return put_row(listing);
+}
+
+static int customer_row(void *context, const struct bb_inventory_customer *row) {
+    struct listing *listing = context;
+
+    bb_record_of_customer(row, &listing->record);
+    return put_row(listing);
+}
+
 static int tenant_row(void *context, struct bb_span name, struct bb_span zone) {
     struct listing *listing = context;
 
@@ -167,14 +231,28 @@ static int list_exceptions(struct listing *listing, struct bb_error *error) {
                                          listing, error);
 }
 
+/* BB_TIME_NONE when it is not given. */
+static int read_time(const char *what, const char *text, int64_t *ms, struct bb_error *error) {
+    *ms = BB_TIME_NONE;
+    if (!text || bb_time_parse_rfc3339(bb_span_of(text), ms) == BB_TIME_OK)
+        return 0;
+    return BB_FAIL(error, BB_E_USAGE,
+                   "--%s cannot be \"%s\": allowed is a time with offset such as "
+                   "2026-03-01T06:00:00+01:00",
+                   what, text);
+}
+
 static int list_findings(struct listing *listing, struct bb_error *error) {
     const struct list_options *given = listing->given;
-    const struct bb_findings asked = {.tenant = bb_command_tenant(listing->command),
-                                      .usage_point = bb_span_of(given->usage_point),
-                                      .check = given->check,
-                                      .as_of_ms = listing->as_of_ms};
+    struct bb_findings asked = {.tenant = bb_command_tenant(listing->command),
+                                .usage_point = bb_span_of(given->usage_point),
+                                .check = given->check,
+                                .as_of_ms = listing->as_of_ms};
+    int r = read_time("from", given->from, &asked.from_ms, error);
 
-    return bb_findings_run(listing->plant, &asked, finding_row, listing, error);
+    if (!r)
+        r = read_time("to", given->to, &asked.to_ms, error);
+    return r ? r : bb_findings_run(listing->plant, &asked, finding_row, listing, error);
 }
 
 /* A date is that of each channel's own calendar. */
@@ -244,16 +322,6 @@ static int audit_row(void *context, const struct bb_registry_audit *row) {
     return put_row(listing);
 }
 
-static int read_time(const char *what, const char *text, int64_t *ms, struct bb_error *error) {
-    *ms = BB_TIME_NONE;
-    if (!text || bb_time_parse_rfc3339(bb_span_of(text), ms) == BB_TIME_OK)
-        return 0;
-    return BB_FAIL(error, BB_E_USAGE,
-                   "--%s cannot be \"%s\": allowed is a time with offset such as "
-                   "2026-03-01T06:00:00+01:00",
-                   what, text);
-}
-
 static int list_audit(struct listing *listing, struct bb_error *error) {
     const struct list_options *given = listing->given;
     struct bb_audit_question asked = {.base = {.tenant = bb_command_tenant(listing->command)},
@@ -264,6 +332,39 @@ static int list_audit(struct listing *listing, struct bb_error *error) {
     if (!r)
         r = read_time("to", given->to, &asked.base.to_ms, error);
     return r ? r : bb_audit_list(listing->plant->registry, &asked, audit_row, listing, error);
+}
+
+static int list_groups(struct listing *listing, struct bb_error *error) {
+    struct bb_registry *registry = listing->plant->registry;
+
+    return registry->ops->kind_list(registry, bb_command_tenant(listing->command), BB_MASTER_GROUP,
+                                    listing->as_of_ms, group_row, listing, error);
+}
+
+static struct bb_inventory inventory_of(const struct listing *listing) {
+    return (struct bb_inventory){.tenant = bb_command_tenant(listing->command),
+                                 .usage_point = bb_span_of(listing->given->usage_point),
+                                 .device = bb_span_of(listing->given->device),
+                                 .as_of_ms = listing->as_of_ms,
+                                 .at_ms = listing->at_ms};
+}
+
+static int list_devices(struct listing *listing, struct bb_error *error) {
+    const struct bb_inventory asked = inventory_of(listing);
+
+    return bb_inventory_devices(listing->plant, &asked, device_row, listing, error);
+}
+
+static int list_installations(struct listing *listing, struct bb_error *error) {
+    const struct bb_inventory asked = inventory_of(listing);
+
+    return bb_inventory_installations(listing->plant, &asked, installation_row, listing, error);
+}
+
+static int list_customers(struct listing *listing, struct bb_error *error) {
+    const struct bb_inventory asked = inventory_of(listing);
+
+    return bb_inventory_customers(listing->plant, &asked, customer_row, listing, error);
 }
 
 static int list_tenants(struct listing *listing, struct bb_error *error) {
@@ -289,6 +390,10 @@ static const struct subject {
     {BB_LIST_COMPLETENESS, list_completeness, end_completeness, true},
     {BB_LIST_EXCEPTIONS, list_exceptions, NULL, true},
     {BB_LIST_FINDINGS, list_findings, NULL, true},
+    {BB_LIST_GROUPS, list_groups, NULL, true},
+    {BB_LIST_DEVICES, list_devices, NULL, true},
+    {BB_LIST_INSTALLATIONS, list_installations, NULL, true},
+    {BB_LIST_CUSTOMERS, list_customers, NULL, true},
     {BB_LIST_RULES, list_rules, NULL, false},
     {BB_LIST_TENANTS, list_tenants, NULL, false},
     {BB_LIST_AUDIT, list_audit, NULL, false},
@@ -309,7 +414,8 @@ static const struct subject *find_subject(const char *name, struct bb_error *err
     }
     (void)BB_FAIL(error, BB_E_USAGE,
                   "there is no list of \"%s\": allowed are usage-points, channels, completeness, "
-                  "exceptions, findings, rules, tenants, audit%s%s",
+                  "exceptions, findings, groups, devices, installations, "
+                  "customers, rules, tenants, audit%s%s",
                   name, nearest.name ? " · did you mean " : "", nearest.name ? nearest.name : "");
     return NULL;
 }
@@ -321,12 +427,16 @@ static int read_as_of(const struct subject *subject, const char *text, int64_t *
         return BB_FAIL(error, BB_E_USAGE,
                        "list %s tells what is now and keeps no history: it does not take --as-of",
                        bb_lists[subject->list].name);
-    if (!text || bb_time_parse_rfc3339(bb_span_of(text), ms) == BB_TIME_OK)
-        return 0;
-    return BB_FAIL(error, BB_E_USAGE,
-                   "--as-of cannot be \"%s\": allowed is a time with offset such as "
-                   "2026-03-01T06:00:00+01:00",
-                   text);
+    return read_time("as-of", text, ms, error);
+}
+
+static int print_lines(struct listing *listing, const struct subject *subject,
+                       struct bb_error *error) {
+    const struct bb_list_row *list = &bb_lists[subject->list];
+
+    if (listing->given->format == FORMAT_CSV)
+        bb_record_put_csv_titles(list->fields, list->field_count, &listing->command->out->buffer);
+    return subject->tell(listing, error);
 }
 
 static int print_json(struct listing *listing, const struct subject *subject,
@@ -370,11 +480,14 @@ static int list_subject(struct bb_command *command, const struct subject *subjec
     int r = read_as_of(subject, given->as_of, &listing.as_of_ms, error);
 
     if (!r)
+        r = read_time("at", given->at, &listing.at_ms, error);
+    if (!r)
         r = bb_command_open_plant(command, BB_PLANT_READ, &plant, error);
     if (r < 0)
         return r;
-    r = command->globals.json ? print_json(&listing, subject, error)
-                              : print_table(&listing, subject, error);
+    r = command->globals.json           ? print_json(&listing, subject, error)
+        : given->format != FORMAT_TABLE ? print_lines(&listing, subject, error)
+                                        : print_table(&listing, subject, error);
     bb_plant_close(&plant);
     return r < 0 ? r : BB_EXIT_DONE;
 }
@@ -396,8 +509,11 @@ int bb_list_exceptions(struct bb_command *command, const char *usage_point, cons
 
 const struct bb_verb bb_verb_list = {
     .name = "list",
-    .summary = "usage points, channels, completeness, exceptions, findings, rules, tenants, audit",
-    .arguments = "usage-points|channels|completeness|exceptions|findings|rules|tenants|audit",
+    .summary =
+        "usage points, channels, completeness, exceptions, findings, groups, devices, installations, "
+        "customers, rules, tenants, audit",
+    .arguments =
+        "usage-points|channels|completeness|exceptions|findings|groups|devices|installations|customers|rules|tenants|audit",
     .arguments_min = 1,
     .arguments_max = 1,
     .options = options,

@@ -4,6 +4,7 @@
 
 #include "adapter/embedded.h"
 #include "answer/master_json.h"
+#include "answer/registry_json.h"
 #include "cli/human.h"
 #include "cli/ingest_run.h"
 #include "service/master.h"
@@ -90,13 +91,6 @@ static int compare(struct applying *applying, struct bb_error *error) {
     return r;
 }
 
-static const char *word_of(enum bb_registry_change_kind kind) {
-    static const char *const words[] = {[BB_REGISTRY_UNCHANGED] = "unchanged",
-                                        [BB_REGISTRY_ADDED] = "added",
-                                        [BB_REGISTRY_CHANGED] = "changed"};
-    return words[kind];
-}
-
 /* Shown, and on its way to the terminal, before anything is made. */
 static void show_changes(struct applying *applying) {
     struct bb_buffer *out = &applying->command->out->buffer;
@@ -160,9 +154,7 @@ static void report_as_json(const struct applying *applying) {
     const struct bb_registry_changes *changes = &applying->changes;
 
     bb_json_object_begin(&json);
-    bb_json_put_u64(&json, "added", changes->added);
-    bb_json_put_u64(&json, "changed", changes->changed);
-    bb_json_put_u64(&json, "unchanged", changes->unchanged);
+    bb_registry_put_counts(&json, changes);
     bb_json_put_bool(&json, "applied", !applying->given->dry_run);
     if (!applying->command->is_served)
         bb_json_put_u64(&json, "blocks", applying->counts.blocks);
@@ -175,16 +167,7 @@ static void report_as_json(const struct applying *applying) {
         const struct bb_registry_change *change = &changes->items[i];
         if (change->kind == BB_REGISTRY_UNCHANGED)
             continue;
-        bb_json_object_begin(&json);
-        bb_json_put_text(&json, "entry", bb_span_of(bb_master_kind_name(&change->entry->master)));
-        bb_json_put_text(&json, "name", bb_master_name(&change->entry->master));
-        bb_json_put_text(&json, "change", bb_span_of(word_of(change->kind)));
-        bb_json_key(&json, "lines");
-        bb_json_array_begin(&json);
-        for (uint32_t line = 0; line < change->line_count; line++)
-            bb_json_text(&json, change->lines[line]);
-        bb_json_array_end(&json);
-        bb_json_object_end(&json);
+        bb_registry_put_change(&json, change);
         bb_output_spill(applying->command->out);
     }
     bb_json_array_end(&json);

@@ -86,10 +86,15 @@ static int work_once(struct work *work, struct bb_error *error) {
     const struct bb_progress_watch *watch = &work->command->bar->watch;
     int r = work->worker ? bb_worker_drain(work->worker, work->given->live, watch, error) : 0;
 
-    if (r >= 0)
-        r = bb_deliver_registry(&work->plant, watch, error);
+    const bool is_damaged = r == -(int)BB_E_LOG_CORRUPT; /* of one partition: others have come on */
+    struct bb_error ignored;
+    if (r == BB_WORKER_DAMAGED)
+        bb_command_complain(work->command, error);
+    int delivered = r >= 0 || is_damaged
+                        ? bb_deliver_registry(&work->plant, watch, is_damaged ? &ignored : error)
+                        : 0;
     bb_progress_bar_clear(work->command->bar);
-    return r;
+    return r < 0 ? r : delivered;
 }
 
 static bool anything_new(struct work *work) {

@@ -147,8 +147,9 @@ void bb_http_set_header(struct bb_http_call *call, const char *name, const char 
     for (const char *c = value; *c; c++)
         BB_ASSERT((unsigned char)*c >= ' ');
     snprintf(call->headers[call->header_count].name, sizeof call->headers[0].name, "%s", name);
-    snprintf(call->headers[call->header_count].value, sizeof call->headers[0].value, "%s", value);
-    call->header_count++;
+    call->headers[call->header_count].value = bb_arena_copy(&call->arena, bb_span_of(value)).data;
+    if (call->headers[call->header_count].value) /* without memory the answer fails by itself */
+        call->header_count++;
 }
 
 void bb_http_set_header_u64(struct bb_http_call *call, const char *name, uint64_t value) {

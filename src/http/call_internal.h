@@ -76,7 +76,8 @@ struct bb_http_call {
     struct bb_http_crew_member *member;
     struct bb_buffer out;
     struct {
-        char name[64], value[200];
+        char name[64];
+        const char *value; /* in the arena */
     } headers[BB_HTTP_HEADERS_MAX];
     uint32_t header_count;
     bool streams;
@@ -100,7 +101,8 @@ struct bb_http_server {
     struct bb_http_nudger nudger;
     struct bb_http_crew questions, posts;
     struct bb_http_spool_room room;
-    struct bb_http_gate gate; /* who may come in */
+    struct bb_http_gate gate;      /* who may come in */
+    pthread_mutex_t registry_lock; /* one registry file is applied at a time (route_registry.c) */
     struct bb_http_auditor auditor;
     struct bb_http_watcher watcher;
     atomic_bool draining;

@@ -5,7 +5,8 @@
 #include "service/audit.h"
 
 struct listing {
-    struct bb_http_page page;
+    struct bb_http_page *page;
+    struct bb_audit_question asked;
     struct bb_record record;
 };
 
@@ -13,34 +14,38 @@ struct listing {
 static int take_row(void *context, const struct bb_registry_audit *row) {
     struct listing *l = context;
 
-    bb_buffer_clear(&l->page.key);
-    bb_http_key_number(&l->page.key, -(int64_t)row->sequence);
-    if (!bb_http_page_wants(&l->page))
+    bb_buffer_clear(&l->page->key);
+    bb_http_key_number(&l->page->key, -(int64_t)row->sequence);
+    if (!bb_http_page_wants(l->page))
         return 0;
     bb_record_of_audit(row, &l->record);
-    return bb_http_page_put(&l->page, &l->record);
+    return bb_http_page_put(l->page, &l->record);
+}
+
+/* A bb_http_page_teller. */
+static int tell(struct bb_http_page *page, void *context, struct bb_error *error) {
+    struct listing *l = context;
+    struct bb_span key = page->after;
+    int64_t number;
+
+    l->page = page;
+    if (key.size > 0) {
+        if (!bb_http_key_take_number(&key, &number))
+            return bb_http_bad_parameter(page->call, "cursor", "it is no cursor of this list",
+                                         error);
+        l->asked.base.before_sequence = (uint64_t)-number;
+    }
+    return bb_audit_list(bb_http_plant(page->call)->registry, &l->asked, take_row, l, error);
 }
 
 static int list_audit(struct bb_http_call *call, struct bb_error *error) {
-    struct bb_audit_question asked = {.base = {.tenant = bb_http_tenant(call),
-                                               .from_ms = bb_http_number(call, "from"),
-                                               .to_ms = bb_http_number(call, "to")},
-                                      .who = bb_http_text(call, "who"),
-                                      .what = bb_http_text(call, "what")};
-    struct bb_registry *registry = bb_http_plant(call)->registry;
-    struct listing l;
-    int64_t number;
+    struct listing l = {.asked = {.base = {.tenant = bb_http_tenant(call),
+                                           .from_ms = bb_http_number(call, "from"),
+                                           .to_ms = bb_http_number(call, "to")},
+                                  .who = bb_http_text(call, "who"),
+                                  .what = bb_http_text(call, "what")}};
 
-    int result = bb_http_page_begin(&l.page, call, BB_HTTP_SORTED, error);
-    struct bb_span key = result ? BB_SPAN("") : l.page.after;
-    if (bb_http_key_take_number(&key, &number))
-        asked.base.before_sequence = (uint64_t)-number;
-    if (!result)
-        result = bb_audit_list(registry, &asked, take_row, &l, error);
-    if (!result)
-        result = bb_http_page_end(&l.page, error);
-    bb_http_page_release(&l.page);
-    return result;
+    return bb_http_page_run(call, &bb_lists[BB_LIST_AUDIT], tell, &l, error);
 }
 
 static const struct bb_http_parameter parameters[] = {
@@ -52,7 +57,9 @@ static const struct bb_http_parameter parameters[] = {
     BB_HTTP_PARAMETERS_END};
 
 static const struct bb_http_answer answers[] = {
-    {200, "application/json", "a page of entries, the newest first"}, {0}};
+    {200, "application/json", "a page of entries, the newest first"},
+    BB_HTTP_LIST_ANSWERS("busbar list audit"),
+    {0}};
 
 const struct bb_http_route bb_http_route_audit = {
     .method = BB_HTTP_GET,

@@ -5,7 +5,7 @@
 #include "service/known.h"
 
 struct listing {
-    struct bb_http_page page;
+    struct bb_http_page *page;
     struct bb_record record;
 };
 
@@ -13,27 +13,30 @@ struct listing {
 static int take_row(void *context, const struct bb_registry_channel *row) {
     struct listing *l = context;
 
-    bb_buffer_clear(&l->page.key);
-    bb_http_key_text(&l->page.key, row->usage_point);
-    bb_http_key_text(&l->page.key, row->channel);
-    if (!bb_http_page_wants(&l->page))
+    bb_buffer_clear(&l->page->key);
+    bb_http_key_text(&l->page->key, row->usage_point);
+    bb_http_key_text(&l->page->key, row->channel);
+    if (!bb_http_page_wants(l->page))
         return 0;
     bb_record_of_channel(row, &l->record);
-    return bb_http_page_put(&l->page, &l->record);
+    return bb_http_page_put(l->page, &l->record);
+}
+
+/* A bb_http_page_teller. */
+static int tell(struct bb_http_page *page, void *context, struct bb_error *error) {
+    struct bb_http_call *call = page->call;
+    struct listing *l = context;
+
+    l->page = page;
+    return bb_known_channels(bb_http_plant(call), bb_http_tenant(call),
+                             bb_http_text(call, "usage_point"), bb_http_number(call, "as_of"),
+                             take_row, l, error);
 }
 
 static int list_channels(struct bb_http_call *call, struct bb_error *error) {
     struct listing l;
-    int result = bb_http_page_begin(&l.page, call, BB_HTTP_SORTED, error);
 
-    if (!result)
-        result = bb_known_channels(bb_http_plant(call), bb_http_tenant(call),
-                                   bb_http_text(call, "usage_point"), bb_http_number(call, "as_of"),
-                                   take_row, &l, error);
-    if (!result)
-        result = bb_http_page_end(&l.page, error);
-    bb_http_page_release(&l.page);
-    return result;
+    return bb_http_page_run(call, &bb_lists[BB_LIST_CHANNELS], tell, &l, error);
 }
 
 static const struct bb_http_parameter parameters[] = {
@@ -43,7 +46,9 @@ static const struct bb_http_parameter parameters[] = {
     BB_HTTP_PARAMETERS_END};
 
 static const struct bb_http_answer answers[] = {
-    {200, "application/json", "a page of channels, by usage point and name"}, {0}};
+    {200, "application/json", "a page of channels, by usage point and name"},
+    BB_HTTP_LIST_ANSWERS("busbar list channels"),
+    {0}};
 
 const struct bb_http_route bb_http_route_channels = {
     .method = BB_HTTP_GET,

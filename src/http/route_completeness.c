@@ -6,7 +6,8 @@
 #include "service/completeness.h"
 
 struct listing {
-    struct bb_http_page page;
+    struct bb_http_page *page;
+    struct bb_completeness asked;
     struct bb_completeness_sum sum;
     struct bb_record record;
 };
@@ -15,17 +16,17 @@ struct listing {
  * that all pages of a question without bounds tell of the same ones. A bb_completeness_visit. */
 static int take_row(void *context, const struct bb_completeness_row *row) {
     struct listing *l = context;
-    struct bb_buffer *key = &l->page.key;
+    struct bb_buffer *key = &l->page->key;
 
     bb_buffer_clear(key);
     bb_http_key_number(key, l->sum.latest_ms);
     bb_http_key_text(key, row->usage_point);
     bb_http_key_text(key, row->channel);
     bb_http_key_number(key, row->start_ms);
-    if (!bb_http_page_wants(&l->page))
+    if (!bb_http_page_wants(l->page))
         return 0;
     bb_record_of_completeness(row, &l->record);
-    return bb_http_page_put(&l->page, &l->record);
+    return bb_http_page_put(l->page, &l->record);
 }
 
 static int read_bound(struct bb_http_call *call, const char *name,
@@ -53,29 +54,30 @@ static void take_latest(struct bb_http_call *call, struct bb_completeness *asked
         asked->latest_ms = latest_ms;
 }
 
-static int list_completeness(struct bb_http_call *call, struct bb_error *error) {
-    struct bb_completeness asked = {.tenant = bb_http_tenant(call),
-                                    .usage_point = bb_http_text(call, "usage_point"),
-                                    .as_of_ms = bb_http_number(call, "as_of")};
-    struct listing l;
+/* A bb_http_page_teller. */
+static int tell(struct bb_http_page *page, void *context, struct bb_error *error) {
+    struct listing *l = context;
+    struct bb_span key = page->after;
 
-    int result = bb_http_page_begin(&l.page, call, BB_HTTP_SORTED, error);
+    l->page = page;
+    if (key.size > 0 && (!bb_http_key_take_number(&key, &l->asked.latest_ms) ||
+                         !bb_http_key_take_text(&key, &l->asked.first)))
+        return bb_http_bad_parameter(page->call, "cursor", "it is no cursor of this list", error);
+    if (key.size == 0)
+        take_latest(page->call, &l->asked);
+    return bb_completeness_run(bb_http_plant(page->call), &l->asked, take_row, l, &l->sum, error);
+}
+
+static int list_completeness(struct bb_http_call *call, struct bb_error *error) {
+    struct listing l = {.asked = {.tenant = bb_http_tenant(call),
+                                  .usage_point = bb_http_text(call, "usage_point"),
+                                  .as_of_ms = bb_http_number(call, "as_of")}};
+    int result = read_bound(call, "from", &l.asked.from, error);
+
     if (!result)
-        result = read_bound(call, "from", &asked.from, error);
-    if (!result)
-        result = read_bound(call, "to", &asked.to, error);
-    struct bb_span key = result ? BB_SPAN("") : l.page.after;
-    if (key.size > 0 && (!bb_http_key_take_number(&key, &asked.latest_ms) ||
-                         !bb_http_key_take_text(&key, &asked.first)))
-        result = bb_http_bad_parameter(call, "cursor", "it is no cursor of this list", error);
-    if (!result)
-        take_latest(call, &asked);
-    if (!result)
-        result = bb_completeness_run(bb_http_plant(call), &asked, take_row, &l, &l.sum, error);
-    if (result >= 0)
-        result = bb_http_page_end(&l.page, error);
-    bb_http_page_release(&l.page);
-    return result;
+        result = read_bound(call, "to", &l.asked.to, error);
+    return result ? result
+                  : bb_http_page_run(call, &bb_lists[BB_LIST_COMPLETENESS], tell, &l, error);
 }
 
 static const struct bb_http_parameter parameters[] = {
@@ -88,7 +90,9 @@ static const struct bb_http_parameter parameters[] = {
     BB_HTTP_PARAMETERS_END};
 
 static const struct bb_http_answer answers[] = {
-    {200, "application/json", "a page of local days, by usage point and channel"}, {0}};
+    {200, "application/json", "a page of local days, by usage point and channel"},
+    BB_HTTP_LIST_ANSWERS("busbar list completeness"),
+    {0}};
 
 const struct bb_http_route bb_http_route_completeness = {
     .method = BB_HTTP_GET,

@@ -11,7 +11,7 @@
 /* ---- the list */
 
 struct listing {
-    struct bb_http_page page;
+    struct bb_http_page *page;
     struct bb_span usage_point, channel; /* empty: all */
     int check;                           /* -1: all */
     struct bb_record record;
@@ -26,7 +26,7 @@ static bool is_asked(const struct listing *l, const struct bb_registry_exception
 /* Rows come by usage point, channel, beginning and check. A bb_registry_exception_visit. */
 static int take_row(void *context, const struct bb_registry_exception *row) {
     struct listing *l = context;
-    struct bb_buffer *key = &l->page.key;
+    struct bb_buffer *key = &l->page->key;
 
     if (!is_asked(l, row))
         return 0;
@@ -35,27 +35,30 @@ static int take_row(void *context, const struct bb_registry_exception *row) {
     bb_http_key_text(key, row->channel);
     bb_http_key_number(key, row->from_ms);
     bb_http_key_number(key, row->check);
-    if (!bb_http_page_wants(&l->page))
+    if (!bb_http_page_wants(l->page))
         return 0;
     bb_record_of_exception(row, &l->record);
-    return bb_http_page_put(&l->page, &l->record);
+    return bb_http_page_put(l->page, &l->record);
+}
+
+/* A bb_http_page_teller. */
+static int tell_list(struct bb_http_page *page, void *context, struct bb_error *error) {
+    struct bb_http_call *call = page->call;
+    struct bb_registry *registry = bb_http_plant(call)->registry;
+    struct listing *l = context;
+
+    l->page = page;
+    return registry->ops->exception_list(registry, bb_http_tenant(call),
+                                         bb_http_number(call, "state") == 0,
+                                         bb_http_number(call, "as_of"), take_row, l, error);
 }
 
 static int list_exceptions(struct bb_http_call *call, struct bb_error *error) {
-    struct bb_registry *registry = bb_http_plant(call)->registry;
     struct listing l = {.usage_point = bb_http_text(call, "usage_point"),
                         .channel = bb_http_text(call, "channel"),
                         .check = (int)bb_http_number(call, "check")};
 
-    int result = bb_http_page_begin(&l.page, call, BB_HTTP_SORTED, error);
-    if (!result)
-        result = registry->ops->exception_list(registry, bb_http_tenant(call),
-                                               bb_http_number(call, "state") == 0,
-                                               bb_http_number(call, "as_of"), take_row, &l, error);
-    if (result >= 0)
-        result = bb_http_page_end(&l.page, error);
-    bb_http_page_release(&l.page);
-    return result;
+    return bb_http_page_run(call, &bb_lists[BB_LIST_EXCEPTIONS], tell_list, &l, error);
 }
 
 static const struct bb_http_parameter parameters[] = {
@@ -75,7 +78,9 @@ static const struct bb_http_parameter parameters[] = {
     BB_HTTP_PARAMETERS_END};
 
 static const struct bb_http_answer list_answers[] = {
-    {200, "application/json", "a page of exceptions, by usage point, channel and time"}, {0}};
+    {200, "application/json", "a page of exceptions, by usage point, channel and time"},
+    BB_HTTP_LIST_ANSWERS("busbar list exceptions"),
+    {0}};
 
 const struct bb_http_route bb_http_route_exceptions = {
     .method = BB_HTTP_GET,

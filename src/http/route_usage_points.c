@@ -111,7 +111,7 @@ static bool is_found(struct search *s, const struct bb_registry_usage_point *row
 /* ---- the list */
 
 struct listing {
-    struct bb_http_page page;
+    struct bb_http_page *page;
     struct search search;
     struct bb_plant *plant;
     int64_t as_of_ms;
@@ -144,17 +144,30 @@ static int take_row(void *context, const struct bb_registry_usage_point *row) {
 
     if (!is_found(&l->search, row))
         return 0;
-    bb_buffer_clear(&l->page.key);
-    bb_http_key_text(&l->page.key, row->name);
-    if (!bb_http_page_wants(&l->page))
+    bb_buffer_clear(&l->page->key);
+    bb_http_key_text(&l->page->key, row->name);
+    if (!bb_http_page_wants(l->page))
         return 0;
-    struct bb_json *json = bb_http_page_object_begin(&l->page);
+    bb_record_of_usage_point(row, &l->record);
+    if (l->page->form != BB_HTTP_ITEMS)
+        return bb_http_page_put(l->page, &l->record);
+    struct bb_json *json = bb_http_page_object_begin(l->page);
     if (!json)
         return 1;
-    bb_record_of_usage_point(row, &l->record);
     bb_record_put_members(&l->record, json);
     l->failure = put_tags(l, row, json);
-    return bb_http_page_object_end(&l->page) || l->failure;
+    return bb_http_page_object_end(l->page) || l->failure;
+}
+
+/* A bb_http_page_teller. */
+static int tell(struct bb_http_page *page, void *context, struct bb_error *error) {
+    struct listing *l = context;
+
+    l->page = page;
+    l->search.next = 0;
+    int result = bb_known_usage_points(l->plant, bb_http_tenant(page->call), l->as_of_ms, take_row,
+                                       l, error);
+    return result >= 0 && l->failure < 0 ? l->failure : result;
 }
 
 static int list_usage_points(struct bb_http_call *call, struct bb_error *error) {
@@ -162,17 +175,9 @@ static int list_usage_points(struct bb_http_call *call, struct bb_error *error) 
         .plant = bb_http_plant(call), .as_of_ms = bb_http_number(call, "as_of"), .error = error};
 
     bb_arena_init(&l.arena, 16 << 10, 16 << 20);
-    int result = bb_http_page_begin(&l.page, call, BB_HTTP_SORTED, error);
+    int result = search(&l.search, call, error);
     if (!result)
-        result = search(&l.search, call, error);
-    if (!result)
-        result = bb_known_usage_points(l.plant, bb_http_tenant(call), l.as_of_ms, take_row, &l,
-                                       error);
-    if (result >= 0)
-        result = l.failure;
-    if (!result)
-        result = bb_http_page_end(&l.page, error);
-    bb_http_page_release(&l.page);
+        result = bb_http_page_run(call, &bb_lists[BB_LIST_USAGE_POINTS], tell, &l, error);
     bb_arena_release(&l.arena);
     return result;
 }
@@ -188,7 +193,9 @@ static const struct bb_http_parameter list_parameters[] = {
     BB_HTTP_PARAMETERS_END};
 
 static const struct bb_http_answer list_answers[] = {
-    {200, "application/json", "a page of usage points, by name, with their tags"}, {0}};
+    {200, "application/json", "a page of usage points, by name, with their tags"},
+    BB_HTTP_LIST_ANSWERS("busbar list usage-points"),
+    {0}};
 
 const struct bb_http_route bb_http_route_usage_points = {
     .method = BB_HTTP_GET,

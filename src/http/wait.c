@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "http/call_internal.h"
+#include "service/standing.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -85,7 +86,7 @@ static int look(struct bb_http_watcher *w, struct bb_plant *plant, struct seen *
         struct bb_log_backlog backlog;
         result = look_at_partition(plant, p, &seen[p], error);
         if (!result)
-            result = plant->log->ops->backlog(plant->log, p, seen[p].offset, &backlog, error);
+            result = bb_standing_backlog(plant, p, seen[p].offset, &backlog, error);
         if (result)
             break;
         stamp = bb_hash_mix(stamp ^ seen[p].stamp);
@@ -93,7 +94,8 @@ static int look(struct bb_http_watcher *w, struct bb_plant *plant, struct seen *
             note_lag(&w->lags[p], backlog.lag_readings, seen[p].changes);
         lag += backlog.lag_readings;
         readings += backlog.end.readings;
-        if (backlog.lag_readings > 0 && (oldest_ms == 0 || backlog.oldest_ms < oldest_ms))
+        if (backlog.oldest_ms > 0 && backlog.lag_readings > 0 &&
+            (oldest_ms == 0 || backlog.oldest_ms < oldest_ms))
             oldest_ms = backlog.oldest_ms;
     }
     if (!result) {

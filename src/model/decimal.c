@@ -268,3 +268,50 @@ bool bb_decimal_equal(struct bb_decimal a, struct bb_decimal b) {
         return a.mantissa == 0 && b.mantissa == 0;
     return (bb_wide)a.mantissa * bb_power_of_ten[up] == b.mantissa;
 }
+
+static int sign_of(int64_t mantissa) {
+    return (mantissa > 0) - (mantissa < 0);
+}
+
+int bb_decimal_order(struct bb_decimal a, struct bb_decimal b) {
+    enum { EXACT_DIGITS = 18 }; /* as many may be added to a mantissa */
+    int least = a.exponent < b.exponent ? a.exponent : b.exponent;
+    int greatest = a.exponent > b.exponent ? a.exponent : b.exponent;
+
+    if (sign_of(a.mantissa) != sign_of(b.mantissa) || a.mantissa == 0)
+        return sign_of(a.mantissa) < sign_of(b.mantissa) ? -1 : a.mantissa != b.mantissa;
+    if (greatest - least > EXACT_DIGITS) { /* the one of the greater exponent is farther from 0 */
+        bool a_is_farther = a.exponent == greatest;
+        return a_is_farther == (a.mantissa > 0) ? 1 : -1;
+    }
+    bb_wide x = bb_decimal_widen(a.mantissa, a.exponent, least);
+    bb_wide y = bb_decimal_widen(b.mantissa, b.exponent, least);
+    return (x > y) - (x < y);
+}
+
+size_t bb_wide_format(bb_wide value, int exponent, char *buffer) {
+    char digits[BB_WIDE_TEXT_MAX] = {0};
+    unsigned __int128 left = value < 0 ? -(unsigned __int128)value : (unsigned __int128)value;
+    int fraction = exponent < 0 ? -exponent : 0, count = 0, written = 0;
+    char *at = buffer;
+
+    BB_ASSERT(exponent >= BB_DECIMAL_MIN_EXPONENT && exponent <= BB_DECIMAL_MAX_EXPONENT);
+    do {
+        digits[count++] = (char)('0' + (int)(left % 10));
+        left /= 10;
+    } while (left > 0 || count <= fraction);
+    while (written < fraction && digits[written] == '0')
+        written++;
+    if (value < 0)
+        *at++ = '-';
+    while (count > fraction)
+        *at++ = digits[--count];
+    for (int i = 0; value != 0 && i < exponent; i++)
+        *at++ = '0';
+    if (written < fraction)
+        *at++ = '.';
+    while (count > written)
+        *at++ = digits[--count];
+    *at = '\0';
+    return (size_t)(at - buffer);
+}

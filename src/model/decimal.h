@@ -14,7 +14,8 @@ enum {
     BB_DECIMAL_MAX_DIGITS = 18,
     BB_DECIMAL_MIN_EXPONENT = -24, /* floating-point texts such as 0.0007781194872222841 fit */
     BB_DECIMAL_MAX_EXPONENT = 18,
-    BB_DECIMAL_TEXT_MAX = 48
+    BB_DECIMAL_TEXT_MAX = 48,
+    BB_WIDE_TEXT_MAX = 68 /* 39 digits, 24 zeros, a sign, a point */
 };
 
 typedef __int128 bb_wide; /* sums of mantissas; the one integer wider than C17 knows */
@@ -64,6 +65,13 @@ bb_wide bb_wide_divide_round(bb_wide numerator, bb_wide denominator);
 /* value × 10^exponent brought to `to`, rounded half to even when digits fall away; false when the
  * result does not fit an int64 of 18 digits. */
 bool bb_wide_to_decimal(bb_wide value, int exponent, int to, struct bb_decimal *out) BB_MUST_USE;
+
+/* Sums as text: like bb_decimal_format with `trim`, of any 128-bit number. `buffer` has BB_WIDE_TEXT_MAX
+ * bytes. */
+size_t bb_wide_format(bb_wide value, int exponent, char *buffer);
+
+/* Order as numbers, exactly: <0, 0 or >0. */
+int bb_decimal_order(struct bb_decimal a, struct bb_decimal b);
 
 /* Equal as numbers: 1.50 equals 1.5. */
 bool bb_decimal_equal(struct bb_decimal a, struct bb_decimal b);

@@ -168,6 +168,13 @@ static const struct field profile_fields[] = {
     WEIGHTS_FIELD(4, bb_master_profile, months, month_count),
     LIST_FIELD   (5, bb_master_profile, shapes, shape_count, &day_shape),
 };
+
+static const struct field group_fields[] = {
+    TEXT_FIELD   (1, bb_master_group, tenant, TENANT_MAX),
+    TEXT_FIELD   (2, bb_master_group, name, NAME_MAX),
+    TEXT_FIELD   (3, bb_master_group, expression, BB_MASTER_EXPRESSION_MAX),
+    TEXT_FIELD   (4, bb_master_group, description, TEXT_MAX),
+};
 /* clang-format on */
 
 /* By enum bb_master_kind; 0 is none. All kinds share the union's address. */
@@ -176,6 +183,7 @@ static const struct shape entries[] = {
     [BB_MASTER_TENANT] = SHAPE(bb_master_tenant, tenant_fields),
     [BB_MASTER_CALENDAR] = SHAPE(bb_master_calendar, calendar_fields),
     [BB_MASTER_PROFILE] = SHAPE(bb_master_profile, profile_fields),
+    [BB_MASTER_GROUP] = SHAPE(bb_master_group, group_fields),
 };
 enum { ENTRY_KINDS = sizeof entries / sizeof *entries };
 
@@ -565,6 +573,7 @@ struct bb_span bb_master_tenant_name(const struct bb_master *master) {
     case BB_MASTER_TENANT: return master->tenant.name;
     case BB_MASTER_CALENDAR: return master->calendar.tenant;
     case BB_MASTER_PROFILE: return master->profile.tenant;
+    case BB_MASTER_GROUP: return master->group.tenant;
     default: return master->usage_point.tenant;
     }
 }
@@ -574,6 +583,7 @@ struct bb_span bb_master_name(const struct bb_master *master) {
     case BB_MASTER_TENANT: return master->tenant.name;
     case BB_MASTER_CALENDAR: return master->calendar.name;
     case BB_MASTER_PROFILE: return master->profile.name;
+    case BB_MASTER_GROUP: return master->group.name;
     default: return master->usage_point.name;
     }
 }

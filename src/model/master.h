@@ -1,7 +1,7 @@
 /* Master data: what is known about a usage point besides its readings (SPEC "Registry file").
  *
  * A master record in the log holds one entry whole: a usage point with its installations and
- * channels, a tenant, a calendar or a profile. It replaces the entry of the same name; the log and the
+ * channels, a tenant, a calendar, a profile or a group. It replaces the entry of the same name; the log and the
  * registry keep every version with its recorded time. The packed form is a list of tagged fields,
  * so that fields may be added.
  */
@@ -17,7 +17,8 @@
 
 enum {
     BB_MASTER_TENANT_MAX = 64, /* bytes of a tenant's name: it stands before others in keys */
-    BB_MASTER_TEXT_MAX = 1000  /* of a customer, a tariff, a reason, a tag's value */
+    BB_MASTER_TEXT_MAX = 1000, /* of a customer, a tariff, a reason, a tag's value */
+    BB_MASTER_EXPRESSION_MAX = 4000
 };
 
 struct bb_master_reading { /* an opening or closing reading at an exchange */
@@ -116,12 +117,19 @@ struct bb_master_profile {
 /* What is wrong with the lists of a profile, as "a profile ..."; NULL: nothing. */
 const char *bb_master_profile_fault(const struct bb_master_profile *profile);
 
+struct bb_master_group { /* of usage points: those of which an expression holds */
+    struct bb_span tenant, name;
+    struct bb_span expression; /* model/expression.h */
+    struct bb_span description;
+};
+
 /* Stored ids. */
 enum bb_master_kind {
     BB_MASTER_USAGE_POINT = 1,
     BB_MASTER_TENANT = 2,
     BB_MASTER_CALENDAR = 3,
-    BB_MASTER_PROFILE = 4
+    BB_MASTER_PROFILE = 4,
+    BB_MASTER_GROUP = 5
 };
 
 struct bb_master {
@@ -131,6 +139,7 @@ struct bb_master {
         struct bb_master_tenant tenant;
         struct bb_master_calendar calendar;
         struct bb_master_profile profile;
+        struct bb_master_group group;
     };
 };
 

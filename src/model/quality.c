@@ -146,3 +146,12 @@ bool bb_quality_parse(struct bb_span text, struct bb_quality *out) {
     *out = result;
     return true;
 }
+
+int bb_quality_badness(const struct bb_quality *quality) {
+    static const uint8_t states[BB_STATE_COUNT] = {
+        [BB_STATE_MEASURED] = 0, [BB_STATE_EDITED] = 1,    [BB_STATE_SUBSTITUTED] = 2,
+        [BB_STATE_PARTIAL] = 3,  [BB_STATE_ESTIMATED] = 4, [BB_STATE_MISSING] = 6};
+    int badness = states[quality->state];
+
+    return quality->marks & BB_MARK_SUSPECT && badness < 5 ? 5 : badness;
+}

@@ -99,6 +99,9 @@ _Static_assert(sizeof(struct bb_quality) == 28, "compared and hashed as bytes: n
 enum { BB_RANK_PERSON = 3 };
 int bb_quality_rank(const struct bb_quality *quality);
 
+/* How little a value can be relied on: measured 0; missing is the worst. */
+int bb_quality_badness(const struct bb_quality *quality);
+
 /* "measured", "substituted|final", "estimated|method:linear|check:gap": the states, marks, checks
  * and methods by their names, joined by '|', state first. */
 void bb_quality_format(const struct bb_quality *quality, struct bb_buffer *out);

@@ -117,6 +117,28 @@ enum bb_dimension bb_unit_dimension(int unit) {
     return row_of(unit)->dimension;
 }
 
+const char *bb_dimension_name(enum bb_dimension dimension) {
+    static const char *const names[BB_DIMENSION_COUNT] = {
+        [BB_DIMENSION_NONE] = "none",
+        [BB_DIMENSION_ENERGY] = "energy",
+        [BB_DIMENSION_REACTIVE_ENERGY] = "reactive energy",
+        [BB_DIMENSION_APPARENT_ENERGY] = "apparent energy",
+        [BB_DIMENSION_POWER] = "power",
+        [BB_DIMENSION_REACTIVE_POWER] = "reactive power",
+        [BB_DIMENSION_APPARENT_POWER] = "apparent power",
+        [BB_DIMENSION_VOLTAGE] = "voltage",
+        [BB_DIMENSION_CURRENT] = "current",
+        [BB_DIMENSION_FREQUENCY] = "frequency",
+        [BB_DIMENSION_VOLUME] = "volume",
+        [BB_DIMENSION_TEMPERATURE] = "temperature",
+        [BB_DIMENSION_FLOW] = "flow",
+        [BB_DIMENSION_PRESSURE] = "pressure",
+        [BB_DIMENSION_VOLUME_TEMPERATURE] = "volume by temperature"};
+
+    BB_ASSERT((unsigned)dimension < BB_DIMENSION_COUNT);
+    return names[dimension];
+}
+
 enum bb_unit bb_unit_canonical(enum bb_dimension dimension) {
     BB_ASSERT((unsigned)dimension < BB_DIMENSION_COUNT);
     return canonical[dimension];

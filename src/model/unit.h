@@ -78,6 +78,8 @@ int bb_unit_find(struct bb_span text) BB_MUST_USE;
 /* "kWh", "m³"; "1" for BB_UNIT_NONE. */
 const char *bb_unit_symbol(int unit);
 enum bb_dimension bb_unit_dimension(int unit);
+const char *bb_dimension_name(
+    enum bb_dimension dimension); /* "energy", "reactive energy", "none" */
 
 /* A therm is 100 000 Btu(IT) = 105.505 585 262 MJ (that of the European Community; the US therm is
  * 0.024 % less). A gallon is the US gallon, ccf are 100 ft³. */

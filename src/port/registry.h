@@ -103,10 +103,17 @@ struct bb_registry_ops {
     int (*profile_get)(struct bb_registry *registry, struct bb_span tenant, struct bb_span name,
                        int64_t as_of_ms, struct bb_arena *arena, struct bb_master_profile *out,
                        struct bb_error *error);
+    int (*group_get)(struct bb_registry *registry, struct bb_span tenant, struct bb_span name,
+                     int64_t as_of_ms, struct bb_arena *arena, struct bb_master_group *out,
+                     struct bb_error *error);
     /* Every current master entry of a tenant (empty: all), in order of kind and name: `registry
      * export`; as_of_ms other than BB_TIME_NONE: as recorded then. */
     int (*master_list)(struct bb_registry *registry, struct bb_span tenant, int64_t as_of_ms,
                        bb_registry_master_visit *visit, void *context, struct bb_error *error);
+    /* The same of one kind of a tenant's entries, by name. */
+    int (*kind_list)(struct bb_registry *registry, struct bb_span tenant, enum bb_master_kind kind,
+                     int64_t as_of_ms, bb_registry_master_visit *visit, void *context,
+                     struct bb_error *error);
     /* Every version of every master entry of a tenant (empty: all), in order of kind, name and time. */
     int (*version_list)(struct bb_registry *registry, struct bb_span tenant,
                         bb_registry_master_visit *visit, void *context, struct bb_error *error);

@@ -163,6 +163,7 @@ const enum bb_name_kind bb_master_name_kinds[] = {
     [BB_MASTER_TENANT] = BB_NAME_TENANT,
     [BB_MASTER_CALENDAR] = BB_NAME_CALENDAR,
     [BB_MASTER_PROFILE] = BB_NAME_PROFILE,
+    [BB_MASTER_GROUP] = BB_NAME_GROUP,
 };
 
 static struct bb_span master_key_of(enum bb_master_kind kind, struct bb_span tenant,

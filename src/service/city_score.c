@@ -243,7 +243,11 @@ static int score_estimates(struct scoring *s, struct bb_error *error) {
 /* ---- all ------------------------------------------------------------------------------------ */
 
 static int score(struct scoring *s, uint64_t duplicates, struct bb_error *error) {
-    const struct bb_findings all = {.tenant = s->tenant, .check = -1, .as_of_ms = BB_TIME_NONE};
+    const struct bb_findings all = {.tenant = s->tenant,
+                                    .check = -1,
+                                    .from_ms = BB_TIME_NONE,
+                                    .to_ms = BB_TIME_NONE,
+                                    .as_of_ms = BB_TIME_NONE};
 
     s->found = calloc((size_t)s->city->fault_count + 1, sizeof *s->found);
     if (!s->found)

@@ -77,7 +77,7 @@ int bb_derivation_masters(struct bb_derivation_work *w, struct bb_error *error) 
         key[size++] = '\0';
         t.received_ms = gather->masters.items[i].received_ms;
         result = put_master(d, &gather->masters.items[i], w->view, error);
-        if (!result)
+        if (!result && m->kind != BB_MASTER_GROUP) /* which bears on no channel */
             result = d->store->ops->name_scan(w->view, BB_NAME_CHANNEL, (struct bb_span){key, size},
                                               touch_channel, &t, error);
         if (t.result < 0)

@@ -1,7 +1,8 @@
-/* Findings: see findings.h. A block without findings costs its unpacking; a name is looked up only
- * for those that have some. */
+/* Findings: see findings.h. */
 #include "service/findings.h"
 #include "service/query_internal.h"
+
+#include <stdlib.h>
 
 enum { ARENA_CHUNK_BYTES = 256 << 10 };
 static const size_t arena_limit_bytes = (size_t)1 << 30;
@@ -9,47 +10,10 @@ static const size_t arena_limit_bytes = (size_t)1 << 30;
 struct scan {
     struct bb_plant *plant;
     const struct bb_findings *asked;
-    struct bb_store_view *view;
-    struct bb_arena arena; /* of one block */
-    struct bb_error *error;
+    struct bb_arena arena; /* of one block as it was */
     bb_findings_visit *visit;
     void *context;
 };
-
-/* The part of a channel's key up to the next 0. */
-static struct bb_span take_part(struct bb_span *key) {
-    const char *end = memchr(key->data, '\0', key->size);
-    struct bb_span part = {key->data, end ? (size_t)(end - key->data) : key->size};
-    size_t taken = part.size + (end != NULL);
-
-    *key = (struct bb_span){key->data + taken, key->size - taken};
-    return part;
-}
-
-/* BB_FOUND, or BB_ABSENT when the channel is not asked for. */
-static int name_channel(struct scan *scan, uint32_t number, struct bb_findings_row *row) {
-    const struct bb_findings *asked = scan->asked;
-    struct bb_span key;
-    char id[4];
-
-    for (int i = 0; i < 4; i++)
-        id[i] = (char)(number >> (8 * (3 - i)));
-    int result = scan->plant->store->ops->name_get(
-        scan->view, BB_NAME_CHANNEL_ID, (struct bb_span){id, sizeof id}, &key, scan->error);
-    if (result == BB_ABSENT)
-        return BB_FAIL(scan->error, BB_E_STORE_CORRUPT, "the store does not know channel %u",
-                       number);
-    if (result < 0)
-        return result;
-    struct bb_span tenant = take_part(&key);
-    row->usage_point = take_part(&key);
-    row->channel = key;
-    return bb_span_equal(tenant, asked->tenant) &&
-                   (asked->usage_point.size == 0 ||
-                    bb_span_equal(row->usage_point, asked->usage_point))
-               ? BB_FOUND
-               : BB_ABSENT;
-}
 
 /* The quality of the row that ends at `at_ms`. */
 static const struct bb_quality *quality_at(const struct bb_block *block, int64_t at_ms) {
@@ -67,48 +31,57 @@ static const struct bb_quality *quality_at(const struct bb_block *block, int64_t
                : NULL;
 }
 
-static int tell_block(struct scan *scan, const struct bb_block *block,
-                      struct bb_findings_row *row) {
+static int order_of(int64_t a, int64_t b) {
+    return (a > b) - (a < b);
+}
+
+int bb_finding_order(const struct bb_finding *a, const struct bb_finding *b) {
+    int order = order_of(a->at_ms, b->at_ms);
+
+    order = order ? order : order_of(a->check, b->check);
+    order = order ? order : order_of(a->from_ms, b->from_ms);
+    order = order ? order : order_of(a->to_ms, b->to_ms);
+    order = order ? order : order_of(a->a, b->a);
+    return order ? order : order_of(a->b, b->b);
+}
+
+static int compare_findings(const void *left, const void *right) {
+    return bb_finding_order(left, right);
+}
+
+static bool is_asked(const struct bb_findings *asked, const struct bb_finding *finding) {
+    return (asked->check < 0 || finding->check == asked->check) &&
+           (asked->from_ms == BB_TIME_NONE || finding->at_ms > asked->from_ms) &&
+           (asked->to_ms == BB_TIME_NONE || finding->at_ms <= asked->to_ms);
+}
+
+static int tell_block(struct scan *scan, const struct bb_query_channel *c, struct bb_block *block) {
+    struct bb_findings_row row = {.usage_point = c->usage_point, .channel = c->name};
     int result = 0;
 
+    if (block->finding_count > 0)
+        qsort(block->findings, block->finding_count, sizeof block->findings[0], compare_findings);
     for (uint32_t i = 0; result == 0 && i < block->finding_count; i++) {
-        row->finding = &block->findings[i];
-        if (scan->asked->check >= 0 && row->finding->check != scan->asked->check)
+        row.finding = &block->findings[i];
+        if (!is_asked(scan->asked, row.finding))
             continue;
-        row->quality = quality_at(block, row->finding->at_ms);
-        result = scan->visit(scan->context, row);
+        row.quality = quality_at(block, row.finding->at_ms);
+        result = scan->visit(scan->context, &row);
     }
     return result;
 }
 
 /* ---- as they stand */
 
-static int scan_block(void *context, const struct bb_block_key *key, struct bb_span packed) {
-    struct scan *scan = context;
-    struct bb_findings_row row;
-    struct bb_block block;
-
-    bb_arena_reset(&scan->arena);
-    int result = bb_block_unpack(packed, &scan->arena, &block, scan->error);
-    if (result || block.finding_count == 0)
-        return result;
-    result = name_channel(scan, key->channel, &row);
-    if (result)
-        return result < 0 ? result : 0;
-    return tell_block(scan, &block, &row);
-}
-
-static int tell_stored(struct scan *scan) {
-    struct bb_store *store = scan->plant->store;
+static int tell_stored(struct scan *scan, struct bb_query_channel *c, struct bb_error *error) {
     int result = 0;
 
-    for (uint32_t partition = 0; result == 0 && partition < store->partitions; partition++) {
-        result = store->ops->view_begin(store, partition, &scan->view, scan->error);
-        if (result)
-            break;
-        result = store->ops->block_scan(scan->view, BB_LANE_VEE, INT32_MIN, INT32_MAX, scan_block,
-                                        scan, scan->error);
-        store->ops->view_end(scan->view);
+    for (int32_t day = bb_query_vee_day(c, BB_DAY_NONE); !result && day != BB_DAY_NONE;
+         day = bb_query_vee_day(c, day + 1)) {
+        struct bb_block overlay;
+        result = bb_query_block(c, BB_LANE_VEE, day, &overlay, error);
+        if (!result)
+            result = tell_block(scan, c, &overlay);
     }
     return result;
 }
@@ -116,8 +89,7 @@ static int tell_stored(struct scan *scan) {
 /* ---- as they were */
 
 static int tell_plan(struct scan *scan, const struct bb_query_channel *c,
-                     const struct bb_plan *plan) {
-    struct bb_findings_row row = {.usage_point = c->usage_point, .channel = c->name};
+                     const struct bb_plan *plan, struct bb_error *error) {
     int result = 0;
 
     for (size_t i = 0; result == 0 && i < plan->write_count; i++) {
@@ -127,16 +99,14 @@ static int tell_plan(struct scan *scan, const struct bb_query_channel *c,
             continue;
         bb_arena_reset(&scan->arena);
         result = bb_block_unpack((struct bb_span){plan->out->data + write->offset, write->size},
-                                 &scan->arena, &block, scan->error);
+                                 &scan->arena, &block, error);
         if (!result)
-            result = tell_block(scan, &block, &row);
+            result = tell_block(scan, c, &block);
     }
     return result;
 }
 
-/* A bb_query_act. */
-static int tell_channel(struct bb_query_channel *c, void *context, struct bb_error *error) {
-    struct scan *scan = context;
+static int tell_made(struct scan *scan, struct bb_query_channel *c, struct bb_error *error) {
     struct bb_buffer out;
     struct bb_plan plan;
 
@@ -145,29 +115,35 @@ static int tell_channel(struct bb_query_channel *c, void *context, struct bb_err
     if (result == BB_ABSENT)
         result = 0;
     else if (!result)
-        result = tell_plan(scan, c, &plan);
+        result = tell_plan(scan, c, &plan, error);
     bb_buffer_release(&out);
     return result;
 }
 
-static int tell_made(struct scan *scan) {
-    const struct bb_query query = {.tenant = scan->asked->tenant,
-                                   .usage_point = scan->asked->usage_point,
-                                   .lane = BB_LANE_VEE,
-                                   .from_ms = BB_TIME_NONE,
-                                   .to_ms = BB_TIME_NONE,
-                                   .as_of_ms = scan->asked->as_of_ms};
+/* A bb_query_act. */
+static int tell_channel(struct bb_query_channel *c, void *context, struct bb_error *error) {
+    struct scan *scan = context;
 
-    return bb_query_every(scan->plant, &query, BB_SPAN(""), tell_channel, scan, scan->error);
+    if (scan->asked->first.size > 0 && bb_span_equal(c->usage_point, scan->asked->first) &&
+        bb_span_compare(c->name, scan->asked->first_channel) < 0)
+        return 0;
+    return scan->asked->as_of_ms == BB_TIME_NONE ? tell_stored(scan, c, error)
+                                                 : tell_made(scan, c, error);
 }
 
 int bb_findings_run(struct bb_plant *plant, const struct bb_findings *asked,
                     bb_findings_visit *visit, void *context, struct bb_error *error) {
-    struct scan scan = {
-        .plant = plant, .asked = asked, .error = error, .visit = visit, .context = context};
+    /* the first row's day is that of the moment; a day more does no harm, it is looked at again */
+    const struct bb_query query = {.tenant = asked->tenant,
+                                   .usage_point = asked->usage_point,
+                                   .lane = BB_LANE_VEE,
+                                   .from_ms = asked->from_ms,
+                                   .to_ms = asked->to_ms,
+                                   .as_of_ms = asked->as_of_ms};
+    struct scan scan = {.plant = plant, .asked = asked, .visit = visit, .context = context};
 
     bb_arena_init(&scan.arena, ARENA_CHUNK_BYTES, arena_limit_bytes);
-    int result = asked->as_of_ms == BB_TIME_NONE ? tell_stored(&scan) : tell_made(&scan);
+    int result = bb_query_every(plant, &query, asked->first, tell_channel, &scan, error);
     bb_arena_release(&scan.arena);
     return result;
 }

@@ -1,8 +1,7 @@
-/* Findings: what checks say about the readings of all channels.
+/* Findings: what checks say about the readings of all channels, by usage point, channel and time.
  *
- * Current ones are read from the lane vee in one pass; rows come by partition, UTC day, channel and time.
- * Of a past moment nobody keeps any: they are derived again, channel by channel, from what was known
- * then (query.h); rows come by usage point, channel and time.
+ * Current ones are read from the lane vee, channel by channel, so that an answer that ends early costs what it tells.
+ * Of a past moment nobody keeps any: they are derived again from what was known then (query.h).
  */
 #ifndef BB_SERVICE_FINDINGS_H
 #define BB_SERVICE_FINDINGS_H
@@ -14,6 +13,9 @@ struct bb_findings {
     struct bb_span usage_point; /* empty: all */
     int check;                  /* enum bb_check; -1: all */
     int64_t as_of_ms;           /* BB_TIME_NONE: current */
+    int64_t from_ms, to_ms;     /* those that speak at from < at <= to; BB_TIME_NONE: open */
+    struct bb_span first,
+        first_channel; /* to go on: from this usage point and channel on; empty: all */
 };
 
 struct bb_findings_row {
@@ -21,6 +23,9 @@ struct bb_findings_row {
     const struct bb_finding *finding;
     const struct bb_quality *quality; /* of the value at which it speaks; NULL: there is none */
 };
+
+/* The order of those of a channel: <0, 0, >0. */
+int bb_finding_order(const struct bb_finding *a, const struct bb_finding *b);
 
 /* Return 0 to go on, 1 to stop, negative to fail. What a row points to lives until then. */
 typedef int bb_findings_visit(void *context, const struct bb_findings_row *row);

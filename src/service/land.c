@@ -42,7 +42,9 @@ static uint64_t map_hash(const char *path) {
 
 static uint64_t reading_hash(const struct bb_land_options *o) {
     return bb_reading_form_hash(&o->form, o->partial, o->map_path) ^
-           (o->map_path ? map_hash(o->map_path) : 0);
+           (o->map_hash   ? o->map_hash
+            : o->map_path ? map_hash(o->map_path)
+                          : 0);
 }
 
 /* The input passes through here, so that its content is known at its end. */

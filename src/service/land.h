@@ -21,6 +21,7 @@ enum { BB_LAND_ERRORS_KEPT = 100 };
 struct bb_land_options {
     struct bb_reading_form form;
     const char *map_path; /* names the map in the file's identity; may be NULL */
+    uint64_t map_hash;    /* of a map that is in no file; 0: it is in map_path, or there is none */
     const char *name;     /* what the file is known by; NULL: its path */
     bool partial;
     bool again; /* take a file although it was landed before */

@@ -10,8 +10,9 @@ static void partitions_of(const struct bb_log *log, const struct bb_master *entr
                           uint32_t *until) {
     *first = 0;
     *until = log->partitions;
-    if (entry->kind == BB_MASTER_USAGE_POINT) {
-        *first = (uint32_t)(bb_usage_point_hash(entry->usage_point.name) % log->partitions);
+    /* what no channel of another partition is resolved by */
+    if (entry->kind == BB_MASTER_USAGE_POINT || entry->kind == BB_MASTER_GROUP) {
+        *first = (uint32_t)(bb_usage_point_hash(bb_master_name(entry)) % log->partitions);
         *until = *first + 1;
     }
 }

@@ -58,6 +58,9 @@ int bb_query_lane(struct bb_query_channel *c, struct bb_error *error) BB_MUST_US
 int bb_query_block(struct bb_query_channel *c, uint8_t lane, int32_t span, struct bb_block *block,
                    struct bb_error *error) BB_MUST_USE;
 
+/* The days that may hold rows of lane vee: the first at or behind `day` (BB_DAY_NONE: of all), or BB_DAY_NONE. */
+int32_t bb_query_vee_day(const struct bb_query_channel *c, int32_t day);
+
 /* The raw block of a day, current or as of the asked moment. */
 int bb_query_raw_of_day(struct bb_query_channel *c, int32_t day, struct bb_block *out,
                         struct bb_error *error) BB_MUST_USE;

@@ -183,6 +183,22 @@ static int read_raw(struct bb_query_channel *c, struct bb_error *error) {
     return result;
 }
 
+int32_t bb_query_vee_day(const struct bb_query_channel *c, int32_t day) {
+    int32_t first, last;
+
+    day_bounds(c, &first, &last);
+    day = day < first ? first : day;
+    while (day <= last && !bb_coverage_has(&c->coverage, day)) {
+        int32_t covered = bb_coverage_before(&c->coverage, day);
+        if (covered != BB_DAY_NONE && day - covered <= GAP_DAYS)
+            break;
+        day = bb_coverage_after(&c->coverage, day);
+        if (day == BB_DAY_NONE)
+            return BB_DAY_NONE;
+    }
+    return day <= last ? day : BB_DAY_NONE;
+}
+
 /* One day of the lane vee: raw overlaid. */
 static int vee_of_day(struct bb_query_channel *c, const struct bb_block *raw,
                       const struct bb_block *overlay, int32_t day, struct bb_error *error) {
@@ -201,22 +217,13 @@ static int vee_of_day(struct bb_query_channel *c, const struct bb_block *raw,
 }
 
 static int read_vee(struct bb_query_channel *c, struct bb_error *error) {
-    int32_t first, last, covered;
     int result = 0;
 
-    day_bounds(c, &first, &last);
-    covered = bb_coverage_before(&c->coverage, first);
-    for (int32_t day = first; !result && day <= last; day++) {
+    for (int32_t day = bb_query_vee_day(c, BB_DAY_NONE); !result && day != BB_DAY_NONE;
+         day = bb_query_vee_day(c, day + 1)) {
         struct bb_block raw = {.lane = BB_LANE_RAW}, overlay;
-        bool has = bb_coverage_has(&c->coverage, day);
-        if (!has && (covered == BB_DAY_NONE || day - covered > GAP_DAYS)) {
-            day = bb_coverage_after(&c->coverage, day) - 1;
-            continue;
-        }
-        if (has) {
-            covered = day;
+        if (bb_coverage_has(&c->coverage, day))
             result = bb_query_block(c, BB_LANE_RAW, day, &raw, error);
-        }
         if (!result)
             result = bb_query_block(c, BB_LANE_VEE, day, &overlay, error);
         if (!result)

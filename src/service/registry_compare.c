@@ -266,6 +266,9 @@ static int current_entry(struct comparison *c, const struct bb_master *wanted,
     case BB_MASTER_PROFILE:
         return ops->profile_get(c->registry, tenant, name, BB_TIME_NONE, &c->scratch, &out->profile,
                                 c->error);
+    case BB_MASTER_GROUP:
+        return ops->group_get(c->registry, tenant, name, BB_TIME_NONE, &c->scratch, &out->group,
+                              c->error);
     default:
         return ops->usage_point_get(c->registry, tenant, name, BB_TIME_NONE, &c->scratch,
                                     &out->usage_point, c->error);

@@ -146,11 +146,22 @@ static const struct bb_master_profile no_profile;
 static const struct bb_registry_shape profile_shape =
     SHAPE("profile", bb_master_profile, profile_fields, no_profile, 2);
 
+static const struct bb_registry_field group_fields[] = {
+    REQUIRED("name",        bb_master_group, name,        group),
+    SCALAR  ("tenant",      bb_master_group, tenant,      tenant),
+    REQUIRED("expression",  bb_master_group, expression,  expression),
+    SCALAR  ("description", bb_master_group, description, text),
+};
+static const struct bb_master_group no_group;
+static const struct bb_registry_shape group_shape =
+    SHAPE("group", bb_master_group, group_fields, no_group, 2);
+
 const struct bb_registry_section bb_registry_sections[BB_REGISTRY_SECTIONS] = {
     [BB_MASTER_USAGE_POINT] = {"usage_points", &bb_registry_usage_point_shape},
     [BB_MASTER_TENANT]      = {"tenants",      &tenant_shape},
     [BB_MASTER_CALENDAR]    = {"calendars",    &calendar_shape},
     [BB_MASTER_PROFILE]     = {"profiles",     &profile_shape},
+    [BB_MASTER_GROUP]       = {"groups",       &group_shape},
 };
 /* clang-format on */
 

@@ -55,7 +55,8 @@ extern const struct bb_registry_type bb_registry_type_name, bb_registry_type_ten
     bb_registry_type_unit, bb_registry_type_interval, bb_registry_type_flag, bb_registry_type_obis,
     bb_registry_type_time, bb_registry_type_multiplier, bb_registry_type_decimal,
     bb_registry_type_dials, bb_registry_type_connection, bb_registry_type_day_start,
-    bb_registry_type_date, bb_registry_type_weight, bb_registry_type_season;
+    bb_registry_type_date, bb_registry_type_weight, bb_registry_type_season,
+    bb_registry_type_expression, bb_registry_type_group;
 
 /* ---- shapes ---------------------------------------------------------------------------------- */
 
@@ -97,7 +98,7 @@ struct bb_registry_section {
     const char *key;
     const struct bb_registry_shape *shape;
 };
-enum { BB_REGISTRY_SECTIONS = 5 };
+enum { BB_REGISTRY_SECTIONS = 6 };
 extern const struct bb_registry_section bb_registry_sections[BB_REGISTRY_SECTIONS];
 
 /* The struct that a section's shape describes. */

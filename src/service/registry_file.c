@@ -47,6 +47,8 @@ static void fill_tenant(const struct bb_registry_reader *reader, struct bb_maste
         master->calendar.tenant = reader->tenant;
     if (master->kind == BB_MASTER_PROFILE && master->profile.tenant.size == 0)
         master->profile.tenant = reader->tenant;
+    if (master->kind == BB_MASTER_GROUP && master->group.tenant.size == 0)
+        master->group.tenant = reader->tenant;
 }
 
 static int compare_entries(const struct bb_registry_entry *a, const struct bb_registry_entry *b) {

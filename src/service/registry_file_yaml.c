@@ -1,5 +1,6 @@
 /* A registry file in YAML into entries: the trees of registry_yaml.c are walked along the tables of
  * registry_field.c. */
+#include "model/expression.h"
 #include "service/registry_yaml_internal.h"
 
 enum { NAME_TEXT_MAX_BYTES = 4096 };
@@ -237,6 +238,19 @@ static int read_struct(struct bb_registry_reader *reader, const struct bb_regist
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
+/* What cannot be read is told here, with its place, and not when the group is asked for. */
+static int check_group(struct bb_registry_reader *reader, uint64_t line,
+                       const struct bb_master_group *group) {
+    const struct bb_expression *expression;
+    struct bb_error error = {0};
+    int failed = bb_expression_parse(group->expression, reader->arena, &expression, &error);
+
+    return failed ? bb_registry_refuse(reader, line, BB_E_REGISTRY_INVALID,
+                                       "group %s: `expression`: %s",
+                                       bb_registry_shown(group->name).text, error.text)
+                  : 0;
+}
+
 static int read_entry(struct bb_registry_yaml *yaml, enum bb_master_kind kind,
                       yaml_event_t *event) {
     struct bb_registry_reader *reader = yaml->reader;
@@ -251,6 +265,8 @@ static int read_entry(struct bb_registry_yaml *yaml, enum bb_master_kind kind,
         return bb_registry_full(reader);
     reader->zone = NULL;
     failed = read_struct(reader, shape, node, bb_registry_entry_base(&entry->master));
+    if (!failed && kind == BB_MASTER_GROUP)
+        failed = check_group(reader, node->line, &entry->master.group);
     const char *fault = !failed && kind == BB_MASTER_PROFILE
                             ? bb_master_profile_fault(&entry->master.profile)
                             : NULL;

@@ -89,6 +89,18 @@ static enum bb_registry_parsed parse_text(struct bb_registry_reader *reader, str
     return is_text(text, BB_MASTER_TEXT_MAX) ? keep_text(reader, text, member) : BB_REGISTRY_WRONG;
 }
 
+/* "-" stands for all usage points where a group is asked for. */
+static enum bb_registry_parsed parse_group(struct bb_registry_reader *reader, struct bb_span text,
+                                           void *member) {
+    return bb_span_equal(text, BB_SPAN("-")) ? BB_REGISTRY_WRONG : parse_name(reader, text, member);
+}
+
+static enum bb_registry_parsed parse_expression(struct bb_registry_reader *reader,
+                                                struct bb_span text, void *member) {
+    return is_text(text, BB_MASTER_EXPRESSION_MAX) ? keep_text(reader, text, member)
+                                                   : BB_REGISTRY_WRONG;
+}
+
 static void format_text(const void *member, struct bb_buffer *out) {
     bb_buffer_append_span(out, *(const struct bb_span *)member);
 }
@@ -476,6 +488,10 @@ const struct bb_registry_type
         "1 to 64 bytes of UTF-8 without control characters"),
     bb_registry_type_text = TEXT_TYPE(parse_text,
         "up to 1000 bytes of UTF-8 without control characters"),
+    bb_registry_type_group = TEXT_TYPE(parse_group,
+        "1 to 200 bytes of UTF-8 without control characters, and not \"-\""),
+    bb_registry_type_expression = TEXT_TYPE(parse_expression,
+        "up to 4000 bytes of UTF-8 without control characters"),
     bb_registry_type_zone = TEXT_TYPE(parse_zone, "an IANA zone such as Europe/Amsterdam"),
     bb_registry_type_obis = TEXT_TYPE(parse_obis, "an OBIS code such as 1-0:1.8.0"),
     bb_registry_type_commodity = {

@@ -1,6 +1,8 @@
 /* What has been derived: see settled.h. */
 #include "service/settled.h"
 
+#include "service/standing.h"
+
 int bb_settled_mark(struct bb_plant *plant, uint64_t *ends, struct bb_error *error) {
     int result = 0;
 
@@ -75,7 +77,7 @@ static int look_at(struct bb_plant *plant, uint32_t partition, uint64_t end,
         return result;
     if (!is_inside && offset >= end)
         return is_projected ? BB_SETTLED : BB_SETTLED_NOT_YET;
-    result = plant->log->ops->backlog(plant->log, partition, offset, &backlog, error);
+    result = bb_standing_backlog(plant, partition, offset, &backlog, error);
     if (result)
         return result;
     if (backlog.lag_readings > 0 || is_inside || !is_projected)
@@ -89,4 +91,18 @@ int bb_settled_look(struct bb_plant *plant, const uint64_t *ends, struct bb_erro
     for (uint32_t p = 0; result == BB_SETTLED && p < plant->log->partitions; p++)
         result = look_at(plant, p, ends[p], error);
     return result;
+}
+
+int bb_settled_passed(struct bb_plant *plant, const uint64_t *ends, struct bb_error *error) {
+    bool all = true;
+
+    for (uint32_t p = 0; all && p < plant->log->partitions; p++) {
+        uint64_t offset;
+        bool is_inside, is_projected;
+        int result = look_at_store(plant, p, &offset, &is_inside, &is_projected, error);
+        if (result)
+            return result;
+        all = !is_inside && offset >= ends[p] && is_projected;
+    }
+    return all ? BB_SETTLED : BB_SETTLED_NOT_YET;
 }

@@ -13,6 +13,7 @@
 #include "service/derivation.h"
 #include "service/feed.h"
 #include "service/metric.h"
+#include "service/standing.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ enum {
     TABLE_KEPT_BYTES = 32 << 20,    /* per partition, between drains */
     STANDBY_MS = 60 * BB_SECOND_MS, /* a partition that stands still so long is claimed again */
     STANDBY_SLEEP_MS = 20,
+    DAMAGED_MS = 60 * BB_SECOND_MS, /* somebody may restore the segment */
     WATCH_EVERY_MS = 100,
     ROW_COST_BYTES = sizeof(struct bb_told) + 40 /* a row, its share of runs and of blocks */
 };
@@ -29,6 +31,8 @@ enum {
 struct partition {
     bool claimed;
     bool lost; /* fenced: another worker is at it */
+    int64_t
+        damaged_until_ms; /* stands at a damaged record: not looked at again before; 0: does not */
     int64_t lost_since_ms;
     struct bb_claim claim;
     struct bb_claim seen; /* of the other worker, when lost */
@@ -47,6 +51,7 @@ struct bb_worker {
     int64_t
         oldest_ms; /* received: of the readings gathered for the commit at hand; 0: there are none */
     int64_t last_watch_ms;
+    struct bb_error damage; /* the first that this drain has met; code BB_OK: none */
 };
 
 static int64_t now_ms(void) {
@@ -161,26 +166,48 @@ static void watch(struct bb_worker *w, const struct bb_progress_watch *to) {
 }
 
 /* Take records until there is a reason to commit. */
-static int gather(struct bb_worker *w, struct partition *p, struct bb_store_view *view, bool live,
+/* One record more. BB_FEED_END, or negative. */
+static int gather_next(struct bb_worker *w, struct partition *p, struct bb_store_view *view,
+                       struct bb_error *error) {
+    struct bb_log_record record;
+    size_t before = w->gather.count;
+    int result = bb_feed_next(&p->feed, &record, error);
+
+    if (!result)
+        result = bb_gather_take(&w->gather, &p->channels, view, &record, error);
+    w->counts.readings += w->gather.count - before;
+    if (w->gather.count > before && (w->oldest_ms == 0 || record.received_ms < w->oldest_ms))
+        w->oldest_ms = record.received_ms;
+    return result;
+}
+
+/* What stands before a damaged record counts: end here, and meet it again at the beginning of the next commit. */
+static int end_at_damage(struct bb_worker *w, struct partition *p, uint32_t partition,
+                         struct bb_position before, struct bb_error *error) {
+    const struct bb_position *from = &p->claim.position;
+
+    if (before.offset == from->offset && before.inner == from->inner)
+        return -(int)BB_E_LOG_CORRUPT;
+    bb_feed_close(&p->feed);
+    return bb_feed_open(&p->feed, w->plant->log, partition, before, error);
+}
+
+static int gather(struct bb_worker *w, uint32_t partition, struct bb_store_view *view, bool live,
                   const struct bb_progress_watch *to, bool *more, struct bb_error *error) {
+    struct partition *p = &w->partitions[partition];
     const struct bb_config *config = &w->plant->config;
     size_t limit = (size_t)config->commit_memory_bytes / ROW_COST_BYTES;
     int64_t begin = now_ms();
-    struct bb_log_record record;
 
     for (*more = true; w->gather.count < limit;) {
-        int result = bb_feed_next(&p->feed, &record, error);
+        struct bb_position before = p->feed.position;
+        int result = gather_next(w, p, view, error);
         if (result == BB_FEED_END)
             *more = false;
+        if (result == -(int)BB_E_LOG_CORRUPT)
+            return end_at_damage(w, p, partition, before, error);
         if (result)
             return result < 0 ? result : 0;
-        size_t before = w->gather.count;
-        result = bb_gather_take(&w->gather, &p->channels, view, &record, error);
-        if (result)
-            return result;
-        w->counts.readings += w->gather.count - before;
-        if (w->gather.count > before && (w->oldest_ms == 0 || record.received_ms < w->oldest_ms))
-            w->oldest_ms = record.received_ms;
         watch(w, to);
         if (live && now_ms() - begin >= config->commit_freshness_ms)
             return 0;
@@ -246,7 +273,7 @@ static int commit_once(struct bb_worker *w, uint32_t i, bool live,
     bb_gather_clear(&w->gather);
     bb_derivation_clear(&w->derivation);
     w->oldest_ms = 0;
-    result = gather(w, p, view, live, to, more, error);
+    result = gather(w, i, view, live, to, more, error);
     commit.to = p->feed.position;
     bool moved = commit.to.offset != commit.from.offset || commit.to.inner != commit.from.inner;
     if (!result && (bb_gather_has_any(&w->gather))) {
@@ -342,11 +369,28 @@ static int measure_backlog(struct bb_worker *w, struct bb_error *error) {
         result = store->ops->position(view, &at, error);
         store->ops->view_end(view);
         if (!result)
-            result = log->ops->backlog(log, i, at.position.offset, &backlog, error);
+            result = bb_standing_backlog(w->plant, i, at.position.offset, &backlog, error);
         if (!result)
             w->backlog += backlog.lag_readings;
     }
     return result;
+}
+
+/* A partition that stands at a damaged record does not keep the others from going on. */
+static int drain_apart(struct bb_worker *w, uint32_t i, bool live,
+                       const struct bb_progress_watch *to, struct bb_error *error) {
+    struct partition *p = &w->partitions[i];
+
+    if (p->damaged_until_ms > now_ms())
+        return 0;
+    p->damaged_until_ms = 0;
+    int result = drain_partition(w, i, live, to, error);
+    if (result != -(int)BB_E_LOG_CORRUPT)
+        return result;
+    if (w->damage.code == BB_OK)
+        w->damage = *error;
+    p->damaged_until_ms = now_ms() + DAMAGED_MS;
+    return 0;
 }
 
 /* One round over the partitions; *waiting while a lost one still has a backlog. */
@@ -357,17 +401,25 @@ static int drain_round(struct bb_worker *w, bool live, const struct bb_progress_
     *waiting = false;
     for (uint32_t i = w->first; !result && i < w->plant->log->partitions; i += w->step) {
         if (!w->partitions[i].lost)
-            result = drain_partition(w, i, live, to, error);
+            result = drain_apart(w, i, live, to, error);
         if (!result && w->partitions[i].lost)
             result = stand_by(w, i, waiting, error);
     }
     return result;
 }
 
+/* Who does not come again soon looks at what stood before, too. */
+static void begin_drain(struct bb_worker *w, bool live) {
+    w->damage = (struct bb_error){0};
+    for (uint32_t i = 0; !live && i < w->plant->log->partitions; i++)
+        w->partitions[i].damaged_until_ms = 0;
+}
+
 int bb_worker_drain(struct bb_worker *w, bool live, const struct bb_progress_watch *to,
                     struct bb_error *error) {
     int result = measure_backlog(w, error);
 
+    begin_drain(w, live);
     for (bool waiting = true; !result && waiting;) {
         result = drain_round(w, live, to, &waiting, error);
         if (live)
@@ -376,5 +428,8 @@ int bb_worker_drain(struct bb_worker *w, bool live, const struct bb_progress_wat
             sleep_ms(STANDBY_SLEEP_MS);
     }
     bb_gather_clear(&w->gather);
-    return result;
+    if (result || w->damage.code == BB_OK)
+        return result;
+    *error = w->damage;
+    return live ? BB_WORKER_DAMAGED : -(int)error->code;
 }

@@ -32,9 +32,14 @@ void bb_worker_take_share(struct bb_worker *worker, uint32_t index, uint32_t cou
 void bb_worker_close(struct bb_worker *worker);
 const struct bb_worker_counts *bb_worker_counts(const struct bb_worker *worker);
 
+/* A damaged record stops its partition: what stands before it counts, nothing behind it does, and the other partitions
+ * go on (docs/decisions/damaged-records.md). Told once a minute and partition. */
+enum bb_worker_outcome { BB_WORKER_DRAINED = 0, BB_WORKER_DAMAGED = 1 };
+
 /* Do all there is to do now, committing when the backlog is gone or the memory limit is reached.
  * Returns when every partition's backlog is empty, also those that another worker has taken over.
- * `live`: commits after the freshness limit too, and does one round, not waiting for others. */
+ * `live`: commits after the freshness limit too, and does one round, not waiting for others.
+ * Damage is -BB_E_LOG_CORRUPT after all others are done; when live, BB_WORKER_DAMAGED with its error. */
 int bb_worker_drain(struct bb_worker *worker, bool live, const struct bb_progress_watch *watch,
                     struct bb_error *error) BB_MUST_USE;
 

@@ -177,6 +177,16 @@ struct bb_outbox_record registry_calendar(struct registry_fixture *f, const char
     return registry_master(f, &master, recorded_ms);
 }
 
+struct bb_outbox_record registry_group(struct registry_fixture *f, const char *tenant,
+                                       const char *name, const char *expression,
+                                       int64_t recorded_ms) {
+    struct bb_master master = {.kind = BB_MASTER_GROUP,
+                               .group = {.tenant = bb_span_of(tenant),
+                                         .name = bb_span_of(name),
+                                         .expression = bb_span_of(expression)}};
+    return registry_master(f, &master, recorded_ms);
+}
+
 /* Of one day, which weighs so much, and an even one. */
 struct bb_outbox_record registry_profile(struct registry_fixture *f, const char *tenant,
                                          const char *name, int64_t weight, int64_t recorded_ms) {

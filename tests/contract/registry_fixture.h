@@ -53,6 +53,9 @@ struct bb_outbox_record registry_usage_point(struct registry_fixture *f, const c
                                              int64_t recorded_ms);
 struct bb_outbox_record registry_tenant(struct registry_fixture *f, const char *name,
                                         const char *zone, int64_t recorded_ms);
+struct bb_outbox_record registry_group(struct registry_fixture *f, const char *tenant,
+                                       const char *name, const char *expression,
+                                       int64_t recorded_ms);
 struct bb_outbox_record registry_profile(struct registry_fixture *f, const char *tenant,
                                          const char *name, int64_t weight, int64_t recorded_ms);
 struct bb_outbox_record registry_calendar(struct registry_fixture *f, const char *tenant,

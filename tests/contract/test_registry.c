@@ -376,6 +376,54 @@ Test(registry, looks_up_an_entry_as_of_a_moment) {
     each_registry(looks_up_an_entry_as_of_a_moment);
 }
 
+/* ---- groups, and entries of one kind */
+
+static int take_names(void *context, int64_t recorded_ms, const struct bb_master *master) {
+    struct bb_buffer *names = context;
+
+    bb_buffer_format(names, "%.*s@%d ", BB_SPAN_ARGS(bb_master_name(master)), (int)recorded_ms);
+    return 0;
+}
+
+static void expect_names(struct registry_fixture *f, enum bb_master_kind kind, int64_t as_of_ms,
+                         const char *expected) {
+    struct bb_buffer names;
+
+    bb_buffer_init(&names, 1 << 16);
+    cr_assert_eq(f->registry->ops->kind_list(f->registry, BB_SPAN("demo"), kind, as_of_ms,
+                                             take_names, &names, &f->error),
+                 0);
+    bb_buffer_append_byte(&names, '\0');
+    cr_expect_str_eq(names.data, expected, "%s: %s", f->adapter, names.data);
+    bb_buffer_release(&names);
+}
+
+static void lists_one_kind(struct registry_fixture *f) {
+    struct bb_outbox_record records[] = {registry_group(f, "demo", "north", "a = 1", 1000),
+                                         registry_group(f, "demo", "all", "a", 1000),
+                                         registry_group(f, "other", "else", "a", 1000),
+                                         registry_calendar(f, "demo", "gas", 21600, 1000),
+                                         registry_group(f, "demo", "north", "a = 2", 2000)};
+    struct bb_master_group group;
+
+    registry_tell(f, 0, records, 5);
+    expect_names(f, BB_MASTER_GROUP, BB_TIME_NONE, "all@1000 north@2000 ");
+    expect_names(f, BB_MASTER_GROUP, 1999, "all@1000 north@1000 ");
+    expect_names(f, BB_MASTER_GROUP, 999, "");
+    expect_names(f, BB_MASTER_CALENDAR, BB_TIME_NONE, "gas@1000 ");
+    cr_assert_eq(f->registry->ops->group_get(f->registry, BB_SPAN("demo"), BB_SPAN("north"), 1999,
+                                             &f->arena, &group, &f->error),
+                 0);
+    cr_expect(bb_span_equal(group.expression, BB_SPAN("a = 1")), "%s", f->adapter);
+    cr_expect_eq(f->registry->ops->group_get(f->registry, BB_SPAN("demo"), BB_SPAN("else"),
+                                             BB_TIME_NONE, &f->arena, &group, &f->error),
+                 1);
+}
+
+Test(registry, lists_one_kind_of_entry) {
+    each_registry(lists_one_kind);
+}
+
 static void says_when_the_callers_memory_is_too_small(struct registry_fixture *f) {
     struct bb_master_usage_point up;
     struct bb_arena arena;

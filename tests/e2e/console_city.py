@@ -37,6 +37,9 @@ def make(plant):
     lines[7] = lines[7].replace(",0.1,", ",n/a,")
     (plant.folder / "late-route-7.csv").write_text("\n".join(lines) + "\n")
     run(plant, "ingest", "late-route-7.csv", "--partial", expect=1)
+    (plant.folder / "route-9-local.csv").write_text(
+        f"{lines[0]}\n871685900000000011,1-1:1.29.0,{LAST - datetime.timedelta(days=1)}T12:00:00,0.2,kWh,15m\n")
+    run(plant, "ingest", "route-9-local.csv", expect=1)
     (plant.folder / "head-end-export.csv").write_text(lines[0] + "\n" + lines[1].replace(times[0], "yesterday") + "\n")
     run(plant, "ingest", "head-end-export.csv", expect=1)
 

@@ -11,11 +11,12 @@ from test_serve_keys import bearer, make_key
 
 AT = "2026-03-01T00:15:00Z"
 # What a request needs so that nothing but its rights decides.
-VALUES = {"usage_point": "A", "channel": "1-1:1.29.0", "at": AT, "code": "BB-1004", "query": "busbar_energy_kilowatt_hours", "start": AT, "end": AT,
+VALUES = {"usage_point": "A", "channel": "1-1:1.29.0", "at": AT, "code": "BB-1004", "group": "-", "query": "busbar_energy_kilowatt_hours", "start": AT, "end": AT,
           "step": "15", "match[]": "busbar_energy_kilowatt_hours", "name": "usage_point"}
 BODIES = {
     "/v1/readings": (quarter_hours(["0.125"]), "text/csv"),
     "/v1/edits": (json.dumps({"usage_point": "A", "channel": "1-1:1.29.0", "at": AT, "value": "0.5", "reason": "matrix"}), "application/json"),
+    "/v1/registry": ("groups: [{name: matrix, expression: 'district = north'}]", "application/yaml"),
     "/v1/exceptions": (json.dumps({"action": "accept", "ids": [999999], "reason": "matrix"}), "application/json"),
 }
 # What a route answers to who may ask it, where that is not 200.
@@ -61,6 +62,7 @@ def keyed(tmp_path_factory):
     with Server(plant) as server:
         time.sleep(1.5)
         server.keys = keys
+        VALUES["file"] = server.get("/v1/files", **bearer(keys["adm"])).json()["items"][0]["id"]
         server.operations = [(method, path, operation) for path, methods in server.get("/v1/openapi.json").json()["paths"].items()
                              for method, operation in methods.items()]
         yield server

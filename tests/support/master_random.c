@@ -218,6 +218,13 @@ void random_master(struct bb_random *random, struct bb_arena *arena, struct bb_m
         out->kind = BB_MASTER_PROFILE;
         draw_profile(&d, &out->profile);
         return;
+    case 3:
+        out->kind = BB_MASTER_GROUP;
+        out->group = (struct bb_master_group){.tenant = draw_name(&d, below(&d, 5)),
+                                              .name = draw_name(&d, below(&d, 5)),
+                                              .expression = BB_SPAN("district = north"),
+                                              .description = draw_name(&d, below(&d, 5))};
+        return;
     default: out->kind = BB_MASTER_USAGE_POINT; draw_usage_point(&d, &out->usage_point);
     }
 }
@@ -370,12 +377,22 @@ static const char *profile_difference(const struct bb_master_profile *a,
     return difference;
 }
 
+static const char *group_difference(const struct bb_master_group *a,
+                                    const struct bb_master_group *b) {
+    SAME_TEXT(tenant)
+    SAME_TEXT(name)
+    SAME_TEXT(expression)
+    SAME_TEXT(description)
+    return NULL;
+}
+
 const char *master_difference(const struct bb_master *a, const struct bb_master *b) {
     SAME(kind)
     switch (a->kind) {
     case BB_MASTER_TENANT: return tenant_difference(&a->tenant, &b->tenant);
     case BB_MASTER_CALENDAR: return calendar_difference(&a->calendar, &b->calendar);
     case BB_MASTER_PROFILE: return profile_difference(&a->profile, &b->profile);
+    case BB_MASTER_GROUP: return group_difference(&a->group, &b->group);
     default: return usage_point_difference(&a->usage_point, &b->usage_point);
     }
 }

@@ -94,8 +94,20 @@ export interface Finding {
 }
 
 export interface FileRow {
+    id: string;
+    /** The id under which all of it counts by now. */
+    replayed: string | null;
     source: string; received: string; state: 'done' | 'refused' | 'partial' | string;
     readings: number; rejected: number; bytes: number;
+    errors: { line: number; code: string; reason: string }[];
+}
+
+/** A partition of the log whose next record is damaged. */
+export interface Standing { partition: number; offset: number; code: string; reason: string }
+export interface DeadLetters extends Page<FileRow> { standing: Standing[] }
+
+export interface ReplayAnswer {
+    source: string; outcome: 'done' | 'partial' | 'known'; id: string | null; readings: number; rejected: number; derived: boolean;
     errors: { line: number; code: string; reason: string }[];
 }
 
@@ -160,6 +172,7 @@ async function request(path: string, query: Query, init: RequestInit, accept: st
     const headers: Record<string, string> = { Accept: accept };
     if (key.get()) headers.Authorization = `Bearer ${key.get()}`;
     if (init.body) headers['Content-Type'] = 'application/json';
+    Object.assign(headers, init.headers);
     let response: Response;
     try {
         response = await fetch(address(path, query), { ...init, headers, credentials: 'omit' });
@@ -222,6 +235,10 @@ export const api = {
     findings: (query: { usage_point?: string; check?: string; limit?: number; cursor?: string }, signal?: AbortSignal) =>
         get<Page<Finding>>('/v1/findings', query, signal),
     files: (query: { limit?: number; cursor?: string }, signal?: AbortSignal) => get<Page<FileRow>>('/v1/files', query, signal),
+    deadLetters: (query: { limit?: number; cursor?: string }, signal?: AbortSignal) => get<DeadLetters>('/v1/dead-letters', query, signal),
+    /** A map file as body, or none. */
+    replay: async (file: string, query: Query, map: string): Promise<ReplayAnswer> =>
+        (await request(`/v1/files/${part(file)}/replay`, query, { method: 'POST', body: map, headers: { 'Content-Type': 'application/yaml' } }, 'application/json')).json(),
 
     /** null: this server has none. */
     metrics: async (signal?: AbortSignal): Promise<string | null> => {

@@ -17,11 +17,12 @@ import { MeterPage } from './page/meter';
 import { QualityPage } from './page/quality';
 import { ExceptionsPage } from './page/exceptions';
 import { FilesPage } from './page/files';
+import { DeadLettersPage } from './page/dead-letters';
 import { SystemPage } from './page/system';
 
 const PAGES: [path: string, name: string][] = [
     ['', 'Overview'], ['meters', 'Meters'], ['quality', 'Data quality'], ['exceptions', 'Exceptions'],
-    ['files', 'Files'], ['system', 'System'],
+    ['files', 'Files'], ['dead-letters', 'Dead letters'], ['system', 'System'],
 ];
 
 function Content({ route, overview }: { route: Route; overview: Loaded<Overview> }) {
@@ -32,6 +33,7 @@ function Content({ route, overview }: { route: Route; overview: Loaded<Overview>
         case 'quality': return <QualityPage query={route.query} />;
         case 'exceptions': return <ExceptionsPage query={route.query} />;
         case 'files': return <FilesPage />;
+        case 'dead-letters': return <DeadLettersPage />;
         case 'system': return <SystemPage query={route.query} overview={overview} />;
         default: return <Empty title="There is no such page">The address may be of another version. <a href="#/">Overview</a> is a good start.</Empty>;
     }

@@ -22,7 +22,7 @@ const URL_ = process.env.CONSOLE_URL.replace(/\/?$/, '/');
 const SHOTS = process.env.CONSOLE_SHOTS ?? '.';
 const PAINT_MS = Number(process.env.CONSOLE_PAINT_MS ?? Infinity);
 const PHONE = { width: 390, height: 844 }, DESK = { width: 1440, height: 900 };
-const PAGES = ['#/', '#/meters', '#/quality', '#/exceptions', '#/files', '#/system'];
+const PAGES = ['#/', '#/meters', '#/quality', '#/exceptions', '#/files', '#/dead-letters', '#/system'];
 mkdirSync(SHOTS, { recursive: true });
 
 const browser = await chromium.launch({
@@ -341,6 +341,25 @@ const steps = {
         await refused.getByRole('button', { name: /Show 1 error/ }).click();
         await page.getByRole('cell', { name: 'BB-1006', exact: true }).waitFor();
         await shot(page, 'files');
+    },
+
+    async 'dead letters'(page) {
+        page.expected.push('400');
+        await page.go('#/dead-letters');
+        const letter = page.locator('tr', { hasText: 'route-9-local.csv' }).first();
+        await letter.getByRole('button', { name: /Show 1 error/ }).click();
+        await page.getByRole('cell', { name: 'BB-1007', exact: true }).waitFor();
+        await page.getByRole('button', { name: 'Read once more' }).click();
+        await page.getByRole('alert').waitFor(); // nothing has become better by itself
+        await page.getByLabel(/Zone of times without offset/).fill('Europe/Amsterdam');
+        await shot(page, 'dead-letters');
+        await page.getByRole('button', { name: 'Read once more' }).click();
+        await page.getByText('All of it counts now').waitFor();
+        await page.getByRole('button', { name: 'Refresh the list' }).click();
+        await letter.waitFor({ state: 'detached' });
+        const { items } = await ask('v1/dead-letters?state=all&limit=100');
+        const told = items.filter(item => item.source.endsWith('route-9-local.csv'));
+        assert.ok(told.some(item => item.replayed), 'it is still told that it was refused, and replayed since');
     },
 
     async system(page) {

@@ -345,3 +345,39 @@ Test(decimal, doubles_read_back) {
         }
     }
 }
+
+static void expect_wide(bb_wide value, int exponent, const char *expected) {
+    char text[BB_WIDE_TEXT_MAX];
+    size_t size = bb_wide_format(value, exponent, text);
+
+    cr_expect_str_eq(text, expected);
+    cr_expect_eq(size, strlen(expected));
+}
+
+Test(decimal, sums_of_any_length_are_printed) {
+    const bb_wide most = (bb_wide)(((unsigned __int128)1 << 127) - 1);
+
+    expect_wide(0, 0, "0");
+    expect_wide(0, -24, "0");
+    expect_wide(0, 18, "0");
+    expect_wide(-1, -3, "-0.001");
+    expect_wide(1500, -3, "1.5");
+    expect_wide(1500, 2, "150000");
+    expect_wide(most, 0, "170141183460469231731687303715884105727");
+    expect_wide(-most - 1, -24, "-170141183460469.231731687303715884105728");
+    expect_wide(most, 18, "170141183460469231731687303715884105727000000000000000000");
+}
+
+Test(decimal, order_is_that_of_numbers) {
+    static const struct bb_decimal ascending[] = {{-2, 18}, {-2, 0},  {-19, -1}, {-1, -24},
+                                                  {0, 5},   {1, -24}, {19, -1},  {2, 0},
+                                                  {21, -1}, {1, 18}};
+    enum { COUNT = sizeof ascending / sizeof ascending[0] };
+
+    for (int i = 0; i < COUNT; i++)
+        for (int j = 0; j < COUNT; j++) {
+            int order = bb_decimal_order(ascending[i], ascending[j]);
+            cr_expect_eq((order > 0) - (order < 0), (i > j) - (i < j), "%d %d", i, j);
+        }
+    cr_expect_eq(bb_decimal_order((struct bb_decimal){150, -2}, (struct bb_decimal){15, -1}), 0);
+}
