@@ -35,6 +35,7 @@ int bench_log(struct bench *bench, struct bb_error *error);
 int bench_store(struct bench *bench, struct bb_error *error);
 int bench_query(struct bench *bench, struct bb_error *error);
 int bench_codec(struct bench *bench, struct bb_error *error);
+int bench_rules(struct bench *bench, struct bb_error *error);
 
 double bench_median(double *values, size_t count); /* sorts */
 double bench_seconds_since(int64_t begin_ns);
