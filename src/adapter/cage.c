@@ -84,8 +84,9 @@ static bool allow(int ruleset, const char *path, uint64_t folder_rights) {
 static bool restrict_files(const struct bb_cage_paths *paths) {
     int version = landlock_version();
     struct ruleset_attr attr = all_of(version);
-    int ruleset =
-        version < 1 ? -1 : (int)syscall(SYS_landlock_create_ruleset, &attr, size_of(version), 0);
+    int ruleset = version < 1
+                      ? -1
+                      : (int)syscall(SYS_landlock_create_ruleset, &attr, size_of(version), 0);
     bool done = ruleset >= 0;
 
     for (size_t i = 0; done && paths->read[i]; i++)
@@ -104,29 +105,92 @@ static bool restrict_files(const struct bb_cage_paths *paths) {
 
 /* What the interpreter needs to start, import, fork and be told: no call that makes a socket, a name, a file or a
  * process of another program. Which files may be opened is Landlock's. */
-static const int lock_1[] = {
-    CALL(read), CALL(write), CALL(readv), CALL(writev), CALL(pread64), CALL(open), CALL(openat),
-    CALL(close), CALL(close_range), CALL(stat), CALL(fstat), CALL(lstat), CALL(newfstatat),
-    CALL(statx), CALL(lseek), CALL(mmap), CALL(mprotect), CALL(munmap), CALL(mremap), CALL(brk),
-    CALL(madvise), CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigreturn), CALL(sigaltstack),
-    CALL(access), CALL(faccessat), CALL(faccessat2), CALL(readlink), CALL(readlinkat), CALL(getcwd),
-    CALL(getdents64), CALL(dup), CALL(fcntl), CALL(recvmsg), CALL(recvfrom), CALL(sendto),
-    CALL(sendmsg), CALL(getsockname), CALL(getsockopt), CALL(futex), CALL(set_robust_list),
-    CALL(set_tid_address), CALL(rseq), CALL(arch_prctl), CALL(prctl), CALL(seccomp),
-    CALL(landlock_create_ruleset), CALL(landlock_restrict_self), CALL(getrlimit), CALL(setrlimit),
-    CALL(getpid), CALL(getppid), CALL(gettid), CALL(getuid), CALL(geteuid), CALL(getgid),
-    CALL(getegid), CALL(wait4), CALL(exit), CALL(exit_group), CALL(getrandom),
-    CALL(sched_getaffinity), CALL(sched_yield), CALL(sysinfo), CALL(uname), CALL(clock_gettime),
-    CALL(clock_getres), CALL(clock_nanosleep), CALL(gettimeofday), CALL(getrusage), CALL(poll),
-    CALL(ppoll), CALL(execve), CALL(fadvise64), CALL(membarrier), CALL(restart_syscall)};
+static const int lock_1[] = {CALL(read),
+                             CALL(write),
+                             CALL(readv),
+                             CALL(writev),
+                             CALL(pread64),
+                             CALL(open),
+                             CALL(openat),
+                             CALL(close),
+                             CALL(close_range),
+                             CALL(stat),
+                             CALL(fstat),
+                             CALL(lstat),
+                             CALL(newfstatat),
+                             CALL(statx),
+                             CALL(lseek),
+                             CALL(mmap),
+                             CALL(mprotect),
+                             CALL(munmap),
+                             CALL(mremap),
+                             CALL(brk),
+                             CALL(madvise),
+                             CALL(rt_sigaction),
+                             CALL(rt_sigprocmask),
+                             CALL(rt_sigreturn),
+                             CALL(sigaltstack),
+                             CALL(access),
+                             CALL(faccessat),
+                             CALL(faccessat2),
+                             CALL(readlink),
+                             CALL(readlinkat),
+                             CALL(getcwd),
+                             CALL(getdents64),
+                             CALL(dup),
+                             CALL(fcntl),
+                             CALL(recvmsg),
+                             CALL(recvfrom),
+                             CALL(sendto),
+                             CALL(sendmsg),
+                             CALL(getsockname),
+                             CALL(getsockopt),
+                             CALL(futex),
+                             CALL(set_robust_list),
+                             CALL(set_tid_address),
+                             CALL(rseq),
+                             CALL(arch_prctl),
+                             CALL(prctl),
+                             CALL(seccomp),
+                             CALL(landlock_create_ruleset),
+                             CALL(landlock_restrict_self),
+                             CALL(getrlimit),
+                             CALL(setrlimit),
+                             CALL(getpid),
+                             CALL(getppid),
+                             CALL(gettid),
+                             CALL(getuid),
+                             CALL(geteuid),
+                             CALL(getgid),
+                             CALL(getegid),
+                             CALL(wait4),
+                             CALL(exit),
+                             CALL(exit_group),
+                             CALL(getrandom),
+                             CALL(sched_getaffinity),
+                             CALL(sched_yield),
+                             CALL(sysinfo),
+                             CALL(uname),
+                             CALL(clock_gettime),
+                             CALL(clock_getres),
+                             CALL(clock_nanosleep),
+                             CALL(gettimeofday),
+                             CALL(getrusage),
+                             CALL(poll),
+                             CALL(ppoll),
+                             CALL(execve),
+                             CALL(fadvise64),
+                             CALL(membarrier),
+                             CALL(restart_syscall)};
 
 /* What arithmetic, memory, the end of a process and the two ends of a call need. */
-static const int lock_2[] = {CALL(read), CALL(write), CALL(close), CALL(munmap), CALL(mremap),
-                             CALL(brk), CALL(madvise), CALL(rt_sigaction), CALL(rt_sigprocmask),
-                             CALL(rt_sigreturn), CALL(sigaltstack), CALL(futex), CALL(getpid),
-                             CALL(gettid), CALL(exit), CALL(exit_group), CALL(getrandom),
-                             CALL(sched_yield), CALL(clock_gettime), CALL(clock_nanosleep),
-                             CALL(gettimeofday), CALL(getrusage), CALL(restart_syscall)};
+static const int lock_2[] = {
+    CALL(read),           CALL(write),        CALL(close),          CALL(munmap),
+    CALL(mremap),         CALL(brk),          CALL(madvise),        CALL(rt_sigaction),
+    CALL(rt_sigprocmask), CALL(rt_sigreturn), CALL(sigaltstack),    CALL(futex),
+    CALL(getpid),         CALL(gettid),       CALL(exit),           CALL(exit_group),
+    CALL(getrandom),      CALL(sched_yield),  CALL(clock_gettime),  CALL(clock_nanosleep),
+    CALL(gettimeofday),   CALL(getrusage),    CALL(restart_syscall)};
 
 static int allow_all(scmp_filter_ctx filter, const int *calls, size_t count) {
     int failure = 0;
@@ -149,8 +213,7 @@ static int allow_fork(scmp_filter_ctx filter) {
 
 /* A process's limits are its own business, another's are not. */
 static int allow_own_limits(scmp_filter_ctx filter) {
-    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(prlimit64), 1,
-                            SCMP_A0(SCMP_CMP_EQ, 0));
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(prlimit64), 1, SCMP_A0(SCMP_CMP_EQ, 0));
 }
 
 /* Memory: of its own, and never a program. */
@@ -202,8 +265,7 @@ static int export(scmp_filter_ctx filter, struct bb_buffer *out) {
 }
 
 int bb_cage_filter(enum bb_cage_filter which, struct bb_buffer *out, struct bb_error *error) {
-    const uint32_t otherwise =
-        which == BB_CAGE_ZYGOTE ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM);
+    const uint32_t otherwise = which == BB_CAGE_ZYGOTE ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM);
     scmp_filter_ctx filter = seccomp_init(otherwise);
     int failure = filter ? fill(filter, which) : -ENOMEM;
 
@@ -220,8 +282,9 @@ int bb_cage_filter(enum bb_cage_filter which, struct bb_buffer *out, struct bb_e
 
 int bb_cage_check(struct bb_error *error) {
     if (landlock_version() < 1)
-        return BB_FAIL_ERRNO(error, BB_E_RULES_NO_CAGE, errno,
-                             "this kernel has no Landlock, without which no customer's code is run");
+        return BB_FAIL_ERRNO(
+            error, BB_E_RULES_NO_CAGE, errno,
+            "this kernel has no Landlock, without which no customer's code is run");
     if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0)
         return BB_FAIL_ERRNO(error, BB_E_RULES_NO_CAGE, errno,
                              "this kernel has no seccomp, without which no customer's code is run");
@@ -229,9 +292,9 @@ int bb_cage_check(struct bb_error *error) {
 }
 
 bool bb_cage_lock(const struct bb_cage_paths *paths, struct bb_span filter) {
-    const struct sock_fprog program = {.len = (unsigned short)(filter.size /
-                                                               sizeof(struct sock_filter)),
-                                       .filter = (struct sock_filter *)(uintptr_t)filter.data};
+    const struct sock_fprog program = {
+        .len = (unsigned short)(filter.size / sizeof(struct sock_filter)),
+        .filter = (struct sock_filter *)(uintptr_t)filter.data};
 
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && restrict_files(paths) &&
            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;

@@ -11,9 +11,9 @@ enum { BB_RULES_SAID_MAX = 4096 };
 
 struct bb_zygote {
     const struct bb_rules_python_options *options;
-    pid_t pid;      /* 0: none */
+    pid_t pid; /* 0: none */
     int control_fd; /* a stream: "R" when it is ready; then a byte and four descriptors, answered by a pid */
-    int said_fd;    /* what it and its workers say on standard error */
+    int said_fd; /* what it and its workers say on standard error */
     char said[BB_RULES_SAID_MAX];
     size_t said_size;
 };
@@ -25,9 +25,9 @@ void bb_zygote_end(struct bb_zygote *zygote);
 struct bb_span bb_zygote_said(struct bb_zygote *zygote);
 
 struct bb_rules_worker {
-    pid_t pid;           /* 0: none */
-    int pid_fd;          /* readable when it has ended */
-    int wake_fd, done_fd; /* eventfds */
+    pid_t pid;              /* 0: none */
+    int pid_fd;             /* readable when it has ended */
+    int wake_fd, done_fd;   /* eventfds */
     char *request, *answer; /* mapped; of the sizes below */
     size_t request_bytes, answer_bytes;
     int request_fd, answer_fd;

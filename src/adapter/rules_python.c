@@ -39,9 +39,9 @@ struct shape {
 
 static size_t request_bytes(struct shape s) {
     const size_t columns[] = {(s.windows + 1) * sizeof(uint32_t), s.windows * sizeof(uint32_t),
-                              s.windows * sizeof(int64_t), s.points * sizeof(int64_t),
-                              s.points * sizeof(int32_t), s.points * sizeof(double),
-                              s.points * sizeof(uint32_t), s.meta_bytes};
+                              s.windows * sizeof(int64_t),        s.points * sizeof(int64_t),
+                              s.points * sizeof(int32_t),         s.points * sizeof(double),
+                              s.points * sizeof(uint32_t),        s.meta_bytes};
     size_t bytes = BB_RULES_COLUMNS_AT;
 
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
@@ -105,8 +105,8 @@ static int ready(struct bb_rules_set *set, struct shape s, struct bb_error *erro
     if (result)
         return result;
     memcpy(set->worker.request + BB_RULES_COLUMNS_AT, module.data, module.size);
-    put_head(set, (struct bb_rules_request_head){.operation = BB_RULES_LOAD,
-                                                 .meta_bytes = module.size});
+    put_head(set,
+             (struct bb_rules_request_head){.operation = BB_RULES_LOAD, .meta_bytes = module.size});
     enum bb_rules_call call = bb_rules_worker_call(&set->worker, set->host->options.deadline_ms);
     struct bb_rules_answer_head head = head_of(set);
     bb_buffer_clear(&set->told);
@@ -120,9 +120,8 @@ static int ready(struct bb_rules_set *set, struct shape s, struct bb_error *erro
     }
     if (!take_told(set, head, BB_RULES_COLUMNS_AT))
         return BB_FAIL(error, BB_E_RULE_LOAD, "the module's description cannot be read");
-    return head.state == BB_RULES_DONE
-               ? 0
-               : BB_FAIL(error, BB_E_RULE_LOAD, "the module does not load");
+    return head.state == BB_RULES_DONE ? 0
+                                       : BB_FAIL(error, BB_E_RULE_LOAD, "the module does not load");
 }
 
 static void unload(struct bb_rules_set *set) {
@@ -143,8 +142,8 @@ static int load(struct bb_rules *rules, struct bb_span name, struct bb_span sour
     if (!set)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for rules");
     set->host = (struct host *)rules;
-    set->worker = (struct bb_rules_worker){.pid_fd = -1, .wake_fd = -1, .done_fd = -1,
-                                           .request_fd = -1, .answer_fd = -1};
+    set->worker = (struct bb_rules_worker){
+        .pid_fd = -1, .wake_fd = -1, .done_fd = -1, .request_fd = -1, .answer_fd = -1};
     bb_buffer_init(&set->module, MODULE_MAX);
     bb_buffer_init(&set->meta, META_MAX);
     bb_buffer_init(&set->told, BB_RULES_TOLD_MAX);
@@ -172,7 +171,8 @@ struct running {
     const struct bb_rules_sink *sink;
 };
 
-static void put_meta(struct bb_rules_set *set, const struct bb_rules_batch *b, struct stretch part) {
+static void put_meta(struct bb_rules_set *set, const struct bb_rules_batch *b,
+                     struct stretch part) {
     struct bb_buffer *meta = &set->meta;
 
     bb_buffer_clear(meta);
@@ -329,10 +329,10 @@ static int run_part(struct running *r, struct stretch at, struct bb_error *error
     if (s.windows > 1)
         return cut(r, at, call != BB_RULES_ANSWERED, head.at_window, error);
     return fail_window(r, at.first,
-                       raised                     ? BB_RULES_RAISED
-                       : call == BB_RULES_LATE    ? BB_RULES_TOO_SLOW
-                       : call == BB_RULES_ENDED   ? BB_RULES_CRASHED
-                                                  : BB_RULES_GARBAGE,
+                       raised                   ? BB_RULES_RAISED
+                       : call == BB_RULES_LATE  ? BB_RULES_TOO_SLOW
+                       : call == BB_RULES_ENDED ? BB_RULES_CRASHED
+                                                : BB_RULES_GARBAGE,
                        error);
 }
 

@@ -15,14 +15,16 @@
 #include "port/rules.h"
 
 struct bb_rules_python_options {
-    const char *python;       /* "/usr/bin/python3"; one of a virtual environment is started with its packages */
-    const char *const *paths; /* where its packages lie, NULL ends; NULL: asked from the interpreter */
-    const char *imports;      /* further modules to import before the lock, by blanks; NULL: none */
-    uint64_t memory_bytes;    /* that a worker may have */
-    uint32_t deadline_ms;     /* of a try */
-    uint32_t processor_s;     /* of a worker's life: a second wall behind the deadline */
-    uint32_t recycle;         /* calls; 0: never */
-    uint64_t answer_bytes;    /* most that a worker may write at a time */
+    const char
+        *python; /* "/usr/bin/python3"; one of a virtual environment is started with its packages */
+    const char *const
+        *paths;            /* where its packages lie, NULL ends; NULL: asked from the interpreter */
+    const char *imports;   /* further modules to import before the lock, by blanks; NULL: none */
+    uint64_t memory_bytes; /* that a worker may have */
+    uint32_t deadline_ms;  /* of a try */
+    uint32_t processor_s;  /* of a worker's life: a second wall behind the deadline */
+    uint32_t recycle;      /* calls; 0: never */
+    uint64_t answer_bytes; /* most that a worker may write at a time */
 };
 
 /* -BB_E_RULES_NO_CAGE; -BB_E_RULES_HOST: the interpreter does not start or has no numpy; the text says why. */

@@ -18,16 +18,22 @@
 enum { CONTROL_FD = 3, START_MS = 20000, FIRST_WORD_MAX = 4 << 20, PATHS_MAX = 48 };
 
 /* What a program finds around it: nothing of ours. One thread; texts in UTF-8; the same hashes every time. */
-static char *const environment[] = {"LANG=C.UTF-8",           "TZ=UTC",
-                                    "PYTHONHASHSEED=0",       "OPENBLAS_NUM_THREADS=1",
-                                    "OMP_NUM_THREADS=1",      "MKL_NUM_THREADS=1",
-                                    "OPENBLAS_MAIN_FREE=1",   "HOME=/nonexistent",
-                                    "NPY_DISABLE_CPU_FEATURES=", NULL};
+static char *const environment[] = {"LANG=C.UTF-8",
+                                    "TZ=UTC",
+                                    "PYTHONHASHSEED=0",
+                                    "OPENBLAS_NUM_THREADS=1",
+                                    "OMP_NUM_THREADS=1",
+                                    "MKL_NUM_THREADS=1",
+                                    "OPENBLAS_MAIN_FREE=1",
+                                    "HOME=/nonexistent",
+                                    "NPY_DISABLE_CPU_FEATURES=",
+                                    NULL};
 
 /* What the linker, the interpreter and Debian's packages are made of; the environment's own folder comes with it. */
-static const char *const system_paths[] = {"/usr/lib",          "/usr/lib64", "/lib",         "/lib64",
-                                           "/usr/local/lib",    "/etc/ld.so.cache", "/dev/urandom",
-                                           "/usr/share/zoneinfo", "/usr/include/python3.11/pyconfig.h"};
+static const char *const system_paths[] = {
+    "/usr/lib",     "/usr/lib64",          "/lib",
+    "/lib64",       "/usr/local/lib",      "/etc/ld.so.cache",
+    "/dev/urandom", "/usr/share/zoneinfo", "/usr/include/python3.11/pyconfig.h"};
 static const char *const linkers[] = {"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"};
 
 /* ---- what it is told first ------------------------------------------------------------------ */
@@ -87,9 +93,9 @@ static int first_word(const struct bb_rules_python_options *options, struct bb_b
     put_texts(out, "imports", imports);
     put_part(out, "limits", (struct bb_span){(const char *)limits, sizeof limits});
     for (size_t i = 0; i < bb_rules_package_count; i++)
-        put_part(out, bb_rules_package[i].name,
-                 (struct bb_span){(const char *)bb_rules_package[i].source,
-                                  bb_rules_package[i].size});
+        put_part(
+            out, bb_rules_package[i].name,
+            (struct bb_span){(const char *)bb_rules_package[i].source, bb_rules_package[i].size});
     if (!result && out->overflow)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to start Python");
     size = (uint32_t)(out->size - sizeof size);
@@ -130,8 +136,9 @@ static int find_paths(const struct bb_rules_python_options *options, struct prog
 /* In the child, between fork and exec: nothing here allocates. Standard error says what failed. */
 static void become(const struct bb_rules_python_options *options, const struct program *program,
                    int control_fd, int said_fd, pid_t parent) {
-    char *const arguments[] = {(char *)(uintptr_t)options->python, "-I",   "-S", "-B", "-X", "utf8",
-                               "-c", (char *)(uintptr_t)program->boot, NULL};
+    char *const arguments[] = {
+        (char *)(uintptr_t)options->python, "-I", "-S", "-B", "-X", "utf8", "-c",
+        (char *)(uintptr_t)program->boot,   NULL};
     const struct bb_cage_paths paths = {program->read, program->start};
     sigset_t none;
     int null_fd = open("/dev/null", O_RDWR);
@@ -211,7 +218,8 @@ static int start(struct bb_zygote *zygote, struct program *program, struct bb_er
     if (!result && !(send_whole(zygote->control_fd, bb_buffer_span(&word)) && wait_ready(zygote))) {
         usleep(1000);
         struct bb_span said = bb_span_trim(bb_zygote_said(zygote));
-        result = BB_FAIL(error, BB_E_RULES_HOST, "%s does not come up as the rules' interpreter%s%.*s",
+        result = BB_FAIL(error, BB_E_RULES_HOST,
+                         "%s does not come up as the rules' interpreter%s%.*s",
                          zygote->options->python, said.size ? ": " : "", BB_SPAN_ARGS(said));
     }
     bb_buffer_release(&word);

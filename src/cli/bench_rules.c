@@ -142,7 +142,8 @@ static double measure_c(struct bench *b, struct columns *c) {
 }
 
 /* One message out, one back, as a consumer in Python would. */
-static int exchange_messages(FILE *to, FILE *from, const struct columns *c, struct bb_error *error) {
+static int exchange_messages(FILE *to, FILE *from, const struct columns *c,
+                             struct bb_error *error) {
     char line[256];
 
     for (uint32_t i = 0; i < MESSAGES; i++) {

@@ -6,11 +6,11 @@
 #include "model/timestamp.h"
 #include "model/unit.h"
 #include "service/rules_backtest.h"
+#include "service/rules_case.h"
 #include "service/rules_environment.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +40,11 @@ static const struct bb_option options[] = {
      .offset = AT(from),
      .value = "TIME",
      .help = "backtest: judge what ends after this (default: all there is)"},
-    {.name = "to", .kind = BB_OPTION_TEXT, .offset = AT(to), .value = "TIME", .help = "backtest: and not after this"},
+    {.name = "to",
+     .kind = BB_OPTION_TEXT,
+     .offset = AT(to),
+     .value = "TIME",
+     .help = "backtest: and not after this"},
     {.name = "as-of",
      .kind = BB_OPTION_TEXT,
      .offset = AT(as_of),
@@ -83,8 +87,9 @@ static int find_module(struct rules *r, const char *name, struct bb_error *error
                        : snprintf(r->path, sizeof r->path, "%s/rules/%s.py",
                                   r->command->globals.data, name);
 
-    return size < (int)sizeof r->path ? 0
-                                      : BB_FAIL(error, BB_E_USAGE, "the name of the module is too long");
+    return size < (int)sizeof r->path
+               ? 0
+               : BB_FAIL(error, BB_E_USAGE, "the name of the module is too long");
 }
 
 static int open_host(struct rules *r, struct bb_error *error) {
@@ -107,6 +112,29 @@ static const char scaffold[] =
     "    far = w.deviates_from_median(k)\n"
     "    w.flag(far, \"far_from_median\", deviation=w.deviation())\n";
 
+static const char scaffold_cases[] = "cases:\n"
+                                     "  - name: a spike is flagged, what is usual is not\n"
+                                     "    past: [[0.1, 300], [0.2, 300]]\n"
+                                     "    given: [0.1, 9.0, 0.2, ~]\n"
+                                     "    expect: [~, flag, ~, ~]\n";
+
+static int write_new(const char *path, const char *text, const char *name, struct bb_error *error) {
+    FILE *file = fopen(path, "wxe");
+
+    if (!file)
+        return BB_FAIL_ERRNO(error, errno == EEXIST ? BB_E_USAGE : BB_E_STORE_IO, errno,
+                             "cannot make %s", path);
+    for (const char *at = text; *at; at++) /* %s stands for the name */
+        if (at[0] == '%' && at[1] == 's') {
+            fputs(name, file);
+            at++;
+        } else {
+            fputc(*at, file);
+        }
+    return fclose(file) == 0 ? 0
+                             : BB_FAIL_ERRNO(error, BB_E_STORE_IO, errno, "cannot write %s", path);
+}
+
 static int new_module(struct rules *r, struct bb_error *error) {
     const char *name = r->command->arguments[1];
     char folder[PATH_MAX];
@@ -115,8 +143,9 @@ static int new_module(struct rules *r, struct bb_error *error) {
         return BB_FAIL(error, BB_E_USAGE, "rules new needs the NAME of a rule");
     if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name) ||
         strlen(name) >= BB_RULE_NAME_MAX || !(name[0] >= 'a' && name[0] <= 'z'))
-        return BB_FAIL(error, BB_E_USAGE,
-                       "a rule's name is lower case letters, digits and _, beginning with a letter");
+        return BB_FAIL(
+            error, BB_E_USAGE,
+            "a rule's name is lower case letters, digits and _, beginning with a letter");
     int result = find_module(r, name, error);
     if (result)
         return result;
@@ -126,26 +155,26 @@ static int new_module(struct rules *r, struct bb_error *error) {
                              r->command->globals.data);
     if (mkdir(folder, 0777) < 0 && errno != EEXIST)
         return BB_FAIL_ERRNO(error, BB_E_STORE_IO, errno, "cannot make the folder %s", folder);
-    int fd = open(r->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return BB_FAIL_ERRNO(error, errno == EEXIST ? BB_E_USAGE : BB_E_STORE_IO, errno,
-                             "cannot make %s", r->path);
-    bool written = dprintf(fd, scaffold, name) > 0;
-    if (close(fd) != 0 || !written)
-        return BB_FAIL_ERRNO(error, BB_E_STORE_IO, errno, "cannot write %s", r->path);
+    result = write_new(r->path, scaffold, name, error);
+    if (!result) {
+        snprintf(folder, sizeof folder, "%.3000s/rules/%s.test.yaml", r->command->globals.data,
+                 name);
+        result = write_new(folder, scaffold_cases, name, error);
+    }
+    if (result)
+        return result;
     if (!r->command->globals.json)
         bb_buffer_format(&r->command->out->buffer,
-                         "%s\n\nnext: edit it, then: busbar --data %s rules backtest %s\n", r->path,
+                         "%s\n\nnext: edit it, then: busbar --data %s rules test %s\n", r->path,
                          r->command->globals.data, name);
     return BB_EXIT_DONE;
 }
 
 /* ---- list ----------------------------------------------------------------------------------- */
 
-static const struct bb_table_column list_columns[] = {{"module", false},  {"rule", false},
-                                                      {"channel", false}, {"lane", false},
-                                                      {"window", false},  {"version", false},
-                                                      {"what", false}};
+static const struct bb_table_column list_columns[] = {
+    {"module", false}, {"rule", false},    {"channel", false}, {"lane", false},
+    {"window", false}, {"version", false}, {"what", false}};
 
 static struct bb_span first_line(struct bb_span text) {
     const char *end = text.size ? memchr(text.data, '\n', text.size) : NULL;
@@ -262,9 +291,10 @@ static int list(struct rules *r, struct bb_error *error) {
 /* ---- backtest ------------------------------------------------------------------------------- */
 
 static const struct bb_table_column row_columns[] = {
-    {"usage_point", false}, {"channel", false}, {"end", false},   {"verdict", false},
+    {"usage_point", false}, {"channel", false}, {"end", false},  {"verdict", false},
     {"reason", false},      {"before", true},   {"after", true}, {"unit", false}};
-static const char *const verdict_names[BB_RULES_VERDICTS] = {"nothing", "flag", "estimate", "correct"};
+static const char *const verdict_names[BB_RULES_VERDICTS] = {"nothing", "flag", "estimate",
+                                                             "correct"};
 static const char *const failure_names[] = {"raised", "ended its process", "took too long",
                                             "answered with garbage"};
 
@@ -388,8 +418,9 @@ static int ask_times(struct rules *r, struct bb_backtest *asked, struct bb_error
 
     if (!result)
         result = bb_asked_time(&r->plant, &every, "to", given->to, &asked->to_ms, error);
-    return result ? result
-                  : bb_asked_time(&r->plant, &every, "as-of", given->as_of, &asked->as_of_ms, error);
+    return result
+               ? result
+               : bb_asked_time(&r->plant, &every, "as-of", given->as_of, &asked->as_of_ms, error);
 }
 
 static int run_backtest(struct rules *r, const struct bb_rules_module *module,
@@ -412,7 +443,9 @@ static int run_backtest(struct rules *r, const struct bb_rules_module *module,
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a back-test");
     if (!asked.rule) {
         free(sum);
-        return BB_FAIL(error, BB_E_USAGE, given->rule ? "%s has no rule %s" : "%s has several rules: say --rule NAME%s",
+        return BB_FAIL(error, BB_E_USAGE,
+                       given->rule ? "%s has no rule %s"
+                                   : "%s has several rules: say --rule NAME%s",
                        r->path, given->rule ? given->rule : "");
     }
     int result = ask_times(r, &asked, error);
@@ -462,13 +495,92 @@ static int backtest(struct rules *r, struct bb_error *error) {
     return result;
 }
 
+/* ---- test ----------------------------------------------------------------------------------- */
+
+struct tested {
+    struct bb_command *command;
+    struct bb_json json;
+    struct bb_span rule;
+    uint64_t passed, failed;
+};
+
+/* A bb_case_visit. */
+static void tell_case(void *context, const struct bb_case_outcome *outcome) {
+    struct tested *t = context;
+
+    t->passed += outcome->passed;
+    t->failed += !outcome->passed;
+    if (t->command->globals.json) {
+        bb_json_object_begin(&t->json);
+        bb_json_put_text(&t->json, "rule", t->rule);
+        bb_json_put_text(&t->json, "case", bb_span_of(outcome->name));
+        bb_json_put_bool(&t->json, "passed", outcome->passed);
+        bb_json_put_text(&t->json, "reason", bb_span_of(outcome->reason));
+        bb_json_object_end(&t->json);
+    } else if (!outcome->passed || bb_command_talks(t->command)) {
+        bb_buffer_format(&t->command->out->buffer, "%s  %.*s: %s%s%s\n",
+                         outcome->passed ? "ok    " : "FAILED", BB_SPAN_ARGS(t->rule),
+                         outcome->name[0] ? outcome->name : "(a case without a name)",
+                         outcome->reason[0] ? "\n        " : "", outcome->reason);
+    }
+}
+
+/* NAME.test.yaml beside NAME.py, where there is one. */
+static int test_cases(struct rules *r, const struct bb_rules_module *module, struct tested *t,
+                      struct bb_error *error) {
+    char path[PATH_MAX];
+    struct bb_span base = bb_span_of(r->path);
+
+    base.size -= bb_span_ends_with(base, BB_SPAN(".py")) ? strlen(".py") : 0;
+    if (snprintf(path, sizeof path, "%.*s.test.yaml", BB_SPAN_ARGS(base)) >= (int)sizeof path)
+        return BB_FAIL(error, BB_E_USAGE, "the name of the module is too long");
+    t->rule = bb_span_of("cases");
+    return access(path, F_OK) == 0 ? bb_rules_cases_run(module, path, tell_case, t, error) : 0;
+}
+
+static int test(struct rules *r, struct bb_error *error) {
+    struct bb_rules_module module;
+    struct tested t = {.command = r->command};
+
+    if (r->command->argument_count != 2)
+        return BB_FAIL(error, BB_E_USAGE, "rules test needs the NAME or FILE of a module");
+    int result = find_module(r, r->command->arguments[1], error);
+    if (!result)
+        result = open_host(r, error);
+    if (!result)
+        result = bb_rules_module_load(r->host, r->path, &module, error);
+    if (result)
+        return result;
+    if (r->command->globals.json) {
+        t.json = bb_command_json(r->command);
+        bb_json_array_begin(&t.json);
+    }
+    result = test_cases(r, &module, &t, error);
+    for (uint32_t i = 0; !result && i < module.count; i++) {
+        t.rule = module.items[i].name;
+        result = bb_rules_bears(&module, &module.items[i], tell_case, &t, error);
+    }
+    if (r->command->globals.json) {
+        bb_json_array_end(&t.json);
+        bb_command_json_end(r->command);
+    } else {
+        bb_buffer_format(&r->command->out->buffer, "%llu passed, %llu failed\n",
+                         (unsigned long long)t.passed, (unsigned long long)t.failed);
+    }
+    bb_rules_module_release(&module);
+    return result ? result : t.failed ? BB_EXIT_REFUSED : BB_EXIT_DONE;
+}
+
 /* ---- the command ---------------------------------------------------------------------------- */
 
 static const struct action {
     const char *name;
     bool needs_plant;
     int (*run)(struct rules *rules, struct bb_error *error);
-} actions[] = {{"new", false, new_module}, {"list", true, list}, {"backtest", true, backtest}};
+} actions[] = {{"new", false, new_module},
+               {"list", true, list},
+               {"test", true, test},
+               {"backtest", true, backtest}};
 
 static int run(struct bb_command *command, struct bb_error *error) {
     const struct action *action = NULL;
@@ -482,7 +594,7 @@ static int run(struct bb_command *command, struct bb_error *error) {
         if (strcmp(command->arguments[0], actions[i].name) == 0)
             action = &actions[i];
     int result = action ? 0
-                        : BB_FAIL(error, BB_E_USAGE, "rules %s is none: new, list, backtest",
+                        : BB_FAIL(error, BB_E_USAGE, "rules %s is none: new, list, test, backtest",
                                   command->arguments[0]);
     if (!result && action->needs_plant)
         result = bb_command_open_plant(command, BB_PLANT_READ, &r->plant, error);
@@ -499,18 +611,20 @@ static int run(struct bb_command *command, struct bb_error *error) {
 
 const struct bb_verb bb_verb_rules = {
     .name = "rules",
-    .summary = "your own rules in Python: make one, run it over history",
-    .arguments = "new|list|backtest [NAME|FILE]",
+    .summary = "your own rules in Python: make one, test it, run it over history",
+    .arguments = "new|list|test|backtest [NAME|FILE]",
     .arguments_min = 1,
     .arguments_max = 2,
     .options = options,
     .options_size = sizeof(struct rules_options),
     .examples = "busbar rules new far_values\n"
                 "busbar rules list\n"
+                "busbar rules test far_values\n"
                 "busbar rules backtest far_values --from 2026-03-01 --parameters '{\"k\": 12}'\n",
     .details =
         "A rule is a Python function in DATA/rules/NAME.py that gets windows of values and says which are\n"
         "suspect, wrong or to be estimated. It runs without files, network or clock, and costs the plant\n"
-        "nothing when it fails. A back-test changes nothing: it says what would change.\n",
+        "nothing when it fails. A test runs the cases of NAME.test.yaml and what every rule has to bear; a\n"
+        "back-test changes nothing: it says what would change.\n",
     .run = run,
 };

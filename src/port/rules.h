@@ -28,9 +28,9 @@ struct bb_rules_batch {
     const int64_t *interval_ms; /* of each window; 0: irregular */
     const int64_t *end_ms;
     const int32_t *utc_offset_s;
-    const double *value; /* NaN: none */
-    const uint32_t *quality; /* enum bb_rules_quality */
-    struct bb_span parameters; /* JSON object */
+    const double *value;         /* NaN: none */
+    const uint32_t *quality;     /* enum bb_rules_quality */
+    struct bb_span parameters;   /* JSON object */
     const struct bb_span *about; /* of each window: JSON object; NULL: nothing is told */
     uint64_t seed;
     int64_t now_ms;
@@ -60,8 +60,8 @@ struct bb_rules_part {
     const uint16_t *reason; /* an index of `reasons` in told */
     const double *value;    /* of estimates and corrections; NaN: an estimate that there is none */
     const uint8_t *raised;  /* of each window: its rule raised, and said nothing */
-    struct bb_span told;    /* JSON object: reasons, evidence, exceptions, tags, failures, printed */
-    uint64_t nanoseconds;   /* that the rule took */
+    struct bb_span told;  /* JSON object: reasons, evidence, exceptions, tags, failures, printed */
+    uint64_t nanoseconds; /* that the rule took */
 };
 
 enum bb_rules_failure_kind {

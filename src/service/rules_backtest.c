@@ -165,8 +165,8 @@ static int take_failure(void *context, const struct bb_rules_failure *failure,
     struct run *r = context;
     json_t *root = failure->told.size ? json_loadb(failure->told.data, failure->told.size, 0, NULL)
                                       : NULL;
-    const char *text = json_string_value(json_object_get(
-        json_array_get(json_object_get(root, "failures"), 0), "text"));
+    const char *text = json_string_value(
+        json_object_get(json_array_get(json_object_get(root, "failures"), 0), "text"));
 
     (void)error;
     keep_failure(r, failure->window, failure->kind,
@@ -214,8 +214,7 @@ static bool is_judged(const struct run *r, int64_t end_ms) {
            (asked->to_ms == BB_TIME_NONE || end_ms <= asked->to_ms);
 }
 
-static int add_windows(struct run *r, uint32_t number,
-                       struct bb_span about) {
+static int add_windows(struct run *r, uint32_t number, struct bb_span about) {
     size_t first = 0; /* of the past that the day at hand sees */
 
     for (size_t i = 0, next; i < r->count; i = next) {
@@ -286,15 +285,15 @@ static int take_row(void *context, const struct bb_query_row *row) {
 
 static int run_usage_point(struct run *r, struct bb_span usage_point, bool may_lack) {
     const struct bb_backtest *asked = r->asked;
-    const struct bb_query query = {
-        .tenant = asked->tenant,
-        .usage_point = usage_point,
-        .channel = asked->rule->channel,
-        .from_ms = asked->from_ms == BB_TIME_NONE ? BB_TIME_NONE
+    const struct bb_query query = {.tenant = asked->tenant,
+                                   .usage_point = usage_point,
+                                   .channel = asked->rule->channel,
+                                   .from_ms = asked->from_ms == BB_TIME_NONE
+                                                  ? BB_TIME_NONE
                                                   : asked->from_ms - asked->rule->window_ms,
-        .to_ms = asked->to_ms,
-        .lane = asked->rule->lane,
-        .as_of_ms = asked->as_of_ms};
+                                   .to_ms = asked->to_ms,
+                                   .lane = asked->rule->lane,
+                                   .as_of_ms = asked->as_of_ms};
     int result = bb_query_run(r->plant, &query, take_row, r, r->error);
 
     if (result == -BB_E_CHANNEL_UNKNOWN && may_lack)
@@ -356,8 +355,12 @@ int bb_backtest_run(struct bb_plant *plant, const struct bb_backtest *asked,
 
     if (!r)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a back-test");
-    *r = (struct run){.plant = plant, .asked = asked, .sum = sum, .visit = visit,
-                      .context = context, .error = error};
+    *r = (struct run){.plant = plant,
+                      .asked = asked,
+                      .sum = sum,
+                      .visit = visit,
+                      .context = context,
+                      .error = error};
     memset(sum, 0, sizeof *sum);
     bb_rules_gather_init(&r->gather);
     bb_arena_init(&r->names, NAMES_CHUNK, NAMES_MAX);

@@ -97,9 +97,9 @@ static int describe(struct bb_rules_module *module, struct bb_span told, struct 
 
     json_array_foreach(rows, i, row) {
         if (!result && !take_rule(module, row, &module->items[module->count++]))
-            result = BB_FAIL(error, BB_E_RULE_LOAD,
-                             "rule %zu: a rule has one input, a lane and a commodity that busbar knows",
-                             i + 1);
+            result = BB_FAIL(
+                error, BB_E_RULE_LOAD,
+                "rule %zu: a rule has one input, a lane and a commodity that busbar knows", i + 1);
     }
     if (!result && module->count == 0)
         result = BB_FAIL(error, BB_E_RULE_LOAD, "the module tells of no rule");

@@ -32,6 +32,7 @@ int bb_rules_module_load(struct bb_rules *rules, const char *path, struct bb_rul
                          struct bb_error *error) BB_MUST_USE;
 void bb_rules_module_release(struct bb_rules_module *module);
 /* NULL: the module has none of that name; an empty name finds the only one. */
-const struct bb_rule *bb_rules_module_find(const struct bb_rules_module *module, struct bb_span name);
+const struct bb_rule *bb_rules_module_find(const struct bb_rules_module *module,
+                                           struct bb_span name);
 
 #endif

@@ -62,7 +62,8 @@ static const struct hostile {
     {"kill_everyone", "os.kill(-1, 15)"},
     {"stop_the_parent", "os.kill(os.getppid(), 19)"},
     {"signal_by_descriptor", "must(libc().syscall(434, os.getppid(), 0))"},
-    {"raise_limits", "import resource; resource.setrlimit(resource.RLIMIT_DATA, (1 << 40, 1 << 40))"},
+    {"raise_limits",
+     "import resource; resource.setrlimit(resource.RLIMIT_DATA, (1 << 40, 1 << 40))"},
     {"change_user", "os.setuid(0)"},
     {"change_priority", "os.nice(-5)"},
     {"mount", "must(libc().mount(b'none', b'/tmp', b'tmpfs', 0, 0))"},
@@ -75,7 +76,8 @@ static const struct hostile {
     {"change_a_filter", "must(libc().prctl(22, 1, 0))"},
     {"executable_memory", "mapped(libc(), 7, 0x22)"},
     {"shared_memory", "mapped(libc(), 3, 0x21)"},
-    {"make_executable", "a = mapped(libc(), 3, 0x22); must(libc().mprotect(ctypes.c_void_p(a), 4096, 5))"},
+    {"make_executable",
+     "a = mapped(libc(), 3, 0x22); must(libc().mprotect(ctypes.c_void_p(a), 4096, 5))"},
     {"late_import", "import this_is_not_there"},
     {"late_import_of_a_file", "import sqlite3"},
     {"open_pipe", "os.pipe()"},
@@ -238,9 +240,8 @@ static void try_all(void) {
                          out.seen[w]);
         cr_expect(out.spoiled, "%s: nobody was told", rows[i].name);
         for (uint32_t p = 0; p < POINTS; p++)
-            cr_expect_eq(out.verdict[p],
-                         p / LENGTH == 1 ? BB_RULES_NOTHING : BB_RULES_FLAG, "%s: point %u has %d",
-                         rows[i].name, p, out.verdict[p]);
+            cr_expect_eq(out.verdict[p], p / LENGTH == 1 ? BB_RULES_NOTHING : BB_RULES_FLAG,
+                         "%s: point %u has %d", rows[i].name, p, out.verdict[p]);
         rules->ops->unload(set);
         cr_expect_eq(count_processes(), 1, "%s: there are %d processes", rows[i].name,
                      count_processes());

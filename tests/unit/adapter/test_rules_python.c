@@ -20,7 +20,7 @@ static const struct bb_rules_python_options options = {.python = "/usr/bin/pytho
 struct outcome {
     uint8_t verdict[POINTS_MAX];
     double value[POINTS_MAX];
-    int seen[WINDOWS_MAX];   /* times that a window was in a part or a failure */
+    int seen[WINDOWS_MAX]; /* times that a window was in a part or a failure */
     bool raised[WINDOWS_MAX];
     int failed[WINDOWS_MAX]; /* 1 + enum bb_rules_failure_kind */
     uint32_t parts, failures;
@@ -84,7 +84,8 @@ static struct bb_rules_set *load(const char *source) {
 }
 
 /* `windows` windows of `length` points: window i holds i * 100 + j; the last two points are new. */
-static void run(struct bb_rules_set *set, uint32_t windows, uint32_t length, const char *parameters) {
+static void run(struct bb_rules_set *set, uint32_t windows, uint32_t length,
+                const char *parameters) {
     static uint32_t offset[WINDOWS_MAX + 1], judge[WINDOWS_MAX], quality[POINTS_MAX];
     static int64_t interval[WINDOWS_MAX], end[POINTS_MAX];
     static int32_t utc_offset[POINTS_MAX];
