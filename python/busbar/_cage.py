@@ -134,7 +134,7 @@ def main(control_fd):
     for name in ("busbar._work", "resource", "mmap", "linecache", "bisect", "collections", "dataclasses", "datetime",
                  "decimal", "enum", "fractions", "functools", "heapq", "itertools", "math", "operator", "re",
                  "statistics", "string", "typing", "numpy.random", "numpy.linalg", "numpy.fft", "numpy.polynomial",
-                 *filter(None, parts["imports"].decode().split("\0"))):
+                 *parts["imports"].decode().split()):
         __import__(name)
     control.sendall(b"R")
     while True:

@@ -19,7 +19,7 @@ struct bb_rules_python_options {
         *python; /* "/usr/bin/python3"; one of a virtual environment is started with its packages */
     const char *const
         *paths;            /* where its packages lie, NULL ends; NULL: asked from the interpreter */
-    const char *imports;   /* further modules to import before the lock, by blanks; NULL: none */
+    const char *imports;   /* further modules to import before the lock, by blanks; "": none */
     uint64_t memory_bytes; /* that a worker may have */
     uint32_t deadline_ms;  /* of a try */
     uint32_t processor_s;  /* of a worker's life: a second wall behind the deadline */

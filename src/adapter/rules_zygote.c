@@ -84,13 +84,12 @@ static void put_texts(struct bb_buffer *out, const char *name, const char *const
 static int first_word(const struct bb_rules_python_options *options, struct bb_buffer *out,
                       struct bb_error *error) {
     const uint64_t limits[] = {options->memory_bytes, options->processor_s};
-    const char *const imports[] = {options->imports, NULL};
     uint32_t size = 0;
 
     bb_buffer_append(out, &size, sizeof size);
     int result = put_filters(out, error);
     put_texts(out, "paths", options->paths);
-    put_texts(out, "imports", imports);
+    put_part(out, "imports", bb_span_of(options->imports ? options->imports : ""));
     put_part(out, "limits", (struct bb_span){(const char *)limits, sizeof limits});
     for (size_t i = 0; i < bb_rules_package_count; i++)
         put_part(

@@ -47,6 +47,8 @@ static const struct bb_config_key plain[] = {
         "the Python that runs customers' rules; empty: /usr/bin/python3"),
     KEY("rules.environment", PATH, rules_environment, 0, 0, 0,
         "folder of a virtual environment with the packages that rules may import; empty: none"),
+    KEY("rules.imports", PATH, rules_imports, 0, 0, 0,
+        "modules that rules may import besides numpy and the usual ones of Python, by blanks"),
     KEY("rules.memory", BYTES, rules_memory_bytes, MIB(512), MIB(64), GIB(64),
         "what the process of a rules module may have"),
     KEY("rules.deadline", DURATION, rules_deadline_ms, SECONDS(10), 10, BB_HOUR_MS,

@@ -14,6 +14,7 @@ struct venv {
 static bool take_line(struct venv *venv, char *line) {
     char *equals = strchr(line, '=');
 
+    line[strcspn(line, "\r\n")] = '\0';
     if (!equals)
         return true;
     struct bb_span key = bb_span_trim((struct bb_span){line, (size_t)(equals - line)});
@@ -83,6 +84,7 @@ int bb_rules_environment_find(const struct bb_config *config, struct bb_rules_en
     *options = (struct bb_rules_python_options){
         .python = out->python,
         .paths = out->paths,
+        .imports = config->rules_imports,
         .memory_bytes = (uint64_t)config->rules_memory_bytes,
         .deadline_ms = (uint32_t)config->rules_deadline_ms,
         .processor_s = 24 * 3600,
