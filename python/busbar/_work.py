@@ -103,7 +103,7 @@ class Worker:
         utc_offset, value, quality = read.column("<i4", points), read.column("<f8", points), read.column("<u4", points)
         meta = json.loads(bytes(self.request[read.at:read.at + meta_bytes]) or b"{}")
         verdict, reason, out = tell.column("u1", points), tell.column("<u2", points), tell.column("<f8", points)
-        verdict[:] = 0
+        verdict[:], reason[:], out[:] = 0, 0, np.nan
         self.failed, self.tell_at = tell.column("u1", windows), tell.at
         self.failed[:] = 0
         return Batch(offset, judge, interval, end, utc_offset, value, quality, meta, Verdicts(verdict, out, reason))

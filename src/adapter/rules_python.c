@@ -89,39 +89,74 @@ static bool take_told(struct bb_rules_set *set, struct bb_rules_answer_head head
 
 /* ---- loading -------------------------------------------------------------------------------- */
 
-/* A worker with room for a shape, in which the module is loaded. */
-static int ready(struct bb_rules_set *set, struct shape s, struct bb_error *error) {
-    const struct bb_span module = bb_buffer_span(&set->module);
-    const size_t load_bytes = BB_RULES_COLUMNS_AT + module.size;
-    size_t request = request_bytes(s), answer = answer_bytes(set, s);
-    const uint32_t recycle = set->host->options.recycle;
+enum {
+    TRIES = 5
+}; /* of what may have been ended from outside: what ends by itself does so each time */
 
-    if (set->worker.pid > 0 && set->worker.request_bytes >= request &&
-        set->worker.answer_bytes >= answer && (recycle == 0 || set->calls < recycle))
-        return 0;
-    set->calls = 0;
-    int result = bb_rules_worker_start(&set->worker, &set->host->zygote,
-                                       request > load_bytes ? request : load_bytes, answer, error);
-    if (result)
-        return result;
+/* A zygote that somebody ended is replaced: its workers have ended with it. */
+static int start_worker(struct bb_rules_set *set, size_t request, size_t answer,
+                        struct bb_error *error) {
+    struct bb_zygote *zygote = &set->host->zygote;
+    int result = 0;
+
+    for (int i = 0; i < TRIES; i++) {
+        result = zygote->pid > 0 ? 0 : bb_zygote_start(zygote, error);
+        if (!result)
+            result = bb_rules_worker_start(&set->worker, zygote, request, answer, error);
+        if (result != -BB_E_RULES_HOST)
+            return result;
+        bb_zygote_end(zygote);
+    }
+    return result;
+}
+
+/* Load the module into a new worker. ENDED: its process did. */
+static int load_module(struct bb_rules_set *set, enum bb_rules_call *call, struct bb_error *error) {
+    const struct bb_span module = bb_buffer_span(&set->module);
+
     memcpy(set->worker.request + BB_RULES_COLUMNS_AT, module.data, module.size);
     put_head(set,
              (struct bb_rules_request_head){.operation = BB_RULES_LOAD, .meta_bytes = module.size});
-    enum bb_rules_call call = bb_rules_worker_call(&set->worker, set->host->options.deadline_ms);
-    struct bb_rules_answer_head head = head_of(set);
     bb_buffer_clear(&set->told);
-    if (call == BB_RULES_LATE)
+    *call = bb_rules_worker_call(&set->worker, set->host->options.deadline_ms);
+    if (*call == BB_RULES_LATE)
         return BB_FAIL(error, BB_E_RULE_LOAD, "loading the module takes more than %u ms",
                        set->host->options.deadline_ms);
-    if (call == BB_RULES_ENDED) {
+    if (*call == BB_RULES_ENDED) {
         struct bb_span said = bb_span_trim(bb_zygote_said(&set->host->zygote));
         return BB_FAIL(error, BB_E_RULE_LOAD, "the process ended while the module was loaded%s%.*s",
                        said.size ? ": " : "", BB_SPAN_ARGS(said));
     }
-    if (!take_told(set, head, BB_RULES_COLUMNS_AT))
-        return BB_FAIL(error, BB_E_RULE_LOAD, "the module's description cannot be read");
-    return head.state == BB_RULES_DONE ? 0
-                                       : BB_FAIL(error, BB_E_RULE_LOAD, "the module does not load");
+    struct bb_rules_answer_head head = head_of(set);
+    bool is_told = take_told(set, head, BB_RULES_COLUMNS_AT);
+    if (is_told && head.state == BB_RULES_DONE)
+        return 0;
+    bb_rules_worker_end(&set->worker); /* nothing can be asked of it */
+    return BB_FAIL(error, BB_E_RULE_LOAD,
+                   is_told ? "the module does not load"
+                           : "the module's description cannot be read");
+}
+
+/* A worker with room for a shape, in which the module is loaded. */
+static int ready(struct bb_rules_set *set, struct shape s, struct bb_error *error) {
+    const size_t load_bytes = BB_RULES_COLUMNS_AT + set->module.size;
+    const size_t shape_bytes = request_bytes(s), answer = answer_bytes(set, s);
+    const uint32_t recycle = set->host->options.recycle;
+    enum bb_rules_call call = BB_RULES_ENDED;
+    int result = 0;
+
+    if (set->worker.pid > 0 && set->worker.request_bytes >= shape_bytes &&
+        set->worker.answer_bytes >= answer && (recycle == 0 || set->calls < recycle))
+        return 0;
+    set->calls = 0;
+    for (int i = 0; i < TRIES && call == BB_RULES_ENDED; i++) {
+        result = start_worker(set, shape_bytes > load_bytes ? shape_bytes : load_bytes, answer,
+                              error);
+        if (result)
+            return result;
+        result = load_module(set, &call, error);
+    }
+    return result;
 }
 
 static void unload(struct bb_rules_set *set) {
@@ -169,6 +204,7 @@ struct running {
     struct bb_rules_set *set;
     const struct bb_rules_batch *batch;
     const struct bb_rules_sink *sink;
+    bool again; /* the window at hand is tried a second time */
 };
 
 static void put_meta(struct bb_rules_set *set, const struct bb_rules_batch *b,
@@ -326,6 +362,12 @@ static int run_part(struct running *r, struct stretch at, struct bb_error *error
                   take_told(set, head, BB_RULES_COLUMNS_AT + answer_columns_bytes(s));
     if (!raised && call == BB_RULES_ANSWERED)
         bb_rules_worker_end(&set->worker); /* it lies: nothing more is asked of it */
+    if (call == BB_RULES_ENDED && !r->again && s.windows == 1) {
+        r->again = true; /* somebody else may have ended it: a window that does so does so again */
+        result = run_part(r, at, error);
+        r->again = false;
+        return result;
+    }
     if (s.windows > 1)
         return cut(r, at, call != BB_RULES_ANSWERED, head.at_window, error);
     return fail_window(r, at.first,
@@ -338,7 +380,7 @@ static int run_part(struct running *r, struct stretch at, struct bb_error *error
 
 static int run(struct bb_rules_set *set, const struct bb_rules_batch *batch,
                const struct bb_rules_sink *sink, struct bb_error *error) {
-    struct running r = {set, batch, sink};
+    struct running r = {set, batch, sink, false};
 
     return run_part(&r, (struct stretch){0, batch->windows}, error);
 }

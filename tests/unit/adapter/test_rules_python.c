@@ -1,10 +1,16 @@
 /* The port "rules" by CPython: what a rule sees, what comes of its answers, and what becomes of rules that fail. */
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "adapter/rules_python.h"
+#include "support/seeds.h"
 
 enum { WINDOWS_MAX = 64, POINTS_MAX = 4096, TEXT_MAX = 8192 };
 
@@ -175,6 +181,100 @@ Test(rules_python, a_window_that_raises_costs_no_other) {
     }
     cr_assert(strstr(outcome.told, "rules/test.py\\\", line 5"), "%s", outcome.told);
     cr_assert(strstr(outcome.told, "KeyError: 'three'"), "%s", outcome.told);
+    rules->ops->unload(set);
+}
+
+/* ---- ended from outside ---------------------------------------------------------------------- */
+
+/* A child of this process, or one of its children; 0: none is there. */
+static pid_t some_process_below(pid_t self, unsigned random) {
+    pid_t found[64];
+    size_t count = 0;
+    DIR *dir = opendir("/proc");
+    const struct dirent *entry;
+
+    for (int round = 0; dir && round < 2; round++) { /* children, then theirs */
+        size_t parents = round == 0 ? 1 : count;
+        rewinddir(dir);
+        while ((entry = readdir(dir)) != NULL && count < 64) {
+            char path[300], text[256];
+            int parent = 0;
+            snprintf(path, sizeof path, "/proc/%s/stat", entry->d_name);
+            FILE *file = entry->d_name[0] > '0' && entry->d_name[0] <= '9' ? fopen(path, "re")
+                                                                           : NULL;
+            size_t size = file ? fread(text, 1, sizeof text - 1, file) : 0;
+            if (file)
+                fclose(file);
+            text[size] = '\0';
+            const char *bracket = strrchr(text, ')');
+            if (!bracket || sscanf(bracket, ") %*c %d", &parent) != 1)
+                continue;
+            for (size_t i = 0; i < parents; i++)
+                if (parent == (round == 0 ? self : found[i])) {
+                    found[count++] = (pid_t)atoi(entry->d_name);
+                    break;
+                }
+        }
+    }
+    if (dir)
+        closedir(dir);
+    return count ? found[random % count] : 0;
+}
+
+struct killer {
+    atomic_bool stop;
+    atomic_uint kills, runs;
+    unsigned seed;
+};
+
+/* Once a run, and every fourth time once again while what was killed is being replaced. */
+static void *kill_at_random(void *context) {
+    struct killer *killer = context;
+    unsigned runs = 0;
+    bool again = false;
+
+    while (!atomic_load(&killer->stop)) {
+        if (!again && atomic_load(&killer->runs) == runs) {
+            usleep(500);
+            continue;
+        }
+        runs = atomic_load(&killer->runs);
+        usleep((useconds_t)rand_r(&killer->seed) % (again ? 200000 : 20000));
+        pid_t pid = some_process_below(getpid(), (unsigned)rand_r(&killer->seed));
+        if (pid > 0 && !atomic_load(&killer->stop) && kill(pid, SIGKILL) == 0)
+            atomic_fetch_add(&killer->kills, 1);
+        again = !again && rand_r(&killer->seed) % 4 == 0;
+    }
+    return NULL;
+}
+
+/* Zygote and worker are killed at any moment: each run says what an undisturbed one says. */
+Test(rules_python, killed_at_random_the_answer_is_the_same) {
+    const struct seeds seeds = seeds_of_run(
+        20, 200); /* so many kills; their moments are the machine's */
+    const unsigned wanted = seeds.end - seeds.first > 1 ? (unsigned)(seeds.end - seeds.first) : 20;
+    struct killer killer = {.seed = (unsigned)seeds.first};
+    static struct outcome undisturbed;
+    pthread_t thread;
+    struct bb_rules_set *set = load("from busbar import rule\n"
+                                    "@rule(inputs='1.8.0')\n"
+                                    "def noisy(w):\n"
+                                    "    import random\n"
+                                    "    for i in range(300): random.random()\n"
+                                    "    w.correct(w.new, w.value + random.random(), 'noise')\n");
+
+    run(set, 40, 24, "");
+    undisturbed = outcome;
+    cr_assert_eq(pthread_create(&thread, NULL, kill_at_random, &killer), 0);
+    while (atomic_load(&killer.kills) < wanted) {
+        run(set, 40, 24, "");
+        atomic_fetch_add(&killer.runs, 1);
+        cr_assert_eq(outcome.failures, 0, "%s", outcome.text);
+        cr_assert_eq(memcmp(outcome.verdict, undisturbed.verdict, sizeof outcome.verdict), 0);
+        cr_assert_eq(memcmp(outcome.value, undisturbed.value, sizeof outcome.value), 0);
+    }
+    atomic_store(&killer.stop, true);
+    pthread_join(thread, NULL);
     rules->ops->unload(set);
 }
 
