@@ -291,10 +291,10 @@ int bb_cage_check(struct bb_error *error) {
     return 0;
 }
 
-bool bb_cage_lock(const struct bb_cage_paths *paths, struct bb_span filter) {
+bool bb_cage_lock(const struct bb_cage_paths *paths, const struct bb_buffer *filter) {
     const struct sock_fprog program = {
-        .len = (unsigned short)(filter.size / sizeof(struct sock_filter)),
-        .filter = (struct sock_filter *)(uintptr_t)filter.data};
+        .len = (unsigned short)(filter->size / sizeof(struct sock_filter)),
+        .filter = (struct sock_filter *)(void *)filter->data};
 
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && restrict_files(paths) &&
            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;

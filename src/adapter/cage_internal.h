@@ -30,6 +30,6 @@ int bb_cage_filter(enum bb_cage_filter which, struct bb_buffer *out, struct bb_e
 void bb_cage_all_files(struct bb_buffer *out);
 
 /* Lock this process: for a child between fork and exec. False: errno says why, and nothing must be run. */
-bool bb_cage_lock(const struct bb_cage_paths *paths, struct bb_span filter) BB_MUST_USE;
+bool bb_cage_lock(const struct bb_cage_paths *paths, const struct bb_buffer *filter) BB_MUST_USE;
 
 #endif

@@ -15,7 +15,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CONTROL_FD = 3, START_MS = 20000, FIRST_WORD_MAX = 4 << 20, PATHS_MAX = 48 };
+enum {
+    CONTROL_FD = 3,
+    START_MS = 20000,
+    FIRST_WORD_MAX = 4 << 20,
+    PATHS_MAX = 48,
+    BOOT_MAX = 100 << 10
+};
 
 /* What a program finds around it: nothing of ours. One thread; texts in UTF-8; the same hashes every time. */
 static char *const environment[] = {"LANG=C.UTF-8",
@@ -109,13 +115,15 @@ struct program {
     char python[PATH_MAX]; /* where the interpreter really lies */
     const char *read[PATHS_MAX], *start[8];
     struct bb_buffer filter;
-    const char *boot;
+    char name[PATH_MAX]; /* what it is called: an environment is found by that */
+    struct bb_buffer boot;
 };
 
 static int find_paths(const struct bb_rules_python_options *options, struct program *program,
                       struct bb_error *error) {
     size_t reads = 0, starts = 0;
 
+    snprintf(program->name, sizeof program->name, "%s", options->python);
     if (!realpath(options->python, program->python))
         return BB_FAIL_ERRNO(error, BB_E_RULES_HOST, errno, "%s cannot be started",
                              options->python);
@@ -133,11 +141,10 @@ static int find_paths(const struct bb_rules_python_options *options, struct prog
 }
 
 /* In the child, between fork and exec: nothing here allocates. Standard error says what failed. */
-static void become(const struct bb_rules_python_options *options, const struct program *program,
+static void become(const struct bb_rules_python_options *options, struct program *program,
                    int control_fd, int said_fd, pid_t parent) {
-    char *const arguments[] = {
-        (char *)(uintptr_t)options->python, "-I", "-S", "-B", "-X", "utf8", "-c",
-        (char *)(uintptr_t)program->boot,   NULL};
+    char *const arguments[] = {program->name,      "-I", "-S", "-B", "-X", "utf8", "-c",
+                               program->boot.data, NULL};
     const struct bb_cage_paths paths = {program->read, program->start};
     sigset_t none;
     int null_fd = open("/dev/null", O_RDWR);
@@ -151,14 +158,13 @@ static void become(const struct bb_rules_python_options *options, const struct p
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
-    if (bb_cage_lock(&paths, bb_buffer_span(&program->filter)))
+    if (bb_cage_lock(&paths, &program->filter))
         execve(options->python, arguments, environment);
     dprintf(2, "%s: %s\n", options->python, strerror(errno));
     _exit(1);
 }
 
-static int fork_program(struct bb_zygote *zygote, const struct program *program,
-                        struct bb_error *error) {
+static int fork_program(struct bb_zygote *zygote, struct program *program, struct bb_error *error) {
     int control[2] = {-1, -1}, said[2] = {-1, -1};
     pid_t parent = getpid();
 
@@ -231,12 +237,14 @@ int bb_zygote_start(struct bb_zygote *zygote, struct bb_error *error) {
     if (!program)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to start Python");
     bb_buffer_init(&program->filter, 64 << 10);
-    program->boot = (const char *)bb_rules_boot;
+    bb_buffer_init(&program->boot, BOOT_MAX);
+    bb_buffer_append(&program->boot, bb_rules_boot, strlen((const char *)bb_rules_boot) + 1);
     int result = bb_cage_check(error);
     if (!result)
         result = start(zygote, program, error);
     if (result)
         bb_zygote_end(zygote);
+    bb_buffer_release(&program->boot);
     bb_buffer_release(&program->filter);
     free(program);
     return result;

@@ -30,16 +30,15 @@ static const char module[] =
     "    value = np.minimum(w.value * 1.02, 1000.0)\n"
     "    w.flag(w.new & (np.abs(value - value.mean()) > 3 * value.std()), 'far')\n";
 
-static const char messages[] =
-    "import json, sys\n"
-    "seen = []\n"
-    "for line in sys.stdin:\n"
-    "    reading = json.loads(line)\n"
-    "    seen = (seen + [min(reading['value'] * 1.02, 1000.0)])[-96:]\n"
-    "    mean = sum(seen) / len(seen)\n"
-    "    spread = (sum((v - mean) ** 2 for v in seen) / len(seen)) ** 0.5\n"
-    "    reading['flag'] = abs(seen[-1] - mean) > 3 * spread\n"
-    "    print(json.dumps(reading), flush=True)\n";
+static char messages[] = "import json, sys\n"
+                         "seen = []\n"
+                         "for line in sys.stdin:\n"
+                         "    reading = json.loads(line)\n"
+                         "    seen = (seen + [min(reading['value'] * 1.02, 1000.0)])[-96:]\n"
+                         "    mean = sum(seen) / len(seen)\n"
+                         "    spread = (sum((v - mean) ** 2 for v in seen) / len(seen)) ** 0.5\n"
+                         "    reading['flag'] = abs(seen[-1] - mean) > 3 * spread\n"
+                         "    print(json.dumps(reading), flush=True)\n";
 
 struct columns {
     uint32_t offset[WINDOWS + 1], judge[WINDOWS], quality[POINTS];
@@ -52,11 +51,11 @@ struct columns {
 
 static void fill(struct columns *c) {
     for (uint32_t w = 0; w < WINDOWS; w++) {
-        c->offset[w + 1] = (w + 1) * WINDOW;
+        c->offset[w + 1] = (w + 1) * (uint32_t)WINDOW;
         c->interval_ms[w] = 15 * (int64_t)BB_MINUTE_MS;
         for (uint32_t q = 0; q < WINDOW; q++) {
             uint32_t at = w * WINDOW + q;
-            c->end_ms[at] = (1963584 + q + 1) * 15 * (int64_t)BB_MINUTE_MS;
+            c->end_ms[at] = ((int64_t)1963584 + q + 1) * 15 * BB_MINUTE_MS;
             c->utc_offset_s[at] = 3600;
             c->value[at] = (double)bench_load_value(w, 1963584 + q) / 1000;
             c->quality[at] = BB_RULES_MEASURED;
@@ -157,7 +156,7 @@ static int exchange_messages(FILE *to, FILE *from, const struct columns *c,
 }
 
 static int measure_messages(const struct columns *c, double *rate, struct bb_error *error) {
-    char *const arguments[] = {"python3", "-c", (char *)(uintptr_t)messages, NULL};
+    char *const arguments[] = {"python3", "-c", messages, NULL};
     char *const environment[] = {"LANG=C.UTF-8", NULL};
     int to[2], from[2];
     posix_spawn_file_actions_t actions;

@@ -217,6 +217,12 @@ struct files {
     size_t count;
 };
 
+static void forget(struct files *files) {
+    for (size_t i = 0; i < files->count; i++)
+        free(files->names[i]);
+    free(files->names);
+}
+
 static int find_files(const char *folder, struct files *files, struct bb_error *error) {
     DIR *dir = opendir(folder);
     const struct dirent *entry;
@@ -254,8 +260,10 @@ static int list(struct rules *r, struct bb_error *error) {
     int result = find_files(folder, &files, error);
     if (!result && files.count > 0)
         result = open_host(r, error);
-    if (result)
+    if (result) {
+        forget(&files);
         return result;
+    }
     if (as_json) {
         json = bb_command_json(command);
         bb_json_array_begin(&json);
@@ -276,9 +284,8 @@ static int list(struct rules *r, struct bb_error *error) {
                 list_rule(as_json ? NULL : &table, &json, name, &module, &module.items[k]);
             bb_rules_module_release(&module);
         }
-        free(files.names[i]);
     }
-    free(files.names);
+    forget(&files);
     if (as_json) {
         bb_json_array_end(&json);
         bb_command_json_end(command);

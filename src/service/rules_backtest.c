@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { NAMES_CHUNK = 64 << 10, NAMES_MAX = 1 << 30, SOURCES_MAX = 8192, ABOUT_MAX = 8192 };
+enum { NAMES_CHUNK = 64 << 10, NAMES_MAX = 1 << 30, SOURCES_MAX = 8192, ABOUT_MAX = 64 << 10 };
 
 struct source { /* a channel of the batch at hand */
     struct bb_span usage_point, channel;
@@ -196,15 +196,47 @@ static int flush(struct run *r) {
 
 /* ---- a channel ------------------------------------------------------------------------------ */
 
-static void put_about(const struct source *source, struct bb_buffer *out) {
+static void put_master(const struct bb_master_usage_point *up, struct bb_json *json) {
+    bb_json_put_text(json, "commodity", bb_span_of(bb_commodity_name(up->commodity)));
+    bb_json_key(json, "tags");
+    bb_json_object_begin(json);
+    for (uint32_t i = 0; i < up->tag_count; i++) {
+        bb_json_key_span(json, up->tags[i].key);
+        bb_json_text(json, up->tags[i].value);
+    }
+    bb_json_object_end(json);
+    bb_json_key(json, "master");
+    bb_json_object_begin(json);
+    if (up->connection.value.mantissa != 0) {
+        bb_json_put_double(json, "connection", bb_decimal_to_double(up->connection.value));
+        bb_json_put_text(json, "connection_unit",
+                         bb_span_of(bb_unit_symbol(up->connection.unit)));
+        bb_json_put_u64(json, "connection_phases", up->connection.phases);
+    }
+    bb_json_put_text(json, "tariff", up->tariff);
+    bb_json_put_text(json, "grid_area", up->grid_area);
+    bb_json_object_end(json);
+}
+
+/* What the rule may know of the usage point: nothing of its customer. */
+static void put_about(struct run *r, const struct source *source, struct bb_buffer *out) {
+    struct bb_registry *registry = r->plant->registry;
+    struct bb_master_usage_point up;
+    struct bb_arena arena;
+    struct bb_error ignored;
     struct bb_json json;
 
+    bb_arena_init(&arena, NAMES_CHUNK, ABOUT_MAX * 16);
     bb_json_init(&json, out);
     bb_json_object_begin(&json);
     bb_json_put_text(&json, "usage_point", source->usage_point);
     bb_json_put_text(&json, "channel", source->channel);
     bb_json_put_text(&json, "unit", bb_span_of(bb_unit_symbol(source->unit)));
+    if (registry->ops->usage_point_get(registry, r->asked->tenant, source->usage_point,
+                                       r->asked->as_of_ms, &arena, &up, &ignored) == 0)
+        put_master(&up, &json);
     bb_json_object_end(&json);
+    bb_arena_release(&arena);
 }
 
 static bool is_judged(const struct run *r, int64_t end_ms) {
@@ -246,7 +278,7 @@ static int end_channel(struct run *r) {
         *source = (struct source){r->usage_point, r->channel, r->unit, false};
         r->sum->channels++;
         bb_buffer_init(&about, ABOUT_MAX);
-        put_about(source, &about);
+        put_about(r, source, &about);
         result = add_windows(r, r->source_count++, bb_buffer_span(&about));
         bb_buffer_release(&about);
     }

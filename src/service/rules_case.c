@@ -379,7 +379,7 @@ static int run_document(struct reader *r, const struct bb_rules_module *module,
                  : !root       ? fail(r, NULL, "the file is empty")
                                : check_keys(r, root, keys);
 
-    if (!result) {
+    if (s && answer && root && !result) {
         const yaml_node_t *cases = value_of(r, root, "cases");
         const yaml_node_t *given = value_of(r, root, "parameters");
         struct bb_span name = text_of(value_of(r, root, "rule"));

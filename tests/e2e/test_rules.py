@@ -4,6 +4,7 @@ Rules need numpy beside /usr/bin/python3; where it is missing these tests are sk
 """
 
 import datetime
+import pathlib
 import statistics
 import subprocess
 
@@ -217,3 +218,34 @@ def test_without_numpy_it_says_what_is_missing(history, tmp_path):
     config = history.file("rules.yaml", f"rules: {{environment: {environment}}}\n")
     refused = history.run("--config", config, "rules", "backtest", module(history, CAPPED), expect=4)
     assert "BB-5002" in refused.err and "numpy" in refused.err
+
+
+EXAMPLES = sorted((pathlib.Path(__file__).parents[2] / "examples/rules").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
+def test_examples_pass_their_cases(history, path):
+    told = history.run("rules", "test", path, "--json", expect=0).json()
+    assert sum(case["rule"] == "cases" for case in told) >= 2 and all(case["passed"] for case in told)
+
+
+def test_a_rule_knows_the_usage_point_but_not_its_customer(history):
+    history.run("registry", "apply", history.file("registry.yaml", """
+usage_points:
+  - name: M1
+    commodity: electricity
+    customer: K-17
+    connection: 3x25A
+    tags: {district: north}
+"""), expect=0)
+    path = module(history, """
+@rule(inputs="1-1:1.29.0", window="1d")
+def knows(w):
+    assert "K-17" not in repr(w._batch.meta)
+    if w.usage_point == "M1":
+        assert (w.commodity, w.tags, w.master["connection"], w.master["connection_unit"]) == (
+            "electricity", {"district": "north"}, 25, "A"), repr(w._batch.meta)
+        w.flag(w.new & (w.value > 1), "seen")
+""")
+    told = backtest(history, path)
+    assert (told["flag"], told["failed_windows"]) == (1, 0), told["failures"]
