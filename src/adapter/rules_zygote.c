@@ -112,12 +112,25 @@ static int first_word(const struct bb_rules_python_options *options, struct bb_b
 /* ---- starting ------------------------------------------------------------------------------- */
 
 struct program {
-    char python[PATH_MAX]; /* where the interpreter really lies */
+    char python[PATH_MAX];  /* where the interpreter really lies */
+    char library[PATH_MAX]; /* of that interpreter */
+    char venv[PATH_MAX];    /* pyvenv.cfg of what it is called from */
     const char *read[PATHS_MAX], *start[8];
     struct bb_buffer filter;
     char name[PATH_MAX]; /* what it is called: an environment is found by that */
     struct bb_buffer boot;
 };
+
+/* PREFIX/bin/python3 ─► PREFIX/BELOW */
+static void beside(const char *python, const char *below, char *out) {
+    struct bb_span prefix = bb_span_of(python);
+
+    for (int up = 0; up < 2; up++)
+        while (prefix.size > 0 && prefix.data[--prefix.size] != '/')
+            continue;
+    if (snprintf(out, PATH_MAX, "%.*s/%s", BB_SPAN_ARGS(prefix), below) >= PATH_MAX)
+        out[0] = '\0';
+}
 
 static int find_paths(const struct bb_rules_python_options *options, struct program *program,
                       struct bb_error *error) {
@@ -127,6 +140,10 @@ static int find_paths(const struct bb_rules_python_options *options, struct prog
     if (!realpath(options->python, program->python))
         return BB_FAIL_ERRNO(error, BB_E_RULES_HOST, errno, "%s cannot be started",
                              options->python);
+    beside(program->python, "lib", program->library);
+    beside(program->name, "pyvenv.cfg", program->venv);
+    program->read[reads++] = program->library;
+    program->read[reads++] = program->venv;
     for (size_t i = 0; i < sizeof system_paths / sizeof system_paths[0]; i++)
         program->read[reads++] = system_paths[i];
     for (size_t i = 0; options->paths && options->paths[i]; i++) {
