@@ -1,6 +1,6 @@
 # busbar: the front door. `make` alone says what there is.
 SHELL = /bin/sh
-BENCHES = pipeline log store query codec http
+BENCHES = pipeline log store query codec http rules
 
 help:
 	@echo 'make build   install what is missing, build build/busbar'

@@ -20,6 +20,7 @@ static const struct bench_row benches[] = {
     {"query", "a channel-month inside the process", bench_query},
     {"codec", "parsing each format", bench_codec},
     {"http", "posts to a server, alone and in a crowd", bench_http},
+    {"rules", "customers' rules in their cage", bench_rules},
 };
 enum { BENCH_COUNT = sizeof benches / sizeof benches[0] };
 
@@ -230,7 +231,7 @@ static int run(struct bb_command *command, struct bb_error *error) {
 const struct bb_verb bb_verb_bench = {
     .name = "bench",
     .summary = "measure this machine: medians beside a baseline of the same run",
-    .arguments = "pipeline|log|store|query|codec|http",
+    .arguments = "pipeline|log|store|query|codec|http|rules",
     .arguments_min = 1,
     .arguments_max = 1,
     .options = options,

@@ -36,6 +36,7 @@ int bench_store(struct bench *bench, struct bb_error *error);
 int bench_query(struct bench *bench, struct bb_error *error);
 int bench_codec(struct bench *bench, struct bb_error *error);
 int bench_http(struct bench *bench, struct bb_error *error);
+int bench_rules(struct bench *bench, struct bb_error *error);
 
 double bench_median(double *values, size_t count); /* sorts */
 double bench_seconds_since(int64_t begin_ns);

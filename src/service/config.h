@@ -22,6 +22,9 @@ struct bb_config {
     char drop_folder[BB_CONFIG_PATH_MAX]; /* empty: none */
     char drop_map[BB_CONFIG_PATH_MAX];    /* empty: files are read by their own conventions */
     int64_t drop_quiet_ms, drop_held_ms;  /* see service/drop.h */
+    char rules_python[BB_CONFIG_PATH_MAX], rules_environment[BB_CONFIG_PATH_MAX];
+    char rules_imports[BB_CONFIG_PATH_MAX];
+    int64_t rules_memory_bytes, rules_deadline_ms, rules_recycle; /* see adapter/rules_python.h */
     int64_t http_body_bytes, http_unpacked_bytes; /* of one post: as sent, and unpacked */
     int64_t http_connections, http_threads, http_handlers;
     int64_t http_head_ms,

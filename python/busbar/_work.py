@@ -1,0 +1,192 @@
+"""The worker: loads a rules module and runs its rules over batches in shared memory.
+
+Two regions, laid out as src/adapter/rules_layout_internal.h says: the request, which this process can only read,
+and the answer, which the host reads as the word of a stranger.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import struct
+import sys
+import time
+import traceback
+import types
+from typing import Any
+
+import numpy as np
+
+
+from .rule import Rule, RuleError, registered
+from .window import Batch, Verdicts, Window, Windows
+
+REQUEST = struct.Struct("<IIIIQQQQ")  # magic, operation, rule, windows, points, meta bytes, seed, now in ms
+ANSWER = struct.Struct("<IIIIQQ")  # magic, state, at window, reserved, told bytes, nanoseconds
+MAGIC = 0x31524242
+LOAD, RUN = 1, 2
+DONE, REFUSED = 1, 2
+COLUMNS_AT, ALIGN = 64, 64
+TELL_MOST = 1 << 20
+FAILURES_MOST, TRACE_MOST, PRINTED_MOST = 20, 4000, 4000
+
+
+def _aligned(size: int) -> int:
+    return (size + ALIGN - 1) // ALIGN * ALIGN
+
+
+class _Reader:
+    """Columns of a region, one behind the other."""
+
+    def __init__(self, region: memoryview):
+        self.region, self.at = region, COLUMNS_AT
+
+    def column(self, kind: str, count: int) -> np.ndarray:
+        out = np.frombuffer(self.region, kind, count, self.at)
+        self.at += _aligned(out.nbytes)
+        return out
+
+
+class _Printed:
+    """What the rule prints: the first of it, for its author."""
+
+    encoding, errors = "utf-8", "replace"
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> int:
+        self.text += text[:PRINTED_MOST - len(self.text)]
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+    def isatty(self) -> bool:
+        return False
+
+
+def _trace(error: BaseException) -> str:
+    """The part of a traceback that is the author's."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<busbar")]
+    text = "".join(traceback.format_list(frames) + traceback.format_exception_only(type(error), error))
+    return text[-TRACE_MOST:]
+
+
+class Worker:
+    def __init__(self, request: memoryview, answer: memoryview):
+        self.request, self.answer = request, answer
+        self.rules: list[Rule] = []
+        self.started = time.perf_counter_ns
+
+    # ---- loading
+
+    def load(self, source: str, name: str) -> dict[str, Any]:
+        """Run a module's body: it registers its rules."""
+        registered.clear()
+        module = types.ModuleType("rules")
+        module.__file__ = name
+        sys.modules["rules"] = module
+        exec(compile(source, name, "exec", dont_inherit=True), module.__dict__)
+        self.rules = list(registered)
+        if not self.rules:
+            raise RuleError(f"{name} has no rule: a rule is a function under @rule(...)")
+        return {"rules": [rule.describe() for rule in self.rules]}
+
+    # ---- running
+
+    def _batch(self, windows: int, points: int, meta_bytes: int) -> Batch:
+        read, tell = _Reader(self.request), _Reader(self.answer)
+        offset, judge = read.column("<u4", windows + 1), read.column("<u4", windows)
+        interval, end = read.column("<i8", windows), read.column("<i8", points)
+        utc_offset, value, quality = read.column("<i4", points), read.column("<f8", points), read.column("<u4", points)
+        meta = json.loads(bytes(self.request[read.at:read.at + meta_bytes]) or b"{}")
+        verdict, reason, out = tell.column("u1", points), tell.column("<u2", points), tell.column("<f8", points)
+        verdict[:], reason[:], out[:] = 0, 0, np.nan
+        self.failed, self.tell_at = tell.column("u1", windows), tell.at
+        self.failed[:] = 0
+        return Batch(offset, judge, interval, end, utc_offset, value, quality, meta, Verdicts(verdict, out, reason))
+
+    def _at_window(self, number: int) -> None:
+        struct.pack_into("<I", self.answer, 8, number)  # read by the host when this process dies
+
+    def _one_by_one(self, rule: Rule, batch: Batch, arguments: dict[str, Any], seed: int) -> list[dict[str, Any]]:
+        failures = []
+        for number in range(len(batch)):
+            self._at_window(number)
+            _seed(seed + number)
+            window = Window(batch, number)
+            try:
+                rule.function(window, **arguments)
+            except (KeyboardInterrupt, SystemExit, Exception) as error:
+                batch.verdicts.forget(window._part)
+                self.failed[number] = 1
+                if len(failures) < FAILURES_MOST:
+                    failures.append({"window": number, "text": _trace(error)})
+        return failures
+
+    def _all_at_once(self, rule: Rule, batch: Batch, arguments: dict[str, Any], seed: int) -> list[dict[str, Any]]:
+        for first, last in batch.alike():
+            self._at_window(first)
+            _seed(seed + first)
+            rule.function(Windows(batch, first, last), **arguments)
+        return []
+
+    def run(self, number: int, windows: int, points: int, meta_bytes: int, seed: int, now_ms: int) -> dict[str, Any]:
+        rule, batch = self.rules[number], self._batch(windows, points, meta_bytes)
+        arguments = rule.arguments(batch.meta.get("params") or {})
+        _freeze_clock(now_ms)
+        failures = (self._all_at_once if rule.batch else self._one_by_one)(rule, batch, arguments, seed)
+        verdicts = batch.verdicts
+        evidence = {}
+        for name, column in verdicts.evidence.items():
+            at = np.flatnonzero(np.isfinite(column) & (verdicts.verdict != 0))[:10_000]
+            evidence[name] = [at.tolist(), column[at].tolist()]
+        return {"reasons": list(verdicts.reasons), "evidence": evidence, "failures": failures,
+                "exceptions": [e for e in verdicts.exceptions if not self.failed[e["window"]]],
+                "tags": [t for t in verdicts.tags if not self.failed[t["window"]]]}
+
+    # ---- answering
+
+    def handle(self) -> None:
+        magic, operation, rule, windows, points, meta_bytes, seed, now_ms = REQUEST.unpack_from(self.request)
+        printed = sys.stdout = sys.stderr = _Printed()
+        began = time.perf_counter_ns()
+        ANSWER.pack_into(self.answer, 0, MAGIC, 0, 0, 0, 0, 0)
+        self.tell_at, state = COLUMNS_AT, DONE
+        try:
+            if operation == LOAD:
+                source = bytes(self.request[COLUMNS_AT:COLUMNS_AT + meta_bytes])
+                name, _, text = source.decode().partition("\n")
+                told = self.load(text, name)
+            else:
+                told = self.run(rule, windows, points, meta_bytes, seed, now_ms)
+        except (KeyboardInterrupt, SystemExit, Exception) as error:
+            told, state = {"failures": [{"window": 0, "text": _trace(error)}]}, REFUSED
+        if printed.text:
+            told["printed"] = printed.text
+        text = json.dumps(told, allow_nan=False).encode()
+        if len(text) > TELL_MOST or self.tell_at + len(text) > len(self.answer):
+            text, state = b'{"failures":[{"window":0,"text":"the rule says more than fits"}]}', REFUSED
+        self.answer[self.tell_at:self.tell_at + len(text)] = text
+        spent = time.perf_counter_ns() - began
+        at = struct.unpack_from("<I", self.answer, 8)[0]
+        ANSWER.pack_into(self.answer, 0, MAGIC, state, at, 0, len(text), spent)
+
+    def serve(self, wake_fd: int, done_fd: int) -> None:
+        while os.read(wake_fd, 8):
+            self.handle()
+            os.write(done_fd, b"\1\0\0\0\0\0\0\0")
+
+
+def _seed(seed: int) -> None:
+    """The same window, the same random numbers."""
+    random.seed(seed)
+    np.random.seed(seed & 0xFFFFFFFF)
+
+
+def _freeze_clock(now_ms: int) -> None:
+    """`now` is when the batch was taken, however long it takes, and the same when it is taken again."""
+    time.time = lambda: now_ms / 1000
+    time.time_ns = lambda: now_ms * 1_000_000

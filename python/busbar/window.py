@@ -1,0 +1,277 @@
+"""What a rule sees, and how it answers.
+
+A Window is one channel of one usage point; Windows are many of the same length, as 2-D arrays. Arrays are views of
+memory that the rule cannot write to. Methods that answer take a mask (or indices) of points and collect verdicts;
+the latest verdict about a point holds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+import numpy as np
+
+#: Verdicts, as the host reads them.
+NOTHING, FLAG, ESTIMATE, CORRECT = 0, 1, 2, 3
+REASON_LENGTH, REASONS_MOST, EVIDENCE_MOST = 63, 1000, 8
+EXCEPTIONS_MOST, TAGS_MOST, TEXT_LENGTH = 100, 20, 500
+
+
+class Quality:
+    """Bits of the column `quality`."""
+
+    MEASURED, ESTIMATED, EDITED, MISSING, SUSPECT = 1, 2, 4, 8, 16
+
+
+class Verdicts:
+    """What rules said of a batch: one verdict, value and reason per point; evidence, exceptions, tags."""
+
+    def __init__(self, verdict: np.ndarray, value: np.ndarray, reason: np.ndarray):
+        self.verdict, self.value, self.reason = verdict, value, reason
+        self.reasons: dict[str, int] = {"": 0}
+        self.evidence: dict[str, np.ndarray] = {}
+        self.exceptions: list[dict[str, Any]] = []
+        self.tags: list[dict[str, Any]] = []
+
+    def code_of(self, reason: str) -> int:
+        if not isinstance(reason, str) or not 0 < len(reason) <= REASON_LENGTH:
+            raise ValueError(f"a reason is a text of 1 to {REASON_LENGTH} characters, not {reason!r}")
+        if reason not in self.reasons and len(self.reasons) >= REASONS_MOST:
+            raise ValueError(f"more than {REASONS_MOST} different reasons: put numbers into evidence columns")
+        return self.reasons.setdefault(reason, len(self.reasons))
+
+    def column(self, name: str) -> np.ndarray:
+        if name not in self.evidence:
+            if len(self.evidence) >= EVIDENCE_MOST:
+                raise ValueError(f"more than {EVIDENCE_MOST} evidence columns")
+            if not name.isidentifier() or len(name) > REASON_LENGTH:
+                raise ValueError(f"{name!r} cannot name an evidence column")
+            self.evidence[name] = np.full(self.verdict.shape, np.nan)
+        return self.evidence[name]
+
+    def forget(self, part: slice) -> None:
+        """Nothing was said of these points after all: the rule failed."""
+        self.verdict[part] = NOTHING
+        for column in self.evidence.values():
+            column[part] = np.nan
+
+
+class _Answers:
+    """The answering half of Window and Windows, over any shape."""
+
+    shape: tuple[int, ...]
+    value: np.ndarray
+    _verdicts: Verdicts
+    _part: slice
+
+    def _mask(self, where: Any) -> np.ndarray:
+        where = np.asarray(where)
+        if where.dtype == bool:
+            if where.shape != self.shape:
+                raise ValueError(f"a mask has the window's shape {self.shape}, not {where.shape}")
+            return where
+        if not np.issubdtype(where.dtype, np.integer):
+            raise TypeError(f"points are told by a mask or by indices, not by {where.dtype}")
+        mask = np.zeros(self.shape, bool)
+        mask[where] = True
+        return mask
+
+    def _view(self, column: np.ndarray) -> np.ndarray:
+        return column[self._part].reshape(self.shape)
+
+    def _tell(self, where: Any, verdict: int, reason: str, values: Any, evidence: Mapping[str, Any]) -> None:
+        mask, v = self._mask(where), self._verdicts
+        code = v.code_of(reason)
+        if not mask.any():
+            return
+        self._view(v.verdict)[mask] = verdict
+        self._view(v.reason)[mask] = code
+        if values is not None:
+            values = np.asarray(values, float)
+            if values.shape == self.shape:
+                values = values[mask]
+            if verdict == CORRECT and not np.isfinite(values).all():
+                raise ValueError("a corrected value is a finite number")
+            self._view(v.value)[mask] = values
+        for name, column in evidence.items():
+            column = np.asarray(column, float)
+            self._view(v.column(name))[mask] = column[mask] if column.shape == self.shape else column
+
+    def flag(self, where: Any, reason: str, **evidence: Any) -> None:
+        """These points are suspect. Evidence: numbers, or a column of the window's or the mask's length."""
+        self._tell(where, FLAG, reason, None, evidence)
+
+    def correct(self, where: Any, values: Any, reason: str, **evidence: Any) -> None:
+        """These points have other values."""
+        self._tell(where, CORRECT, reason, values, evidence)
+
+    def estimate(self, where: Any, values: Any = None, reason: str = "estimated", *, method: str | None = None,
+                 **evidence: Any) -> None:
+        """These points are estimated: by the values given, or method="linear" between their neighbours."""
+        mask = self._mask(where)
+        if (values is None) == (method is None):
+            raise ValueError("estimate: give values, or method=\"linear\"")
+        if method is not None:
+            if method != "linear":
+                raise ValueError(f"method={method!r}: there is \"linear\"; for others give the values")
+            values = self._between(mask)
+        values = np.broadcast_to(np.asarray(values, float), self.shape) if np.ndim(values) == 0 else values
+        self._tell(mask, ESTIMATE, reason, values, evidence)
+
+    def _between(self, mask: np.ndarray) -> np.ndarray:
+        out = np.array(self.value).reshape(-1, self.shape[-1])
+        for row, gone in zip(out, (mask | ~np.isfinite(self.value)).reshape(out.shape)):
+            if gone.any() and not gone.all():
+                at = np.arange(len(row))
+                row[gone] = np.interp(at[gone], at[~gone], row[~gone])
+        return out.reshape(self.shape)
+
+
+class Window(_Answers):
+    """One channel of one usage point: what is new, and `window` before it.
+
+    ts         ends of the readings, datetime64[ms], UTC
+    local      the same on the clock of the usage point, datetime64[ms]
+    value      float64, NaN where nothing is known
+    quality    bits of Quality
+    new        mask: the points that the rule is asked about; the others are its past
+    interval   timedelta64[ms]; 0: irregular
+    usage_point, channel, unit, commodity, tags, master    of the usage point
+    """
+
+    def __init__(self, batch: "Batch", number: int):
+        self._verdicts, self._batch, self.number = batch.verdicts, batch, number
+        first, last = int(batch.offset[number]), int(batch.offset[number + 1])
+        self._part, self.shape = slice(first, last), (last - first,)
+        self.value, self.quality = batch.value[first:last], batch.quality[first:last]
+        self.interval = batch.interval[number]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def ts(self) -> np.ndarray:
+        return self._batch.ts[self._part]
+
+    @property
+    def local(self) -> np.ndarray:
+        return self.ts + self._batch.utc_offset_s[self._part].astype("timedelta64[s]")
+
+    @property
+    def new(self) -> np.ndarray:
+        return np.arange(len(self)) >= int(self._batch.judge[self.number])
+
+    @property
+    def known(self) -> np.ndarray:
+        """Mask: the points that have a value."""
+        return np.isfinite(self.value)
+
+    def deviation(self) -> np.ndarray:
+        """How many median absolute deviations each value lies from the median; 0 where all are alike."""
+        if not self.known.any():
+            return np.zeros(len(self))
+        median = np.nanmedian(self.value)
+        spread = np.nanmedian(np.abs(self.value - median))
+        return np.nan_to_num(np.abs(self.value - median) / spread) if spread > 0 else np.zeros(len(self))
+
+    def deviates_from_median(self, k: float) -> np.ndarray:
+        """Mask of the new points that lie more than k median absolute deviations away."""
+        return self.new & (self.deviation() > k)
+
+    def __getattr__(self, name: str) -> Any:
+        about = self.__dict__.get("_about")
+        if about is None:
+            about = self.__dict__["_about"] = self._batch.about(self.number)
+        try:
+            return about[name]
+        except KeyError:
+            raise AttributeError(f"a window has no {name!r}") from None
+
+    def exception(self, text: str, where: Any = None) -> None:
+        """Something for a person to look at; `where`: the points it is about, else all that is new."""
+        mask = self.new if where is None else self._mask(where)
+        at = np.flatnonzero(mask)
+        if at.size:
+            if len(self._verdicts.exceptions) >= EXCEPTIONS_MOST:
+                raise ValueError(f"more than {EXCEPTIONS_MOST} exceptions of one batch")
+            self._verdicts.exceptions.append({"window": self.number, "first": int(at[0]), "last": int(at[-1]),
+                                              "text": str(text)[:TEXT_LENGTH]})
+
+    def tag(self, name: str, value: str) -> None:
+        """The usage point is tagged, as of the first new point."""
+        if len(self._verdicts.tags) >= TAGS_MOST * max(1, len(self._batch)):
+            raise ValueError(f"more than {TAGS_MOST} tags a window")
+        self._verdicts.tags.append({"window": self.number, "name": str(name)[:REASON_LENGTH],
+                                    "value": str(value)[:TEXT_LENGTH]})
+
+    def pandas(self) -> Any:
+        """A pandas Series of the values, where the environment has pandas."""
+        import pandas
+        return pandas.Series(np.array(self.value), index=pandas.DatetimeIndex(self.ts, tz="UTC"), name=self.channel)
+
+
+class Windows(_Answers):
+    """Windows of one length: `value`, `quality`, `new`, `known` are [windows, points]."""
+
+    def __init__(self, batch: "Batch", first: int, last: int):
+        start, end = int(batch.offset[first]), int(batch.offset[last])
+        self._batch, self._verdicts = batch, batch.verdicts
+        self.first, self.last, self._part = first, last, slice(start, end)
+        self.shape = (last - first, (end - start) // (last - first))
+        self.value, self.quality = self._view(batch.value), self._view(batch.quality)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def ts(self) -> np.ndarray:
+        return self._view(self._batch.ts)
+
+    @property
+    def local(self) -> np.ndarray:
+        return self.ts + self._view(self._batch.utc_offset_s).astype("timedelta64[s]")
+
+    @property
+    def interval(self) -> np.ndarray:
+        return self._batch.interval[self.first:self.last]
+
+    @property
+    def new(self) -> np.ndarray:
+        return np.arange(self.shape[1]) >= self._batch.judge[self.first:self.last, None]
+
+    @property
+    def known(self) -> np.ndarray:
+        return np.isfinite(self.value)
+
+    def __getitem__(self, i: int) -> Window:
+        if not 0 <= i < len(self):
+            raise IndexError(i)
+        return Window(self._batch, self.first + i)
+
+
+class Batch:
+    """Windows in columns, as they lie in memory; `offset[i]` is where window i begins."""
+
+    def __init__(self, offset: np.ndarray, judge: np.ndarray, interval_ms: np.ndarray, end_ms: np.ndarray,
+                 utc_offset_s: np.ndarray, value: np.ndarray, quality: np.ndarray, meta: Mapping[str, Any],
+                 verdicts: Verdicts):
+        self.offset, self.judge, self.value, self.quality = offset, judge, value, quality
+        self.ts, self.interval = end_ms.view("datetime64[ms]"), interval_ms.view("timedelta64[ms]")
+        self.utc_offset_s, self.meta, self.verdicts = utc_offset_s, meta, verdicts
+
+    def __len__(self) -> int:
+        return len(self.offset) - 1
+
+    def about(self, number: int) -> dict[str, Any]:
+        windows = self.meta.get("windows") or []
+        about = dict(windows[number]) if number < len(windows) else {}
+        for name, otherwise in (("usage_point", ""), ("channel", ""), ("unit", ""), ("commodity", ""), ("tags", {}),
+                                ("master", {})):
+            about.setdefault(name, otherwise)
+        return about
+
+    def alike(self) -> "list[tuple[int, int]]":
+        """Runs of windows that have the same number of points: (first, behind the last)."""
+        length = np.diff(self.offset)
+        edges = np.flatnonzero(np.diff(length)) + 1
+        return [(int(a), int(b)) for a, b in zip([0, *edges], [*edges, len(length)]) if length[a] > 0]

@@ -1,0 +1,35 @@
+/* What host and worker share: two regions of memory, little-endian. python/busbar/_work.py has the other side.
+ *
+ *   request   head, then columns: offset u32[w+1], judge u32[w], interval_ms i64[w], end_ms i64[p], utc_offset_s
+ *             i32[p], value f64[p], quality u32[p], meta. Of a load: NAME "\n" SOURCE as meta alone
+ *   answer    head, then columns: verdict u8[p], reason u16[p], value f64[p], raised u8[w], told. Of a load: told alone
+ *
+ * Each column begins at a multiple of 64 bytes; meta and told are JSON.
+ */
+#ifndef BB_ADAPTER_RULES_LAYOUT_INTERNAL_H
+#define BB_ADAPTER_RULES_LAYOUT_INTERNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define BB_RULES_MAGIC UINT32_C(0x31524242) /* "BBR1" */
+enum { BB_RULES_LOAD = 1, BB_RULES_RUN = 2 };
+enum { BB_RULES_DONE = 1, BB_RULES_REFUSED = 2 };
+enum { BB_RULES_COLUMNS_AT = 64, BB_RULES_ALIGN = 64, BB_RULES_TOLD_MAX = 1 << 20 };
+
+struct bb_rules_request_head {
+    uint32_t magic, operation, rule, windows;
+    uint64_t points, meta_bytes, seed;
+    int64_t now_ms;
+};
+
+struct bb_rules_answer_head {
+    uint32_t magic, state, at_window, reserved;
+    uint64_t told_bytes, nanoseconds;
+};
+
+static inline size_t bb_rules_aligned(size_t bytes) {
+    return (bytes + BB_RULES_ALIGN - 1) / BB_RULES_ALIGN * BB_RULES_ALIGN;
+}
+
+#endif

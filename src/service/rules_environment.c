@@ -1,0 +1,94 @@
+/* Which Python runs the rules: see rules_environment.h. */
+#include "service/rules_environment.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* What pyvenv.cfg says, as far as it matters. */
+struct venv {
+    char version[16]; /* "3.11" */
+    bool sees_system;
+};
+
+static bool take_line(struct venv *venv, char *line) {
+    char *equals = strchr(line, '=');
+
+    line[strcspn(line, "\r\n")] = '\0';
+    if (!equals)
+        return true;
+    struct bb_span key = bb_span_trim((struct bb_span){line, (size_t)(equals - line)});
+    struct bb_span value = bb_span_trim(bb_span_of(equals + 1));
+    if (bb_span_equal(key, BB_SPAN("include-system-site-packages")))
+        venv->sees_system = bb_span_equal_nocase(value, BB_SPAN("true"));
+    if (bb_span_equal(key, BB_SPAN("version")) || bb_span_equal(key, BB_SPAN("version_info"))) {
+        int major, minor;
+        if (sscanf(equals + 1, "%d.%d", &major, &minor) != 2)
+            return false;
+        snprintf(venv->version, sizeof venv->version, "%d.%d", major, minor);
+    }
+    return true;
+}
+
+static bool read_venv(const char *folder, struct venv *venv) {
+    char path[PATH_MAX], line[1024];
+    bool fine = snprintf(path, sizeof path, "%s/pyvenv.cfg", folder) < (int)sizeof path;
+    FILE *file = fine ? fopen(path, "re") : NULL;
+
+    *venv = (struct venv){.version = ""};
+    while (file && fine && fgets(line, sizeof line, file))
+        fine = take_line(venv, line);
+    if (file)
+        fclose(file);
+    return file && fine && venv->version[0];
+}
+
+static void add_path(struct bb_rules_environment *e, size_t *count, const char *folder,
+                     const char *below) {
+    if (snprintf(e->text[*count], PATH_MAX, "%s%s", folder, below) < PATH_MAX &&
+        access(e->text[*count], R_OK) == 0) {
+        e->paths[*count] = e->text[*count];
+        (*count)++;
+    }
+}
+
+int bb_rules_environment_find(const struct bb_config *config, struct bb_rules_environment *out,
+                              struct bb_rules_python_options *options, struct bb_error *error) {
+    const char *folder = config->rules_environment;
+    struct venv venv = {.sees_system = true};
+    char below[64];
+    size_t count = 0;
+
+    memset(out->paths, 0, sizeof out->paths);
+    snprintf(out->python, sizeof out->python, "%s",
+             config->rules_python[0] ? config->rules_python : "/usr/bin/python3");
+    if (folder[0]) {
+        if (!read_venv(folder, &venv))
+            return BB_FAIL(error, BB_E_RULES_HOST,
+                           "rules.environment %s is no virtual environment: it has no pyvenv.cfg "
+                           "with a version; `python3 -m venv %s` makes one",
+                           folder, folder);
+        if (snprintf(out->python, sizeof out->python, "%s/bin/python3", folder) >=
+            (int)sizeof out->python)
+            return BB_FAIL(error, BB_E_RULES_HOST, "the name of rules.environment is too long");
+        snprintf(below, sizeof below, "/lib/python%s/site-packages", venv.version);
+        add_path(out, &count, folder, below);
+    }
+    if (venv.sees_system) {
+        add_path(out, &count, "/usr/lib/python3", "/dist-packages");
+        if (venv.version[0]) {
+            snprintf(below, sizeof below, "/lib/python%s/dist-packages", venv.version);
+            add_path(out, &count, "/usr/local", below);
+        }
+    }
+    *options = (struct bb_rules_python_options){
+        .python = out->python,
+        .paths = out->paths,
+        .imports = config->rules_imports,
+        .memory_bytes = (uint64_t)config->rules_memory_bytes,
+        .deadline_ms = (uint32_t)config->rules_deadline_ms,
+        .processor_s = 24 * 3600,
+        .recycle = (uint32_t)config->rules_recycle,
+        .answer_bytes = 1 << 20};
+    return 0;
+}

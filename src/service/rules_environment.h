@@ -1,0 +1,26 @@
+/* Which Python runs a plant's rules, and where its packages lie: from busbar.yaml (rules.python, rules.environment).
+ *
+ * An environment is a folder that `python3 -m venv` made. Nothing of it is run to find out: pyvenv.cfg says which
+ * Python it is of, and whether Debian's packages are seen too. */
+#ifndef BB_SERVICE_RULES_ENVIRONMENT_H
+#define BB_SERVICE_RULES_ENVIRONMENT_H
+
+#include <limits.h>
+
+#include "adapter/rules_python.h"
+#include "service/config.h"
+
+enum { BB_RULES_PATHS_MAX = 6 };
+
+struct bb_rules_environment {
+    char python[PATH_MAX];
+    char text[BB_RULES_PATHS_MAX][PATH_MAX];
+    const char *paths[BB_RULES_PATHS_MAX + 1];
+};
+
+/* The options point into *out. -BB_E_RULES_HOST: the environment is none. */
+int bb_rules_environment_find(const struct bb_config *config, struct bb_rules_environment *out,
+                              struct bb_rules_python_options *options, struct bb_error *error)
+    BB_MUST_USE;
+
+#endif

@@ -1,0 +1,153 @@
+/* A rules module: see rules_module.h. What it says of itself is read as a stranger's word. */
+#include "service/rules_module.h"
+
+#include "base/hash.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SOURCE_MAX = 1 << 20, ARENA_CHUNK = 64 << 10, ARENA_MAX = 16 << 20 };
+
+static int read_source(const char *path, struct bb_buffer *out, struct bb_error *error) {
+    FILE *file = fopen(path, "re");
+    char piece[16384];
+    size_t got;
+
+    if (!file)
+        return BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "cannot open %s", path);
+    while ((got = fread(piece, 1, sizeof piece, file)) > 0)
+        bb_buffer_append(out, piece, got);
+    bool failed = ferror(file) != 0;
+    fclose(file);
+    if (failed)
+        return BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "cannot read %s", path);
+    return out->overflow ? BB_FAIL(error, BB_E_RULE_LOAD, "%s is larger than a module may be", path)
+                         : 0;
+}
+
+/* The first traceback that was told, else the error as it stands. */
+static void explain(struct bb_span told, struct bb_error *error) {
+    json_t *root = told.size ? json_loadb(told.data, told.size, 0, NULL) : NULL;
+    json_t *first = json_array_get(json_object_get(root, "failures"), 0);
+    const char *text = json_string_value(json_object_get(first, "text"));
+
+    if (text) {
+        struct bb_span trimmed = bb_span_trim(bb_span_of(text));
+        (void)!BB_FAIL(error, BB_E_RULE_LOAD, "%.*s", BB_SPAN_ARGS(trimmed));
+    }
+    json_decref(root);
+}
+
+static bool keep(struct bb_rules_module *module, json_t *from, const char *key, size_t longest,
+                 struct bb_span *out) {
+    json_t *value = json_object_get(from, key);
+    struct bb_span text = {json_string_value(value), json_string_length(value)};
+
+    if (!json_is_string(value) || text.size > longest || memchr(text.data, 0, text.size))
+        return false;
+    *out = bb_arena_copy(&module->arena, text);
+    return out->data != NULL;
+}
+
+static bool keep_json(struct bb_rules_module *module, json_t *value, struct bb_span *out) {
+    char *text = json_is_object(value) ? json_dumps(value, JSON_COMPACT) : NULL;
+
+    *out = text ? bb_arena_copy(&module->arena, bb_span_of(text)) : (struct bb_span){NULL, 0};
+    free(text);
+    return out->data != NULL;
+}
+
+static bool take_rule(struct bb_rules_module *module, json_t *from, struct bb_rule *out) {
+    json_t *commodity = json_object_get(from, "commodity");
+    json_t *inputs = json_object_get(from, "inputs"), *first = json_array_get(inputs, 0);
+    json_t *holder = json_pack("{s:O?}", "channel", first);
+    struct bb_span lane;
+    bool fine = keep(module, from, "name", BB_RULE_NAME_MAX - 1, &out->name) &&
+                keep(module, from, "text", 4000, &out->text) &&
+                keep(module, from, "lane", 16, &lane) && holder &&
+                keep(module, holder, "channel", BB_RULE_CHANNEL_MAX - 1, &out->channel) &&
+                keep_json(module, json_object_get(from, "params"), &out->parameters);
+
+    json_decref(holder);
+    if (!fine)
+        return false;
+    int found = bb_lane_find(lane);
+    out->lane = (enum bb_lane)found;
+    out->commodity = json_is_string(commodity)
+                         ? bb_commodity_find(bb_span_of(json_string_value(commodity)))
+                         : -1;
+    out->window_ms = json_integer_value(json_object_get(from, "window_ms"));
+    out->batch = json_is_true(json_object_get(from, "batch"));
+    return found >= 0 && bb_lane_is_asked(found) && out->name.size > 0 && out->channel.size > 0 &&
+           out->window_ms > 0 && out->window_ms <= 400 * INT64_C(86400000) &&
+           !(json_is_string(commodity) && out->commodity < 0) && json_array_size(inputs) == 1;
+}
+
+static int describe(struct bb_rules_module *module, struct bb_span told, struct bb_error *error) {
+    json_t *root = json_loadb(told.data, told.size, 0, NULL), *row;
+    json_t *rows = json_object_get(root, "rules");
+    size_t i;
+    int result = json_array_size(rows) > BB_RULES_IN_MODULE_MAX
+                     ? BB_FAIL(error, BB_E_RULE_LOAD, "a module has at most %d rules",
+                               BB_RULES_IN_MODULE_MAX)
+                     : 0;
+
+    json_array_foreach(rows, i, row) {
+        if (!result && !take_rule(module, row, &module->items[module->count++]))
+            result = BB_FAIL(
+                error, BB_E_RULE_LOAD,
+                "rule %zu: a rule has one input, a lane and a commodity that busbar knows", i + 1);
+    }
+    if (!result && module->count == 0)
+        result = BB_FAIL(error, BB_E_RULE_LOAD, "the module tells of no rule");
+    json_decref(root);
+    return result;
+}
+
+int bb_rules_module_load(struct bb_rules *rules, const char *path, struct bb_rules_module *out,
+                         struct bb_error *error) {
+    struct bb_buffer source;
+    struct bb_span told;
+
+    memset(out, 0, sizeof *out);
+    out->rules = rules;
+    bb_arena_init(&out->arena, ARENA_CHUNK, ARENA_MAX);
+    bb_buffer_init(&source, SOURCE_MAX);
+    int result = read_source(path, &source, error);
+    if (!result) {
+        snprintf(out->hash, sizeof out->hash, "%016" PRIx64, bb_hash(bb_buffer_span(&source)));
+        result = rules->ops->load(rules, bb_span_of(path), bb_buffer_span(&source), &out->set,
+                                  &told, error);
+        if (result)
+            explain(told, error);
+        else
+            result = describe(out, told, error);
+    }
+    bb_buffer_release(&source);
+    if (result) {
+        bb_error_locate(error, path, 0);
+        bb_rules_module_release(out);
+    }
+    return result;
+}
+
+void bb_rules_module_release(struct bb_rules_module *module) {
+    if (module->set)
+        module->rules->ops->unload(module->set);
+    bb_arena_release(&module->arena);
+    module->set = NULL;
+    module->count = 0;
+}
+
+const struct bb_rule *bb_rules_module_find(const struct bb_rules_module *module,
+                                           struct bb_span name) {
+    if (name.size == 0)
+        return module->count == 1 ? &module->items[0] : NULL;
+    for (uint32_t i = 0; i < module->count; i++)
+        if (bb_span_equal(module->items[i].name, name))
+            return &module->items[i];
+    return NULL;
+}

@@ -1,0 +1,38 @@
+/* A rules module: a Python file, loaded, and what it says of its rules. */
+#ifndef BB_SERVICE_RULES_MODULE_H
+#define BB_SERVICE_RULES_MODULE_H
+
+#include "base/arena.h"
+#include "model/block.h"
+#include "model/kind.h"
+#include "port/rules.h"
+
+enum { BB_RULES_IN_MODULE_MAX = 64, BB_RULE_NAME_MAX = 64, BB_RULE_CHANNEL_MAX = 128 };
+
+struct bb_rule {
+    struct bb_span name, text, channel; /* what it judges: a name, an OBIS code or an alias */
+    enum bb_lane lane;
+    int commodity; /* -1: any */
+    int64_t window_ms;
+    bool batch;
+    struct bb_span parameters; /* JSON object: name -> {kind, default, help, ...} */
+};
+
+struct bb_rules_module {
+    struct bb_rules *rules; /* borrowed */
+    struct bb_rules_set *set;
+    char hash[17]; /* of its content: the version */
+    struct bb_rule items[BB_RULES_IN_MODULE_MAX];
+    uint32_t count;
+    struct bb_arena arena;
+};
+
+/* -BB_E_INPUT_UNREADABLE, -BB_E_RULE_LOAD (the text has the traceback). */
+int bb_rules_module_load(struct bb_rules *rules, const char *path, struct bb_rules_module *out,
+                         struct bb_error *error) BB_MUST_USE;
+void bb_rules_module_release(struct bb_rules_module *module);
+/* NULL: the module has none of that name; an empty name finds the only one. */
+const struct bb_rule *bb_rules_module_find(const struct bb_rules_module *module,
+                                           struct bb_span name);
+
+#endif
