@@ -209,8 +209,7 @@ static void put_master(const struct bb_master_usage_point *up, struct bb_json *j
     bb_json_object_begin(json);
     if (up->connection.value.mantissa != 0) {
         bb_json_put_double(json, "connection", bb_decimal_to_double(up->connection.value));
-        bb_json_put_text(json, "connection_unit",
-                         bb_span_of(bb_unit_symbol(up->connection.unit)));
+        bb_json_put_text(json, "connection_unit", bb_span_of(bb_unit_symbol(up->connection.unit)));
         bb_json_put_u64(json, "connection_phases", up->connection.phases);
     }
     bb_json_put_text(json, "tariff", up->tariff);

@@ -211,7 +211,7 @@ static pid_t some_process_below(pid_t self, unsigned random) {
                 continue;
             for (size_t i = 0; i < parents; i++)
                 if (parent == (round == 0 ? self : found[i])) {
-                    found[count++] = (pid_t)atoi(entry->d_name);
+                    found[count++] = (pid_t)strtol(entry->d_name, NULL, 10);
                     break;
                 }
         }
