@@ -73,7 +73,7 @@ int bb_served_open(struct bb_command *command, struct bb_plant *plant, struct bb
         goes_through = goes_through || strcmp(command->verb->name, through[i]) == 0;
     if (!goes_through)
         return explain(command, error);
-    int r = bb_plant_open(globals->data, globals->config, BB_PLANT_READ, plant, error);
+    int r = bb_plant_open(globals->data, globals->config, BB_PLANT_WORK, plant, error);
     if (r < 0)
         return r;
     struct bb_log *log = bb_served_log_new(plant->log, globals->data);

@@ -33,8 +33,9 @@ void bb_http_auditor_stop(struct bb_http_auditor *auditor) {
     pthread_mutex_destroy(&auditor->lock);
 }
 
+/* What a command of the plant's owner appends through this server (route_owner.c), the command has told already. */
 bool bb_http_is_audited(const struct bb_http_route *route) {
-    return route && route->right == BB_RIGHT_ADMIN && route->method != BB_HTTP_GET;
+    return route && route->right == BB_RIGHT_ADMIN && route->method != BB_HTTP_GET && !route->page;
 }
 
 /* ---- what is told of a request */

@@ -146,6 +146,8 @@ struct reader {
     struct bb_error *error;
 };
 
+static int fail(struct reader *r, const yaml_node_t *node, const char *format, ...) BB_PRINTF(3, 4);
+
 static int fail(struct reader *r, const yaml_node_t *node, const char *format, ...) {
     char text[400];
     va_list args;

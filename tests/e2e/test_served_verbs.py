@@ -213,6 +213,18 @@ def test_nobody_derives(plant):
     assert len(plant.query("B")) == 96
 
 
+def test_the_audit_log_has_it_once(plant):
+    """What a command does through a server is in the audit log as if it had been alone: once, by who did it."""
+    plant.ingest(plant.file("day.csv", readings(96)))
+    with Server(plant):
+        plant.run("edit", "--usage-point", "A", "--channel", "1-1:1.29.0", "--at", "2026-03-01T00:15:00Z", "--value", "0.5",
+                  "--reason", "read off", "--by", "Kim", expect=0)
+        plant.run("registry", "apply", plant.file("x.yaml", "usage_points: [{name: X, commodity: water}]\n"), expect=0)
+    rows = plant.list("audit")
+    assert [(row["verb"], row["outcome"]) for row in rows] == [("registry apply", "done"), ("edit", "done")], rows
+    assert rows[1]["who"] == "Kim" and rows[1]["reason"] == "read off"
+
+
 def test_a_second_server_is_still_refused(plant):
     with Server(plant):
         done = plant.run("serve", "--port", "0")
