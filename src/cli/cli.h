@@ -94,6 +94,7 @@ struct bb_command {
     /* What the command needs is open: an error from here on is a fault, not a failure to start. */
     bool started;
     /* A server has the plant: what is told goes to it (served_log.h), and what came of it is awaited. */
+    bool alone; /* it needs the plant to itself: it never goes through a server */
     bool is_served;
     struct bb_served_follow *follow;
 };

@@ -187,6 +187,7 @@ int bb_registry_erase(struct bb_command *command, struct bb_error *error) {
     struct erasing e = {.command = command, .given = command->options};
     int r = read_request(&e, error);
 
+    command->alone = true;
     if (r == 0)
         r = e.given->dry_run ? bb_command_open_plant(command, BB_PLANT_READ, &e.plant, error)
                              : bb_person_open_plant(command, &e.plant, error);

@@ -70,7 +70,8 @@ int bb_served_open(struct bb_command *command, struct bb_plant *plant, struct bb
     if (!is_served(globals->data))
         return -(int)error->code;
     for (size_t i = 0; i < sizeof through / sizeof through[0]; i++)
-        goes_through = goes_through || strcmp(command->verb->name, through[i]) == 0;
+        goes_through = goes_through ||
+                       (!command->alone && strcmp(command->verb->name, through[i]) == 0);
     if (!goes_through)
         return explain(command, error);
     int r = bb_plant_open(globals->data, globals->config, BB_PLANT_WORK, plant, error);
