@@ -170,12 +170,20 @@ static bool harmless(struct bb_span name) {
     return !only_dots;
 }
 
+/* Visible ASCII alone: the name of a version is printed in errors and kept as a C string. */
+static bool plain(struct bb_span text) {
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] <= ' ' || text.data[i] > '~')
+            return false;
+    return true;
+}
+
 static void read_head(struct reading *reading) {
     struct bb_backup_manifest *out = reading->out;
 
     expect(reading, "by");
     struct bb_span by = word(reading);
-    if (by.size > BB_BACKUP_BY_MAX)
+    if (by.size > BB_BACKUP_BY_MAX || !plain(by))
         reading->failed = true;
     else
         snprintf(out->by, sizeof out->by, "%.*s", BB_SPAN_ARGS(by));

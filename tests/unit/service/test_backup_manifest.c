@@ -110,6 +110,17 @@ Test(backup_manifest, another_version_is_refused_by_its_name) {
     fixture_release(&f);
 }
 
+Test(backup_manifest, a_version_that_is_no_plain_text_is_refused) {
+    struct fixture f;
+
+    fixture_init(&f);
+    snprintf(f.made.by, sizeof f.made.by, "0.1\x01");
+    cr_expect_eq(parse_made(&f), -BB_E_BACKUP_DAMAGED);
+    snprintf(f.made.by, sizeof f.made.by, "0.1+local~2");
+    cr_expect_eq(parse_made(&f), 0, "%s", f.error.text);
+    fixture_release(&f);
+}
+
 Test(backup_manifest, every_flipped_bit_and_every_cut_is_found) {
     struct fixture f;
 
