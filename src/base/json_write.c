@@ -190,6 +190,11 @@ void bb_json_raw(struct bb_json *json, struct bb_span text) {
     bb_buffer_append_span(json->out, text);
 }
 
+void bb_json_raw_members(struct bb_json *json, struct bb_span text) {
+    BB_ASSERT(!json->after_key && text.size > 0);
+    bb_json_raw(json, text); /* a comma stands before a key as before a value */
+}
+
 void bb_json_put_text(struct bb_json *json, const char *key, struct bb_span text) {
     bb_json_key(json, key);
     bb_json_text(json, text);

@@ -44,6 +44,8 @@ void bb_json_bool(struct bb_json *json, bool value);
 void bb_json_null(struct bb_json *json);
 /* `text` is JSON already: a decimal with all its digits. */
 void bb_json_raw(struct bb_json *json, struct bb_span text);
+/* `text` is members of the object at hand already: "a":1,"b":2 (not none). */
+void bb_json_raw_members(struct bb_json *json, struct bb_span text);
 
 /* The escaped form of `text` between its quotes, for writers that have their own layout. */
 void bb_json_append_text(struct bb_buffer *out, struct bb_span text);

@@ -2,6 +2,7 @@
 #include "base/log_line.h"
 
 #include "base/json_write.h"
+#include "base/log_tail.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -95,12 +96,17 @@ static void write_whole(int fd, struct bb_span bytes) {
     }
 }
 
-void bb_log_line(const struct bb_logger *logger, enum bb_log_level level, const char *message,
+static void keep(const struct bb_logger *logger, enum bb_log_level level, const char *message,
                  const struct bb_log_field *fields, size_t field_count) {
+    if (logger->tail && level >= BB_LOG_INFO)
+        bb_log_tail_put(logger->tail, bb_clock_now_ms(logger->clock), level, message, fields,
+                        field_count);
+}
+
+static void write_line(const struct bb_logger *logger, enum bb_log_level level, const char *message,
+                       const struct bb_log_field *fields, size_t field_count) {
     struct bb_buffer line;
 
-    if (level < logger->least)
-        return;
     bb_buffer_init(&line, LINE_LIMIT_BYTES);
     bb_log_line_format(logger->format, bb_clock_now_ms(logger->clock), level, message, fields,
                        field_count, &line);
@@ -108,18 +114,35 @@ void bb_log_line(const struct bb_logger *logger, enum bb_log_level level, const 
     bb_buffer_release(&line);
 }
 
-void bb_log_error(const struct bb_logger *logger, const struct bb_error *error) {
-    char text[1200], code[16];
+void bb_log_line(const struct bb_logger *logger, enum bb_log_level level, const char *message,
+                 const struct bb_log_field *fields, size_t field_count) {
+    keep(logger, level, message, fields, field_count);
+    if (level >= logger->least)
+        write_line(logger, level, message, fields, field_count);
+}
 
-    if (logger->format == BB_LOG_TEXT) {
-        bb_error_format(error, text, sizeof text - 1);
-        size_t size = strlen(text);
-        text[size++] = '\n';
-        write_whole(logger->fd, (struct bb_span){text, size});
-        return;
-    }
+static void write_sentence(const struct bb_logger *logger, const struct bb_error *error) {
+    char text[1200];
+
+    bb_error_format(error, text, sizeof text - 1);
+    size_t size = strlen(text);
+    text[size++] = '\n';
+    write_whole(logger->fd, (struct bb_span){text, size});
+}
+
+void bb_log_error(const struct bb_logger *logger, const struct bb_error *error) {
+    char code[16];
+
     snprintf(code, sizeof code, "BB-%04d", (int)error->code);
-    BB_LOG_LINE(logger, BB_LOG_ERROR, error->text, bb_field_text("code", code),
-                bb_field_text("file", error->source),
-                bb_field_number("line", (int64_t)error->line));
+    const struct bb_log_field fields[] = {bb_field_text("code", code),
+                                          bb_field_text("file", error->source),
+                                          bb_field_number("line", (int64_t)error->line)};
+    keep(logger, BB_LOG_ERROR, error->text, fields,
+         !error->source[0]  ? 1
+         : error->line == 0 ? 2
+                            : 3);
+    if (logger->format == BB_LOG_TEXT)
+        write_sentence(logger, error);
+    else
+        write_line(logger, BB_LOG_ERROR, error->text, fields, 3);
 }

@@ -4,7 +4,7 @@
  *   json  {"time":"2026-03-01T00:15:00Z","level":"warning","message":"...","bytes":812,...}
  *
  * A line is written by one write(2), so that lines of several processes do not mix. What cannot be
- * written is lost: logging never fails its caller.
+ * written is lost: logging never fails its caller. A logger may have a tail (log_tail.h), which keeps the last lines.
  */
 #ifndef BB_BASE_LOG_LINE_H
 #define BB_BASE_LOG_LINE_H
@@ -15,11 +15,15 @@
 enum bb_log_level { BB_LOG_DEBUG = 0, BB_LOG_INFO, BB_LOG_WARNING, BB_LOG_ERROR };
 enum bb_log_format { BB_LOG_TEXT = 0, BB_LOG_JSON };
 
+struct bb_log_tail;
+
 struct bb_logger {
     int fd;
     enum bb_log_format format;
-    enum bb_log_level least; /* what is below is passed over */
+    enum bb_log_level least; /* what is below is not written */
     struct bb_clock clock;
+    struct bb_log_tail
+        *tail; /* keeps all but debug lines, also those below `least`; NULL: nobody does */
 };
 
 struct bb_log_field {
@@ -33,6 +37,11 @@ static inline struct bb_log_field bb_field_text(const char *name, const char *te
 }
 static inline struct bb_log_field bb_field_number(const char *name, int64_t number) {
     return (struct bb_log_field){.name = name, .number = number};
+}
+
+/* What busbar did by itself is told with the field `decision`, a word for what kind it is. */
+static inline struct bb_log_field bb_field_decision(const char *word) {
+    return bb_field_text("decision", word);
 }
 
 void bb_log_line(const struct bb_logger *logger, enum bb_log_level level, const char *message,

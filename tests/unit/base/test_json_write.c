@@ -49,6 +49,18 @@ Test(json_write, puts_commas_where_they_belong) {
            "\"name\":\"day.csv\"}");
 }
 
+Test(json_write, members_that_are_json_already) {
+    struct bb_json json;
+
+    bb_json_init(&json, &out);
+    bb_json_object_begin(&json);
+    bb_json_raw_members(&json, BB_SPAN("\"a\":1,\"b\":[2]"));
+    bb_json_put_u64(&json, "c", 3);
+    bb_json_raw_members(&json, BB_SPAN("\"d\":4"));
+    bb_json_object_end(&json);
+    expect("{\"a\":1,\"b\":[2],\"c\":3,\"d\":4}");
+}
+
 Test(json_write, siblings_after_a_nested_container_get_their_comma) {
     struct bb_json json;
 
