@@ -6,9 +6,10 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { FIELDS_MAX = 24, TEXT_MOST_BYTES = 512 };
+enum { FIELDS_MAX = 24, TEXT_MOST_BYTES = 512, PATIENCE_MS = 100 };
 enum ring { RING_LINES = 0, RING_DECISIONS, RINGS };
 
 /* No pointers: each process has it at an address of its own. */
@@ -72,10 +73,19 @@ struct bb_log_tail *bb_log_tail_join(int fd) {
     return tail;
 }
 
-/* What a holder left that was killed is whole but for its line, which has no serial yet. */
-static void lock(struct bb_log_tail *tail) {
-    if (pthread_mutex_lock(&tail->lock) == EOWNERDEAD)
-        pthread_mutex_consistent(&tail->lock);
+/* What a holder left that was killed is whole but for its line, which has no serial yet. One that is stopped is not waited
+ * for: false. */
+static bool lock(struct bb_log_tail *tail) {
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += PATIENCE_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    int result = pthread_mutex_clocklock(&tail->lock, CLOCK_MONOTONIC, &until);
+    if (result == EOWNERDEAD)
+        result = pthread_mutex_consistent(&tail->lock);
+    return result == 0;
 }
 
 /* ---- one line */
@@ -144,7 +154,8 @@ void bb_log_tail_put(struct bb_log_tail *tail, int64_t now_ms, enum bb_log_level
     enum ring ring = is_decision(fields, field_count) ? RING_DECISIONS : RING_LINES;
 
     fill(&line, now_ms, message, fields, field_count);
-    lock(tail);
+    if (!lock(tail))
+        return;
     struct bb_log_tail_line *slot = &tail->lines[ring][tail->counts[ring]++ % BB_LOG_TAIL_LINES];
     slot->serial = 0; /* it is no line as long as it is written */
     atomic_signal_fence(memory_order_seq_cst);
@@ -158,7 +169,8 @@ void bb_log_tail_put(struct bb_log_tail *tail, int64_t now_ms, enum bb_log_level
 /* ---- asking */
 
 uint64_t bb_log_tail_newest(struct bb_log_tail *tail) {
-    lock(tail);
+    if (!lock(tail))
+        return 0;
     uint64_t newest = tail->newest;
     pthread_mutex_unlock(&tail->lock);
     return newest;
@@ -168,7 +180,8 @@ bool bb_log_tail_before(struct bb_log_tail *tail, uint64_t serial, enum bb_log_l
                         bool decisions_only, struct bb_log_tail_line *out) {
     const struct bb_log_tail_line *found = NULL;
 
-    lock(tail);
+    if (!lock(tail))
+        return false;
     for (int ring = decisions_only ? RING_DECISIONS : RING_LINES; ring < RINGS; ring++)
         for (int i = 0; i < BB_LOG_TAIL_LINES; i++) {
             const struct bb_log_tail_line *line = &tail->lines[ring][i];

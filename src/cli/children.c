@@ -25,16 +25,17 @@ static int64_t now_ms(void) {
 }
 
 void bb_children_init(struct bb_children *children, struct bb_command *command, uint32_t count,
-                      int metrics) {
+                      struct bb_children_shared shared) {
     *children = (struct bb_children){.command = command,
-                                     .metrics = metrics,
+                                     .shared = shared,
                                      .count = count < BB_CHILDREN_MAX ? count : BB_CHILDREN_MAX};
     for (uint32_t i = 0; i < children->count; i++)
         children->items[i] = (struct bb_child){.number = i + 1, .pause_ms = PAUSE_FIRST_MS};
 }
 
-/* Signals as they are at the start of a program; of open files the standard ones and `kept`. */
-static int spawn(char *const *arguments, int kept, pid_t *pid) {
+/* Signals as they are at the start of a program; of open files the standard ones and what is shared. */
+static int spawn(char *const *arguments, const struct bb_children_shared *shared, pid_t *pid) {
+    const int kept[] = {shared->metrics, shared->log_tail};
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
     sigset_t none, all;
@@ -46,17 +47,28 @@ static int spawn(char *const *arguments, int kept, pid_t *pid) {
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     posix_spawn_file_actions_init(&files);
-    if (kept >= 0)
-        posix_spawn_file_actions_adddup2(&files, kept, kept); /* which keeps it across exec */
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        if (kept[i] >= 0)
+            posix_spawn_file_actions_adddup2(&files, kept[i], kept[i]); /* kept across exec */
     int failure = posix_spawn(pid, "/proc/self/exe", &files, &attributes, arguments, environ);
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&attributes);
     return failure;
 }
 
+/* That it is started for the first time is nothing to tell. */
+static void note_start(struct bb_children *children, const struct bb_child *child) {
+    const struct bb_log_field fields[] = {bb_field_decision("worker-start"),
+                                          bb_field_number("worker", child->number),
+                                          bb_field_number("pid", child->pid)};
+
+    if (child->has_ended)
+        bb_command_note(children->command, BB_LOG_INFO, "a worker was started again", fields, 3);
+}
+
 static void start(struct bb_children *children, struct bb_child *child) {
     const struct bb_globals *globals = &children->command->globals;
-    char share[32], parent[32], metrics[32];
+    char share[32], parent[32], metrics[32], log_tail[32];
     const char *arguments[ARGUMENTS_MAX] = {"busbar",
                                             "--data",
                                             globals->data,
@@ -76,13 +88,18 @@ static void start(struct bb_children *children, struct bb_child *child) {
                                 "--share", share,     "--parent", parent};
     for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
         arguments[n++] = rest[i];
-    if (children->metrics >= 0) {
-        snprintf(metrics, sizeof metrics, "%d", children->metrics);
+    if (children->shared.metrics >= 0) {
+        snprintf(metrics, sizeof metrics, "%d", children->shared.metrics);
         arguments[n++] = "--metrics";
         arguments[n++] = metrics;
     }
+    if (children->shared.log_tail >= 0) {
+        snprintf(log_tail, sizeof log_tail, "%d", children->shared.log_tail);
+        arguments[n++] = "--log-tail";
+        arguments[n++] = log_tail;
+    }
     child->started_ms = now_ms();
-    int failure = spawn((char *const *)arguments, children->metrics, &child->pid);
+    int failure = spawn((char *const *)arguments, &children->shared, &child->pid);
     if (failure) {
         child->pid = 0;
         child->next_ms = child->started_ms + PAUSE_MOST_MS;
@@ -91,6 +108,7 @@ static void start(struct bb_children *children, struct bb_child *child) {
     } else {
         /* Who posts waits for his answer; who derives catches up. */
         (void)!setpriority(PRIO_PROCESS, (id_t)child->pid, WORKER_NICE);
+        note_start(children, child);
     }
 }
 
@@ -103,13 +121,15 @@ static void note_end(struct bb_children *children, struct bb_child *child, int s
     child->pause_ms = child->pause_ms < PAUSE_MOST_MS ? child->pause_ms : PAUSE_MOST_MS;
     child->next_ms = now + child->pause_ms;
     const struct bb_log_field fields[] = {
-        bb_field_number("worker", child->number), bb_field_number("pid", child->pid),
+        bb_field_decision("worker-restart"), bb_field_number("worker", child->number),
+        bb_field_number("pid", child->pid),
         WIFSIGNALED(status) ? bb_field_number("signal", WTERMSIG(status))
                             : bb_field_number("exit", WEXITSTATUS(status)),
         bb_field_number("again_in_ms", child->pause_ms)};
-    bb_command_note(children->command, BB_LOG_WARNING, "a worker ended", fields, 4);
+    bb_command_note(children->command, BB_LOG_WARNING, "a worker ended", fields, 5);
     bb_metric_add(BB_METRIC_WORKER_ENDS, 0, 1);
     child->pid = 0;
+    child->has_ended = true;
 }
 
 void bb_children_look(struct bb_children *children) {
@@ -146,6 +166,10 @@ void bb_children_end(struct bb_children *children, int timeout_ms) {
     signal_all(children, SIGTERM);
     for (int waited = 0; !reap_all(children, WNOHANG); waited += LOOK_MS) {
         if (waited >= timeout_ms) {
+            const struct bb_log_field field = bb_field_decision("worker-kill");
+            bb_command_note(children->command, BB_LOG_WARNING,
+                            "workers did not end within the time for it, and are killed", &field,
+                            1);
             signal_all(children, SIGKILL); /* they may be killed at any moment */
             (void)!reap_all(children, 0);
             return;

@@ -17,18 +17,24 @@ struct bb_child {
     pid_t pid;                   /* 0: does not run */
     int64_t started_ms, next_ms; /* monotonic */
     int64_t pause_ms;            /* before the next start, when it ends soon */
+    bool has_ended;              /* once at least */
+};
+
+/* Memory of the server that children write to, as file descriptors; -1: there is none. */
+struct bb_children_shared {
+    int metrics;  /* where they count (service/metric.h) */
+    int log_tail; /* where their last lines are kept (base/log_tail.h) */
 };
 
 struct bb_children {
     struct bb_command *command;
-    int metrics; /* where they count (service/metric.h); -1: nowhere that anybody reads */
+    struct bb_children_shared shared;
     struct bb_child items[BB_CHILDREN_MAX];
     uint32_t count;
 };
 
-/* `metrics`: of bb_metrics_share. */
 void bb_children_init(struct bb_children *children, struct bb_command *command, uint32_t count,
-                      int metrics);
+                      struct bb_children_shared shared);
 /* Start those that do not run and are due, note those that have ended. A few times a second. */
 void bb_children_look(struct bb_children *children);
 /* SIGTERM to all, and SIGKILL to those that have not ended after timeout_ms. */

@@ -232,9 +232,8 @@ void bb_command_complain(struct bb_command *command, const struct bb_error *erro
 
 void bb_command_note(struct bb_command *command, enum bb_log_level level, const char *message,
                      const struct bb_log_field *fields, size_t field_count) {
-    if (command->globals.quiet && level < BB_LOG_WARNING)
-        return;
-    bb_progress_bar_clear(command->bar);
+    if (level >= command->logger.least)
+        bb_progress_bar_clear(command->bar);
     bb_log_line(&command->logger, level, message, fields, field_count);
 }
 
@@ -277,6 +276,7 @@ static int run_arguments(int argc, char **argv, struct bb_command *command,
     bb_options_defaults(bb_global_options, &command->globals);
     r = parse_all(&parse);
     command->logger.format = (enum bb_log_format)command->globals.log_format;
+    command->logger.least = command->globals.quiet ? BB_LOG_WARNING : BB_LOG_INFO;
     if (r == 0) {
         bool bar = !command->globals.quiet && !command->globals.no_progress &&
                    command->logger.format == BB_LOG_TEXT;
@@ -331,9 +331,10 @@ int bb_command_open_plant(struct bb_command *command, enum bb_plant_mode mode,
         return r;
     command->started = true;
     if (plant->cut_bytes > 0) {
-        struct bb_log_field bytes = bb_field_number("bytes", (int64_t)plant->cut_bytes);
+        const struct bb_log_field fields[] = {bb_field_decision("log-cut"),
+                                              bb_field_number("bytes", (int64_t)plant->cut_bytes)};
         bb_command_note(command, BB_LOG_WARNING,
-                        "the log's tail, which was never acknowledged, was cut", &bytes, 1);
+                        "the log's tail, which was never acknowledged, was cut", fields, 2);
     }
     return 0;
 }

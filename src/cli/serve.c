@@ -1,5 +1,6 @@
 /* busbar serve: the plant as a server. */
 #include "cli/serve.h"
+#include "base/log_tail.h"
 #include "cli/children.h"
 #include "cli/notify.h"
 #include "cli/serve_drop.h"
@@ -55,9 +56,10 @@ struct serve {
     struct bb_http_server *server;
     struct bb_children children;
     struct bb_serve_drop *drop; /* NULL: none */
-    int metrics;                /* the memory of counters, which workers share; -1: they do not */
-    int64_t next_tick_ms;       /* monotonic: when to look whether a day is over */
-    int64_t next_retention_ms;  /* monotonic: when to look whether the log's oldest part may go */
+    struct bb_children_shared shared;
+    int64_t next_tick_ms;      /* monotonic: when to look whether a day is over */
+    int64_t next_retention_ms; /* monotonic: when to look whether the log's oldest part may go */
+    int retention;             /* enum bb_retention_outcome: how that went, as it was told last */
     char socket_path[sizeof((struct bb_plant *)0)->directory + 16];
 };
 
@@ -100,23 +102,26 @@ static void say_where(struct serve *serve) {
 
 /* On the log's thread. */
 static int append_ticks(struct bb_plant *plant, void *context, struct bb_error *error) {
-    uint32_t appended;
-
-    (void)context;
-    return bb_tick_append_due(plant, plant->config.tick_grace_ms, bb_clock_system(), &appended,
+    return bb_tick_append_due(plant, plant->config.tick_grace_ms, bb_clock_system(), context,
                               error);
 }
 
 /* A tick that cannot be written is told and tried again: it is no reason to end. */
 static void look_at_the_clock(struct serve *serve) {
     int64_t now_ms = bb_monotonic_ns() / 1000000;
+    uint32_t appended = 0;
     struct bb_error error;
 
     if (now_ms < serve->next_tick_ms)
         return;
     serve->next_tick_ms = now_ms + TICK_EVERY_MS;
-    if (bb_committer_run(serve->committer, append_ticks, NULL, &error) < 0)
+    if (bb_committer_run(serve->committer, append_ticks, &appended, &error) < 0)
         bb_command_complain(serve->command, &error);
+    const struct bb_log_field fields[] = {bb_field_decision("tick"),
+                                          bb_field_number("tenants", appended)};
+    if (appended > 0)
+        bb_command_note(serve->command, BB_LOG_INFO,
+                        "a day is over: what was not told of it is missing", fields, 2);
 }
 
 struct giving_up {
@@ -132,9 +137,23 @@ static int give_up_old(struct bb_plant *plant, void *context, struct bb_error *e
     return g->outcome < 0 ? g->outcome : 0;
 }
 
+/* Once when it begins to wait, and once when it waits no more. */
+static void note_retention(struct serve *serve, int outcome) {
+    static const char *const messages[] = {
+        [BB_RETENTION_DONE] = "the log's oldest segments wait no more to be given up",
+        [BB_RETENTION_HELD] = "the log's oldest segments stay while a backup is made",
+        [BB_RETENTION_BEHIND] = "the log's oldest segments stay, as workers are far behind"};
+    const struct bb_log_field field = bb_field_decision("retention");
+
+    if (outcome != serve->retention)
+        bb_command_note(serve->command, BB_LOG_INFO, messages[outcome], &field, 1);
+    serve->retention = outcome;
+}
+
 /* Partition by partition, so that posts get in between. What fails is told and tried again. */
 static void look_at_the_log(struct serve *serve) {
     int64_t now_ms = bb_monotonic_ns() / 1000000;
+    int outcome = BB_RETENTION_DONE;
     struct bb_error error;
     uint64_t bytes = 0;
 
@@ -145,16 +164,20 @@ static void look_at_the_log(struct serve *serve) {
         struct giving_up one = {.partition = p};
         if (bb_committer_append(serve->committer, give_up_old, &one, &error) < 0) {
             bb_command_complain(serve->command, &error);
+            outcome = serve->retention; /* nobody knows */
             break;
         }
         bytes += one.bytes;
-        if (one.outcome == BB_RETENTION_HELD)
+        outcome = one.outcome != BB_RETENTION_DONE ? one.outcome : outcome;
+        if (outcome == BB_RETENTION_HELD)
             break;
     }
+    note_retention(serve, outcome);
     if (bytes > 0) {
-        const struct bb_log_field field = bb_field_number("bytes", (int64_t)bytes);
+        const struct bb_log_field fields[] = {bb_field_decision("retention"),
+                                              bb_field_number("bytes", (int64_t)bytes)};
         bb_command_note(serve->command, BB_LOG_INFO, "the log's oldest segments were given up",
-                        &field, 1);
+                        fields, 2);
     }
 }
 
@@ -197,6 +220,8 @@ int bb_serve(struct bb_command *command, const struct bb_serve_options *options,
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to serve");
     serve->command = command;
     serve->given = options;
+    serve->shared = (struct bb_children_shared){-1, -1};
+    command->logger.tail = bb_log_tail_share(&serve->shared.log_tail); /* NULL: it does without */
     bb_stop_on_signals();
     int r = bb_command_open_plant(command, BB_PLANT_APPEND, &serve->plant, error);
     if (r < 0) {
@@ -204,12 +229,11 @@ int bb_serve(struct bb_command *command, const struct bb_serve_options *options,
         return r;
     }
     command->started = false;
-    serve->metrics = bb_metrics_share();
+    serve->shared.metrics = bb_metrics_share();
     r = start(serve, error);
     if (r == 0) {
         command->started = true;
-        bb_children_init(&serve->children, command, (uint32_t)serve->given->workers,
-                         serve->metrics);
+        bb_children_init(&serve->children, command, (uint32_t)serve->given->workers, serve->shared);
         bb_children_look(&serve->children);
         bb_served_note(serve->plant.directory, bb_http_server_url(serve->server));
         say_where(serve);

@@ -58,7 +58,7 @@ void bb_serve_drop_close(struct bb_serve_drop *drop) {
 static void tell(struct bb_serve_drop *drop) {
     const struct bb_land_report *report = drop->file.report;
     const struct bb_log_field fields[] = {
-        bb_field_text("file", drop->file.name),
+        bb_field_decision("drop-file"), bb_field_text("file", drop->file.name),
         bb_field_text("outcome", bb_drop_outcome_name(drop->file.outcome)),
         bb_field_number("readings", (int64_t)(report->readings + report->readings_before)),
         bb_field_number("rejected", (int64_t)report->rejected)};

@@ -1,5 +1,6 @@
 /* busbar worker --stage derive|deliver: one worker of a plant that another process feeds. */
 #include "service/worker.h"
+#include "base/log_tail.h"
 #include "cli/human.h"
 #include "cli/verbs.h"
 #include "service/metric.h"
@@ -16,6 +17,7 @@ struct worker_options {
     const char *share;
     int64_t parent;
     int64_t metrics;
+    int64_t log_tail;
 };
 enum stage { STAGE_DECODE = 0, STAGE_DERIVE, STAGE_DELIVER };
 
@@ -59,6 +61,14 @@ static const struct bb_option options[] = {
      .min = -1,
      .max = INT32_MAX,
      .help = "count for /metrics of that process, in memory that it left open"},
+    {.name = "log-tail",
+     .kind = BB_OPTION_NUMBER,
+     .offset = AT(log_tail),
+     .value = "FD",
+     .initial = "-1",
+     .min = -1,
+     .max = INT32_MAX,
+     .help = "keep the last lines of the log for that process, likewise"},
     BB_OPTION_END};
 
 enum { WAIT_MS = 500, LINGER_STEP_MS = 50 };
@@ -69,6 +79,7 @@ struct work {
     struct bb_plant plant;
     struct bb_worker *worker; /* NULL in the stage deliver */
     uint64_t handled;         /* readings seen at the last look */
+    uint64_t fenced;          /* partitions lost, likewise */
 };
 
 /* Live, what comes in the next moments is taken along: a commit costs by the block, and rewriting a block
@@ -81,11 +92,25 @@ static void linger(const struct work *work) {
         usleep((useconds_t)(left_ms < LINGER_STEP_MS ? left_ms : LINGER_STEP_MS) * 1000);
 }
 
+static void note_fenced(struct work *work) {
+    uint64_t fenced = work->worker ? bb_worker_counts(work->worker)->fenced : 0;
+    const struct bb_log_field fields[] = {
+        bb_field_decision("fenced"),
+        bb_field_number("partitions", (int64_t)(fenced - work->fenced))};
+
+    if (fenced > work->fenced)
+        bb_command_note(work->command, BB_LOG_INFO,
+                        "partitions were left to another worker, which has claimed them", fields,
+                        2);
+    work->fenced = fenced;
+}
+
 /* All there is to do now, in this stage; the registry follows either way. */
 static int work_once(struct work *work, struct bb_error *error) {
     const struct bb_progress_watch *watch = &work->command->bar->watch;
     int r = work->worker ? bb_worker_drain(work->worker, work->given->live, watch, error) : 0;
 
+    note_fenced(work);
     const bool is_damaged = r == -(int)BB_E_LOG_CORRUPT; /* of one partition: others have come on */
     struct bb_error ignored;
     if (r == BB_WORKER_DAMAGED)
@@ -197,6 +222,11 @@ static int run(struct bb_command *command, struct bb_error *error) {
     if (work.given->metrics >= 0 && !bb_metrics_join((int)work.given->metrics))
         return BB_FAIL(error, BB_E_USAGE, "--metrics %d is no memory of a server",
                        (int)work.given->metrics);
+    if (work.given->log_tail >= 0)
+        command->logger.tail = bb_log_tail_join((int)work.given->log_tail);
+    if (work.given->log_tail >= 0 && !command->logger.tail)
+        return BB_FAIL(error, BB_E_USAGE, "--log-tail %d is no memory of a server",
+                       (int)work.given->log_tail);
     r = bb_command_open_plant(command, BB_PLANT_WORK, &work.plant, error);
     if (r < 0)
         return r;

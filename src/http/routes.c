@@ -19,6 +19,7 @@ const struct bb_http_route *const bb_http_routes[] = {
     &bb_http_route_findings,
     &bb_http_route_files,
     &bb_http_route_audit,
+    &bb_http_route_log,
     &bb_http_route_file,
     &bb_http_route_file_replay,
     &bb_http_route_dead_letters,

@@ -27,6 +27,7 @@ extern const struct bb_http_route bb_http_route_group_values;
 extern const struct bb_http_route bb_http_route_groups;
 extern const struct bb_http_route bb_http_route_installations;
 extern const struct bb_http_route bb_http_route_livez;
+extern const struct bb_http_route bb_http_route_log;
 extern const struct bb_http_route bb_http_route_me;
 extern const struct bb_http_route bb_http_route_metrics;
 extern const struct bb_http_route bb_http_route_openapi;

@@ -182,7 +182,7 @@ static int start_parts(struct bb_http_server *server, struct bb_error *error) {
         result = bb_http_crew_start(&server->posts, decoders, o->data, o->config_path, error);
     if (!result)
         result = bb_http_watcher_start(&server->watcher, o->data, o->config_path, o->partitions,
-                                       error);
+                                       &o->logger, error);
     if (!result && !bb_http_links_start(&server->links))
         result = BB_FAIL(error, BB_E_NO_MEMORY, "cannot start the server's threads");
     if (!result)
@@ -202,6 +202,7 @@ int bb_http_server_start(const struct bb_http_options *options, struct bb_http_s
     pthread_mutex_init(&server->registry_lock, NULL);
     server->options = *options;
     server->watcher.alive = options->alive;
+    server->watcher.backlog.limit_ms = config->http_backlog_ms;
     server->gate = (struct bb_http_gate){.tenant = options->tenant, .open = options->insecure};
     server->links = (struct bb_http_links){.idle_ms = config->http_idle_ms,
                                            .head_ms = config->http_head_ms,

@@ -10,12 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum {
-    LOOK_EVERY_MS = 500,
-    LOOK_WHILE_WAITED_MS = 20,
-    RETRY_MOST_S = 600,
-    CHANGES_COUNTED = 10000
-};
+enum { LOOK_EVERY_MS = 500, LOOK_WHILE_WAITED_MS = 20, CHANGES_COUNTED = 10000 };
 
 struct bb_http_waiter {
     struct bb_http_waiter *next;
@@ -102,7 +97,9 @@ static int look(struct bb_http_watcher *w, struct bb_plant *plant, struct seen *
         bb_rate_note(&w->rate, now_ms(), readings);
         atomic_store(&w->stamp, stamp);
         atomic_store(&w->lag_readings, lag);
-        atomic_store(&w->age_ms, oldest_ms && clock_ms > oldest_ms ? clock_ms - oldest_ms : 0);
+        bb_http_backlog_note(&w->backlog,
+                             oldest_ms && clock_ms > oldest_ms ? clock_ms - oldest_ms : 0, now_ms(),
+                             w->logger);
     }
     return result;
 }
@@ -202,11 +199,13 @@ static void *watch(void *argument) {
 }
 
 int bb_http_watcher_start(struct bb_http_watcher *w, const char *data, const char *config_path,
-                          uint32_t partitions, struct bb_error *error) {
+                          uint32_t partitions, const struct bb_logger *logger,
+                          struct bb_error *error) {
     sigset_t all, before;
     struct seen *seen = NULL;
 
     w->data = data;
+    w->logger = logger;
     w->config_path = config_path;
     w->partitions = partitions;
     w->lags = calloc(partitions, sizeof w->lags[0]);
@@ -273,20 +272,4 @@ void bb_http_wait_derived(struct bb_http_server *server, const uint64_t *ends, i
     w->first = waiter;
     pthread_cond_signal(&w->work);
     pthread_mutex_unlock(&w->lock);
-}
-
-/* Behind by so much more than it may be: as long will it take at least, as nothing new is taken. */
-int bb_http_backlog_check(struct bb_http_call *call, struct bb_error *error) {
-    struct bb_http_server *server = call->server;
-    int64_t age_ms = atomic_load(&server->watcher.age_ms);
-    int64_t limit_ms = server->options.config->http_backlog_ms;
-
-    if (age_ms <= limit_ms)
-        return 0;
-    int64_t retry_s = (age_ms - limit_ms) / BB_SECOND_MS + 1;
-    bb_http_set_header_u64(call, "Retry-After",
-                           (uint64_t)(retry_s < RETRY_MOST_S ? retry_s : RETRY_MOST_S));
-    return BB_FAIL(error, BB_E_BACKLOG,
-                   "readings have waited %lld s to be derived, %lld s is the most",
-                   (long long)(age_ms / BB_SECOND_MS), (long long)(limit_ms / BB_SECOND_MS));
 }

@@ -1,6 +1,6 @@
 /* Waiting for derivation, and how far it is behind: one thread that looks at the partitions' positions.
  *
- *   log ends ── minus ── positions in the store = backlog: its age decides whether posts are taken (429)
+ *   log ends ── minus ── positions in the store = backlog: its age decides whether posts are taken (backlog_internal.h)
  *   positions ── past ── the marks of a post = derived: who waits for it is told
  */
 #ifndef BB_HTTP_WAIT_INTERNAL_H
@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "http/backlog_internal.h"
 #include "http/burn_internal.h"
 #include "http/rate_internal.h"
 #include "service/plant.h"
@@ -29,6 +30,7 @@ struct bb_http_lag {
 
 struct bb_http_watcher {
     const char *data, *config_path;
+    const struct bb_logger *logger;
     pthread_t thread;
     void (*alive)(void); /* after a look that saw all; NULL: nobody asks */
     uint32_t partitions;
@@ -40,7 +42,7 @@ struct bb_http_watcher {
     pthread_cond_t work;
     struct bb_http_waiter *first;
     bool stop, gives_up;
-    _Atomic int64_t age_ms; /* of the oldest reading that is not derived; 0: there is none */
+    struct bb_http_backlog backlog; /* its limit stands before the start */
     _Atomic uint64_t lag_readings;
     _Atomic uint64_t
         stamp; /* of what is derived and listed: another one when that is more; 0: not looked yet */
@@ -50,8 +52,8 @@ struct bb_http_watcher {
 
 /* The first look is over when this returns, so that whoever asks meets the truth. */
 int bb_http_watcher_start(struct bb_http_watcher *watcher, const char *data,
-                          const char *config_path, uint32_t partitions, struct bb_error *error)
-    BB_MUST_USE;
+                          const char *config_path, uint32_t partitions,
+                          const struct bb_logger *logger, struct bb_error *error) BB_MUST_USE;
 /* Whoever waits, now or later, is told that it did not come to be: the server ends. */
 void bb_http_watcher_give_up(struct bb_http_watcher *watcher);
 void bb_http_watcher_stop(struct bb_http_watcher *watcher);
@@ -60,8 +62,5 @@ void bb_http_watcher_stop(struct bb_http_watcher *watcher);
  * (monotonic) is over. On the watcher's thread. */
 void bb_http_wait_derived(struct bb_http_server *server, const uint64_t *ends, int64_t until_ms,
                           bb_http_derived *told, void *context);
-
-/* 0, or -BB_E_BACKLOG with a Retry-After. */
-int bb_http_backlog_check(struct bb_http_call *call, struct bb_error *error) BB_MUST_USE;
 
 #endif

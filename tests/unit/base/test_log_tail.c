@@ -261,6 +261,28 @@ Test(log_tail, killed_writers_do_no_harm, .timeout = 60) {
     }
 }
 
+/* Stopped while it writes, which it does most of the time, a writer keeps others from keeping lines, not from going on. */
+Test(log_tail, nobody_waits_for_a_writer_that_is_stopped, .timeout = 60) {
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0)
+        for (;;)
+            say(BB_LOG_INFO, "again");
+    for (int i = 0; i < 50; i++) {
+        usleep((useconds_t)(i * 37 % 500));
+        kill(pid, SIGSTOP);
+        waitpid(pid, &status, WUNTRACED);
+        say(BB_LOG_INFO, "still here");
+        kill(pid, SIGCONT);
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    uint64_t newest_serial = bb_log_tail_newest(tail);
+    say(BB_LOG_INFO, "and again");
+    cr_expect_eq(bb_log_tail_newest(tail), newest_serial + 1);
+}
+
 enum { SAYERS = 4, SAID_EACH = 2000 };
 
 static void *say_many(void *context) {
