@@ -162,6 +162,13 @@ def test_lists_hold_the_own_tenant_alone(keyed, kind):
 
 
 @pytest.mark.parametrize("key", ["other", "token other"])
+def test_another_tenant_does_not_see_the_servers_log(keyed, key):
+    """Its lines may name anybody's files: they are for the tenant that runs the server."""
+    answer = keyed.get("/v1/log", **bearer(keyed.keys[key]))
+    assert (answer.status, answer.code) == (403, "BB-6006") and b"items" not in answer.body
+
+
+@pytest.mark.parametrize("key", ["other", "token other"])
 def test_another_tenant_cannot_change_it(keyed, key):
     edit = json.loads(BODIES["/v1/edits"][0])
     answer = keyed.request("POST", "/v1/edits", body=json.dumps(edit), Content_Type="application/json", **bearer(keyed.keys[key]))

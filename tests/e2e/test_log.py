@@ -1,5 +1,6 @@
 """The log over HTTP: the last lines, what the plant decided by itself, and who may read them."""
 
+import datetime
 import http.client
 import os
 import re
@@ -79,6 +80,50 @@ def test_lines_of_workers_are_there(plant, server):
     ended = wait_until(lambda: decisions(server, "worker-restart"))
     assert ended[-1]["pid"] == said[-1]["process"] and ended[-1]["exit"] > 0
     registry.write_bytes(kept)
+
+
+def test_partitions_that_are_left_to_another_worker(plant, server):
+    """A worker of one's own beside the server's takes over, and the server's one says so."""
+    assert server.post(readings(4, first=5), "wait=derived").json()["derived"] is True
+    own, = children(server.process.pid)
+    other = subprocess.Popen([BINARY, "--data", str(plant.data), "worker", "--stage", "derive", "--live"])
+    try:
+        def said():
+            server.post(readings(4, first=9))
+            return decisions(server, "fenced")
+        fenced = wait_until(said)
+        assert fenced and fenced[0]["process"] in (own, *children(server.process.pid)) and fenced[0]["partitions"] >= 1
+    finally:
+        other.terminate()
+        assert other.wait(30) == 0
+
+
+def test_posts_that_are_refused_are_one_line(plant):
+    plant.data.mkdir()
+    (plant.data / "busbar.yaml").write_text("http:\n  backlog: 1s\n")
+    with Server(plant, workers=0) as server:
+        assert server.post(readings(4)).status == 200
+        assert wait_until(lambda: server.post(readings(4)).status == 429)
+        for _ in range(20):
+            assert server.post(readings(4)).status == 429
+        line, = log(server, "decision=1")["items"]
+        assert (line["decision"], line["level"], line["limit_s"]) == ("backlog-refuse", "warning", 1)
+        assert sum("posts are refused" in text for text in server.lines) == 1
+
+
+def test_a_dropped_file_and_a_day_that_is_over(plant):
+    """What nobody asked for: a file is taken from the drop folder, and the day before yesterday is said to be over."""
+    (plant.data / "drop").mkdir(parents=True)
+    (plant.data / "busbar.yaml").write_text(f"drop: {{folder: {plant.data / 'drop'}, quiet: 1s}}\nderive: {{tick: 0s}}\n")
+    day = datetime.date.today() - datetime.timedelta(days=3)
+    plant.ingest(plant.file("first.csv", readings(4, day=day.isoformat())))
+    with Server(plant) as server:
+        assert wait_until(lambda: decisions(server, "tick"))[0]["tenants"] == 1
+        (plant.data / "drop" / "late.csv").write_text(readings(3, usage_point="B"))
+        (plant.data / "drop" / "bad.csv").write_text("nothing that is known\n")
+        files = wait_until(lambda: len(found := decisions(server, "drop-file")) == 2 and found)
+        assert {(line["file"], line["outcome"], line["level"]) for line in files} == \
+            {("late.csv", "taken", "info"), ("bad.csv", "refused", "warning")}
 
 
 def test_quiet_is_for_stderr(plant):

@@ -1,5 +1,6 @@
 // The one place that talks to the plant: its public API, with the shapes it answers. The key, when one is needed,
 // lives in this tab alone (sessionStorage) and goes only where this page came from.
+import type { LogLine } from './pure/log';
 import type { Columns } from './pure/series';
 
 export type Lane = 'raw' | 'vee' | 'hour' | 'day' | 'month';
@@ -125,6 +126,8 @@ export interface Overview {
     slo?: { name: string; objective: number; burn: Record<string, number> }[];
 }
 
+export interface LogQuery { level?: string; decision?: number; limit?: number }
+
 export interface Me { tenant: string; role: 'reader' | 'ingest' | 'admin' | 'local' | string; name: string }
 
 /** Of an answer 202: it is kept, and counts as soon as it is derived. */
@@ -240,6 +243,7 @@ export const api = {
     replay: async (file: string, query: Query, map: string): Promise<ReplayAnswer> =>
         (await request(`/v1/files/${part(file)}/replay`, query, { method: 'POST', body: map, headers: { 'Content-Type': 'application/yaml' } }, 'application/json')).json(),
 
+    log: (query: LogQuery, signal?: AbortSignal) => get<Page<LogLine>>('/v1/log', { ...query }, signal),
     /** null: this server has none. */
     metrics: async (signal?: AbortSignal): Promise<string | null> => {
         try {

@@ -1,7 +1,8 @@
 // A person walks through the console in a real browser. Every step is one line of JSON on stdout:
 //   {"step": "search", "ok": true, "ms": 812}    {"step": "edit", "ok": false, "error": "..."}
 //
-//   CONSOLE_URL     a plant to walk through; it is changed: a value edited, exceptions decided
+//   CONSOLE_URL     a plant of this machine to walk through; it is changed: a value edited, exceptions decided, a worker
+//                   killed
 //   CONSOLE_KEYED   another one that wants a key (optional), with CONSOLE_READER and CONSOLE_ADMIN
 //   CONSOLE_SHOTS   a folder for screenshots
 //   CONSOLE_PAINT_MS  how long a year may take to paint (optional: for a machine that does nothing else)
@@ -375,6 +376,30 @@ const steps = {
         assert.equal(await metrics.getByText('busbar_log_readings_total').count(), 0, 'the filter filters');
     },
 
+    async log(page) {
+        const [worker] = (await ask('v1/overview')).workers;
+        await page.go('#/system');
+        const decisions = page.getByRole('region', { name: 'Recent decisions' });
+        const lines = page.getByRole('region', { name: 'Log' });
+        await lines.getByRole('row').filter({ hasText: 'busbar serves' }).first().waitFor();
+        await lines.focus();
+        await page.getByText('Stands still while you read').waitFor();
+        process.kill(worker.pid, 'SIGKILL');
+        const ended = decisions.getByRole('row').filter({ hasText: `pid ${worker.pid}` });
+        await ended.filter({ hasText: 'worker-restart' }).waitFor(); // it follows by itself
+        await decisions.getByRole('row').filter({ hasText: 'worker-start' }).first().waitFor();
+        assert.match(await ended.first().innerText(), /a worker ended.*signal 9/s);
+        assert.equal(await lines.getByRole('row').filter({ hasText: `pid ${worker.pid}` }).count(), 0, 'what is read stands still');
+        await page.keyboard.press('Shift+Tab'); // to the choice of levels
+        await lines.getByRole('row').filter({ hasText: `pid ${worker.pid}` }).waitFor();
+        await shot(page, 'system-log', true);
+        await page.getByLabel('Level', { exact: true }).selectOption('warning');
+        await settled(page);
+        assert.ok(page.url().includes('level=warning'));
+        await lines.getByRole('row').filter({ hasText: 'busbar serves' }).waitFor({ state: 'detached' });
+        assert.ok(await lines.getByRole('row').filter({ hasText: 'a worker ended' }).count() > 0);
+    },
+
     async 'unknown places'(page) {
         page.expected.push('404');
         await page.go('#/meters/there-is-none');
@@ -473,6 +498,11 @@ const steps = {
         await page.getByRole('group', { name: /Arrow keys move from value to value/ }).first().focus();
         await page.keyboard.press('ArrowRight');
         await page.keyboard.press('Enter');
+        await page.getByText('This key may read.').waitFor();
+        await page.getByRole('link', { name: 'System', exact: true }).click();
+        await page.getByText('they are for whoever runs it').first().waitFor();
+        assert.equal(await page.getByRole('region', { name: 'Log' }).count(), 0);
+        await page.goBack();
         await page.getByText('This key may read.').waitFor();
         await page.getByRole('button', { name: 'Key', exact: true }).click();
         await page.locator('#key-text').fill(process.env.CONSOLE_ADMIN);

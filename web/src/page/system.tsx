@@ -1,10 +1,11 @@
-// The machine room: probes, stages, workers, and every metric the binary tells of itself.
+// The machine room: probes, stages, workers, what the plant decided and said, and every metric it tells of itself.
 import { api, type Overview } from '../api';
 import { bytes, duration, number } from '../pure/format';
 import { metricRows, parseMetrics } from '../pure/metrics';
 import { localExact } from '../pure/time';
 import { change } from '../route';
 import { useLoad, type Loaded } from '../part/load';
+import { Log } from '../part/log';
 import { Empty, Show } from '../part/state';
 
 const EVERY = 5_000;
@@ -58,6 +59,12 @@ export function SystemPage({ query, overview }: { query: Record<string, string>;
                     )}</Show>
                 </section>
             </div>
+            <Log title="Recent decisions" query={{ decision: 1 }} empty="Nothing had to be decided since this server began" />
+            <Log title="Log" query={{ level: query.level }} empty="No line is of this level">
+                <label>Level <select value={query.level ?? ''} onChange={event => change({ level: event.currentTarget.value }, true)}>
+                    <option value="">all</option><option value="warning">warnings and errors</option><option value="error">errors</option>
+                </select></label>
+            </Log>
             {(metrics.data || metrics.error) && <section class="card">
                 <div class="figure-head">
                     <h2>Metrics</h2>
