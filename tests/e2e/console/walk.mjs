@@ -393,7 +393,7 @@ const steps = {
         await page.keyboard.press('Shift+Tab'); // to the choice of levels
         await lines.getByRole('row').filter({ hasText: `pid ${worker.pid}` }).waitFor();
         await shot(page, 'system-log', true);
-        await page.getByLabel('Level', { exact: true }).selectOption('warning');
+        await page.getByRole('combobox', { name: /^Level/ }).selectOption('warning');
         await settled(page);
         assert.ok(page.url().includes('level=warning'));
         await lines.getByRole('row').filter({ hasText: 'busbar serves' }).waitFor({ state: 'detached' });
