@@ -265,6 +265,7 @@ void bb_http_call_refuse(struct bb_http_call *call, const struct bb_error *error
     struct bb_json json = bb_http_json(call);
 
     bb_buffer_clear(&call->out);
+    bb_http_refusing_count(&call->server->watcher.refusing, error->code);
     add_refusal_headers(call, error);
     if (route && route->promql) {
         bb_promql_json_error(error, &call->out);

@@ -106,7 +106,7 @@ static void put_backlog_age(struct page *p) {
         int64_t since_ms = atomic_load(&w->lags[i].since_ms);
         oldest_ms = since_ms > 0 && since_ms < oldest_ms ? since_ms : oldest_ms;
     }
-    put_with(p, "derive", (double)atomic_load(&w->backlog.age_ms) / BB_SECOND_MS);
+    put_with(p, "derive", (double)atomic_load(&w->refusing.age_ms) / BB_SECOND_MS);
     put_with(p, "deliver", (double)(now_ms - oldest_ms) / BB_SECOND_MS);
 }
 

@@ -15,7 +15,7 @@ enum { WORKERS_SHOWN = 64 };
 
 static void put_stages(struct bb_http_call *call, struct bb_json *json) {
     struct bb_http_watcher *watcher = &call->server->watcher;
-    int64_t age_ms = atomic_load(&watcher->backlog.age_ms);
+    int64_t age_ms = atomic_load(&watcher->refusing.age_ms);
 
     bb_json_key(json, "stages");
     bb_json_array_begin(json);

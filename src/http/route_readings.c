@@ -325,10 +325,12 @@ static void when_durable(struct bb_post *post) {
         answer_note(call, note, NULL);
         end_work(work, 0, NULL);
     } else if (post->derived_at) {
+        bb_http_refusing_count(&call->server->watcher.refusing, BB_OK);
         bb_http_wait_derived(call->server, post->derived_at, work->until_ms, when_derived, work);
     } else {
         set_counts(call, note->readings - note->duplicate, note->duplicate, note->rejected);
         answer_note(call, note, NULL);
+        bb_http_refusing_count(&call->server->watcher.refusing, BB_OK);
         end_work(work, 0, NULL);
     }
 }

@@ -202,7 +202,7 @@ int bb_http_server_start(const struct bb_http_options *options, struct bb_http_s
     pthread_mutex_init(&server->registry_lock, NULL);
     server->options = *options;
     server->watcher.alive = options->alive;
-    server->watcher.backlog.limit_ms = config->http_backlog_ms;
+    server->watcher.refusing.limit_ms = config->http_backlog_ms;
     server->gate = (struct bb_http_gate){.tenant = options->tenant, .open = options->insecure};
     server->links = (struct bb_http_links){.idle_ms = config->http_idle_ms,
                                            .head_ms = config->http_head_ms,

@@ -97,9 +97,8 @@ static int look(struct bb_http_watcher *w, struct bb_plant *plant, struct seen *
         bb_rate_note(&w->rate, now_ms(), readings);
         atomic_store(&w->stamp, stamp);
         atomic_store(&w->lag_readings, lag);
-        bb_http_backlog_note(&w->backlog,
-                             oldest_ms && clock_ms > oldest_ms ? clock_ms - oldest_ms : 0, now_ms(),
-                             w->logger);
+        atomic_store(&w->refusing.age_ms,
+                     oldest_ms && clock_ms > oldest_ms ? clock_ms - oldest_ms : 0);
     }
     return result;
 }
@@ -187,6 +186,7 @@ static void *watch(void *argument) {
     while (wait_for_look(w)) {
         bool good = look_again(w, &seen);
         bb_burn_look(&w->burn, now_ms());
+        bb_http_refusing_look(&w->refusing, now_ms(), w->logger);
         if (good && w->alive)
             w->alive();
         tell_all(w, good ? &w->plant : NULL, seen);

@@ -1,6 +1,6 @@
 /* Waiting for derivation, and how far it is behind: one thread that looks at the partitions' positions.
  *
- *   log ends ── minus ── positions in the store = backlog: its age decides whether posts are taken (backlog_internal.h)
+ *   log ends ── minus ── positions in the store = backlog: its age decides whether posts are taken (refusing_internal.h)
  *   positions ── past ── the marks of a post = derived: who waits for it is told
  */
 #ifndef BB_HTTP_WAIT_INTERNAL_H
@@ -9,9 +9,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "http/backlog_internal.h"
 #include "http/burn_internal.h"
 #include "http/rate_internal.h"
+#include "http/refusing_internal.h"
 #include "service/plant.h"
 
 struct bb_http_server;
@@ -42,7 +42,7 @@ struct bb_http_watcher {
     pthread_cond_t work;
     struct bb_http_waiter *first;
     bool stop, gives_up;
-    struct bb_http_backlog backlog; /* its limit stands before the start */
+    struct bb_http_refusing refusing; /* its limit stands before the start */
     _Atomic uint64_t lag_readings;
     _Atomic uint64_t
         stamp; /* of what is derived and listed: another one when that is more; 0: not looked yet */

@@ -42,15 +42,16 @@ class Answer:
 class Server:
     """`busbar serve` as a process that this test started, and ends by its own pid."""
 
-    def __init__(self, plant, *arguments, workers=1, environment=None):
+    def __init__(self, plant, *arguments, workers=1, environment=None, prefix=()):
         self.plant = plant
         self.arguments = ["--data", str(plant.data), "serve", "--port", "0", "--workers", str(workers), *arguments]
         self.environment = environment
+        self.prefix = prefix # a command that becomes the server
         self.lines = []
         self.process = None
 
     def start(self):
-        self.process = subprocess.Popen([BINARY, *self.arguments], stderr=subprocess.PIPE, text=True, cwd=self.plant.folder,
+        self.process = subprocess.Popen([*self.prefix, BINARY, *self.arguments], stderr=subprocess.PIPE, text=True, cwd=self.plant.folder,
                                         env={**os.environ, **(self.environment or {})})
         listening = threading.Event()
 

@@ -3,6 +3,7 @@
 import datetime
 import http.client
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -11,6 +12,7 @@ import subprocess
 import pytest
 from conftest import BINARY, Plant
 from server import Server, children, readings, wait_until
+from test_full_disk import namespace
 from test_serve_keys import bearer, make_key
 
 FIRST = ["serial", "process", "time", "level", "message"]
@@ -107,8 +109,33 @@ def test_posts_that_are_refused_are_one_line(plant):
         for _ in range(20):
             assert server.post(readings(4)).status == 429
         line, = log(server, "decision=1")["items"]
-        assert (line["decision"], line["level"], line["limit_s"]) == ("backlog-refuse", "warning", 1)
+        assert (line["decision"], line["level"]) == ("backlog-refuse", "warning")
         assert sum("posts are refused" in text for text in server.lines) == 1
+
+
+def test_a_full_disk_is_one_line(plant):
+    """However many posts find no room. The disk is a tmpfs in a mount namespace of the server's own."""
+    command = namespace()
+    if not command:
+        pytest.skip("no mount namespace here")
+    plant.data.mkdir(parents=True)
+    mount = f"mount -t tmpfs -o size=24m none {plant.data} && exec \"$@\""
+    with Server(plant, workers=0, prefix=[*command, "sh", "-c", mount, "sh"]) as server:
+        assert server.post(readings(4)).status == 200
+        filler = pathlib.Path(f"/proc/{server.process.pid}/root{plant.data}/filler")
+        with pytest.raises(OSError, match="No space"), open(filler, "wb", buffering=0) as file:
+            while file.write(b"-" * 4096):
+                pass
+        numbers = iter(range(10**6))
+        def is_full():
+            return server.post(readings(96, usage_point=f"M{next(numbers)}")).status == 507
+        assert wait_until(is_full)
+        for _ in range(10):
+            is_full() # others may find room in what is left of a page
+        assert wait_until(lambda: decisions(server, "disk-refuse"))
+        filler.unlink()
+        assert not is_full()
+        assert [line["decision"] for line in log(server, "decision=1")["items"]] == ["disk-refuse"]
 
 
 def test_a_dropped_file_and_a_day_that_is_over(plant):

@@ -52,7 +52,7 @@ export function Log({ title, query, empty, children }: Props) {
 function Line({ line, decision }: { line: LogLine; decision: boolean }) {
     return (
         <tr>
-            <td>{localExact(Date.parse(line.time), HERE)}</td>
+            <td class="nowrap">{localExact(Date.parse(line.time), HERE)}</td>
             <td><span class={`tag ${LEVELS[line.level] ?? ''}`}>{decision ? line.decision : line.level}</span></td>
             <td>{line.message}{fieldsOf(line).map(([name, text]) => <span key={name}> <span class="muted">{name}</span> <code class="break">{text}</code></span>)}</td>
             <td class="numeric">{line.process}</td>
