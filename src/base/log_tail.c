@@ -70,6 +70,8 @@ struct bb_log_tail *bb_log_tail_join(int fd) {
         munmap(tail, sizeof *tail);
         tail = NULL;
     }
+    if (tail)
+        close(fd);
     return tail;
 }
 
@@ -154,7 +156,7 @@ void bb_log_tail_put(struct bb_log_tail *tail, int64_t now_ms, enum bb_log_level
     enum ring ring = is_decision(fields, field_count) ? RING_DECISIONS : RING_LINES;
 
     fill(&line, now_ms, message, fields, field_count);
-    if (!lock(tail))
+    if (line.size == 0 || !lock(tail)) /* no memory; no patience */
         return;
     struct bb_log_tail_line *slot = &tail->lines[ring][tail->counts[ring]++ % BB_LOG_TAIL_LINES];
     slot->serial = 0; /* it is no line as long as it is written */

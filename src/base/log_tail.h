@@ -30,7 +30,7 @@ struct bb_log_tail_line {
 
 /* Room for lines in memory that children can map, until the process ends; *fd: for them. NULL: there is no memory. */
 struct bb_log_tail *bb_log_tail_share(int *fd);
-/* The tail of the process that gave `fd`. NULL: it is no such memory. */
+/* The tail of the process that gave `fd`, which is closed: what this one starts has no use for it. NULL: it is no such memory. */
 struct bb_log_tail *bb_log_tail_join(int fd);
 
 void bb_log_tail_put(struct bb_log_tail *tail, int64_t now_ms, enum bb_log_level level,
