@@ -164,14 +164,20 @@ const enum bb_name_kind bb_master_name_kinds[] = {
     [BB_MASTER_CALENDAR] = BB_NAME_CALENDAR,
     [BB_MASTER_PROFILE] = BB_NAME_PROFILE,
     [BB_MASTER_GROUP] = BB_NAME_GROUP,
+    [BB_MASTER_RULES] = BB_NAME_RULES,
 };
+
+/* Entries whose name is that of their tenant. */
+static bool is_of_tenant_alone(enum bb_master_kind kind) {
+    return kind == BB_MASTER_TENANT || kind == BB_MASTER_RULES;
+}
 
 static struct bb_span master_key_of(enum bb_master_kind kind, struct bb_span tenant,
                                     struct bb_span name, char key[BB_NAME_KEY_MAX]) {
     struct bb_span none = {NULL, 0};
 
     return (struct bb_span){
-        key, bb_channel_key(tenant, kind == BB_MASTER_TENANT ? none : name, none, key)};
+        key, bb_channel_key(tenant, is_of_tenant_alone(kind) ? none : name, none, key)};
 }
 
 static int decode_stored(struct bb_span value, struct bb_arena *arena, struct bb_master *out,
@@ -353,9 +359,8 @@ int bb_channel_table_tell(struct bb_channel_table *t, struct bb_store_view *view
 size_t bb_master_key(const struct bb_master *m, char key[BB_NAME_KEY_MAX]) {
     struct bb_span none = {NULL, 0};
 
-    if (m->kind == BB_MASTER_TENANT)
-        return bb_channel_key(m->tenant.name, none, none, key);
-    return bb_channel_key(bb_master_tenant_name(m), bb_master_name(m), none, key);
+    return bb_channel_key(bb_master_tenant_name(m),
+                          is_of_tenant_alone(m->kind) ? none : bb_master_name(m), none, key);
 }
 
 /* The place in the index of an entry of that kind and name, or the free one where it belongs. */
