@@ -111,9 +111,9 @@ static int dump_block(void *context, const struct bb_block_key *key, struct bb_s
     if (key->channel != d->number)
         return 0;
     bb_arena_reset(&d->arena);
-    if (d->lane == BB_LANE_STAT) {
-        bb_buffer_format(&d->line, "block %s stat %d bytes %zu hash %016" PRIx64, d->key, key->span,
-                         packed.size, bb_hash(packed));
+    if (!bb_lane_has_values(d->lane)) {
+        bb_buffer_format(&d->line, "block %s %s %d bytes %zu hash %016" PRIx64, d->key,
+                         bb_lanes[d->lane].name, key->span, packed.size, bb_hash(packed));
         end_line(d);
         return 0;
     }
