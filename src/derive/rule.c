@@ -40,6 +40,35 @@ int64_t bb_rules_reach_to(const struct bb_channel *channel, bool raw, int64_t t)
     return t;
 }
 
+/* The version that speaks of values just behind t, and until when that, or silence, goes on. */
+static const struct bb_rule_time *time_behind(const struct bb_channel_rule *rule, int64_t t,
+                                              int64_t *until) {
+    *until = INT64_MAX;
+    for (uint32_t i = 0; i < rule->time_count; i++) {
+        const struct bb_rule_time *time = &rule->times[i];
+        if (time->to_ms <= t)
+            continue;
+        *until = time->from_ms > t ? time->from_ms : time->to_ms;
+        return time->from_ms > t ? NULL : time;
+    }
+    return NULL;
+}
+
+int64_t bb_rule_parts_at(const struct bb_channel_rule *a, const struct bb_channel_rule *b) {
+    int64_t t = INT64_MIN;
+
+    while (t < INT64_MAX) {
+        int64_t until_a, until_b;
+        const struct bb_rule_time *x = time_behind(a, t, &until_a),
+                                  *y = time_behind(b, t, &until_b);
+        if (!x != !y ||
+            (x && (!bb_span_equal(x->version, y->version) || x->window_ms != y->window_ms)))
+            return t;
+        t = until_a < until_b ? until_a : until_b;
+    }
+    return INT64_MAX;
+}
+
 /* ---- windows */
 
 /* The part of a stretch that one window judges: a UTC day at most, a version at most. Returns its end; *time NULL: no

@@ -39,6 +39,9 @@ int64_t bb_rules_look_from(const struct bb_channel *channel, bool raw, int64_t f
 int64_t bb_rules_reach_to(const struct bb_channel *channel, bool raw, int64_t t);
 bool bb_rules_any(const struct bb_channel *channel, bool raw);
 
+/* The earliest time from which on two rules, or two states of one, are not the same version; INT64_MAX: never. */
+int64_t bb_rule_parts_at(const struct bb_channel_rule *a, const struct bb_channel_rule *b);
+
 /* The UTC day that holds t, (begin, end]. */
 int64_t bb_rule_day_begin(int64_t t);
 int64_t bb_rule_day_end(int64_t t);
