@@ -105,7 +105,8 @@ static void run_plan(struct lane_store *s, const struct bb_plan_input *input,
         BB_ASSERT(rounds++ < 10000);
         if (outcome == BB_PLAN_ASK) {
             size_t count;
-            const struct bb_saying *said = rule_case_answer(&plan.ask, arena, &count);
+            const struct bb_saying *said = rule_case_answer(&plan.ask, rule_case_code, arena,
+                                                            &count);
             BB_ASSERT(bb_plan_answer(&plan, said, count, &error) == 0);
             continue;
         }

@@ -59,8 +59,8 @@ static uint64_t hash_of(const struct bb_channel *channel, const struct bb_point 
 }
 
 void rule_case_judge(const struct bb_channel *channel, const struct bb_point *points, size_t count,
-                     size_t judge, const void *code, struct bb_saying *said, size_t *said_count) {
-    const uint64_t hash = hash_of(channel, points, count, judge, *(const uint64_t *)code);
+                     size_t judge, uint64_t code, struct bb_saying *said, size_t *said_count) {
+    const uint64_t hash = hash_of(channel, points, count, judge, code);
     const struct bb_span empty = BB_SPAN("");
 
     if (hash % 13 == 0) {
@@ -92,7 +92,12 @@ void rule_case_judge(const struct bb_channel *channel, const struct bb_point *po
                 .evidence = empty};
 }
 
-struct bb_saying *rule_case_answer(const struct bb_rule_ask *ask, struct bb_arena *arena,
+uint64_t rule_case_code(const void *code) {
+    return *(const uint64_t *)code;
+}
+
+struct bb_saying *rule_case_answer(const struct bb_rule_ask *ask,
+                                   uint64_t (*code_of)(const void *code), struct bb_arena *arena,
                                    size_t *count) {
     struct bb_saying *said;
     size_t most = 0;
@@ -105,7 +110,7 @@ struct bb_saying *rule_case_answer(const struct bb_rule_ask *ask, struct bb_aren
     for (size_t i = 0; i < ask->window_count; i++) {
         const struct bb_rule_window *w = &ask->windows[i];
         rule_case_judge(ask->channel, ask->points->points + w->first, w->end - w->first,
-                        w->judge - w->first, w->time->code, said, count);
+                        w->judge - w->first, code_of(w->time->code), said, count);
     }
     return said;
 }

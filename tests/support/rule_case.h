@@ -21,10 +21,13 @@ void rule_case_make(struct rule_case *rules, struct channel_case *c, struct bb_r
 
 /* What a rule says of one window of points: appended at said[*count]; room for three a judged point. */
 void rule_case_judge(const struct bb_channel *channel, const struct bb_point *points, size_t count,
-                     size_t judge, const void *code, struct bb_saying *said, size_t *said_count);
+                     size_t judge, uint64_t code, struct bb_saying *said, size_t *said_count);
 
-/* The answer to what a plan asks, in the arena. */
-struct bb_saying *rule_case_answer(const struct bb_rule_ask *ask, struct bb_arena *arena,
+/* The answer to what a plan asks, in the arena. `code_of`: the number of a version's code. */
+struct bb_saying *rule_case_answer(const struct bb_rule_ask *ask,
+                                   uint64_t (*code_of)(const void *code), struct bb_arena *arena,
                                    size_t *count);
+/* Of the rules that rule_case_make makes. */
+uint64_t rule_case_code(const void *code);
 
 #endif
