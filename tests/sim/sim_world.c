@@ -215,6 +215,11 @@ static void add_rules(struct world *w) {
     add_master(w, &m);
 }
 
+void world_add_rules(struct world *w) {
+    for (uint64_t n = 1 + bb_random_below(&w->r, 3); n-- > 0;)
+        add_rules(w);
+}
+
 void world_install(struct world *w) {
     int32_t holidays[] = {20000, 20358, 20379};
     struct bb_master calendar = {.kind = BB_MASTER_CALENDAR,

@@ -57,6 +57,8 @@ struct world {
 #define WORLD_TENANT BB_SPAN("demo")
 
 void world_make(struct world *w, uint64_t seed, bool with_masters);
+/* Add versions of the tenant's own rules: deployed, changed, withdrawn. */
+void world_add_rules(struct world *w);
 /* More versions of master data: multipliers that change amid the readings, exchanges, holidays,
  * connections, profiles. */
 void world_install(struct world *w);
