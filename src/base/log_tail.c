@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FIELDS_MAX = 24, TEXT_MOST_BYTES = 512, PATIENCE_MS = 100 };
+enum { FIELDS_MAX = 24, TEXT_MOST_BYTES = 512, PATIENCE_MS = 1000 };
 enum ring { RING_LINES = 0, RING_DECISIONS, RINGS };
 
 /* No pointers: each process has it at an address of its own. */

@@ -10,7 +10,7 @@
  * JSON object, whatever the format on stderr; one that is too long has its texts cut, so that it stays JSON.
  *
  * Any thread of any process that has the mapping. A process that is killed while it writes leaves the line out that it
- * wrote, and the lock to the next one; for one that is stopped then nobody waits longer than a tenth of a second:
+ * wrote, and the lock to the next one; for one that is stopped then nobody waits longer than a second:
  * meanwhile nothing is kept, and nothing is told.
  */
 #ifndef BB_BASE_LOG_TAIL_H
