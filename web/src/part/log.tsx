@@ -54,7 +54,7 @@ function Line({ line, decision }: { line: LogLine; decision: boolean }) {
         <tr>
             <td class="nowrap">{localExact(Date.parse(line.time), HERE)}</td>
             <td><span class={`tag ${LEVELS[line.level] ?? ''}`}>{decision ? line.decision : line.level}</span></td>
-            <td>{line.message}{fieldsOf(line).map(([name, text]) => <span key={name}> <span class="muted">{name}</span> <code class="break">{text}</code></span>)}</td>
+            <td class="said">{line.message}{fieldsOf(line).map(([name, text]) => <span key={name}> <span class="muted">{name}</span> <code class="break">{text}</code></span>)}</td>
             <td class="numeric">{line.process}</td>
         </tr>
     );
