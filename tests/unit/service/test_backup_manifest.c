@@ -4,6 +4,8 @@
 #include "adapter/embedded.h"
 #include "service/backup_manifest.h"
 
+#include <stdio.h>
+
 struct fixture {
     struct bb_arena arena;
     struct bb_buffer text;
