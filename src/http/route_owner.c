@@ -210,6 +210,8 @@ const struct bb_http_route bb_http_route_owner_records = {
     .summary = "append records",
     .body = BB_HTTP_STREAM,
     .answers = answers,
+    /* those who answer questions may all wait for the command that tells them (service/registry_turn.h) */
+    .among_posts = true,
     .check = only_local,
     .page = true,
     .handle = post_records,

@@ -452,6 +452,7 @@ const struct bb_http_route bb_http_route_readings_post = {
     .body = BB_HTTP_STREAM,
     .body_types = "application/x-ndjson|text/csv|application/x-protobuf|application/octet-stream",
     .answers = answers,
+    .takes_readings = true,
     .check = check,
     .handle = post_readings,
 };

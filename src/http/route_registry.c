@@ -2,9 +2,9 @@
  *
  *   body ─► entries ─► [ what came before is derived ─► compare ─► append ─► durable ─► derived ] ─► answer
  *
- * Comparing looks at the registry, which follows the log; so one file is applied at a time (registry_lock), and what an
- * answer says changed is what it changed. Nothing else appends master data while a server owns the log. Posts go on
- * meanwhile: the log's owner does no more than append.
+ * Comparing looks at the registry, which follows the log; so one file is applied at a time, here and by the command
+ * line (service/registry_turn.h), and what an answer says changed is what it changed. Posts go on meanwhile: the log's
+ * owner does no more than append.
  */
 #include "answer/master_json.h"
 #include "answer/registry_json.h"
@@ -16,6 +16,7 @@
 #include "http/routes_internal.h"
 #include "service/master.h"
 #include "service/registry_file.h"
+#include "service/registry_turn.h"
 #include "service/settled.h"
 
 #include <stdlib.h>
@@ -23,7 +24,7 @@
 enum {
     ARENA_CHUNK_BYTES = 1 << 20,
     EXPORT_BYTES = 512 << 20,
-    ATTEMPTS = 20,
+    TURN_MS = 30000,
     READ_BYTES = 64 << 10
 };
 static const size_t arena_limit_bytes = (size_t)1 << 30;
@@ -346,13 +347,15 @@ static int answer(struct applying *a, bool counts, const struct outcome *o) {
 
 static int apply_file(struct applying *a, struct bb_error *error) {
     struct outcome outcome = {0};
-    int result = read_file(a, error);
+    int turn, result = read_file(a, error);
 
     if (result)
         return result;
-    pthread_mutex_lock(&a->call->server->registry_lock);
+    result = bb_registry_turn_take(bb_http_plant(a->call), TURN_MS, &turn, error);
+    if (result)
+        return result;
     int settled = apply_alone(a, error);
-    pthread_mutex_unlock(&a->call->server->registry_lock);
+    bb_registry_turn_end(turn);
     if (settled < 0)
         return settled;
     outcome.received_ms = a->received_ms;
