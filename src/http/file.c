@@ -140,3 +140,28 @@ int bb_http_file_put(struct bb_http_call *call, const struct bb_http_file *file,
         bb_json_null(json);
     return put_errors(json, call, file, error);
 }
+
+static int tell_file(struct bb_http_page *page, const struct bb_http_file *file,
+                     struct bb_error *error) {
+    bb_buffer_clear(&page->key);
+    bb_http_key_number(&page->key, -file->received_ms); /* the newest first */
+    struct bb_json *json = bb_http_page_object_begin(page);
+    if (!json)
+        return 0;
+    int result = bb_http_file_put(page->call, file, json, error);
+    (void)bb_http_page_object_end(page);
+    return result;
+}
+
+int bb_http_files_tell(struct bb_http_page *page, struct bb_http_files *files,
+                       struct bb_error *error) {
+    struct bb_span key = page->after;
+
+    files->wanted = page->limit + 1;
+    if (bb_http_key_take_number(&key, &files->before_ms))
+        files->before_ms = -files->before_ms;
+    int result = bb_http_files_find(page->call, files, error);
+    for (size_t i = 0; !result && i < files->count; i++)
+        result = tell_file(page, &files->items[i], error);
+    return result;
+}

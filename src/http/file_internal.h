@@ -2,8 +2,7 @@
 #ifndef BB_HTTP_FILE_INTERNAL_H
 #define BB_HTTP_FILE_INTERNAL_H
 
-#include "base/json_write.h"
-#include "http/call.h"
+#include "http/page_internal.h"
 
 struct bb_http_file {
     uint64_t id;
@@ -28,6 +27,9 @@ struct bb_http_files {     /* which ones, and what was found */
 };
 
 int bb_http_files_find(struct bb_http_call *call, struct bb_http_files *files,
+                       struct bb_error *error) BB_MUST_USE;
+/* Those of a page, the newest first; `wanted` is the page's. */
+int bb_http_files_tell(struct bb_http_page *page, struct bb_http_files *files,
                        struct bb_error *error) BB_MUST_USE;
 /* The file that the path's {file} names; -BB_E_FILE_UNKNOWN. */
 int bb_http_file_get(struct bb_http_call *call, struct bb_http_file *out, struct bb_error *error)

@@ -233,21 +233,6 @@ static int append_changes(struct bb_plant *plant, void *context, struct bb_error
     return result ? result : bb_settled_mark(plant, a->ends, error);
 }
 
-/* Wait until all that is in the log now is derived, master data too. */
-static int wait_for_others(struct applying *a, struct bb_error *error) {
-    int result = bb_http_settle_first(a->call, error);
-
-    if (!result)
-        result = bb_settled_mark(bb_http_plant(a->call), a->ends, error);
-    if (!result)
-        result = bb_http_pass(a->call, a->ends, error);
-    return result == BB_HTTP_UNSETTLED
-               ? BB_FAIL(
-                     error, BB_E_BACKLOG,
-                     "what came before has not been derived yet: try again, nothing was changed")
-               : result;
-}
-
 /* enum bb_http_settled: do the changes count? */
 static int apply_alone(struct applying *a, struct bb_error *error) {
     struct bb_plant *plant = bb_http_plant(a->call);
@@ -255,14 +240,14 @@ static int apply_alone(struct applying *a, struct bb_error *error) {
     a->ends = bb_arena_take_array(&a->arena, plant->log->partitions, sizeof *a->ends);
     if (!a->ends)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to apply a registry file");
-    int result = wait_for_others(a, error);
+    int result = bb_http_settle_first(a->call, error);
     if (!result)
         result = bb_registry_file_compare(plant->registry, &a->file, "body", &a->arena, &a->changes,
                                           error);
     if (result || a->dry_run || a->changes.added + a->changes.changed == 0)
         return result;
     result = bb_http_on_log(a->call, append_changes, a, error);
-    return result ? result : bb_http_pass(a->call, a->ends, error);
+    return result ? result : bb_http_settle_at(a->call, a->ends, error);
 }
 
 /* ---- what came of it */

@@ -9,6 +9,7 @@
 #include "http/change_internal.h"
 #include "http/file_internal.h"
 #include "http/problem.h"
+#include "http/reading_internal.h"
 #include "http/routes_internal.h"
 #include "service/land.h"
 
@@ -95,20 +96,11 @@ static int read_map(struct replay *r, struct bb_error *error) {
 }
 
 static int read_form(struct replay *r, struct bb_error *error) {
-    struct bb_http_call *call = r->call;
-    struct bb_span kind = bb_http_text(call, "kind");
     int result = read_map(r, error);
 
-    r->options.form = (struct bb_reading_form){
-        .tenant = bb_http_tenant(call),
-        .format = bb_format_find(bb_http_text(call, "format")), /* "auto" is none */
-        .map = r->map,
-        .zone = bb_http_text(call, "zone"),
-        .kind = kind.size > 0 ? bb_kind_find(kind) : BB_KIND_UNKNOWN,
-        .interval_s = bb_http_given(call, "interval")
-                          ? (uint32_t)(bb_http_number(call, "interval") / BB_SECOND_MS)
-                          : 0};
-    r->options.partial = bb_http_flag(call, "partial");
+    r->options.form = bb_http_reading_form(r->call);
+    r->options.form.map = r->map;
+    r->options.partial = bb_http_flag(r->call, "partial");
     r->options.name = r->name;
     r->options.clock = bb_clock_system();
     return result;
@@ -206,26 +198,7 @@ static int post_replay(struct bb_http_call *call, struct bb_error *error) {
 
 static const struct bb_http_parameter parameters[] = {
     {.name = "file", .place = BB_HTTP_IN_PATH, .required = true, .help = "its id"},
-    {.name = "format",
-     .kind = BB_HTTP_CHOICE,
-     .choices = "auto|csv|ndjson|nem12|lineprotocol|remotewrite",
-     .initial = "auto",
-     .help = "how to read it; auto: as its first bytes look"},
-    {.name = "zone",
-     .kind = BB_HTTP_TEXT,
-     .help = "of times without an offset, such as Europe/Amsterdam"},
-    {.name = "kind",
-     .kind = BB_HTTP_CHOICE,
-     .choices = "interval|register|gauge|event",
-     .help = "of channels about which nothing else tells it"},
-    {.name = "interval",
-     .kind = BB_HTTP_DURATION,
-     .min = BB_SECOND_MS,
-     .max = 366 * (int64_t)BB_DAY_MS,
-     .help = "the length of intervals, about which nothing else tells it"},
-    {.name = "partial",
-     .kind = BB_HTTP_FLAG,
-     .help = "keep the good lines when there are bad ones; the answer is 207 then"},
+    BB_HTTP_READING_PARAMETERS,
     BB_HTTP_PARAMETERS_END};
 
 static const struct bb_http_answer answers[] = {

@@ -1,6 +1,8 @@
 /* Derivation of one channel: see derivation.h. One worker, one thread; no I/O but through the view. */
 #include "service/derivation_internal.h"
 
+#include "base/list.h"
+
 #include <stdlib.h>
 
 enum { PLAN_GAP_DAYS = 8 }; /* readings further apart are planned apart */
@@ -36,8 +38,7 @@ static int collect_outputs(struct bb_derivation_work *w, const struct bb_plan *p
 
     for (size_t i = 0; i < plan->write_count; i++) {
         const struct bb_plan_write *write = &plan->writes[i];
-        if (!bb_derivation_room((void **)&d->outputs, d->output_count, &d->output_capacity,
-                                sizeof d->outputs[0]))
+        if (!bb_list_room(&d->outputs, d->output_count, &d->output_capacity, sizeof d->outputs[0]))
             return bb_derivation_no_memory(error);
         d->outputs[d->output_count] = (struct bb_output){
             {w->slot->record.number, write->key.span, write->key.lane},
@@ -181,8 +182,7 @@ static int forget_periods(struct bb_derivation_work *w, struct bb_error *error) 
             return result;
         if (packed.size == 0)
             continue;
-        if (!bb_derivation_room((void **)&d->outputs, d->output_count, &d->output_capacity,
-                                sizeof d->outputs[0]))
+        if (!bb_list_room(&d->outputs, d->output_count, &d->output_capacity, sizeof d->outputs[0]))
             return bb_derivation_no_memory(error);
         d->outputs[d->output_count] = (struct bb_output){
             {w->slot->record.number, year, BB_LANE_DAY},

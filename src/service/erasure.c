@@ -1,11 +1,12 @@
 /* What is a customer's, and how it goes: see erasure.h. */
 #include "service/erasure.h"
 
-#include <stdlib.h>
-
+#include "base/list.h"
 #include "model/frame.h"
 #include "service/ledger.h"
 #include "service/person.h"
+
+#include <stdlib.h>
 
 enum { CHUNK_BYTES = 16 << 10, LIMIT_BYTES = 256 << 20, SCRATCH_BYTES = 64 << 20 };
 
@@ -41,21 +42,9 @@ static int no_memory(struct bb_error *error) {
     return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for an erasure");
 }
 
-static bool grow(void **items, size_t count, size_t *capacity, size_t size) {
-    if (count < *capacity)
-        return true;
-    size_t more = *capacity ? 2 * *capacity : 16;
-    void *grown = realloc(*items, more * size);
-    if (!grown)
-        return false;
-    *items = grown;
-    *capacity = more;
-    return true;
-}
-
 #define ADD(erasure, list, item)                                                                   \
-    (grow((void **)&(erasure)->list##s, (erasure)->list##_count, &(erasure)->list##_capacity,      \
-          sizeof *(erasure)->list##s)                                                              \
+    (bb_list_room(&(erasure)->list##s, (erasure)->list##_count, &(erasure)->list##_capacity,       \
+                  sizeof *(erasure)->list##s)                                                      \
          ? ((erasure)->list##s[(erasure)->list##_count++] = (item), true)                          \
          : false)
 
@@ -163,7 +152,7 @@ static int take_tags(struct bb_erasure *e, const struct bb_master_usage_point *u
 }
 
 static int take_time(struct bb_erasure *e, struct subject *subject, int64_t recorded_ms) {
-    if (!grow((void **)&subject->times, subject->count, &subject->capacity, sizeof *subject->times))
+    if (!bb_list_room(&subject->times, subject->count, &subject->capacity, sizeof *subject->times))
         return no_memory(e->error);
     subject->times[subject->count++] = (struct span_of_time){recorded_ms, BB_TIME_NONE};
     return 0;
@@ -365,7 +354,7 @@ static int note_told(struct bb_erasure *e, int64_t received_ms, struct bb_error 
         at--;
     if (at > 0 && e->told[at - 1] == received_ms)
         return 0;
-    if (!grow((void **)&e->told, e->told_count, &e->told_capacity, sizeof *e->told))
+    if (!bb_list_room(&e->told, e->told_count, &e->told_capacity, sizeof *e->told))
         return no_memory(error);
     memmove(e->told + at + 1, e->told + at, (e->told_count - at) * sizeof *e->told);
     e->told[at] = received_ms;

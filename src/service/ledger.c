@@ -1,6 +1,7 @@
 /* The ledger of files: see ledger.h. Called on the appender's thread. */
 #include "service/ledger.h"
 
+#include "base/list.h"
 #include "base/varint.h"
 #include "model/attribute_pack.h"
 #include "service/feed.h"
@@ -56,19 +57,13 @@ static int append(struct bb_ledger *ledger, struct bb_ledger_file *file, uint8_t
 }
 
 static struct bb_ledger_file *add(struct bb_ledger *ledger, struct bb_error *error) {
-    if (ledger->count == ledger->capacity) {
-        size_t capacity = ledger->capacity ? ledger->capacity * 2 : 64;
-        struct bb_ledger_file **files = realloc(ledger->files, capacity * sizeof *files);
-        if (files) {
-            ledger->files = files;
-            ledger->capacity = capacity;
-        }
-    }
+    bool has_room = bb_list_room(&ledger->files, ledger->count, &ledger->capacity,
+                                 sizeof ledger->files[0]);
     struct bb_ledger_file *file = bb_arena_take_array(&ledger->arena, 1, sizeof *file);
     if (file)
         file->parts = bb_arena_take_array(&ledger->arena, ledger->log->partitions,
                                           sizeof file->parts[0]);
-    if (!file || !file->parts || ledger->count == ledger->capacity) {
+    if (!file || !file->parts || !has_room) {
         (void)BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the ledger of files");
         return NULL;
     }
