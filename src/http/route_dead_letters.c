@@ -43,9 +43,10 @@ static int put_standings(struct bb_http_page *page, struct bb_error *error) {
 
 /* A bb_http_page_teller. */
 static int tell(struct bb_http_page *page, void *context, struct bb_error *error) {
-    struct bb_http_files files = {.before_ms = INT64_MAX,
-                                  .with_rejects = true,
-                                  .without_replayed = bb_http_number(page->call, "state") == 0};
+    struct bb_http_files files = {
+        .asked = {.before_ms = INT64_MAX,
+                  .with_rejects = true,
+                  .without_replayed = bb_http_number(page->call, "state") == 0}};
 
     (void)context;
     int result = bb_http_files_tell(page, &files, error);

@@ -12,7 +12,7 @@
 
 /* A bb_http_page_teller. */
 static int tell(struct bb_http_page *page, void *context, struct bb_error *error) {
-    struct bb_http_files files = {.before_ms = INT64_MAX};
+    struct bb_http_files files = {.asked.before_ms = INT64_MAX};
 
     (void)context;
     return bb_http_files_tell(page, &files, error);
@@ -45,7 +45,7 @@ const struct bb_http_route bb_http_route_files = {
 
 static int get_file(struct bb_http_call *call, struct bb_error *error) {
     struct bb_json json = bb_http_json(call);
-    struct bb_http_file file;
+    struct bb_file_row file;
     int result = bb_http_file_get(call, &file, error);
 
     if (result)

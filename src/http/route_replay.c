@@ -13,71 +13,18 @@
 #include "http/routes_internal.h"
 #include "service/land.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-
-enum { COPIES_MAX = 100 };
 
 struct replay {
     struct bb_http_call *call;
-    struct bb_http_file file;
-    char path[PATH_MAX];
-    char name[PATH_MAX];
+    struct bb_file_row file;
+    char path[BB_FILE_PATH_MAX];
     struct bb_map *map;
     struct bb_land_options options;
     struct bb_land_report report;
     uint64_t landed_id; /* of the ledger's new entry; 0: there is none */
 };
-
-/* ---- where it is */
-
-static bool is_there(const struct replay *r) {
-    struct stat about;
-
-    return lstat(r->path, &about) == 0 && S_ISREG(about.st_mode) &&
-           (r->file.bytes == 0 || (uint64_t)about.st_size == r->file.bytes);
-}
-
-/* The drop folder calls a second day.csv day.csv.2. */
-static bool is_on_shelf(struct replay *r, const char *folder, const char *shelf, const char *name) {
-    for (int copy = 1; copy <= COPIES_MAX; copy++) {
-        int size = copy == 1 ? snprintf(r->path, sizeof r->path, "%s/%s/%s", folder, shelf, name)
-                             : snprintf(r->path, sizeof r->path, "%s/%s/%s.%d", folder, shelf, name,
-                                        copy);
-        if (size > 0 && (size_t)size < sizeof r->path && is_there(r))
-            return true;
-    }
-    return false;
-}
-
-static bool was_dropped(const struct replay *r, const char *folder) {
-    struct bb_span source = r->file.source, prefix = bb_span_of(folder);
-
-    return prefix.size > 0 && source.size > prefix.size + 1 &&
-           bb_span_starts_with(source, prefix) && source.data[prefix.size] == '/';
-}
-
-static int find_file(struct replay *r, struct bb_error *error) {
-    const char *folder = bb_http_plant(r->call)->config.drop_folder;
-    struct bb_span source = r->file.source;
-
-    if (source.size < sizeof r->name) {
-        snprintf(r->name, sizeof r->name, "%.*s", BB_SPAN_ARGS(source));
-        snprintf(r->path, sizeof r->path, "%s", r->name);
-        if (strcmp(r->name, "-") != 0 && is_there(r))
-            return 0;
-        const char *name = r->name + strlen(folder) + 1;
-        if (was_dropped(r, folder) &&
-            (is_on_shelf(r, folder, "failed", name) || is_on_shelf(r, folder, "done", name)))
-            return 0;
-    }
-    return BB_FAIL(error, BB_E_FILE_GONE,
-                   "there is no file of %llu bytes where %.*s came from: send it with POST "
-                   "/v1/readings",
-                   (unsigned long long)r->file.bytes, BB_SPAN_ARGS(source));
-}
 
 /* ---- how it is read */
 
@@ -89,7 +36,7 @@ static int read_map(struct replay *r, struct bb_error *error) {
         r->options.map_hash = bb_hash(body) | 1;
         return bb_map_parse(body, "body", &r->map, error);
     }
-    if (!config->drop_map[0] || !was_dropped(r, config->drop_folder))
+    if (!config->drop_map[0] || !bb_file_was_dropped(&r->file, config->drop_folder))
         return 0;
     r->options.map_path = config->drop_map;
     return bb_map_load(config->drop_map, &r->map, error);
@@ -101,7 +48,7 @@ static int read_form(struct replay *r, struct bb_error *error) {
     r->options.form = bb_http_reading_form(r->call);
     r->options.form.map = r->map;
     r->options.partial = bb_http_flag(r->call, "partial");
-    r->options.name = r->name;
+    r->options.name = r->file.source.data;
     r->options.clock = bb_clock_system();
     return result;
 }
@@ -171,7 +118,7 @@ static int replay_file(struct replay *r, struct bb_error *error) {
     int result = bb_http_file_get(r->call, &r->file, error);
 
     if (!result)
-        result = find_file(r, error);
+        result = bb_file_find(&r->file, bb_http_plant(r->call)->config.drop_folder, r->path, error);
     if (!result)
         result = read_form(r, error);
     if (!result)
@@ -213,6 +160,7 @@ const struct bb_http_route bb_http_route_file_replay = {
     .method = BB_HTTP_POST,
     .path = "/v1/files/{file}/replay",
     .right = BB_RIGHT_ADMIN,
+    .verb = "replay",
     .summary = "read a file that came once more",
     .details =
         "It is read where it came from, or in the drop folder's done/ and failed/. A body is a map file; without "

@@ -232,12 +232,21 @@ uint64_t bb_ledger_file_id(const struct bb_ledger *ledger, int64_t received_ms) 
     return bb_hash_mix(ledger->log->identity ^ (uint64_t)received_ms) | 1;
 }
 
-int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error) {
+int bb_ledger_read(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error) {
     *ledger = (struct bb_ledger){.log = log};
     bb_arena_init(&ledger->arena, 64 << 10, LEDGER_LIMIT_BYTES);
     int result = read_all(ledger, error);
-    if (!result)
-        result = bb_post_ledger_complete(ledger, error);
+    if (result)
+        bb_ledger_close(ledger);
+    return result;
+}
+
+int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error) {
+    int result = bb_ledger_read(ledger, log, error);
+
+    if (result)
+        return result;
+    result = bb_post_ledger_complete(ledger, error);
     for (size_t i = 0; !result && i < ledger->count; i++)
         if (ledger->files[i]->state == BB_FILE_DECIDED)
             result = mark(ledger, ledger->files[i], error);

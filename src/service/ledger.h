@@ -64,6 +64,9 @@ struct bb_ledger {
  * appending. */
 int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error)
     BB_MUST_USE;
+/* To look at it: as it stands in the log of a plant that somebody else appends to. */
+int bb_ledger_read(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error)
+    BB_MUST_USE;
 void bb_ledger_close(struct bb_ledger *ledger);
 
 /* A received time later than every one before it: now, or the next millisecond. Any thread. */
