@@ -6,6 +6,7 @@
  * was there already is no change, and a file whose content counts is passed over, so nothing counts twice.
  */
 #include "codec/map.h"
+#include "http/call_internal.h"
 #include "http/change_internal.h"
 #include "http/file_internal.h"
 #include "http/problem.h"
@@ -23,7 +24,6 @@ struct replay {
     struct bb_map *map;
     struct bb_land_options options;
     struct bb_land_report report;
-    uint64_t landed_id; /* of the ledger's new entry; 0: there is none */
 };
 
 /* ---- how it is read */
@@ -50,22 +50,11 @@ static int read_form(struct replay *r, struct bb_error *error) {
     r->options.partial = bb_http_flag(r->call, "partial");
     r->options.name = r->file.source.data;
     r->options.clock = bb_clock_system();
+    r->options.committer = r->call->server->options.committer;
     return result;
 }
 
 /* ---- reading it */
-
-/* On the log's owner's thread. */
-static int land(struct bb_plant *plant, void *context, struct bb_error *error) {
-    struct replay *r = context;
-    const struct bb_ledger *ledger = &plant->ledger;
-    size_t before = ledger->count;
-    int result = bb_land_file(plant, r->path, &r->options, &r->report, error);
-
-    if (result >= 0 && ledger->count > before && r->report.files_skipped == 0)
-        r->landed_id = ledger->files[ledger->count - 1]->file_id;
-    return result < 0 ? result : 0;
-}
 
 static void put_errors(const struct bb_land_report *report, struct bb_json *json) {
     bb_json_key(json, "errors");
@@ -90,7 +79,7 @@ static int answer(struct replay *r, bool derived) {
     const bool is_known = report->files_skipped > 0;
     char id[24];
 
-    snprintf(id, sizeof id, "%016llx", (unsigned long long)r->landed_id);
+    snprintf(id, sizeof id, "%016llx", (unsigned long long)report->taken_id);
     bb_json_object_begin(&json);
     bb_json_put_text(&json, "source", r->file.source);
     bb_json_put_text(&json, "outcome",
@@ -98,7 +87,7 @@ static int answer(struct replay *r, bool derived) {
                                 : report->rejected > 0 ? "partial"
                                                        : "done"));
     bb_json_key(&json, "id");
-    if (r->landed_id)
+    if (report->taken_id)
         bb_json_text(&json, bb_span_of(id));
     else
         bb_json_null(&json);
@@ -122,8 +111,8 @@ static int replay_file(struct replay *r, struct bb_error *error) {
     if (!result)
         result = read_form(r, error);
     if (!result)
-        result = bb_http_on_log(r->call, land, r, error);
-    if (result)
+        result = bb_land_file(bb_http_plant(r->call), r->path, &r->options, &r->report, error);
+    if (result < 0)
         return result;
     if (r->report.files == 0 && r->report.files_skipped == 0)
         return refuse(r);

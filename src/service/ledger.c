@@ -296,6 +296,7 @@ int bb_ledger_begin(struct bb_ledger *ledger, struct bb_span name, struct bb_fil
     file->file_id = bb_ledger_file_id(ledger, file->received_ms);
     file->name = bb_arena_copy(&ledger->arena, name);
     file->state = BB_FILE_BEGUN;
+    file->is_landing = true;
     if (!file->name.data)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the ledger of files");
     for (uint32_t p = 0; p < ledger->log->partitions; p++) {
@@ -323,12 +324,15 @@ int bb_ledger_decide(struct bb_ledger *ledger, struct bb_ledger_file *file,
     if (result)
         return result;
     file->state = BB_FILE_DECIDED;
-    return mark(ledger, file, error);
+    result = mark(ledger, file, error);
+    file->is_landing = result != 0;
+    return result;
 }
 
 int bb_ledger_abandon(struct bb_ledger *ledger, struct bb_ledger_file *file,
                       struct bb_error *error) {
     file->state = BB_FILE_ABANDONED;
+    file->is_landing = false;
     int result = append(ledger, file, BB_RECORD_FILE_ABANDONED, error);
     return result ? result : ledger->log->ops->sync(ledger->log, error);
 }

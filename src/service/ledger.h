@@ -40,6 +40,7 @@ struct bb_ledger_file {
     int64_t received_ms;
     struct bb_span name;
     enum bb_file_state state;
+    bool is_landing; /* begun by this process, and neither decided nor abandoned yet */
     uint64_t readings;
     struct bb_ledger_part *parts; /* log->partitions of them */
     /* What came of it, for people: set by whoever lands it before it is decided or abandoned. */
