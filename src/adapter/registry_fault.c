@@ -87,6 +87,12 @@ static int fault_group_get(struct bb_registry *base, struct bb_span tenant, stru
     UNDER_PLAN(group_get, tenant, name, as_of_ms, arena, out, error);
 }
 
+static int fault_rules_get(struct bb_registry *base, struct bb_span tenant, int64_t as_of_ms,
+                           struct bb_arena *arena, struct bb_master_rules *out,
+                           struct bb_error *error) {
+    UNDER_PLAN(rules_get, tenant, as_of_ms, arena, out, error);
+}
+
 static int fault_master_list(struct bb_registry *base, struct bb_span tenant, int64_t as_of_ms,
                              bb_registry_master_visit *visit, void *context,
                              struct bb_error *error) {
@@ -178,6 +184,7 @@ static const struct bb_registry_ops operations = {
     .calendar_get = fault_calendar_get,
     .profile_get = fault_profile_get,
     .group_get = fault_group_get,
+    .rules_get = fault_rules_get,
     .master_list = fault_master_list,
     .kind_list = fault_kind_list,
     .version_list = fault_version_list,

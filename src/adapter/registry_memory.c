@@ -436,6 +436,18 @@ static int memory_group_get(struct bb_registry *base, struct bb_span tenant, str
     return result;
 }
 
+static int memory_rules_get(struct bb_registry *base, struct bb_span tenant, int64_t as_of_ms,
+                            struct bb_arena *arena, struct bb_master_rules *out,
+                            struct bb_error *error) {
+    struct bb_master master;
+    int result = get(base,
+                     (struct master_row){.kind = BB_MASTER_RULES, .tenant = tenant, .name = tenant},
+                     as_of_ms, arena, &master, error);
+    if (result == 0)
+        *out = master.rules;
+    return result;
+}
+
 /* ---- lists ----------------------------------------------------------------------------------- */
 
 static bool wanted(struct bb_span filter, struct bb_span value) {
@@ -755,6 +767,7 @@ static const struct bb_registry_ops operations = {
     .calendar_get = memory_calendar_get,
     .profile_get = memory_profile_get,
     .group_get = memory_group_get,
+    .rules_get = memory_rules_get,
     .master_list = memory_master_list,
     .kind_list = memory_kind_list,
     .version_list = memory_version_list,

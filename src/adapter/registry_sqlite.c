@@ -300,6 +300,16 @@ static int profile_get(struct bb_registry *base, struct bb_span tenant, struct b
     return result;
 }
 
+static int rules_get(struct bb_registry *base, struct bb_span tenant, int64_t as_of_ms,
+                     struct bb_arena *arena, struct bb_master_rules *out, struct bb_error *error) {
+    struct bb_master master;
+    int result = master_get(base, BB_MASTER_RULES, tenant, tenant, as_of_ms, arena, &master, error);
+
+    if (result == BB_FOUND)
+        *out = master.rules;
+    return result;
+}
+
 static int group_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
                      int64_t as_of_ms, struct bb_arena *arena, struct bb_master_group *out,
                      struct bb_error *error) {
@@ -336,6 +346,7 @@ static const struct bb_registry_ops operations = {
     .calendar_get = calendar_get,
     .profile_get = profile_get,
     .group_get = group_get,
+    .rules_get = rules_get,
     .master_list = bb_registry_sqlite_master_list,
     .kind_list = bb_registry_sqlite_kind_list,
     .version_list = bb_registry_sqlite_version_list,

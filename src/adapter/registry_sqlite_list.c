@@ -89,11 +89,10 @@ int bb_registry_sqlite_kind_list(struct bb_registry *registry, struct bb_span te
                                  enum bb_master_kind kind, int64_t as_of_ms,
                                  bb_registry_master_visit *visit, void *context,
                                  struct bb_error *error) {
-    static const char *const texts[] = {[BB_MASTER_USAGE_POINT] = KIND_LIST("1"),
-                                        [BB_MASTER_TENANT] = KIND_LIST("2"),
-                                        [BB_MASTER_CALENDAR] = KIND_LIST("3"),
-                                        [BB_MASTER_PROFILE] = KIND_LIST("4"),
-                                        [BB_MASTER_GROUP] = KIND_LIST("5")};
+    static const char *const texts[] = {
+        [BB_MASTER_USAGE_POINT] = KIND_LIST("1"), [BB_MASTER_TENANT] = KIND_LIST("2"),
+        [BB_MASTER_CALENDAR] = KIND_LIST("3"),    [BB_MASTER_PROFILE] = KIND_LIST("4"),
+        [BB_MASTER_GROUP] = KIND_LIST("5"),       [BB_MASTER_RULES] = KIND_LIST("6")};
     struct registry_sql sql = prepare(registry, texts[kind]);
 
     bb_registry_sql_text(&sql, tenant);

@@ -256,7 +256,7 @@ static int put_tenant(struct projection *p, const struct bb_master *master) {
     return bb_registry_sql_run(&sql, doing, p->error);
 }
 
-/* Calendars, profiles and groups have no columns, but their tenant is one. */
+/* Calendars, profiles, groups and rules have no columns, but their tenant is one. */
 static int put_tenant_of(struct projection *p, const struct bb_master *master) {
     struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_TENANT_ENSURE);
 
@@ -268,7 +268,7 @@ static int put_tenant_of(struct projection *p, const struct bb_master *master) {
 static int (*const put_current[])(struct projection *, const struct bb_master *) = {
     [BB_MASTER_USAGE_POINT] = put_usage_point, [BB_MASTER_TENANT] = put_tenant,
     [BB_MASTER_CALENDAR] = put_tenant_of,      [BB_MASTER_PROFILE] = put_tenant_of,
-    [BB_MASTER_GROUP] = put_tenant_of,
+    [BB_MASTER_GROUP] = put_tenant_of,         [BB_MASTER_RULES] = put_tenant_of,
 };
 
 static void bind_version(struct registry_sql *sql, const struct bb_master *master,

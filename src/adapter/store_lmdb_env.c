@@ -55,7 +55,7 @@ static const char *const name_tables[BB_NAME_KIND_COUNT] = {
     [BB_NAME_TENANT] = "name.tenant",     [BB_NAME_CALENDAR] = "name.calendar",
     [BB_NAME_SOURCE] = "name.source",     [BB_NAME_META] = "name.meta",
     [BB_NAME_TICK] = "name.tick",         [BB_NAME_PROFILE] = "name.profile",
-    [BB_NAME_GROUP] = "name.group",
+    [BB_NAME_GROUP] = "name.group",       [BB_NAME_RULES] = "name.rules",
 };
 
 static pthread_mutex_t environments_mutex = PTHREAD_MUTEX_INITIALIZER;

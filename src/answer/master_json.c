@@ -1,6 +1,7 @@
 /* Master data as JSON: see master_json.h. What is not said is left out. */
 #include "answer/master_json.h"
 
+#include "model/block.h"
 #include "model/unit.h"
 
 #include <stdio.h>
@@ -217,12 +218,66 @@ static void put_profile(struct bb_json *json, const struct bb_master_profile *pr
     bb_json_array_end(json);
 }
 
+static void put_rule_version(struct bb_json *json, const struct bb_master_rule_version *v) {
+    bb_json_object_begin(json);
+    bb_json_put_text(json, "version", v->id);
+    bb_json_put_text(json, "module", v->module);
+    bb_json_put_text(json, "function", v->function);
+    bb_json_key(json, "parameters");
+    bb_json_raw(json, v->parameters.size ? v->parameters : BB_SPAN("{}"));
+    put_said(json, "environment", v->environment);
+    bb_json_put_text(json, "channel", v->channel);
+    if (v->commodity)
+        bb_json_put_text(json, "commodity", bb_span_of(bb_commodity_name(v->commodity)));
+    put_time(json, "from", v->from_ms);
+    put_time(json, "to", v->to_ms);
+    bb_json_put_u64(json, "window_s", (uint64_t)(v->window_ms / BB_SECOND_MS));
+    bb_json_put_double(json, "share", v->share / (double)BB_MASTER_SHARE_ALL);
+    put_time(json, "deployed", v->deployed_ms);
+    put_said(json, "by", v->by);
+    put_said(json, "reason", v->reason);
+    bb_json_object_end(json);
+}
+
+static void put_rule(struct bb_json *json, const struct bb_master_rule *rule) {
+    bb_json_object_begin(json);
+    bb_json_put_text(json, "name", rule->name);
+    bb_json_put_text(json, "lane",
+                     bb_span_of(bb_lanes[rule->raw ? BB_LANE_RAW : BB_LANE_VEE].name));
+    bb_json_key(json, "versions");
+    bb_json_array_begin(json);
+    for (uint32_t i = 0; i < rule->version_count; i++)
+        put_rule_version(json, &rule->versions[i]);
+    bb_json_array_end(json);
+    bb_json_object_end(json);
+}
+
+static void put_rules(struct bb_json *json, const struct bb_master_rules *rules) {
+    put_said(json, "tenant", rules->tenant);
+    bb_json_key(json, "modules");
+    bb_json_array_begin(json);
+    for (uint32_t i = 0; i < rules->module_count; i++) {
+        bb_json_object_begin(json);
+        bb_json_put_text(json, "hash", rules->modules[i].hash);
+        bb_json_put_text(json, "name", rules->modules[i].name);
+        bb_json_put_text(json, "source", rules->modules[i].source);
+        bb_json_object_end(json);
+    }
+    bb_json_array_end(json);
+    bb_json_key(json, "rules");
+    bb_json_array_begin(json);
+    for (uint32_t i = 0; i < rules->rule_count; i++)
+        put_rule(json, &rules->rules[i]);
+    bb_json_array_end(json);
+}
+
 const char *bb_master_kind_name(const struct bb_master *master) {
     static const char *const names[] = {[BB_MASTER_USAGE_POINT] = "usage_point",
                                         [BB_MASTER_TENANT] = "tenant",
                                         [BB_MASTER_CALENDAR] = "calendar",
                                         [BB_MASTER_PROFILE] = "profile",
-                                        [BB_MASTER_GROUP] = "group"};
+                                        [BB_MASTER_GROUP] = "group",
+                                        [BB_MASTER_RULES] = "rules"};
     return names[master->kind];
 }
 
@@ -243,6 +298,7 @@ void bb_master_put_json(struct bb_json *json, const struct bb_master *master) {
         put_said(json, "expression", master->group.expression);
         put_said(json, "description", master->group.description);
         break;
+    case BB_MASTER_RULES: put_rules(json, &master->rules); break;
     }
     bb_json_object_end(json);
 }

@@ -74,8 +74,10 @@ enum {
     TENANT_MAX = BB_MASTER_TENANT_MAX,
     NAME_MAX = BB_NAME_MAX,
     ZONE_MAX = BB_ZONE_NAME_MAX - 1,
-    TEXT_MAX = BB_MASTER_TEXT_MAX
+    TEXT_MAX = BB_MASTER_TEXT_MAX,
+    HASH_MAX = 16
 };
+#define RULE_WINDOW_MAX_MS (400 * (int64_t)BB_DAY_MS)
 /* The years 1 to 9999: what a time's text can hold. */
 #define EARLIEST_MS (-62135596800000)
 #define LATEST_MS   253402300799999
@@ -175,6 +177,44 @@ static const struct field group_fields[] = {
     TEXT_FIELD   (3, bb_master_group, expression, BB_MASTER_EXPRESSION_MAX),
     TEXT_FIELD   (4, bb_master_group, description, TEXT_MAX),
 };
+
+static const struct field module_fields[] = {
+    TEXT_FIELD   (1, bb_master_module, hash, HASH_MAX),
+    TEXT_FIELD   (2, bb_master_module, name, NAME_MAX),
+    TEXT_FIELD   (3, bb_master_module, source, BB_MASTER_SOURCE_MAX),
+};
+static const struct shape module = SHAPE(bb_master_module, module_fields);
+
+static const struct field rule_version_fields[] = {
+    TEXT_FIELD   (1, bb_master_rule_version, id, HASH_MAX),
+    TEXT_FIELD   (2, bb_master_rule_version, module, HASH_MAX),
+    TEXT_FIELD   (3, bb_master_rule_version, function, NAME_MAX),
+    TEXT_FIELD   (4, bb_master_rule_version, parameters, BB_MASTER_PARAMETERS_MAX),
+    TEXT_FIELD   (5, bb_master_rule_version, environment, HASH_MAX),
+    TEXT_FIELD   (6, bb_master_rule_version, channel, NAME_MAX),
+    TEXT_FIELD   (7, bb_master_rule_version, by, TEXT_MAX),
+    TEXT_FIELD   (8, bb_master_rule_version, reason, TEXT_MAX),
+    NUMBER_FIELD (9, bb_master_rule_version, deployed_ms, BB_TIME_NONE, EARLIEST_MS, LATEST_MS),
+    NUMBER_FIELD(10, bb_master_rule_version, from_ms, BB_TIME_NONE, EARLIEST_MS, LATEST_MS),
+    NUMBER_FIELD(11, bb_master_rule_version, to_ms, BB_TIME_NONE, EARLIEST_MS, LATEST_MS),
+    NUMBER_FIELD(12, bb_master_rule_version, window_ms, 0, 0, RULE_WINDOW_MAX_MS),
+    NUMBER_FIELD(13, bb_master_rule_version, share, BB_MASTER_SHARE_ALL, 0, BB_MASTER_SHARE_ALL),
+    NUMBER_FIELD(14, bb_master_rule_version, commodity, 0, 0, BB_COMMODITY_COUNT - 1),
+};
+static const struct shape rule_version = SHAPE(bb_master_rule_version, rule_version_fields);
+
+static const struct field rule_fields[] = {
+    TEXT_FIELD   (1, bb_master_rule, name, NAME_MAX),
+    NUMBER_FIELD (2, bb_master_rule, raw, 0, 0, 1),
+    LIST_FIELD   (3, bb_master_rule, versions, version_count, &rule_version),
+};
+static const struct shape rule = SHAPE(bb_master_rule, rule_fields);
+
+static const struct field rules_fields[] = {
+    TEXT_FIELD   (1, bb_master_rules, tenant, TENANT_MAX),
+    LIST_FIELD   (2, bb_master_rules, modules, module_count, &module),
+    LIST_FIELD   (3, bb_master_rules, rules, rule_count, &rule),
+};
 /* clang-format on */
 
 /* By enum bb_master_kind; 0 is none. All kinds share the union's address. */
@@ -184,6 +224,7 @@ static const struct shape entries[] = {
     [BB_MASTER_CALENDAR] = SHAPE(bb_master_calendar, calendar_fields),
     [BB_MASTER_PROFILE] = SHAPE(bb_master_profile, profile_fields),
     [BB_MASTER_GROUP] = SHAPE(bb_master_group, group_fields),
+    [BB_MASTER_RULES] = SHAPE(bb_master_rules, rules_fields),
 };
 enum { ENTRY_KINDS = sizeof entries / sizeof *entries };
 
@@ -574,6 +615,7 @@ struct bb_span bb_master_tenant_name(const struct bb_master *master) {
     case BB_MASTER_CALENDAR: return master->calendar.tenant;
     case BB_MASTER_PROFILE: return master->profile.tenant;
     case BB_MASTER_GROUP: return master->group.tenant;
+    case BB_MASTER_RULES: return master->rules.tenant;
     default: return master->usage_point.tenant;
     }
 }
@@ -584,6 +626,7 @@ struct bb_span bb_master_name(const struct bb_master *master) {
     case BB_MASTER_CALENDAR: return master->calendar.name;
     case BB_MASTER_PROFILE: return master->profile.name;
     case BB_MASTER_GROUP: return master->group.name;
+    case BB_MASTER_RULES: return master->rules.tenant;
     default: return master->usage_point.name;
     }
 }

@@ -1,7 +1,7 @@
 /* Master data: what is known about a usage point besides its readings (SPEC "Registry file").
  *
  * A master record in the log holds one entry whole: a usage point with its installations and
- * channels, a tenant, a calendar, a profile or a group. It replaces the entry of the same name; the log and the
+ * channels, a tenant, a calendar, a profile, a group, or the rules of a tenant. It replaces the entry of the same name; the log and the
  * registry keep every version with its recorded time. The packed form is a list of tagged fields,
  * so that fields may be added.
  */
@@ -123,13 +123,58 @@ struct bb_master_group { /* of usage points: those of which an expression holds 
     struct bb_span description;
 };
 
+/* Customers' own rules (docs/rules.md): what runs on the values of a tenant, in the order given. One entry holds
+ * them all, so that their order is one thing, too. */
+enum {
+    BB_MASTER_SOURCE_MAX = 1 << 20,      /* bytes of a module */
+    BB_MASTER_PARAMETERS_MAX = 16 << 10, /* of a version's parameters */
+    BB_MASTER_SHARE_ALL = 1000           /* thousandths */
+};
+
+struct bb_master_module { /* a Python file, as deployed */
+    struct bb_span hash;  /* of its content, 16 hex digits */
+    struct bb_span name, source;
+};
+
+struct bb_master_rule_version {
+    struct bb_span id;          /* 16 hex digits, of all that can change what it says */
+    struct bb_span module;      /* hash of one of the entry's modules */
+    struct bb_span function;    /* in it */
+    struct bb_span parameters;  /* JSON object */
+    struct bb_span environment; /* hash of the Python environment that it was tried in */
+    struct bb_span channel;     /* what it judges: a name, an OBIS code or an alias */
+    struct bb_span by, reason;  /* who deployed it, and why */
+    int64_t deployed_ms;
+    int64_t from_ms, to_ms; /* it speaks of values that end in (from, to]; BB_TIME_NONE: no bound */
+    int64_t window_ms;      /* how far it looks back */
+    uint32_t share;         /* of the usage points, in thousandths: which, bb_rule_in_share says */
+    uint8_t commodity;      /* 0: any */
+};
+
+struct bb_master_rule {
+    struct bb_span name;
+    uint8_t
+        raw; /* 1: it sees values as sent, before busbar's own checks; 0: validated ones, behind them */
+    struct bb_master_rule_version
+        *versions; /* the first that fits counts: the last deployed stands first */
+    uint32_t version_count;
+};
+
+struct bb_master_rules {
+    struct bb_span tenant;
+    struct bb_master_module *modules;
+    struct bb_master_rule *rules;
+    uint32_t module_count, rule_count;
+};
+
 /* Stored ids. */
 enum bb_master_kind {
     BB_MASTER_USAGE_POINT = 1,
     BB_MASTER_TENANT = 2,
     BB_MASTER_CALENDAR = 3,
     BB_MASTER_PROFILE = 4,
-    BB_MASTER_GROUP = 5
+    BB_MASTER_GROUP = 5,
+    BB_MASTER_RULES = 6
 };
 
 struct bb_master {
@@ -140,10 +185,11 @@ struct bb_master {
         struct bb_master_calendar calendar;
         struct bb_master_profile profile;
         struct bb_master_group group;
+        struct bb_master_rules rules;
     };
 };
 
-/* Whose entry it is, and its name (a tenant is its own). */
+/* Whose entry it is, and its name (a tenant's is its own, and that of its rules). */
 struct bb_span bb_master_tenant_name(const struct bb_master *master);
 struct bb_span bb_master_name(const struct bb_master *master);
 

@@ -106,6 +106,8 @@ struct bb_registry_ops {
     int (*group_get)(struct bb_registry *registry, struct bb_span tenant, struct bb_span name,
                      int64_t as_of_ms, struct bb_arena *arena, struct bb_master_group *out,
                      struct bb_error *error);
+    int (*rules_get)(struct bb_registry *registry, struct bb_span tenant, int64_t as_of_ms,
+                     struct bb_arena *arena, struct bb_master_rules *out, struct bb_error *error);
     /* Every current master entry of a tenant (empty: all), in order of kind and name: `registry
      * export`; as_of_ms other than BB_TIME_NONE: as recorded then. */
     int (*master_list)(struct bb_registry *registry, struct bb_span tenant, int64_t as_of_ms,

@@ -71,7 +71,8 @@ int bb_derivation_masters(struct bb_derivation_work *w, struct bb_error *error) 
     for (size_t i = 0; !result && i < gather->masters.count; i++) {
         const struct bb_master *m = &gather->masters.items[i].master;
         struct bb_span none = {NULL, 0};
-        size_t size = m->kind == BB_MASTER_CALENDAR || m->kind == BB_MASTER_PROFILE
+        size_t size = m->kind == BB_MASTER_CALENDAR || m->kind == BB_MASTER_PROFILE ||
+                              m->kind == BB_MASTER_RULES
                           ? bb_channel_key(bb_master_tenant_name(m), none, none, key)
                           : bb_master_key(m, key);
         key[size++] = '\0';

@@ -201,11 +201,49 @@ static void draw_profile(struct draw *d, struct bb_master_profile *profile) {
         draw_shape(d, &profile->shapes[i]);
 }
 
+static void draw_rule(struct draw *d, struct bb_master_rule *out) {
+    *out = (struct bb_master_rule){.name = draw_name(d, below(d, 9)), .raw = (uint8_t)below(d, 2)};
+    out->version_count = (uint32_t)below(d, 4);
+    out->versions = bb_arena_take_array(d->arena, out->version_count + 1, sizeof *out->versions);
+    for (uint32_t i = 0; i < out->version_count; i++)
+        out->versions[i] = (struct bb_master_rule_version){
+            .id = BB_SPAN("0123456789abcdef"),
+            .module = BB_SPAN("fedcba9876543210"),
+            .function = draw_name(d, below(d, 9)),
+            .parameters = BB_SPAN("{\"k\": 8}"),
+            .environment = below(d, 2) ? BB_SPAN("aaaabbbbccccdddd") : BB_SPAN(""),
+            .channel = BB_SPAN("1-1:1.29.0"),
+            .by = draw_name(d, below(d, 9)),
+            .reason = draw_name(d, below(d, 9)),
+            .deployed_ms = 1772323200000 + (int64_t)below(d, 1000000),
+            .from_ms = below(d, 2) ? BB_TIME_NONE : 1772323200000 + (int64_t)below(d, 1000) * 60000,
+            .to_ms = below(d, 2) ? BB_TIME_NONE : 1782323200000 + (int64_t)below(d, 1000) * 60000,
+            .window_ms = (int64_t)below(d, 400) * 3600000,
+            .share = (uint32_t)below(d, 1001),
+            .commodity = (uint8_t)below(d, 3)};
+}
+
+static void draw_rules(struct draw *d, struct bb_master_rules *out) {
+    *out = (struct bb_master_rules){.tenant = draw_name(d, below(d, 5)),
+                                    .module_count = (uint32_t)below(d, 3),
+                                    .rule_count = (uint32_t)below(d, 4)};
+    out->modules = bb_arena_take_array(d->arena, out->module_count + 1, sizeof *out->modules);
+    out->rules = bb_arena_take_array(d->arena, out->rule_count + 1, sizeof *out->rules);
+    for (uint32_t i = 0; i < out->module_count; i++)
+        out->modules[i] = (struct bb_master_module){
+            .hash = BB_SPAN("fedcba9876543210"),
+            .name = draw_name(d, below(d, 9)),
+            .source = BB_SPAN(
+                "from busbar import rule\n\n\n@rule(inputs=\"A+\")\ndef r(w):\n\tpass\n")};
+    for (uint32_t i = 0; i < out->rule_count; i++)
+        draw_rule(d, &out->rules[i]);
+}
+
 void random_master(struct bb_random *random, struct bb_arena *arena, struct bb_master *out) {
     struct draw d = {random, arena};
 
     memset(out, 0, sizeof *out);
-    switch (below(&d, 9)) {
+    switch (below(&d, 10)) {
     case 0:
         out->kind = BB_MASTER_TENANT;
         out->tenant = (struct bb_master_tenant){draw_name(&d, below(&d, 5)), draw_zone(&d)};
@@ -224,6 +262,10 @@ void random_master(struct bb_random *random, struct bb_arena *arena, struct bb_m
                                               .name = draw_name(&d, below(&d, 5)),
                                               .expression = BB_SPAN("district = north"),
                                               .description = draw_name(&d, below(&d, 5))};
+        return;
+    case 4:
+        out->kind = BB_MASTER_RULES;
+        draw_rules(&d, &out->rules);
         return;
     default: out->kind = BB_MASTER_USAGE_POINT; draw_usage_point(&d, &out->usage_point);
     }
@@ -386,6 +428,48 @@ static const char *group_difference(const struct bb_master_group *a,
     return NULL;
 }
 
+static const char *version_difference(const struct bb_master_rule_version *a,
+                                      const struct bb_master_rule_version *b) {
+    SAME_TEXT(id)
+    SAME_TEXT(module)
+    SAME_TEXT(function)
+    SAME_TEXT(parameters)
+    SAME_TEXT(environment)
+    SAME_TEXT(channel)
+    SAME_TEXT(by)
+    SAME_TEXT(reason)
+    SAME(deployed_ms)
+    SAME(from_ms)
+    SAME(to_ms)
+    SAME(window_ms)
+    SAME(share)
+    SAME(commodity)
+    return NULL;
+}
+
+static const char *rules_difference(const struct bb_master_rules *a,
+                                    const struct bb_master_rules *b) {
+    const char *difference = NULL;
+
+    SAME_TEXT(tenant)
+    SAME(module_count)
+    SAME(rule_count)
+    for (uint32_t i = 0; i < a->module_count; i++)
+        if (!bb_span_equal(a->modules[i].hash, b->modules[i].hash) ||
+            !bb_span_equal(a->modules[i].name, b->modules[i].name) ||
+            !bb_span_equal(a->modules[i].source, b->modules[i].source))
+            return "module";
+    for (uint32_t i = 0; i < a->rule_count; i++) {
+        const struct bb_master_rule *x = &a->rules[i], *y = &b->rules[i];
+        if (!bb_span_equal(x->name, y->name) || x->raw != y->raw ||
+            x->version_count != y->version_count)
+            return "rule";
+        for (uint32_t k = 0; !difference && k < x->version_count; k++)
+            difference = version_difference(&x->versions[k], &y->versions[k]);
+    }
+    return difference;
+}
+
 const char *master_difference(const struct bb_master *a, const struct bb_master *b) {
     SAME(kind)
     switch (a->kind) {
@@ -393,6 +477,7 @@ const char *master_difference(const struct bb_master *a, const struct bb_master 
     case BB_MASTER_CALENDAR: return calendar_difference(&a->calendar, &b->calendar);
     case BB_MASTER_PROFILE: return profile_difference(&a->profile, &b->profile);
     case BB_MASTER_GROUP: return group_difference(&a->group, &b->group);
+    case BB_MASTER_RULES: return rules_difference(&a->rules, &b->rules);
     default: return usage_point_difference(&a->usage_point, &b->usage_point);
     }
 }

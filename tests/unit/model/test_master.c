@@ -135,7 +135,7 @@ Test(master, refused_bytes) {
         {"\x01", 1, -BB_E_STORE_CORRUPT, "no kind"},
         {"\x01\x00", 2, -BB_E_STORE_CORRUPT, "kind 0"},
         {"\x02\x01\x05\x01x", 5, -BB_E_VERSION, "version 2"},
-        {"\x01\x06\x05\x01x", 5, -BB_E_VERSION, "kind 6"},
+        {"\x01\x07\x05\x01x", 5, -BB_E_VERSION, "kind 7"},
         {"\x01\x01", 2, -BB_E_STORE_CORRUPT, "a usage point without a name"},
         {"\x01\x02\x03\x05"
          "demo",

@@ -837,7 +837,9 @@ Test(registry_file, export_and_apply_is_no_change) {
 
         reading_init(&r);
         for (size_t i = 0; i < ENTRIES; i++) {
-            random_master(&random, &r.arena, &entries[i].master);
+            do
+                random_master(&random, &r.arena, &entries[i].master);
+            while (entries[i].master.kind == BB_MASTER_RULES); /* not in the file yet */
             if (entries[i].master.kind == BB_MASTER_USAGE_POINT) {
                 forget_names(&entries[i].master.usage_point); /* another test's subject */
                 plain_ones(&entries[i].master.usage_point);
