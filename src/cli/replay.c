@@ -129,7 +129,7 @@ static int run(struct bb_command *command, struct bb_error *error) {
     if (!r)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to begin");
     r->command = command;
-    bb_arena_init(&r->arena, BB_FILE_PATH_MAX * 2, 1 << 20);
+    bb_arena_init(&r->arena, 2 * (size_t)BB_FILE_PATH_MAX, 1 << 20);
     int result = replay(r, error);
     bb_ingest_run_release(&r->ingest);
     bb_plant_close(&r->plant);

@@ -197,7 +197,8 @@ static int take_version(void *context, int64_t recorded_ms, const struct bb_mast
 
 struct asked { /* what an expression asks for */
     const struct bb_erasure *e;
-    const struct bb_span body; /* blanked within; empty: looked at alone */
+    char *body; /* blanked within; NULL: looked at alone */
+    size_t size;
     bool goes, stays;
 };
 
@@ -213,8 +214,8 @@ static int look_at_comparison(void *context, bool is_field, struct bb_span key,
     if (bb_erasure_knows(e, value) ||
         (is_field && bb_span_equal(key, BB_SPAN("customer")) && is_customer(e, value))) {
         asked->goes = true;
-        if (asked->body.size > 0) {
-            char *at = within((char *)(uintptr_t)asked->body.data, asked->body.size, value);
+        if (asked->body) {
+            char *at = within(asked->body, asked->size, value);
             if (!blank_words(e, at, value.size))
                 blank(at, value.size);
         }
@@ -237,10 +238,8 @@ static int look_at_expression(struct bb_erasure *e, struct bb_span expression,
     if (bb_expression_parse(expression, &e->scratch, &parsed, &ignored) == 0)
         return bb_expression_each(parsed, look_at_comparison, asked);
     asked->goes = bb_erasure_knows(e, expression);
-    if (asked->body.size > 0)
-        asked->goes = blank_words(
-            e, within((char *)(uintptr_t)asked->body.data, asked->body.size, expression),
-            expression.size);
+    if (asked->body)
+        asked->goes = blank_words(e, within(asked->body, asked->size, expression), expression.size);
     return 0;
 }
 
@@ -274,7 +273,7 @@ static int take_group(void *context, int64_t recorded_ms, const struct bb_master
 
 static int of_group(struct bb_erasure *e, const struct bb_master_group *group, char *body,
                     size_t size) {
-    struct asked asked = {.e = e, .body = {body, size}};
+    struct asked asked = {.e = e, .body = body, .size = size};
     struct bb_span description = group->description;
 
     if (!bb_span_equal(group->tenant, e->request.tenant))
