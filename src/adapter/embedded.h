@@ -50,7 +50,7 @@ int bb_store_lmdb_open(const char *directory, const struct bb_store_lmdb_options
                        struct bb_store **out, struct bb_error *error) BB_MUST_USE;
 /* For erasures: every partition's file is written anew, with values that `change` overwrote (1, 0 or negative, as
  * above). The store is not open in this process; -BB_E_LOCKED when it is in another one: then nothing was changed. */
-enum bb_store_part { BB_STORE_PART_USAGE_POINT, BB_STORE_PART_SOURCE, BB_STORE_PART_OUTBOX };
+enum bb_store_part { BB_STORE_PART_MASTER, BB_STORE_PART_SOURCE, BB_STORE_PART_OUTBOX };
 typedef int bb_store_change(void *context, enum bb_store_part part, struct bb_span key, char *value,
                             size_t size, struct bb_error *error);
 int bb_store_lmdb_rewrite(const char *directory, uint32_t partitions, bb_store_change *change,

@@ -2,6 +2,7 @@
  * log_embedded_internal.h for the picture. Nothing here keeps state. */
 #include "adapter/log_embedded_internal.h"
 #include "base/crc.h"
+#include "base/list.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -57,13 +58,8 @@ static int collect_names(DIR *folder, uint64_t **segments, size_t *count) {
             return errno;
         if (!parse_name(entry->d_name, &segment))
             continue;
-        if (*count == capacity) {
-            capacity = capacity ? 2 * capacity : 16;
-            uint64_t *grown = realloc(*segments, capacity * sizeof **segments);
-            if (!grown)
-                return ENOMEM;
-            *segments = grown;
-        }
+        if (!bb_list_room(segments, *count, &capacity, sizeof **segments))
+            return ENOMEM;
         (*segments)[(*count)++] = segment;
     }
 }

@@ -7,6 +7,7 @@
  */
 #include "adapter/embedded.h"
 #include "base/clock.h"
+#include "base/list.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -79,13 +80,7 @@ static bool lane_reserve(struct lane *lane) {
         lane->first = 0;
         return true;
     }
-    size_t capacity = lane->capacity ? 2 * lane->capacity : 64;
-    struct entry *grown = realloc(lane->entries, capacity * sizeof *grown);
-    if (!grown)
-        return false;
-    lane->entries = grown;
-    lane->capacity = capacity;
-    return true;
+    return bb_list_room(&lane->entries, lane->count, &lane->capacity, sizeof *lane->entries);
 }
 
 static int memory_append(struct bb_log *base, uint32_t partition, struct bb_log_record *record,

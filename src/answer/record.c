@@ -40,6 +40,10 @@ void bb_record_time(struct bb_record *record, int64_t ms) {
         add(record, (struct bb_field){.kind = BB_FIELD_TIME, .number = ms});
 }
 
+void bb_record_items(struct bb_record *record, struct bb_span json) {
+    add(record, (struct bb_field){.kind = BB_FIELD_ITEMS, .text = json});
+}
+
 void bb_record_nothing(struct bb_record *record) {
     add(record, (struct bb_field){.kind = BB_FIELD_NOTHING});
 }
@@ -73,6 +77,12 @@ static void put_value(const struct bb_field *field, struct bb_json *json) {
         break;
     case BB_FIELD_FLAG: bb_json_bool(json, field->number != 0); break;
     case BB_FIELD_DIGITS: bb_json_raw(json, field->text); break;
+    case BB_FIELD_ITEMS:
+        bb_json_array_begin(json);
+        if (field->text.size > 0)
+            bb_json_raw(json, field->text);
+        bb_json_array_end(json);
+        break;
     case BB_FIELD_NOTHING: bb_json_null(json); break;
     }
 }
@@ -80,6 +90,8 @@ static void put_value(const struct bb_field *field, struct bb_json *json) {
 void bb_record_put_members(const struct bb_record *record, struct bb_json *json) {
     BB_ASSERT(record->count == record->row_count);
     for (size_t i = 0; i < record->count; i++) {
+        if (record->rows[i].is_gist)
+            continue;
         bb_json_key(json, record->rows[i].name);
         put_value(&record->fields[i], json);
     }
@@ -115,7 +127,8 @@ void bb_csv_put_cell(struct bb_buffer *out, struct bb_span text) {
 void bb_record_put_csv_titles(const struct bb_field_row *rows, size_t row_count,
                               struct bb_buffer *out) {
     for (size_t i = 0; i < row_count; i++)
-        bb_buffer_format(out, "%s%s", i ? "," : "", rows[i].name);
+        if (!rows[i].is_gist)
+            bb_buffer_format(out, "%s%s", i ? "," : "", rows[i].name);
     bb_buffer_append_byte(out, '\n');
 }
 
@@ -125,6 +138,8 @@ void bb_record_put_csv(const struct bb_record *record, struct bb_buffer *out) {
     BB_ASSERT(record->count == record->row_count);
     for (size_t i = 0; i < record->count; i++) {
         const struct bb_field *field = &record->fields[i];
+        if (record->rows[i].is_gist)
+            continue;
         bb_buffer_append(out, ",", i > 0);
         if (field->kind == BB_FIELD_FLAG)
             bb_buffer_append_span(out, field->number ? BB_SPAN("true") : BB_SPAN("false"));

@@ -14,7 +14,8 @@
 struct bb_field_row {
     const char *name;
     bool is_number; /* tables set it to the right */
-    bool is_aside;  /* said in objects, left out of tables */
+    bool is_aside;  /* said in objects and CSV, left out of tables */
+    bool is_gist;   /* in tables alone: what an aside comes to, for people */
 };
 
 enum bb_field_kind {
@@ -23,12 +24,13 @@ enum bb_field_kind {
     BB_FIELD_TIME,
     BB_FIELD_FLAG,
     BB_FIELD_DIGITS, /* a number as its digits */
+    BB_FIELD_ITEMS,  /* an array: its items as JSON has them */
     BB_FIELD_NOTHING
 };
 
 struct bb_field {
     enum bb_field_kind kind;
-    struct bb_span text; /* TEXT, DIGITS */
+    struct bb_span text; /* TEXT, DIGITS, ITEMS */
     int64_t number;      /* NUMBER, TIME (ms), FLAG */
 };
 
@@ -50,6 +52,7 @@ void bb_record_number(struct bb_record *record, int64_t number);
 void bb_record_flag(struct bb_record *record, bool flag);
 /* BB_TIME_NONE: nothing. */
 void bb_record_time(struct bb_record *record, int64_t ms);
+void bb_record_items(struct bb_record *record, struct bb_span json);
 void bb_record_nothing(struct bb_record *record);
 /* Copied: a text and a number's digits that were worded for this row. */
 void bb_record_copy(struct bb_record *record, struct bb_span text);

@@ -98,6 +98,19 @@ static const struct bb_field_row audit_fields[] = {
     {.name = "chain", .is_aside = true},
 };
 
+static const struct bb_field_row file_fields[] = {
+    {.name = "id"},
+    {.name = "source"},
+    {.name = "received"},
+    {.name = "state"},
+    {.name = "readings", .is_number = true},
+    {.name = "rejected", .is_number = true},
+    {.name = "bytes", .is_number = true, .is_aside = true},
+    {.name = "replayed"},
+    {.name = "errors", .is_aside = true},
+    {.name = "first", .is_gist = true},
+};
+
 #define FIELDS(table) table, sizeof(table) / sizeof(table)[0]
 
 const struct bb_list_row bb_lists[BB_LISTS] = {
@@ -113,6 +126,8 @@ const struct bb_list_row bb_lists[BB_LISTS] = {
     [BB_LIST_RULES] = {"rules", FIELDS(rule_fields)},
     [BB_LIST_TENANTS] = {"tenants", FIELDS(tenant_fields)},
     [BB_LIST_AUDIT] = {"audit", FIELDS(audit_fields)},
+    [BB_LIST_FILES] = {"files", FIELDS(file_fields)},
+    [BB_LIST_DEAD_LETTERS] = {"dead-letters", FIELDS(file_fields)},
 };
 
 static void begin(struct bb_record *out, enum bb_list list) {
@@ -294,4 +309,26 @@ void bb_record_of_audit(const struct bb_registry_audit *row, struct bb_record *o
         bb_record_nothing(out);
     bb_record_text(out, row->request);
     put_chain(out, row->chain);
+}
+
+void bb_record_of_file(const struct bb_file_row *row, struct bb_span refusals, struct bb_span gist,
+                       struct bb_record *out) {
+    char id[BB_FILE_ID_DIGITS + 1];
+
+    begin(out, BB_LIST_FILES);
+    bb_file_id_format(row->id, id);
+    bb_record_copy(out, bb_span_of(id));
+    bb_record_text(out, row->source);
+    bb_record_time(out, row->received_ms);
+    bb_record_name(out, bb_file_state(row));
+    bb_record_number(out, row->is_refused ? 0 : (int64_t)row->readings);
+    bb_record_number(out, (int64_t)row->rejected);
+    bb_record_number(out, (int64_t)row->bytes);
+    bb_file_id_format(row->replayed, id);
+    if (row->replayed)
+        bb_record_copy(out, bb_span_of(id));
+    else
+        bb_record_nothing(out);
+    bb_record_items(out, refusals);
+    bb_record_text(out, gist);
 }

@@ -7,6 +7,7 @@
 #include "answer/record.h"
 #include "port/registry.h"
 #include "service/completeness.h"
+#include "service/file_list.h"
 #include "service/findings.h"
 #include "service/inventory.h"
 
@@ -23,6 +24,8 @@ enum bb_list { /* what can be listed */
                BB_LIST_RULES,
                BB_LIST_TENANTS,
                BB_LIST_AUDIT,
+               BB_LIST_FILES,
+               BB_LIST_DEAD_LETTERS,
                BB_LISTS
 };
 
@@ -43,6 +46,9 @@ void bb_record_of_device(const struct bb_inventory_device *row, struct bb_record
 void bb_record_of_installation(const struct bb_inventory_installation *row, struct bb_record *out);
 void bb_record_of_customer(const struct bb_inventory_customer *row, struct bb_record *out);
 void bb_record_of_audit(const struct bb_registry_audit *row, struct bb_record *out);
+/* Of files and dead letters. `refusals`: bb_ledger_refusals; `gist`: the first of them in a few words. */
+void bb_record_of_file(const struct bb_file_row *row, struct bb_span refusals, struct bb_span gist,
+                       struct bb_record *out);
 void bb_record_of_tenant(struct bb_span name, struct bb_span zone, struct bb_record *out);
 
 #endif

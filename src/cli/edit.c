@@ -1,4 +1,5 @@
 /* busbar edit: a person's value for one time, or what people told there taken back. */
+#include "base/list.h"
 #include "cli/asked_times.h"
 #include "cli/audit.h"
 #include "cli/ingest_run.h"
@@ -110,15 +111,10 @@ static int take_day(void *context, const struct bb_query_row *row) {
 
     keep_name(shots->usage_point, row->usage_point);
     keep_name(shots->channel, row->channel);
-    if (shots->day_count == shots->day_capacity) {
-        size_t capacity = shots->day_capacity ? shots->day_capacity * 2 : 256;
-        struct shown *days = realloc(shots->days, capacity * sizeof *days);
-        shots->full = days == NULL;
-        if (!days)
-            return 1;
-        shots->days = days;
-        shots->day_capacity = capacity;
-    }
+    shots->full = !bb_list_room(&shots->days, shots->day_count, &shots->day_capacity,
+                                sizeof *shots->days);
+    if (shots->full)
+        return 1;
     shots->days[shots->day_count++] = shown_of(row);
     return 0;
 }

@@ -125,7 +125,9 @@ static int report_to_people(struct bb_ingest_run *ingest, struct bb_error *error
 
     put_count(out, "files", report->files, "");
     if (report->files_skipped > 0)
-        put_count(out, "skipped", report->files_skipped, "taken before; --again takes them again");
+        put_count(out, "skipped", report->files_skipped,
+                  ingest->skipped_note ? ingest->skipped_note
+                                       : "taken before; --again takes them again");
     if (ingest->files.passed_over > 0)
         put_count(out, "passed over", ingest->files.passed_over, "by name: not readings");
     put_count(out, "readings", report->readings, "");
@@ -142,9 +144,10 @@ static int report_to_people(struct bb_ingest_run *ingest, struct bb_error *error
 
 /* ---- the command --------------------------------------------------------------------------------*/
 
-static int ingest_files(struct bb_ingest_run *ingest, struct bb_error *error) {
+int bb_ingest_and_tell(struct bb_ingest_run *ingest, char *const *arguments, size_t argument_count,
+                       struct bb_error *error) {
     struct bb_command *command = ingest->command;
-    int r = bb_ingest_run(ingest, command->arguments, command->argument_count, error);
+    int r = bb_ingest_run(ingest, arguments, argument_count, error);
 
     if (r == 0 && command->globals.json)
         report_as_json(ingest);
@@ -171,7 +174,7 @@ static int ingest_into(struct bb_ingest_run *ingest, struct bb_plant *plant,
     if (r == 0)
         r = bb_command_open_plant(command, BB_PLANT_APPEND, plant, error);
     if (r == 0) {
-        r = ingest_files(ingest, error);
+        r = bb_ingest_and_tell(ingest, command->arguments, command->argument_count, error);
         bb_plant_close(plant);
     }
     bb_map_free(map);

@@ -23,6 +23,7 @@ struct bb_ingest_run {
     struct bb_land_report report;
     struct bb_worker_counts counts;
     uint32_t errors_shown;
+    const char *skipped_note; /* of files that were passed over; NULL: ingest's */
     double seconds;
     struct bb_served_taken *taken; /* by a server that has the plant */
 };
@@ -30,6 +31,9 @@ struct bb_ingest_run {
 /* `run` is zeroed but for command, plant and land. Release it in any case. */
 int bb_ingest_run(struct bb_ingest_run *run, char *const *arguments, size_t argument_count,
                   struct bb_error *error) BB_MUST_USE;
+/* The same, and what came of it for people or as JSON (ingest.c): an exit code. */
+int bb_ingest_and_tell(struct bb_ingest_run *run, char *const *arguments, size_t argument_count,
+                       struct bb_error *error) BB_MUST_USE;
 void bb_ingest_run_release(struct bb_ingest_run *run);
 
 /* What is in the log into the store, what is in the outboxes into the registry. */

@@ -1,6 +1,7 @@
 /* The files that arguments name: see input_files.h. */
 #include "cli/input_files.h"
 
+#include "base/list.h"
 #include "base/span.h"
 
 #include <dirent.h>
@@ -16,14 +17,8 @@ static const char *const other_endings[] = {".yaml", ".yml", ".md", "truth.json"
 
 static int add_file(struct bb_input_files *files, const char *path, uint64_t size_bytes,
                     struct bb_error *error) {
-    if (files->count == files->capacity) {
-        size_t capacity = files->capacity ? files->capacity * 2 : 16;
-        struct bb_input_file *items = realloc(files->items, capacity * sizeof *items);
-        if (!items)
-            return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for %zu file names", capacity);
-        files->items = items;
-        files->capacity = capacity;
-    }
+    if (!bb_list_room(&files->items, files->count, &files->capacity, sizeof *files->items))
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for file names");
     char *copy = strdup(path);
     if (!copy)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the name of %s", path);

@@ -1,5 +1,5 @@
-/* busbar list usage-points|channels|completeness|exceptions|findings|groups|devices|installations|customers|rules|tenants: what the registry
- * knows, what is there of what was expected, and what the checks say.
+/* busbar list SUBJECT: what the registry knows, what is there of what was expected, what the checks say, and what
+ * came as files.
  *
  * Each subject is a row of a table: what it lists, and how the plant is asked. Each row becomes a record
  * (answer/rows.h), which goes to a table for people or to an array of objects.
@@ -8,6 +8,7 @@
 #include "base/nearest.h"
 #include "cli/human.h"
 #include "cli/list_exceptions.h"
+#include "cli/list_files.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "service/audit.h"
@@ -86,7 +87,10 @@ static const struct bb_option options[] = {
      .offset = AT(what),
      .value = "TEXT",
      .help = "audit: a part of the verb, or of what it was done to"},
-    {.name = "all", .kind = BB_OPTION_FLAG, .offset = AT(all), .help = "closed exceptions too"},
+    {.name = "all",
+     .kind = BB_OPTION_FLAG,
+     .offset = AT(all),
+     .help = "closed exceptions too; dead letters that were replayed since, and count"},
     BB_OPTION_END};
 
 /* ---- the rows -----------------------------------------------------------------------------------*/
@@ -367,6 +371,34 @@ static int list_customers(struct listing *listing, struct bb_error *error) {
     return bb_inventory_customers(listing->plant, &asked, customer_row, listing, error);
 }
 
+/* A bb_cli_record_visit. */
+static int file_row(void *context, const struct bb_record *record) {
+    struct listing *listing = context;
+
+    listing->record = *record;
+    return put_row(listing);
+}
+
+static int list_files(struct listing *listing, struct bb_error *error) {
+    const struct bb_file_question asked = {.tenant = bb_command_tenant(listing->command),
+                                           .before_ms = INT64_MAX};
+
+    return bb_cli_files(listing->plant, &asked, file_row, listing, error);
+}
+
+static int list_dead_letters(struct listing *listing, struct bb_error *error) {
+    const struct bb_file_question asked = {.tenant = bb_command_tenant(listing->command),
+                                           .before_ms = INT64_MAX,
+                                           .with_rejects = true,
+                                           .without_replayed = !listing->given->all};
+
+    return bb_cli_files(listing->plant, &asked, file_row, listing, error);
+}
+
+static void end_dead_letters(struct listing *listing) {
+    bb_cli_standing(listing->plant, &listing->command->out->buffer);
+}
+
 static int list_tenants(struct listing *listing, struct bb_error *error) {
     struct bb_registry *registry = listing->plant->registry;
 
@@ -397,6 +429,8 @@ static const struct subject {
     {BB_LIST_RULES, list_rules, NULL, false},
     {BB_LIST_TENANTS, list_tenants, NULL, false},
     {BB_LIST_AUDIT, list_audit, NULL, false},
+    {BB_LIST_FILES, list_files, NULL, false},
+    {BB_LIST_DEAD_LETTERS, list_dead_letters, end_dead_letters, false},
 };
 enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
 
@@ -415,7 +449,7 @@ static const struct subject *find_subject(const char *name, struct bb_error *err
     (void)BB_FAIL(error, BB_E_USAGE,
                   "there is no list of \"%s\": allowed are usage-points, channels, completeness, "
                   "exceptions, findings, groups, devices, installations, "
-                  "customers, rules, tenants, audit%s%s",
+                  "customers, rules, tenants, audit, files, dead-letters%s%s",
                   name, nearest.name ? " · did you mean " : "", nearest.name ? nearest.name : "");
     return NULL;
 }
@@ -511,9 +545,9 @@ const struct bb_verb bb_verb_list = {
     .name = "list",
     .summary =
         "usage points, channels, completeness, exceptions, findings, groups, devices, installations, "
-        "customers, rules, tenants, audit",
+        "customers, rules, tenants, audit, files, dead-letters",
     .arguments =
-        "usage-points|channels|completeness|exceptions|findings|groups|devices|installations|customers|rules|tenants|audit",
+        "usage-points|channels|completeness|exceptions|findings|groups|devices|installations|customers|rules|tenants|audit|files|dead-letters",
     .arguments_min = 1,
     .arguments_max = 1,
     .options = options,
@@ -530,11 +564,16 @@ const struct bb_verb bb_verb_list = {
         "been opened by T, in the state of then, as the registry recorded it; what came and went within\n"
         "one batch of the worker was never one, and \"to\" is where the stretch ends by what was told\n"
         "last. channels: those with readings by T; usage-points: also those with master data; both as\n"
-        "they were described by then. rules and tenants tell what is now and refuse it.\n",
+        "they were described by then. The others tell what is now and refuse it.\n"
+        "\n"
+        "files: those that came, the newest first: done, partial (the good lines count) or refused (nothing\n"
+        "of it counts). dead-letters: those of which something was refused and that do not count as a whole\n"
+        "by now; --json has the first lines and why, `busbar replay ID` reads one once more.\n",
     .examples = "busbar list channels --usage-point 871685900012345678\n"
                 "busbar list completeness --from 2026-03-01 --to 2026-04-01\n"
                 "busbar list exceptions --json\n"
                 "busbar list findings --check negative\n"
+                "busbar list dead-letters\n"
                 "busbar list exceptions --all --as-of 2026-03-01T06:00:00+01:00\n",
     .run = run,
 };

@@ -9,13 +9,14 @@
 #include "cli/ingest_run.h"
 #include "service/master.h"
 #include "service/registry_file.h"
+#include "service/registry_turn.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ARENA_CHUNK_BYTES = 1 << 20 };
+enum { ARENA_CHUNK_BYTES = 1 << 20, TURN_MS = 120000 };
 static const size_t arena_limit_bytes = (size_t)4 << 30;
 
 struct applying {
@@ -195,7 +196,7 @@ static void report_to_people(const struct applying *applying) {
     bb_buffer_format(out, "next: busbar list usage-points\n");
 }
 
-static int apply_opened(struct applying *applying, struct bb_error *error) {
+static int apply_in_turn(struct applying *applying, struct bb_error *error) {
     int64_t began_ns = bb_monotonic_ns();
     bool dry_run = applying->given->dry_run;
     struct bb_command *command = applying->command;
@@ -221,6 +222,18 @@ static int apply_opened(struct applying *applying, struct bb_error *error) {
     else if (bb_command_talks(command))
         report_to_people(applying);
     return BB_EXIT_DONE;
+}
+
+static int apply_opened(struct applying *applying, struct bb_error *error) {
+    int turn, r;
+
+    if (applying->given->dry_run)
+        return apply_in_turn(applying, error);
+    r = bb_registry_turn_take(&applying->plant, TURN_MS, &turn, error);
+    if (r == 0)
+        r = apply_in_turn(applying, error);
+    bb_registry_turn_end(turn);
+    return r;
 }
 
 int bb_registry_apply(struct bb_command *command, struct bb_error *error) {

@@ -11,6 +11,7 @@
 #include "cli/registry_customer.h"
 
 #include "answer/master_json.h"
+#include "base/list.h"
 #include "model/quality.h"
 #include "model/unit.h"
 #include "service/person_told.h"
@@ -51,18 +52,6 @@ static int no_memory(struct bb_error *error) {
 
 /* ---- which usage points, and which of their versions */
 
-static bool grow(void **items, size_t count, size_t *capacity, size_t size) {
-    if (count < *capacity)
-        return true;
-    size_t more = *capacity ? 2 * *capacity : 16;
-    void *grown = realloc(*items, more * size);
-    if (!grown)
-        return false;
-    *items = grown;
-    *capacity = more;
-    return true;
-}
-
 static int add_version(struct export *export, struct subject *subject, int64_t recorded_ms,
                        const struct bb_master *master) {
     bb_buffer_clear(&export->packed);
@@ -71,8 +60,8 @@ static int add_version(struct export *export, struct subject *subject, int64_t r
         return result;
     struct bb_span packed = bb_arena_copy(&export->arena, bb_buffer_span(&export->packed));
     if (!packed.data || export->packed.overflow ||
-        !grow((void **)&subject->versions, subject->version_count, &subject->version_capacity,
-              sizeof *subject->versions))
+        !bb_list_room(&subject->versions, subject->version_count, &subject->version_capacity,
+                      sizeof *subject->versions))
         return no_memory(export->error);
     subject->versions[subject->version_count++] = (struct version){
         .recorded_ms = recorded_ms, .until_ms = BB_TIME_NONE, .packed = packed};
@@ -90,8 +79,8 @@ static int take_version(void *context, int64_t recorded_ms, const struct bb_mast
         return 0;
     if (!last || !bb_span_equal(last->name, up->name)) {
         if (!last || last->version_count > 0) {
-            if (!grow((void **)&export->subjects, export->count, &export->capacity,
-                      sizeof *export->subjects))
+            if (!bb_list_room(&export->subjects, export->count, &export->capacity,
+                              sizeof *export->subjects))
                 return no_memory(export->error);
             last = &export->subjects[export->count++];
         }

@@ -109,6 +109,26 @@ static int erase(struct erasing *e, struct bb_error *error) {
 
 /* ---- the report */
 
+static void report_groups_as_json(const struct erasing *e, struct bb_json *json) {
+    bool goes, stays;
+
+    bb_json_key(json, "groups");
+    bb_json_array_begin(json);
+    for (size_t i = 0; e->erasure && i < bb_erasure_groups(e->erasure); i++) {
+        struct bb_span name = bb_erasure_group(e->erasure, i, &goes, &stays);
+        bb_json_object_begin(json);
+        bb_json_key(json, "group");
+        if (name.size > 0)
+            bb_json_text(json, name);
+        else
+            bb_json_null(json);
+        bb_json_put_bool(json, "texts_go", goes);
+        bb_json_put_bool(json, "still_asks", stays);
+        bb_json_object_end(json);
+    }
+    bb_json_array_end(json);
+}
+
 static void report_as_json(const struct erasing *e) {
     struct bb_json json = bb_command_json(e->command);
     bool flag;
@@ -133,6 +153,7 @@ static void report_as_json(const struct erasing *e) {
         bb_json_object_end(&json);
     }
     bb_json_array_end(&json);
+    report_groups_as_json(e, &json);
     bb_json_put_u64(&json, "log_records", e->report.records);
     bb_json_put_u64(&json, "store_values", e->report.values);
     bb_json_put_u64(&json, "registry_rows", e->report.rows);
@@ -155,6 +176,22 @@ static void report_subjects(const struct erasing *e, struct bb_buffer *out) {
     }
 }
 
+static void report_groups(const struct erasing *e, struct bb_buffer *out) {
+    static const char unnamed[] = "(whose name holds it and stays)";
+    bool goes, stays;
+
+    for (size_t i = 0; i < bb_erasure_groups(e->erasure); i++) {
+        struct bb_span name = bb_erasure_group(e->erasure, i, &goes, &stays);
+        bb_buffer_format(
+            out, "group %.*s:%s%s%s\n", (int)(name.size > 0 ? name.size : strlen(unnamed)),
+            name.size > 0 ? name.data : unnamed,
+            goes ? " its texts go; look whether it is still of use" : "", goes && stays ? ";" : "",
+            stays ? " it asks for a usage point or a tag's value of theirs, and does "
+                    "so on: look whether that is about them"
+                  : "");
+    }
+}
+
 static void report_to_people(const struct erasing *e) {
     struct bb_buffer *out = &e->command->out->buffer;
 
@@ -163,6 +200,7 @@ static void report_to_people(const struct erasing *e) {
         return;
     }
     report_subjects(e, out);
+    report_groups(e, out);
     if (e->given->dry_run) {
         bb_buffer_format(out,
                          "%llu records of the log would be overwritten, the store and the registry "

@@ -11,12 +11,12 @@ enum { RETRY_MS = 5000 };
 
 struct bb_serve_drop {
     struct bb_command *command;
-    struct bb_committer *committer;
-    struct bb_map *map; /* NULL: none */
+    struct bb_map *map;    /* NULL: none */
+    struct bb_plant plant; /* its own, to read files by */
+    bool is_open;
     struct bb_drop *drop;
     int64_t not_before_ms; /* monotonic: after a failure */
     struct bb_drop_file file;
-    int outcome; /* enum bb_drop_take */
 };
 
 int bb_serve_drop_open(struct bb_command *command, const struct bb_config *config,
@@ -29,7 +29,6 @@ int bb_serve_drop_open(struct bb_command *command, const struct bb_config *confi
     if (!drop)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a drop folder");
     drop->command = command;
-    drop->committer = committer;
     int r = config->drop_map[0] ? bb_map_load(config->drop_map, &drop->map, error) : 0;
     const struct bb_drop_options options = {
         .folder = config->drop_folder,
@@ -37,7 +36,8 @@ int bb_serve_drop_open(struct bb_command *command, const struct bb_config *confi
         .held_ms = config->drop_held_ms,
         .land = {.form = {.tenant = bb_command_tenant(command), .map = drop->map},
                  .map_path = config->drop_map[0] ? config->drop_map : NULL,
-                 .clock = bb_clock_system()}};
+                 .clock = bb_clock_system(),
+                 .committer = committer}};
     if (r == 0)
         r = bb_drop_open(&options, &drop->drop, error);
     if (r < 0)
@@ -52,6 +52,8 @@ void bb_serve_drop_close(struct bb_serve_drop *drop) {
         return;
     bb_drop_close(drop->drop);
     bb_map_free(drop->map);
+    if (drop->is_open)
+        bb_plant_close(&drop->plant);
     free(drop);
 }
 
@@ -68,12 +70,17 @@ static void tell(struct bb_serve_drop *drop) {
                     "a file was dropped", fields, sizeof fields / sizeof fields[0]);
 }
 
-/* On the committer's thread. */
-static int take(struct bb_plant *plant, void *context, struct bb_error *error) {
-    struct bb_serve_drop *drop = context;
+/* What comes of the file is appended by the committer, between posts (land.h). */
+static int take(struct bb_serve_drop *drop, struct bb_error *error) {
+    const struct bb_globals *globals = &drop->command->globals;
 
-    drop->outcome = bb_drop_take(drop->drop, plant, &drop->file, error);
-    return drop->outcome < 0 ? drop->outcome : 0;
+    if (!drop->is_open) {
+        int r = bb_plant_open(globals->data, globals->config, BB_PLANT_READ, &drop->plant, error);
+        if (r < 0)
+            return r;
+        drop->is_open = true;
+    }
+    return bb_drop_take(drop->drop, &drop->plant, &drop->file, error);
 }
 
 void bb_serve_drop_look(struct bb_serve_drop *drop) {
@@ -84,8 +91,8 @@ void bb_serve_drop_look(struct bb_serve_drop *drop) {
         return;
     int r = bb_drop_look(drop->drop, &error);
     if (r == BB_DROP_READY) {
-        r = bb_committer_run(drop->committer, take, drop, &error);
-        if (r == 0 && drop->outcome == BB_DROP_PUT_AWAY)
+        r = take(drop, &error);
+        if (r == BB_DROP_PUT_AWAY)
             tell(drop);
     }
     if (r < 0) {

@@ -13,8 +13,8 @@ int bb_serve_drop_open(struct bb_command *command, const struct bb_config *confi
                        struct bb_error *error) BB_MUST_USE;
 void bb_serve_drop_close(struct bb_serve_drop *drop);
 
-/* Take one file, if one is complete: it is landed on the committer's thread, and posts wait meanwhile.
- * What fails is told, and tried again some seconds later. NULL does nothing. */
+/* Take one file, if one is complete: it is read on this thread, and what it comes to is appended by the committer,
+ * between posts. What fails is told, and tried again some seconds later. NULL does nothing. */
 void bb_serve_drop_look(struct bb_serve_drop *drop);
 
 #endif

@@ -1,6 +1,7 @@
 /* What comes of a change: see served_follow.h. */
 #include "cli/served_follow.h"
 
+#include "base/list.h"
 #include "service/settled.h"
 
 #include <stdlib.h>
@@ -24,14 +25,8 @@ void bb_served_follow_free(struct bb_served_follow *follow) {
 static int take_id(void *context, const struct bb_registry_exception *row) {
     struct bb_served_follow *f = context;
 
-    if (f->count == f->capacity) {
-        size_t capacity = f->capacity ? f->capacity * 2 : 256;
-        int64_t *ids = realloc(f->ids, capacity * sizeof *ids);
-        if (!ids)
-            return -BB_E_NO_MEMORY;
-        f->ids = ids;
-        f->capacity = capacity;
-    }
+    if (!bb_list_room(&f->ids, f->count, &f->capacity, sizeof *f->ids))
+        return -BB_E_NO_MEMORY;
     f->ids[f->count++] = row->id;
     return 0;
 }

@@ -186,7 +186,7 @@ int bb_served_land(struct bb_ingest_run *run, const char *path, struct bb_error 
             return refuse(&run->report, path, error);
     }
     if (!result)
-        result = ask(run, name, path, error);
+        result = ask(run, name, run->land.name ? run->land.name : path, error);
     if (fd >= 0)
         close(fd);
     return result;

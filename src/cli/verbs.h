@@ -15,6 +15,7 @@ extern const struct bb_verb bb_verb_explain;
 extern const struct bb_verb bb_verb_generate;
 extern const struct bb_verb bb_verb_help;
 extern const struct bb_verb bb_verb_ingest;
+extern const struct bb_verb bb_verb_replay;
 extern const struct bb_verb bb_verb_keys;
 extern const struct bb_verb bb_verb_list;
 extern const struct bb_verb bb_verb_man;

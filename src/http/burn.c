@@ -40,7 +40,7 @@ static struct bb_burn_count count_requests(bool of_posts) {
     for (size_t i = 0; i < bb_http_route_count; i++)
         for (int class = 0; class < BB_HTTP_CLASSES; class ++) {
             const struct bb_metric_histogram *h = bb_http_measured(i, (enum bb_http_class) class);
-            if (!h || (bb_http_routes[i]->body == BB_HTTP_STREAM) != of_posts)
+            if (!h || bb_http_routes[i]->takes_readings != of_posts)
                 continue;
             uint64_t n = count_of(h, 0);
             count.all += n;

@@ -223,7 +223,7 @@ static void count_nothing(struct bb_http_call *call) {
     static const char *const names[] = {"Busbar-Accepted", "Busbar-Duplicate", "Busbar-Rejected"};
     const struct bb_http_route *route = call->match.route;
 
-    for (size_t i = 0; i < 3 && route && route->body == BB_HTTP_STREAM; i++)
+    for (size_t i = 0; i < 3 && route && route->takes_readings; i++)
         if (!has_header(call, names[i]))
             bb_http_set_header_u64(call, names[i], 0);
 }
@@ -248,7 +248,7 @@ static void add_challenge(struct bb_http_call *call, const struct bb_error *erro
 static void add_refusal_headers(struct bb_http_call *call, const struct bb_error *error) {
     count_nothing(call);
     add_challenge(call, error);
-    if (error->code == BB_E_BUSY || error->code == BB_E_DRAINING)
+    if (error->code == BB_E_BUSY || error->code == BB_E_DRAINING || error->code == BB_E_LOCKED)
         bb_http_set_header(call, "Retry-After", "1");
     if (error->code == BB_E_METHOD) {
         char allow[64] = "";

@@ -101,8 +101,7 @@ struct bb_http_server {
     struct bb_http_nudger nudger;
     struct bb_http_crew questions, posts;
     struct bb_http_spool_room room;
-    struct bb_http_gate gate;      /* who may come in */
-    pthread_mutex_t registry_lock; /* one registry file is applied at a time (route_registry.c) */
+    struct bb_http_gate gate; /* who may come in */
     struct bb_http_auditor auditor;
     struct bb_http_watcher watcher;
     atomic_bool draining;

@@ -84,16 +84,14 @@ int bb_http_body_person(struct bb_http_call *call, const json_t *object, struct 
 /* ---- waiting */
 
 /* Asked of the store again and again: a change is rare, and nobody else asks for just this. */
-static int wait_until(struct bb_http_call *call, const uint64_t *ends,
-                      int (*look)(struct bb_plant *, const uint64_t *, struct bb_error *),
-                      struct bb_error *error) {
+int bb_http_settle_at(struct bb_http_call *call, const uint64_t *ends, struct bb_error *error) {
     struct bb_plant *plant = bb_http_plant(call);
     int64_t until_ns = bb_monotonic_ns() + SETTLE_MS * (int64_t)1000000;
-    int result = look(plant, ends, error);
+    int result = bb_settled_look(plant, ends, error);
 
     while (result == BB_SETTLED_NOT_YET && bb_monotonic_ns() < until_ns) {
         usleep(LOOK_MS * 1000);
-        result = look(plant, ends, error);
+        result = bb_settled_look(plant, ends, error);
     }
     return result < 0 ? result : result == BB_SETTLED ? BB_HTTP_SETTLED : BB_HTTP_UNSETTLED;
 }
@@ -105,11 +103,7 @@ int bb_http_settle(struct bb_http_call *call, struct bb_error *error) {
     if (!ends)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to wait for a change");
     int result = bb_settled_mark(plant, ends, error);
-    return result ? result : wait_until(call, ends, bb_settled_look, error);
-}
-
-int bb_http_pass(struct bb_http_call *call, const uint64_t *ends, struct bb_error *error) {
-    return wait_until(call, ends, bb_settled_passed, error);
+    return result ? result : bb_http_settle_at(call, ends, error);
 }
 
 /* On the log's owner's thread. */

@@ -31,8 +31,8 @@ int bb_http_body_person(struct bb_http_call *call, const json_t *object, struct 
 /* Wait until what is in the log now has been derived. 0 done, 1 it was not within the time. */
 enum bb_http_settled { BB_HTTP_SETTLED = 0, BB_HTTP_UNSETTLED = 1 };
 int bb_http_settle(struct bb_http_call *call, struct bb_error *error) BB_MUST_USE;
-/* Wait until every partition has come to its end: also for what no reading is. */
-int bb_http_pass(struct bb_http_call *call, const uint64_t *ends, struct bb_error *error)
+/* The same of what was before these ends of the partitions (service/settled.h). */
+int bb_http_settle_at(struct bb_http_call *call, const uint64_t *ends, struct bb_error *error)
     BB_MUST_USE;
 /* The same before a change: -BB_E_BACKLOG when it takes too long. */
 int bb_http_settle_first(struct bb_http_call *call, struct bb_error *error) BB_MUST_USE;

@@ -4,6 +4,6 @@
 
 #define BB_HTTP_CHECK_NAMES                                                                         \
     "gap|overlap|duplicate|interval_size|unit|negative|time|high|low|zero|spike|stuck|sum|outlier|" \
-    "jump|register|leak|inactive|prolonged|late"
+    "jump|register|leak|inactive|prolonged|late|rule"
 
 #endif

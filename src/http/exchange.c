@@ -297,7 +297,7 @@ static enum MHD_Result dispatch(struct bb_http_call *call) {
     bb_http_link_enter(call->link, BB_LINK_WORK);
     if (route->quick)
         return run_quick(call);
-    bool is_post = route->body == BB_HTTP_STREAM || route->among_posts;
+    bool is_post = route->takes_readings || route->among_posts;
     hand_over(call, is_post ? &server->posts : &server->questions);
     return MHD_YES;
 }

@@ -2,40 +2,26 @@
 #ifndef BB_HTTP_FILE_INTERNAL_H
 #define BB_HTTP_FILE_INTERNAL_H
 
-#include "base/json_write.h"
-#include "http/call.h"
+#include "http/page_internal.h"
+#include "service/file_list.h"
 
-struct bb_http_file {
-    uint64_t id;
-    struct bb_span source;
-    int64_t received_ms;
-    bool is_refused; /* nothing of it counts */
-    uint64_t readings, rejected, bytes, report_offset;
-    uint64_t replayed; /* the id under which all of it counts by now; 0: it does not */
-};
-
-struct bb_http_files {     /* which ones, and what was found */
-    uint64_t id;           /* 0: any */
-    int64_t before_ms;     /* received earlier; INT64_MAX: all */
-    bool with_rejects;     /* only those of which something was refused, */
-    bool without_replayed; /* and nothing of which counts by now */
-    size_t wanted;
-    size_t count;
-    struct bb_http_file *items; /* the newest first, in the call's arena */
-    /* for the search itself */
-    struct bb_span tenant;
-    struct bb_arena *arena;
+struct bb_http_files { /* which ones, and what was found */
+    struct bb_file_question asked;
+    size_t wanted, count;
+    struct bb_file_row *items; /* the newest first, in the call's arena */
+    struct bb_arena *arena;    /* for the search itself */
 };
 
 int bb_http_files_find(struct bb_http_call *call, struct bb_http_files *files,
                        struct bb_error *error) BB_MUST_USE;
+/* Those of a page, the newest first; `wanted` is the page's. */
+int bb_http_files_tell(struct bb_http_page *page, struct bb_http_files *files,
+                       struct bb_error *error) BB_MUST_USE;
 /* The file that the path's {file} names; -BB_E_FILE_UNKNOWN. */
-int bb_http_file_get(struct bb_http_call *call, struct bb_http_file *out, struct bb_error *error)
+int bb_http_file_get(struct bb_http_call *call, struct bb_file_row *out, struct bb_error *error)
     BB_MUST_USE;
-/* "done", "partial", "refused" */
-const char *bb_http_file_state(const struct bb_http_file *file);
 /* The members of its object. */
-int bb_http_file_put(struct bb_http_call *call, const struct bb_http_file *file,
+int bb_http_file_put(struct bb_http_call *call, const struct bb_file_row *file,
                      struct bb_json *json, struct bb_error *error) BB_MUST_USE;
 
 #endif

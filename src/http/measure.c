@@ -40,7 +40,7 @@ void bb_http_measure(const struct bb_http_route *route, int status, int64_t took
 
 const struct bb_metric_histogram *bb_http_measured(size_t route, enum bb_http_class class) {
     BB_ASSERT(route < ROUTES_MAX);
-    bool is_of_posts = route < bb_http_route_count && bb_http_routes[route]->body == BB_HTTP_STREAM;
+    bool is_of_posts = route < bb_http_route_count && bb_http_routes[route]->takes_readings;
 
     return is_of_posts || atomic_load_explicit(&routes[route].is_used, memory_order_relaxed)
                ? &routes[route].classes[class]

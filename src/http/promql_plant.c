@@ -2,6 +2,7 @@
 #include "http/promql_plant.h"
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "model/unit.h"
 #include "service/query.h"
 
@@ -183,14 +184,8 @@ static int choose(void *context, const struct bb_promql_entry *entry, struct bb_
         return BB_FAIL(error, BB_E_PROMQL_LIMIT,
                        "a selector has more than %d series; name usage points, channels or tags",
                        BB_PROMQL_SERIES_MAX);
-    if (c->count == c->capacity) {
-        size_t capacity = c->capacity ? 2 * c->capacity : 64;
-        struct bb_promql_entry *items = realloc(c->items, capacity * sizeof *items);
-        if (!items)
-            return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the series of a query");
-        c->items = items;
-        c->capacity = capacity;
-    }
+    if (!bb_list_room(&c->items, c->count, &c->capacity, sizeof *c->items))
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the series of a query");
     if (!copy_entry(&c->arena, entry, &c->items[c->count]))
         return BB_FAIL(error, BB_E_PROMQL_LIMIT,
                        "the labels of a selector's series need more than %d MiB",

@@ -86,7 +86,10 @@ struct bb_http_route {
     enum bb_http_body body;
     const char *body_types; /* "application/x-ndjson|text/csv": for the description; NULL: none */
     const struct bb_http_answer *answers;
-    bool quick;       /* never waits, needs no plant: runs on the thread that reads the socket */
+    bool quick; /* never waits, needs no plant: runs on the thread that reads the socket */
+    bool
+        takes_readings; /* a post: its answer counts them (Busbar-...), its own crew decodes it, and it has an objective
+                          * of its own (burn.h) */
     bool among_posts; /* handled beside posts, which are short: long questions do not hold it up */
     /* Looks at the head of a request, before its body comes; never waits. NULL: there is nothing to look at.
      * What it refuses is refused without reading the body. */

@@ -4,23 +4,10 @@
  *   records of the log that cannot be read      their partitions stand until the segment is restored
  */
 #include "http/file_internal.h"
-#include "http/page_internal.h"
 #include "http/routes_internal.h"
 #include "service/standing.h"
 
 #include <stdio.h>
-
-static int put_file(struct bb_http_page *page, const struct bb_http_file *file,
-                    struct bb_error *error) {
-    bb_buffer_clear(&page->key);
-    bb_http_key_number(&page->key, -file->received_ms); /* the newest first */
-    struct bb_json *json = bb_http_page_object_begin(page);
-    if (!json)
-        return 0;
-    int result = bb_http_file_put(page->call, file, json, error);
-    (void)bb_http_page_object_end(page);
-    return result;
-}
 
 /* Where it lies on the disk is for whoever runs the server, whose log has it. */
 static void put_standing(struct bb_json *json, uint32_t partition,
@@ -56,18 +43,13 @@ static int put_standings(struct bb_http_page *page, struct bb_error *error) {
 
 /* A bb_http_page_teller. */
 static int tell(struct bb_http_page *page, void *context, struct bb_error *error) {
-    struct bb_http_files files = {.before_ms = INT64_MAX,
-                                  .with_rejects = true,
-                                  .without_replayed = bb_http_number(page->call, "state") == 0,
-                                  .wanted = page->limit + 1};
-    struct bb_span key = page->after;
+    struct bb_http_files files = {
+        .asked = {.before_ms = INT64_MAX,
+                  .with_rejects = true,
+                  .without_replayed = bb_http_number(page->call, "state") == 0}};
 
     (void)context;
-    if (bb_http_key_take_number(&key, &files.before_ms))
-        files.before_ms = -files.before_ms;
-    int result = bb_http_files_find(page->call, &files, error);
-    for (size_t i = 0; !result && i < files.count; i++)
-        result = put_file(page, &files.items[i], error);
+    int result = bb_http_files_tell(page, &files, error);
     return result ? result : put_standings(page, error);
 }
 

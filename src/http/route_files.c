@@ -6,35 +6,16 @@
  * Posts are no files: each was answered by itself.
  */
 #include "http/file_internal.h"
-#include "http/page_internal.h"
 #include "http/routes_internal.h"
 
 /* ---- the list */
 
-static int put_file(struct bb_http_page *page, const struct bb_http_file *file,
-                    struct bb_error *error) {
-    bb_buffer_clear(&page->key);
-    bb_http_key_number(&page->key, -file->received_ms); /* the newest first */
-    struct bb_json *json = bb_http_page_object_begin(page);
-    if (!json)
-        return 0;
-    int result = bb_http_file_put(page->call, file, json, error);
-    (void)bb_http_page_object_end(page);
-    return result;
-}
-
 /* A bb_http_page_teller. */
 static int tell(struct bb_http_page *page, void *context, struct bb_error *error) {
-    struct bb_http_files files = {.before_ms = INT64_MAX, .wanted = page->limit + 1};
-    struct bb_span key = page->after;
+    struct bb_http_files files = {.asked.before_ms = INT64_MAX};
 
     (void)context;
-    if (bb_http_key_take_number(&key, &files.before_ms))
-        files.before_ms = -files.before_ms;
-    int result = bb_http_files_find(page->call, &files, error);
-    for (size_t i = 0; !result && i < files.count; i++)
-        result = put_file(page, &files.items[i], error);
-    return result;
+    return bb_http_files_tell(page, &files, error);
 }
 
 static int list_files(struct bb_http_call *call, struct bb_error *error) {
@@ -64,7 +45,7 @@ const struct bb_http_route bb_http_route_files = {
 
 static int get_file(struct bb_http_call *call, struct bb_error *error) {
     struct bb_json json = bb_http_json(call);
-    struct bb_http_file file;
+    struct bb_file_row file;
     int result = bb_http_file_get(call, &file, error);
 
     if (result)

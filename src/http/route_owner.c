@@ -68,7 +68,6 @@ struct landing {
     const char *path;
     struct bb_land_options options;
     struct bb_land_report *report;
-    struct bb_ledger_file taken; /* file_id 0: nothing was */
     struct bb_map *map;
 };
 
@@ -98,31 +97,13 @@ static int read_landing(struct landing *l, const json_t *body, struct bb_error *
     o->form.precision = (enum bb_precision)json_integer_value(json_object_get(body, "precision"));
     o->partial = json_is_true(json_object_get(body, "partial"));
     o->again = json_is_true(json_object_get(body, "again"));
+    o->committer = l->call->server->options.committer;
     if (!map)
         return 0;
     o->map_path = map;
     int result = bb_map_load(map, &l->map, error);
     o->form.map = l->map;
     return result;
-}
-
-/* On the log's owner's thread. What was taken is known by the ledger alone, and copied. */
-static int land(struct bb_plant *plant, void *context, struct bb_error *error) {
-    struct landing *l = context;
-    size_t before = plant->ledger.count;
-    uint32_t partitions = plant->log->partitions;
-    int result = bb_land_file(plant, l->path, &l->options, l->report, error);
-
-    if (result < 0 || plant->ledger.count == before)
-        return result < 0 ? result : 0;
-    const struct bb_ledger_file *file = plant->ledger.files[plant->ledger.count - 1];
-    struct bb_ledger_part *parts = bb_arena_take_array(bb_http_arena(l->call), partitions,
-                                                       sizeof *parts);
-    if (file->state != BB_FILE_DONE || !parts)
-        return 0;
-    memcpy(parts, file->parts, partitions * sizeof *parts);
-    l->taken = (struct bb_ledger_file){.file_id = file->file_id, .parts = parts};
-    return 0;
 }
 
 static void put_error(struct bb_json *json, const struct bb_error *error) {
@@ -137,15 +118,15 @@ static void put_error(struct bb_json *json, const struct bb_error *error) {
 static void put_taken(const struct landing *l, uint32_t partitions, struct bb_json *json) {
     char id[24];
 
-    if (l->taken.file_id == 0)
+    if (l->report->taken_id == 0)
         return;
-    snprintf(id, sizeof id, "%llu", (unsigned long long)l->taken.file_id);
+    snprintf(id, sizeof id, "%llu", (unsigned long long)l->report->taken_id);
     bb_json_put_text(json, "file_id", bb_span_of(id));
     bb_json_key(json, "parts");
     bb_json_array_begin(json);
     for (uint32_t p = 0; p < partitions; p++) {
-        bb_json_u64(json, l->taken.parts[p].first_offset);
-        bb_json_u64(json, l->taken.parts[p].frames);
+        bb_json_u64(json, l->report->taken_parts[p].first_offset);
+        bb_json_u64(json, l->report->taken_parts[p].frames);
     }
     bb_json_array_end(json);
 }
@@ -181,18 +162,20 @@ static int answer_landing(struct landing *l) {
 static int post_files(struct bb_http_call *call, struct bb_error *error) {
     struct landing l = {.call = call,
                         .report = bb_arena_take_array(bb_http_arena(call), 1, sizeof *l.report)};
+    struct bb_ledger_part *parts = bb_arena_take_array(
+        bb_http_arena(call), bb_http_plant(call)->log->partitions, sizeof *parts);
     json_t *body;
 
-    if (!l.report)
+    if (!l.report || !parts)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to land a file");
-    memset(l.report, 0, sizeof *l.report);
+    *l.report = (struct bb_land_report){.taken_parts = parts};
     int result = bb_http_body_object(call, members, &body, error);
     if (result)
         return result;
     result = read_landing(&l, body, error);
     if (!result)
-        result = bb_http_on_log(call, land, &l, error);
-    if (!result)
+        result = bb_land_file(bb_http_plant(call), l.path, &l.options, l.report, error);
+    if (result >= 0)
         result = answer_landing(&l);
     bb_map_free(l.map);
     json_decref(body);
@@ -210,6 +193,8 @@ const struct bb_http_route bb_http_route_owner_records = {
     .summary = "append records",
     .body = BB_HTTP_STREAM,
     .answers = answers,
+    /* those who answer questions may all wait for the command that tells them (service/registry_turn.h) */
+    .among_posts = true,
     .check = only_local,
     .page = true,
     .handle = post_records,

@@ -6,9 +6,9 @@
  * count what the request came to in their headers; its body says the same in JSON.
  */
 #include "base/size_text.h"
-#include "codec/codec.h"
 #include "http/call_internal.h"
 #include "http/problem.h"
+#include "http/reading_internal.h"
 #include "http/routes_internal.h"
 #include "http/wait_internal.h"
 #include "service/metric.h"
@@ -23,30 +23,7 @@
 enum { WAIT_NOTHING = -1, WAIT_DERIVED = 0, WAIT_DEFAULT_S = 30 };
 
 static const struct bb_http_parameter parameters[] = {
-    {.name = "format",
-     .kind = BB_HTTP_CHOICE,
-     .choices = "auto|csv|ndjson|nem12|lineprotocol|remotewrite",
-     .initial = "auto",
-     .help = "how to read the body; auto: as its type says, else as its first bytes look"},
-    {.name = "zone",
-     .kind = BB_HTTP_TEXT,
-     .help = "of times without an offset, such as Europe/Amsterdam"},
-    {.name = "kind",
-     .kind = BB_HTTP_CHOICE,
-     .choices = "interval|register|gauge|event",
-     .help = "of channels about which nothing else tells it"},
-    {.name = "interval",
-     .kind = BB_HTTP_DURATION,
-     .min = BB_SECOND_MS,
-     .max = 366 * (int64_t)BB_DAY_MS,
-     .help = "the length of intervals, about which nothing else tells it"},
-    {.name = "precision",
-     .kind = BB_HTTP_CHOICE,
-     .choices = "s|ms|us|ns",
-     .help = "of timestamps in line protocol; ns when nothing says it"},
-    {.name = "partial",
-     .kind = BB_HTTP_FLAG,
-     .help = "keep the good lines when there are bad ones; the answer is 207 then"},
+    BB_HTTP_READING_PARAMETERS,
     {.name = "wait",
      .kind = BB_HTTP_CHOICE,
      .choices = "derived",
@@ -360,15 +337,10 @@ static int submit(struct work *work, struct bb_error *error) {
 static int decode(struct work *work, struct bb_post_kit *kit, struct bb_error *error) {
     struct bb_http_call *call = work->call;
     const struct bb_config *config = call->server->options.config;
-    struct bb_post_options options = {
-        .form = {.tenant = bb_http_tenant(call),
-                 .zone = bb_http_text(call, "zone"),
-                 .kind = (int)bb_http_number(call, "kind") + 1,
-                 .interval_s = (uint32_t)(bb_http_number(call, "interval") / BB_SECOND_MS),
-                 .precision = (enum bb_precision)(bb_http_number(call, "precision") + 1)},
-        .partial = bb_http_flag(call, "partial"),
-        .unpacked_limit_bytes = (uint64_t)config->http_unpacked_bytes,
-        .clock = bb_clock_system()};
+    struct bb_post_options options = {.form = bb_http_reading_form(call),
+                                      .partial = bb_http_flag(call, "partial"),
+                                      .unpacked_limit_bytes = (uint64_t)config->http_unpacked_bytes,
+                                      .clock = bb_clock_system()};
     char source[200];
 
     bb_metric_add(BB_METRIC_POST_BYTES, 0, bb_http_body_bytes(call));
@@ -454,6 +426,7 @@ const struct bb_http_route bb_http_route_readings_post = {
     .body = BB_HTTP_STREAM,
     .body_types = "application/x-ndjson|text/csv|application/x-protobuf|application/octet-stream",
     .answers = answers,
+    .takes_readings = true,
     .check = check,
     .handle = post_readings,
 };

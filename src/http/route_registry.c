@@ -2,9 +2,9 @@
  *
  *   body ─► entries ─► [ what came before is derived ─► compare ─► append ─► durable ─► derived ] ─► answer
  *
- * Comparing looks at the registry, which follows the log; so one file is applied at a time (registry_lock), and what an
- * answer says changed is what it changed. Nothing else appends master data while a server owns the log. Posts go on
- * meanwhile: the log's owner does no more than append.
+ * Comparing looks at the registry, which follows the log; so one file is applied at a time, here and by the command
+ * line (service/registry_turn.h), and what an answer says changed is what it changed. Posts go on meanwhile: the log's
+ * owner does no more than append.
  */
 #include "answer/master_json.h"
 #include "answer/registry_json.h"
@@ -16,6 +16,7 @@
 #include "http/routes_internal.h"
 #include "service/master.h"
 #include "service/registry_file.h"
+#include "service/registry_turn.h"
 #include "service/settled.h"
 
 #include <stdlib.h>
@@ -23,7 +24,7 @@
 enum {
     ARENA_CHUNK_BYTES = 1 << 20,
     EXPORT_BYTES = 512 << 20,
-    ATTEMPTS = 20,
+    TURN_MS = 30000,
     READ_BYTES = 64 << 10
 };
 static const size_t arena_limit_bytes = (size_t)1 << 30;
@@ -232,21 +233,6 @@ static int append_changes(struct bb_plant *plant, void *context, struct bb_error
     return result ? result : bb_settled_mark(plant, a->ends, error);
 }
 
-/* Wait until all that is in the log now is derived, master data too. */
-static int wait_for_others(struct applying *a, struct bb_error *error) {
-    int result = bb_http_settle_first(a->call, error);
-
-    if (!result)
-        result = bb_settled_mark(bb_http_plant(a->call), a->ends, error);
-    if (!result)
-        result = bb_http_pass(a->call, a->ends, error);
-    return result == BB_HTTP_UNSETTLED
-               ? BB_FAIL(
-                     error, BB_E_BACKLOG,
-                     "what came before has not been derived yet: try again, nothing was changed")
-               : result;
-}
-
 /* enum bb_http_settled: do the changes count? */
 static int apply_alone(struct applying *a, struct bb_error *error) {
     struct bb_plant *plant = bb_http_plant(a->call);
@@ -254,14 +240,14 @@ static int apply_alone(struct applying *a, struct bb_error *error) {
     a->ends = bb_arena_take_array(&a->arena, plant->log->partitions, sizeof *a->ends);
     if (!a->ends)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to apply a registry file");
-    int result = wait_for_others(a, error);
+    int result = bb_http_settle_first(a->call, error);
     if (!result)
         result = bb_registry_file_compare(plant->registry, &a->file, "body", &a->arena, &a->changes,
                                           error);
     if (result || a->dry_run || a->changes.added + a->changes.changed == 0)
         return result;
     result = bb_http_on_log(a->call, append_changes, a, error);
-    return result ? result : bb_http_pass(a->call, a->ends, error);
+    return result ? result : bb_http_settle_at(a->call, a->ends, error);
 }
 
 /* ---- what came of it */
@@ -346,13 +332,15 @@ static int answer(struct applying *a, bool counts, const struct outcome *o) {
 
 static int apply_file(struct applying *a, struct bb_error *error) {
     struct outcome outcome = {0};
-    int result = read_file(a, error);
+    int turn, result = read_file(a, error);
 
     if (result)
         return result;
-    pthread_mutex_lock(&a->call->server->registry_lock);
+    result = bb_registry_turn_take(bb_http_plant(a->call), TURN_MS, &turn, error);
+    if (result)
+        return result;
     int settled = apply_alone(a, error);
-    pthread_mutex_unlock(&a->call->server->registry_lock);
+    bb_registry_turn_end(turn);
     if (settled < 0)
         return settled;
     outcome.received_ms = a->received_ms;

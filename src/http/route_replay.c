@@ -6,77 +6,25 @@
  * was there already is no change, and a file whose content counts is passed over, so nothing counts twice.
  */
 #include "codec/map.h"
+#include "http/call_internal.h"
 #include "http/change_internal.h"
 #include "http/file_internal.h"
 #include "http/problem.h"
+#include "http/reading_internal.h"
 #include "http/routes_internal.h"
 #include "service/land.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-
-enum { COPIES_MAX = 100 };
 
 struct replay {
     struct bb_http_call *call;
-    struct bb_http_file file;
-    char path[PATH_MAX];
-    char name[PATH_MAX];
+    struct bb_file_row file;
+    char path[BB_FILE_PATH_MAX];
     struct bb_map *map;
     struct bb_land_options options;
     struct bb_land_report report;
-    uint64_t landed_id; /* of the ledger's new entry; 0: there is none */
 };
-
-/* ---- where it is */
-
-static bool is_there(const struct replay *r) {
-    struct stat about;
-
-    return lstat(r->path, &about) == 0 && S_ISREG(about.st_mode) &&
-           (r->file.bytes == 0 || (uint64_t)about.st_size == r->file.bytes);
-}
-
-/* The drop folder calls a second day.csv day.csv.2. */
-static bool is_on_shelf(struct replay *r, const char *folder, const char *shelf, const char *name) {
-    for (int copy = 1; copy <= COPIES_MAX; copy++) {
-        int size = copy == 1 ? snprintf(r->path, sizeof r->path, "%s/%s/%s", folder, shelf, name)
-                             : snprintf(r->path, sizeof r->path, "%s/%s/%s.%d", folder, shelf, name,
-                                        copy);
-        if (size > 0 && (size_t)size < sizeof r->path && is_there(r))
-            return true;
-    }
-    return false;
-}
-
-static bool was_dropped(const struct replay *r, const char *folder) {
-    struct bb_span source = r->file.source, prefix = bb_span_of(folder);
-
-    return prefix.size > 0 && source.size > prefix.size + 1 &&
-           bb_span_starts_with(source, prefix) && source.data[prefix.size] == '/';
-}
-
-static int find_file(struct replay *r, struct bb_error *error) {
-    const char *folder = bb_http_plant(r->call)->config.drop_folder;
-    struct bb_span source = r->file.source;
-
-    if (source.size < sizeof r->name) {
-        snprintf(r->name, sizeof r->name, "%.*s", BB_SPAN_ARGS(source));
-        snprintf(r->path, sizeof r->path, "%s", r->name);
-        if (strcmp(r->name, "-") != 0 && is_there(r))
-            return 0;
-        const char *name = r->name + strlen(folder) + 1;
-        if (was_dropped(r, folder) &&
-            (is_on_shelf(r, folder, "failed", name) || is_on_shelf(r, folder, "done", name)))
-            return 0;
-    }
-    return BB_FAIL(error, BB_E_FILE_GONE,
-                   "there is no file of %llu bytes where %.*s came from: send it with POST "
-                   "/v1/readings",
-                   (unsigned long long)r->file.bytes, BB_SPAN_ARGS(source));
-}
 
 /* ---- how it is read */
 
@@ -88,45 +36,25 @@ static int read_map(struct replay *r, struct bb_error *error) {
         r->options.map_hash = bb_hash(body) | 1;
         return bb_map_parse(body, "body", &r->map, error);
     }
-    if (!config->drop_map[0] || !was_dropped(r, config->drop_folder))
+    if (!config->drop_map[0] || !bb_file_was_dropped(&r->file, config->drop_folder))
         return 0;
     r->options.map_path = config->drop_map;
     return bb_map_load(config->drop_map, &r->map, error);
 }
 
 static int read_form(struct replay *r, struct bb_error *error) {
-    struct bb_http_call *call = r->call;
-    struct bb_span kind = bb_http_text(call, "kind");
     int result = read_map(r, error);
 
-    r->options.form = (struct bb_reading_form){
-        .tenant = bb_http_tenant(call),
-        .format = bb_format_find(bb_http_text(call, "format")), /* "auto" is none */
-        .map = r->map,
-        .zone = bb_http_text(call, "zone"),
-        .kind = kind.size > 0 ? bb_kind_find(kind) : BB_KIND_UNKNOWN,
-        .interval_s = bb_http_given(call, "interval")
-                          ? (uint32_t)(bb_http_number(call, "interval") / BB_SECOND_MS)
-                          : 0};
-    r->options.partial = bb_http_flag(call, "partial");
-    r->options.name = r->name;
+    r->options.form = bb_http_reading_form(r->call);
+    r->options.form.map = r->map;
+    r->options.partial = bb_http_flag(r->call, "partial");
+    r->options.name = r->file.source.data;
     r->options.clock = bb_clock_system();
+    r->options.committer = r->call->server->options.committer;
     return result;
 }
 
 /* ---- reading it */
-
-/* On the log's owner's thread. */
-static int land(struct bb_plant *plant, void *context, struct bb_error *error) {
-    struct replay *r = context;
-    const struct bb_ledger *ledger = &plant->ledger;
-    size_t before = ledger->count;
-    int result = bb_land_file(plant, r->path, &r->options, &r->report, error);
-
-    if (result >= 0 && ledger->count > before && r->report.files_skipped == 0)
-        r->landed_id = ledger->files[ledger->count - 1]->file_id;
-    return result < 0 ? result : 0;
-}
 
 static void put_errors(const struct bb_land_report *report, struct bb_json *json) {
     bb_json_key(json, "errors");
@@ -151,7 +79,7 @@ static int answer(struct replay *r, bool derived) {
     const bool is_known = report->files_skipped > 0;
     char id[24];
 
-    snprintf(id, sizeof id, "%016llx", (unsigned long long)r->landed_id);
+    snprintf(id, sizeof id, "%016llx", (unsigned long long)report->taken_id);
     bb_json_object_begin(&json);
     bb_json_put_text(&json, "source", r->file.source);
     bb_json_put_text(&json, "outcome",
@@ -159,7 +87,7 @@ static int answer(struct replay *r, bool derived) {
                                 : report->rejected > 0 ? "partial"
                                                        : "done"));
     bb_json_key(&json, "id");
-    if (r->landed_id)
+    if (report->taken_id)
         bb_json_text(&json, bb_span_of(id));
     else
         bb_json_null(&json);
@@ -179,12 +107,12 @@ static int replay_file(struct replay *r, struct bb_error *error) {
     int result = bb_http_file_get(r->call, &r->file, error);
 
     if (!result)
-        result = find_file(r, error);
+        result = bb_file_find(&r->file, bb_http_plant(r->call)->config.drop_folder, r->path, error);
     if (!result)
         result = read_form(r, error);
     if (!result)
-        result = bb_http_on_log(r->call, land, r, error);
-    if (result)
+        result = bb_land_file(bb_http_plant(r->call), r->path, &r->options, &r->report, error);
+    if (result < 0)
         return result;
     if (r->report.files == 0 && r->report.files_skipped == 0)
         return refuse(r);
@@ -206,26 +134,7 @@ static int post_replay(struct bb_http_call *call, struct bb_error *error) {
 
 static const struct bb_http_parameter parameters[] = {
     {.name = "file", .place = BB_HTTP_IN_PATH, .required = true, .help = "its id"},
-    {.name = "format",
-     .kind = BB_HTTP_CHOICE,
-     .choices = "auto|csv|ndjson|nem12|lineprotocol|remotewrite",
-     .initial = "auto",
-     .help = "how to read it; auto: as its first bytes look"},
-    {.name = "zone",
-     .kind = BB_HTTP_TEXT,
-     .help = "of times without an offset, such as Europe/Amsterdam"},
-    {.name = "kind",
-     .kind = BB_HTTP_CHOICE,
-     .choices = "interval|register|gauge|event",
-     .help = "of channels about which nothing else tells it"},
-    {.name = "interval",
-     .kind = BB_HTTP_DURATION,
-     .min = BB_SECOND_MS,
-     .max = 366 * (int64_t)BB_DAY_MS,
-     .help = "the length of intervals, about which nothing else tells it"},
-    {.name = "partial",
-     .kind = BB_HTTP_FLAG,
-     .help = "keep the good lines when there are bad ones; the answer is 207 then"},
+    BB_HTTP_READING_PARAMETERS,
     BB_HTTP_PARAMETERS_END};
 
 static const struct bb_http_answer answers[] = {
@@ -240,6 +149,7 @@ const struct bb_http_route bb_http_route_file_replay = {
     .method = BB_HTTP_POST,
     .path = "/v1/files/{file}/replay",
     .right = BB_RIGHT_ADMIN,
+    .verb = "replay",
     .summary = "read a file that came once more",
     .details =
         "It is read where it came from, or in the drop folder's done/ and failed/. A body is a map file; without "

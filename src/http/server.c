@@ -199,7 +199,6 @@ int bb_http_server_start(const struct bb_http_options *options, struct bb_http_s
 
     if (!server)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a server");
-    pthread_mutex_init(&server->registry_lock, NULL);
     server->options = *options;
     server->watcher.alive = options->alive;
     server->watcher.refusing.limit_ms = config->http_backlog_ms;
@@ -268,6 +267,5 @@ void bb_http_server_stop(struct bb_http_server *server) {
         unlink(server->options.socket_path);
     free(server->certificate);
     free(server->private_key);
-    pthread_mutex_destroy(&server->registry_lock);
     free(server);
 }

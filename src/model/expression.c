@@ -448,3 +448,17 @@ bool bb_expression_holds(const struct bb_expression *expression,
                          const struct bb_master_usage_point *up) {
     return holds(expression, expression->root, up);
 }
+
+int bb_expression_each(const struct bb_expression *expression, bb_expression_visit *visit,
+                       void *context) {
+    int result = 0;
+
+    for (uint32_t i = 0; !result && i < expression->count; i++) {
+        const struct node *node = &expression->nodes[i];
+        if (node->kind == NODE_COMPARE)
+            result = visit(context, node->field >= 0,
+                           node->field >= 0 ? bb_span_of(fields[node->field].name) : node->tag,
+                           node->value, node->compare < LESS || node->compare == LIKE);
+    }
+    return result;
+}

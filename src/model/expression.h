@@ -28,6 +28,12 @@ struct bb_expression;
 /* -BB_E_EXPRESSION: "character 14: ...". The expression lives in the arena and borrows the text. */
 int bb_expression_parse(struct bb_span text, struct bb_arena *arena,
                         const struct bb_expression **out, struct bb_error *error) BB_MUST_USE;
+/* What it compares: a field ("customer") or tag, a text that borrows from the expression's, and whether both are compared
+ * as texts (not by < <= > >=). 0: go on; anything else ends it and is what it returns. */
+typedef int bb_expression_visit(void *context, bool is_field, struct bb_span key,
+                                struct bb_span value, bool is_text);
+int bb_expression_each(const struct bb_expression *expression, bb_expression_visit *visit,
+                       void *context) BB_MUST_USE;
 bool bb_expression_holds(const struct bb_expression *expression,
                          const struct bb_master_usage_point *up);
 

@@ -1,6 +1,7 @@
 /* Files of backups: see backup_files.h. */
 #include "service/backup_files.h"
 
+#include "base/list.h"
 #include "service/backup_manifest.h"
 
 #include <dirent.h>
@@ -115,14 +116,8 @@ static int list_entry(struct walk *walk, const char *path, bool empty_folder) {
     struct listing *listing = walk->context;
     struct bb_file_list *list = listing->list;
 
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? 2 * list->capacity : 256;
-        struct bb_file_entry *grown = realloc(list->entries, capacity * sizeof *grown);
-        if (!grown)
-            return BB_FAIL(walk->error, BB_E_NO_MEMORY, "no memory for a list of files");
-        list->entries = grown;
-        list->capacity = capacity;
-    }
+    if (!bb_list_room(&list->entries, list->count, &list->capacity, sizeof *list->entries))
+        return BB_FAIL(walk->error, BB_E_NO_MEMORY, "no memory for a list of files");
     struct bb_span name = bb_span_of(path + listing->skip);
     struct bb_span kept = bb_arena_copy(&list->arena, (struct bb_span){name.data, name.size + 1});
     if (!kept.data)

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/list.h"
 #include "service/metric.h"
 #include "service/post.h"
 
@@ -79,15 +80,9 @@ static void push_post(struct post_list *list, struct bb_post *post) {
 
 /* The list's room is made before anything is written: a round that is durable is never lost from sight. */
 static int reserve_round(struct round_list *list, struct bb_error *error) {
-    if (list->count < list->capacity)
-        return 0;
-    size_t capacity = list->capacity ? list->capacity * 2 : 16;
-    struct bb_round **items = realloc(list->items, capacity * sizeof *items);
-    if (!items)
-        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a round of posts");
-    list->items = items;
-    list->capacity = capacity;
-    return 0;
+    return bb_list_room(&list->items, list->count, &list->capacity, sizeof *list->items)
+               ? 0
+               : BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a round of posts");
 }
 
 static void release_rounds(struct round_list *list) {

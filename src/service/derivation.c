@@ -1,6 +1,8 @@
 /* Derivation: see derivation.h. One worker, one thread; no I/O but through the store's view. */
 #include "service/derivation_internal.h"
 
+#include "base/list.h"
+
 #include <stdlib.h>
 
 enum {
@@ -39,22 +41,9 @@ void bb_derivation_clear(struct bb_derivation *d) {
     d->event_count = 0;
 }
 
-bool bb_derivation_room(void **items, size_t count, size_t *capacity, size_t size) {
-    if (count < *capacity)
-        return true;
-    size_t more = *capacity ? *capacity * 2 : 1024;
-    void *grown = realloc(*items, more * size);
-    if (!grown)
-        return false;
-    *items = grown;
-    *capacity = more;
-    return true;
-}
-
 int bb_derivation_put_name(struct bb_derivation *d, enum bb_name_kind kind, struct bb_span name,
                            struct bb_span value, struct bb_error *error) {
-    if (!bb_derivation_room((void **)&d->names, d->name_count, &d->name_capacity,
-                            sizeof d->names[0]))
+    if (!bb_list_room(&d->names, d->name_count, &d->name_capacity, sizeof d->names[0]))
         return bb_derivation_no_memory(error);
     struct bb_name_change change = {kind, bb_arena_copy(&d->arena, name),
                                     bb_arena_copy(&d->arena, value)};
@@ -73,8 +62,8 @@ int bb_derivation_put_outbox(struct bb_derivation *d, const struct bb_outbox_rec
     struct bb_span copy = b.overflow ? (struct bb_span){NULL, 0}
                                      : bb_arena_copy(&d->arena, bb_buffer_span(&b));
     bb_buffer_release(&b);
-    if (!copy.data || !bb_derivation_room((void **)&d->outbox, d->outbox_count, &d->outbox_capacity,
-                                          sizeof d->outbox[0]))
+    if (!copy.data ||
+        !bb_list_room(&d->outbox, d->outbox_count, &d->outbox_capacity, sizeof d->outbox[0]))
         return bb_derivation_no_memory(error);
     d->outbox[d->outbox_count++] = copy;
     return 0;

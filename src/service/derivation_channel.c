@@ -2,6 +2,8 @@
 #include "service/derivation_internal.h"
 #include "service/rules_channel.h"
 
+#include "base/list.h"
+
 #include <stdlib.h>
 
 enum {
@@ -40,8 +42,7 @@ static int collect_outputs(struct bb_derivation_work *w, const struct bb_plan *p
 
     for (size_t i = 0; i < plan->write_count; i++) {
         const struct bb_plan_write *write = &plan->writes[i];
-        if (!bb_derivation_room((void **)&d->outputs, d->output_count, &d->output_capacity,
-                                sizeof d->outputs[0]))
+        if (!bb_list_room(&d->outputs, d->output_count, &d->output_capacity, sizeof d->outputs[0]))
             return bb_derivation_no_memory(error);
         d->outputs[d->output_count] = (struct bb_output){
             {w->slot->record.number, write->key.span, write->key.lane},
@@ -217,8 +218,7 @@ static int forget_periods(struct bb_derivation_work *w, struct bb_error *error) 
             return result;
         if (packed.size == 0)
             continue;
-        if (!bb_derivation_room((void **)&d->outputs, d->output_count, &d->output_capacity,
-                                sizeof d->outputs[0]))
+        if (!bb_list_room(&d->outputs, d->output_count, &d->output_capacity, sizeof d->outputs[0]))
             return bb_derivation_no_memory(error);
         d->outputs[d->output_count] = (struct bb_output){
             {w->slot->record.number, year, BB_LANE_DAY},

@@ -8,6 +8,8 @@
  */
 #include "service/derivation_internal.h"
 
+#include "base/list.h"
+
 #include <stdlib.h>
 
 /* When that was received which a finding about (from, at] comes from, or goes with: the latest of what
@@ -35,8 +37,7 @@ static int note(struct bb_derivation_work *w, const struct bb_plan_input *input,
     struct bb_derivation *d = w->d;
 
     for (size_t i = 0; i < list->count; i++) {
-        if (!bb_derivation_room((void **)&d->events, d->event_count, &d->event_capacity,
-                                sizeof d->events[0]))
+        if (!bb_list_room(&d->events, d->event_count, &d->event_capacity, sizeof d->events[0]))
             return bb_derivation_no_memory(error);
         d->events[d->event_count] = (struct bb_exception_event){
             .finding = list->items[i],

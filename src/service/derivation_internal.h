@@ -50,8 +50,6 @@ static inline void bb_big_endian(uint64_t v, size_t size, char *out) {
         out[i] = (char)(v >> (8 * (size - 1 - i)));
 }
 
-/* Room for one more item of a growing list. */
-bool bb_derivation_room(void **items, size_t count, size_t *capacity, size_t size);
 /* Names and values are copied into the arena. */
 int bb_derivation_put_name(struct bb_derivation *d, enum bb_name_kind kind, struct bb_span name,
                            struct bb_span value, struct bb_error *error) BB_MUST_USE;

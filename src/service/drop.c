@@ -1,6 +1,8 @@
 /* The drop folder: see drop.h. This file watches, decides what is complete, and lands it. */
 #include "service/drop_internal.h"
 
+#include "base/list.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -66,14 +68,8 @@ static void names_release(struct names *names) {
 static bool names_add(struct names *names, const char *name, size_t limit) {
     if (names->count >= limit)
         return false;
-    if (names->count == names->capacity) {
-        size_t capacity = names->capacity ? names->capacity * 2 : 64;
-        char **items = realloc(names->items, capacity * sizeof *items);
-        if (!items)
-            return false;
-        names->items = items;
-        names->capacity = capacity;
-    }
+    if (!bb_list_room(&names->items, names->count, &names->capacity, sizeof *names->items))
+        return false;
     char *copy = strdup(name);
     if (copy)
         names->items[names->count++] = copy;

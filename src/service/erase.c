@@ -136,7 +136,7 @@ static int change_value(void *context, enum bb_store_part part, struct bb_span k
     uint64_t received = 0;
 
     switch (part) {
-    case BB_STORE_PART_USAGE_POINT:
+    case BB_STORE_PART_MASTER:
         return size <= MASTER_PREFIX ? 0
                                      : bb_erasure_of_master(erasure, value + MASTER_PREFIX,
                                                             size - MASTER_PREFIX, error);

@@ -1,11 +1,13 @@
 /* What is a customer's, and how it goes: see erasure.h. */
 #include "service/erasure.h"
 
-#include <stdlib.h>
-
+#include "base/list.h"
+#include "model/expression.h"
 #include "model/frame.h"
 #include "service/ledger.h"
 #include "service/person.h"
+
+#include <stdlib.h>
 
 enum { CHUNK_BYTES = 16 << 10, LIMIT_BYTES = 256 << 20, SCRATCH_BYTES = 64 << 20 };
 
@@ -20,6 +22,11 @@ struct subject { /* a usage point that ever named the customer */
     bool shared; /* another one was named, too */
 };
 
+struct met_group {
+    struct bb_span name;
+    bool goes, stays, is_named;
+};
+
 struct bb_erasure {
     struct bb_erasure_request request;
     struct bb_arena arena;   /* of names and values */
@@ -30,6 +37,8 @@ struct bb_erasure {
     size_t tag_count, tag_capacity;
     struct bb_span *values; /* of those that go */
     size_t value_count, value_capacity;
+    struct met_group *groups;
+    size_t group_count, group_capacity;
     int64_t *told; /* received times of what people told about them */
     size_t told_count, told_capacity;
     int64_t *exceptions; /* numbers of theirs */
@@ -41,21 +50,9 @@ static int no_memory(struct bb_error *error) {
     return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for an erasure");
 }
 
-static bool grow(void **items, size_t count, size_t *capacity, size_t size) {
-    if (count < *capacity)
-        return true;
-    size_t more = *capacity ? 2 * *capacity : 16;
-    void *grown = realloc(*items, more * size);
-    if (!grown)
-        return false;
-    *items = grown;
-    *capacity = more;
-    return true;
-}
-
 #define ADD(erasure, list, item)                                                                   \
-    (grow((void **)&(erasure)->list##s, (erasure)->list##_count, &(erasure)->list##_capacity,      \
-          sizeof *(erasure)->list##s)                                                              \
+    (bb_list_room(&(erasure)->list##s, (erasure)->list##_count, &(erasure)->list##_capacity,       \
+                  sizeof *(erasure)->list##s)                                                      \
          ? ((erasure)->list##s[(erasure)->list##_count++] = (item), true)                          \
          : false)
 
@@ -163,7 +160,7 @@ static int take_tags(struct bb_erasure *e, const struct bb_master_usage_point *u
 }
 
 static int take_time(struct bb_erasure *e, struct subject *subject, int64_t recorded_ms) {
-    if (!grow((void **)&subject->times, subject->count, &subject->capacity, sizeof *subject->times))
+    if (!bb_list_room(&subject->times, subject->count, &subject->capacity, sizeof *subject->times))
         return no_memory(e->error);
     subject->times[subject->count++] = (struct span_of_time){recorded_ms, BB_TIME_NONE};
     return 0;
@@ -196,6 +193,108 @@ static int take_version(void *context, int64_t recorded_ms, const struct bb_mast
     return result ? result : take_tags(e, up);
 }
 
+/* ---- groups */
+
+struct asked { /* what an expression asks for */
+    const struct bb_erasure *e;
+    char *body; /* blanked within; NULL: looked at alone */
+    size_t size;
+    bool goes, stays;
+};
+
+/* A bb_expression_visit. A number that is compared by its order is nobody's name, and has to stay a number. */
+static int look_at_comparison(void *context, bool is_field, struct bb_span key,
+                              struct bb_span value, bool is_text) {
+    struct asked *asked = context;
+    const struct bb_erasure *e = asked->e;
+    bool is_place = is_field && bb_span_equal(key, BB_SPAN("usage_point"));
+
+    if (!is_text)
+        return 0;
+    if (bb_erasure_knows(e, value) ||
+        (is_field && bb_span_equal(key, BB_SPAN("customer")) && is_customer(e, value))) {
+        asked->goes = true;
+        if (asked->body) {
+            char *at = within(asked->body, asked->size, value);
+            if (!blank_words(e, at, value.size))
+                blank(at, value.size);
+        }
+        return 0;
+    }
+    for (size_t i = 0; is_place && i < e->subject_count; i++)
+        asked->stays |= bb_span_equal(value, e->subjects[i].name);
+    asked->stays |= !is_field && has(e->tags, e->tag_count, key) &&
+                    !has(e->request.kept, e->request.kept_count, key) &&
+                    has(e->values, e->value_count, value);
+    return 0;
+}
+
+/* One that cannot be read asks for nobody; words go wherever they stand in it. */
+static int look_at_expression(struct bb_erasure *e, struct bb_span expression,
+                              struct asked *asked) {
+    const struct bb_expression *parsed;
+    struct bb_error ignored;
+
+    if (bb_expression_parse(expression, &e->scratch, &parsed, &ignored) == 0)
+        return bb_expression_each(parsed, look_at_comparison, asked);
+    asked->goes = bb_erasure_knows(e, expression);
+    if (asked->body)
+        asked->goes = blank_words(e, within(asked->body, asked->size, expression), expression.size);
+    return 0;
+}
+
+/* Versions of one group come one after the other, too. */
+static int take_group(void *context, int64_t recorded_ms, const struct bb_master *master) {
+    struct bb_erasure *e = context;
+    const struct bb_master_group *group = &master->group;
+    struct asked asked = {.e = e};
+
+    (void)recorded_ms;
+    if (master->kind != BB_MASTER_GROUP)
+        return 0;
+    bb_arena_reset(&e->scratch);
+    (void)!look_at_expression(e, group->expression, &asked);
+    bool is_named = bb_erasure_knows(e, group->name);
+    bool goes = asked.goes || bb_erasure_knows(e, group->description);
+    if (!goes && !asked.stays && !is_named)
+        return 0;
+    struct met_group *last = e->group_count > 0 ? &e->groups[e->group_count - 1] : NULL;
+    if (!last || !bb_span_equal(last->name, group->name)) {
+        const struct met_group next = {.name = bb_arena_copy(&e->arena, group->name),
+                                       .is_named = is_named};
+        if (!next.name.data || !ADD(e, group, next))
+            return no_memory(e->error);
+        last = &e->groups[e->group_count - 1];
+    }
+    last->goes |= goes;
+    last->stays |= asked.stays;
+    return 0;
+}
+
+static int of_group(struct bb_erasure *e, const struct bb_master_group *group, char *body,
+                    size_t size) {
+    struct asked asked = {.e = e, .body = body, .size = size};
+    struct bb_span description = group->description;
+
+    if (!bb_span_equal(group->tenant, e->request.tenant))
+        return 0;
+    (void)!look_at_expression(e, group->expression, &asked);
+    bool changed = blank_words(e, within(body, size, description), description.size);
+    return changed || asked.goes;
+}
+
+size_t bb_erasure_groups(const struct bb_erasure *e) {
+    return e->group_count;
+}
+
+struct bb_span bb_erasure_group(const struct bb_erasure *e, size_t index, bool *goes, bool *stays) {
+    const struct met_group *group = &e->groups[index];
+
+    *goes = group->goes;
+    *stays = group->stays;
+    return group->is_named ? BB_SPAN("") : group->name;
+}
+
 int bb_erasure_new(const struct bb_erasure_request *request, struct bb_registry *registry,
                    struct bb_erasure **out, struct bb_error *error) {
     struct bb_erasure *e = calloc(1, sizeof *e);
@@ -213,6 +312,8 @@ int bb_erasure_new(const struct bb_erasure_request *request, struct bb_registry 
         result = BB_FAIL(error, BB_E_CUSTOMER_UNKNOWN,
                          "no usage point of tenant %.*s ever named this customer",
                          BB_SPAN_ARGS(request->tenant));
+    if (result >= 0) /* once it is known whose is what */
+        result = registry->ops->version_list(registry, request->tenant, take_group, e, error);
     if (result < 0)
         bb_erasure_free(e);
     else
@@ -228,6 +329,7 @@ void bb_erasure_free(struct bb_erasure *e) {
     free(e->subjects);
     free(e->tags);
     free(e->values);
+    free(e->groups);
     free(e->told);
     free(e->exceptions);
     bb_arena_release(&e->arena);
@@ -311,6 +413,8 @@ int bb_erasure_of_master(struct bb_erasure *e, char *body, size_t size, struct b
     int result = bb_master_decode((struct bb_span){body, size}, &e->scratch, &master, error);
     if (result < 0)
         return result;
+    if (master.kind == BB_MASTER_GROUP)
+        return of_group(e, &master.group, body, size);
     const struct bb_master_usage_point *up = &master.usage_point;
     if (master.kind != BB_MASTER_USAGE_POINT || !bb_span_equal(up->tenant, e->request.tenant))
         return 0;
@@ -365,7 +469,7 @@ static int note_told(struct bb_erasure *e, int64_t received_ms, struct bb_error 
         at--;
     if (at > 0 && e->told[at - 1] == received_ms)
         return 0;
-    if (!grow((void **)&e->told, e->told_count, &e->told_capacity, sizeof *e->told))
+    if (!bb_list_room(&e->told, e->told_count, &e->told_capacity, sizeof *e->told))
         return no_memory(error);
     memmove(e->told + at + 1, e->told + at, (e->told_count - at) * sizeof *e->told);
     e->told[at] = received_ms;

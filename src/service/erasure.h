@@ -12,6 +12,8 @@
  *   any other text of the tenant's master data,  words: the customer's name and those of `words`, where they
  *     sources, names of files, the audit log       stand alone (neither letter nor digit beside them)
  *   keys and answers of posts                    words wherever they stand
+ *   groups                                       words in their descriptions and in what their expressions compare as
+ *                                                texts; who else is asked for is told, not removed: see below
  *
  * Pure but for reading the registry. One thread.
  */
@@ -44,6 +46,13 @@ size_t bb_erasure_subjects(const struct bb_erasure *erasure);
 struct bb_span bb_erasure_subject(const struct bb_erasure *erasure, size_t index, bool *shared);
 size_t bb_erasure_tags(const struct bb_erasure *erasure);
 struct bb_span bb_erasure_tag(const struct bb_erasure *erasure, size_t index, bool *kept);
+
+/* Groups that have to do with them, for people: whose texts go, and (`stays`) whose expression asks for a usage point
+ * of theirs or for the value of a tag that goes, which may be many others' too (district = north). The name is empty
+ * where it holds one of the words: it is a key, and stays. */
+size_t bb_erasure_groups(const struct bb_erasure *erasure);
+struct bb_span bb_erasure_group(const struct bb_erasure *erasure, size_t index, bool *goes,
+                                bool *stays);
 
 /* Does the text hold one of the words? */
 bool bb_erasure_knows(const struct bb_erasure *erasure, struct bb_span text);

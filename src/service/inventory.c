@@ -1,6 +1,8 @@
 /* The inventory: see inventory.h. Entries come by usage point; what is listed otherwise is collected and sorted. */
 #include "service/inventory.h"
 
+#include "base/list.h"
+
 #include <stdlib.h>
 
 enum { ARENA_CHUNK_BYTES = 256 << 10 };
@@ -75,14 +77,8 @@ struct collection {
 
 static bool collect(struct collection *c, struct bb_span name, struct bb_span usage_point,
                     int64_t from_ms, int64_t to_ms) {
-    if (c->count == c->capacity) {
-        size_t capacity = c->capacity ? c->capacity * 2 : 1024;
-        struct item *items = realloc(c->items, capacity * sizeof *items);
-        if (!items)
-            return false;
-        c->items = items;
-        c->capacity = capacity;
-    }
+    if (!bb_list_room(&c->items, c->count, &c->capacity, sizeof *c->items))
+        return false;
     struct item *item = &c->items[c->count++];
     *item = (struct item){bb_arena_copy(&c->arena, name), bb_arena_copy(&c->arena, usage_point),
                           from_ms, to_ms};

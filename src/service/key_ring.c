@@ -3,6 +3,7 @@
 
 #include "adapter/embedded.h"
 #include "base/clock.h"
+#include "base/list.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -72,15 +73,9 @@ static int keep(void *context, const struct bb_registry_key *row) {
 
     if (row->hash.size != BB_KEY_HASH_BYTES || row->role >= BB_ROLE_COUNT)
         return 0; /* of a later busbar: it lets nobody in */
-    if (ring->count == ring->capacity) {
-        size_t capacity = ring->capacity ? ring->capacity * 2 : 16;
-        struct kept_key *keys = capacity <= KEYS_MAX ? realloc(ring->keys, capacity * sizeof *keys)
-                                                     : NULL;
-        if (!keys)
-            return 1;
-        ring->keys = keys;
-        ring->capacity = capacity;
-    }
+    if (ring->count == KEYS_MAX ||
+        !bb_list_room(&ring->keys, ring->count, &ring->capacity, sizeof *ring->keys))
+        return 1;
     memcpy(key.hash.bytes, row->hash.data, BB_KEY_HASH_BYTES);
     copy_text(row->tenant, key.holder.tenant, sizeof key.holder.tenant);
     copy_text(row->id, key.holder.id, sizeof key.holder.id);

@@ -135,28 +135,18 @@ static void close_input(struct hashed_input *in) {
         close(in->fd);
 }
 
-/* The file of this content that counts, or NULL. Only one that looks like another has to be read to tell. */
-static int find_known(const struct bb_ledger *ledger, struct hashed_input *in,
-                      struct bb_file_look look, const struct bb_ledger_file **known,
-                      struct bb_error *error) {
-    *known = NULL;
-    if (look.bytes == 0 || !bb_ledger_has_look(ledger, look))
-        return 0;
-    hash_begin(in);
-    int result = hash_rest(in, error);
-    if (!result)
-        *known = bb_ledger_find(ledger, digest(in->state));
-    if (!result && lseek(in->fd, 0, SEEK_SET) != 0)
-        result = BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "cannot read the input again");
-    return result;
-}
-
 /* ---- landing a file */
 
 struct landing {
     struct bb_plant *plant;
     const struct bb_land_options *options;
     struct bb_land_report *report;
+    struct bb_ledger_file *file; /* the owner's; its id and times are anybody's to read */
+    const char *name;
+    struct hashed_input *in;
+    struct bb_file_look look;
+    bool looks_known, is_known;    /* a file that looks so, or is of this content, counts */
+    const struct bb_error *reason; /* for which it is refused as a whole */
     struct bb_file_frames frames;
     struct bb_router router;
     struct bb_container *container;
@@ -166,6 +156,52 @@ struct landing {
     uint32_t batches;
     struct bb_buffer refusals; /* JSON objects, as the ledger keeps them of this file */
 };
+
+/* The ledger and the end of the log are their owner's: what asks or changes them runs on his thread. */
+static int on_owner(struct landing *l, bb_committer_work *work, struct bb_error *error) {
+    return l->options->committer ? bb_committer_append(l->options->committer, work, l, error)
+                                 : work(l->plant, l, error);
+}
+
+static void pass_over(struct landing *l, const struct bb_ledger_file *known) {
+    l->is_known = true;
+    l->report->files_skipped++;
+    l->report->readings_before += known->readings;
+}
+
+/* On the owner's thread, as what follows. */
+static int ask_look(struct bb_plant *plant, void *context, struct bb_error *error) {
+    struct landing *l = context;
+
+    (void)error;
+    l->looks_known = l->look.bytes > 0 && bb_ledger_has_look(&plant->ledger, l->look);
+    return 0;
+}
+
+static int ask_content(struct bb_plant *plant, void *context, struct bb_error *error) {
+    struct landing *l = context;
+    const struct bb_ledger_file *known = bb_ledger_find(&plant->ledger, digest(l->in->state));
+
+    (void)error;
+    if (known)
+        pass_over(l, known);
+    return 0;
+}
+
+/* Only one that looks like another has to be read to tell whether it counts. */
+static int find_known(struct landing *l, struct bb_error *error) {
+    int result = on_owner(l, ask_look, error);
+
+    if (result || !l->looks_known)
+        return result;
+    hash_begin(l->in);
+    result = hash_rest(l->in, error);
+    if (!result)
+        result = on_owner(l, ask_content, error);
+    if (!result && lseek(l->in->fd, 0, SEEK_SET) != 0)
+        result = BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "cannot read the input again");
+    return result;
+}
 
 /* {"line":3,"code":"BB-1004","reason":"..."}; as many of a file as fit. */
 static void note_refusal(struct landing *l, const struct bb_error *reason) {
@@ -188,11 +224,10 @@ static void note_refusal(struct landing *l, const struct bb_error *reason) {
 }
 
 /* What came of the file, as its last record in the ledger says. */
-static void report_to_ledger(struct landing *l, struct bb_ledger *ledger,
-                             struct bb_ledger_file *file) {
-    file->tenant = bb_arena_copy(&ledger->arena, l->options->form.tenant);
-    file->rejected = l->rejected;
-    file->refusals = bb_buffer_span(&l->refusals);
+static void report_to_ledger(struct landing *l, struct bb_ledger *ledger) {
+    l->file->tenant = bb_arena_copy(&ledger->arena, l->options->form.tenant);
+    l->file->rejected = l->rejected;
+    l->file->refusals = bb_buffer_span(&l->refusals);
 }
 
 static int take_batch(void *context, struct bb_batch *batch, struct bb_error *error) {
@@ -229,85 +264,119 @@ static int land_members(struct landing *l, struct bb_series_table *table, struct
 
     while (!result) {
         result = bb_container_next(l->container, &stream, &l->member, error);
-        if (result == BB_CONTAINER_END)
-            return bb_router_flush(&l->router, error);
+        if (result == BB_CONTAINER_END) {
+            result = bb_router_flush(&l->router, error);
+            return result ? result : bb_file_frames_flush(&l->frames, error);
+        }
         if (!result)
             result = bb_router_source(&l->router, bb_span_of(l->member), error);
         if (!result)
             result = bb_reading_stream_decode(l->plant, stream, l->member, &l->options->form,
-                                              l->frames.file->received_ms, &sink, table, NULL,
-                                              error);
+                                              l->file->received_ms, &sink, table, NULL, error);
         if (result < 0)
             bb_error_locate(error, l->member, 0);
     }
     return result;
 }
 
-/* Refuse the file: nothing of it counts. */
-static int refuse(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_file *file,
-                  const struct bb_error *reason, struct bb_error *error) {
-    if (reason) {
-        note_error(l->report, reason);
-        note_refusal(l, reason);
+/* Refuse the file: nothing of it counts. On the owner's thread. */
+static int refuse(struct bb_plant *plant, void *context, struct bb_error *error) {
+    struct landing *l = context;
+
+    l->report->rejected += l->rejected;
+    if (l->reason) {
+        note_error(l->report, l->reason);
+        note_refusal(l, l->reason);
         l->report->rejected++;
         l->rejected++;
     }
-    report_to_ledger(l, ledger, file);
-    int result = bb_ledger_abandon(ledger, file, error);
+    report_to_ledger(l, &plant->ledger);
+    int result = bb_ledger_abandon(&plant->ledger, l->file, error);
     return result ? result : BB_LAND_REFUSED;
 }
 
-static void pass_over(struct bb_land_report *report, const struct bb_ledger_file *known) {
-    report->files_skipped++;
-    report->readings_before += known->readings;
+static void note_taken(struct landing *l, uint32_t partitions) {
+    struct bb_land_report *report = l->report;
+
+    report->files++;
+    report->rejected += l->rejected;
+    report->readings += l->file->readings;
+    bb_decode_ignored_add(&report->ignored, &l->ignored);
+    report->bytes += bb_container_consumed(l->container);
+    report->taken_id = l->file->file_id;
+    if (report->taken_parts)
+        memcpy(report->taken_parts, l->file->parts, partitions * sizeof l->file->parts[0]);
 }
 
-/* Everything was read: decide. */
-static int finish(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_file *file,
-                  const struct hashed_input *in, struct bb_error *error) {
-    struct bb_content_hash hash = digest(in->state);
+/* Everything was read: decide. On the owner's thread; meanwhile the same content may have come to count. */
+static int finish(struct bb_plant *plant, void *context, struct bb_error *error) {
+    struct landing *l = context;
+    struct bb_ledger *ledger = &plant->ledger;
+    struct bb_content_hash hash = digest(l->in->state);
 
-    l->report->rejected += l->rejected;
     if (l->rejected > 0 && !l->options->partial)
-        return refuse(l, ledger, file, NULL, error);
+        return refuse(plant, l, error);
     const struct bb_ledger_file *known = l->options->again ? NULL : bb_ledger_find(ledger, hash);
     if (known) {
-        pass_over(l->report, known);
-        return bb_ledger_abandon(ledger, file, error);
+        pass_over(l, known);
+        l->report->rejected += l->rejected;
+        return bb_ledger_abandon(ledger, l->file, error);
     }
-    file->readings = l->router.readings;
-    report_to_ledger(l, ledger, file);
-    int result = bb_ledger_decide(ledger, file, hash, error);
+    l->file->readings = l->router.readings;
+    report_to_ledger(l, ledger);
+    int result = bb_ledger_decide(ledger, l->file, hash, error);
     if (result)
         return result;
-    l->report->files++;
-    l->report->readings += file->readings;
-    bb_decode_ignored_add(&l->report->ignored, &l->ignored);
-    l->report->bytes += bb_container_consumed(l->container);
+    note_taken(l, plant->log->partitions);
     return l->rejected ? BB_LAND_REFUSED : BB_LAND_DONE;
 }
 
-static int land_opened(struct landing *l, struct bb_ledger *ledger, struct bb_ledger_file *file,
-                       struct hashed_input *in, struct bb_error *error) {
-    struct bb_series_table table;
-    const struct bb_router_target target = bb_file_frames_begin(&l->frames, l->plant->log, file);
+static int begin(struct bb_plant *plant, void *context, struct bb_error *error) {
+    struct landing *l = context;
 
+    return bb_ledger_begin(&plant->ledger, bb_span_of(l->name), l->look,
+                           bb_clock_now_ms(l->options->clock), &l->file, error);
+}
+
+/* ---- on the caller's thread again */
+
+static int land_routed(struct landing *l, struct bb_series_table *table, struct bb_error *error) {
+    struct bb_error reason;
+    int result = land_members(l, table, error);
+
+    if (!result)
+        result = hash_rest(l->in, error);
+    if (!result)
+        return on_owner(l, finish, error);
+    if (!about_input(error) && error->code != BB_E_NO_PERMISSION)
+        return result;
+    reason = *error;
+    l->reason = &reason;
+    result = on_owner(l, refuse, error);
+    l->reason = NULL;
+    return result;
+}
+
+static int land_opened(struct landing *l, struct bb_error *error) {
+    struct bb_log *log = l->plant->log;
+    struct bb_committer *committer = l->options->committer;
+    struct bb_series_table table;
+    int result = on_owner(l, begin, error);
+
+    if (result)
+        return result;
+    const struct bb_router_target target = committer
+                                               ? bb_file_frames_begin_by(&l->frames, committer,
+                                                                         log->partitions, l->file)
+                                               : bb_file_frames_begin(&l->frames, log, l->file);
     bb_series_table_init(&table, SERIES_LIMIT_BYTES);
-    int result = bb_router_init(&l->router, &target, l->options->form.tenant, &table, error);
+    result = bb_router_init(&l->router, &target, l->options->form.tenant, &table, error);
     if (!result) {
-        result = land_members(l, &table, error);
-        if (!result)
-            result = hash_rest(in, error);
-        if (result < 0 && (about_input(error) || error->code == BB_E_NO_PERMISSION)) {
-            struct bb_error reason = *error;
-            l->report->rejected += l->rejected;
-            result = refuse(l, ledger, file, &reason, error);
-        } else if (!result) {
-            result = finish(l, ledger, file, in, error);
-        }
+        result = land_routed(l, &table, error);
         bb_router_release(&l->router);
     }
     bb_series_table_release(&table);
+    bb_file_frames_release(&l->frames);
     return result;
 }
 
@@ -319,48 +388,39 @@ static int refuse_input(const char *path, struct bb_land_report *report, struct 
     return BB_LAND_REFUSED;
 }
 
-static int land_input(struct bb_plant *plant, const char *path, const struct bb_land_options *o,
-                      struct hashed_input *in, struct bb_file_look look,
-                      struct bb_land_report *report, struct bb_error *error) {
-    struct landing l = {.plant = plant, .options = o, .report = report};
-    struct bb_ledger *ledger = &plant->ledger;
-    const struct bb_ledger_file *known = NULL;
-    struct bb_ledger_file *file;
-
-    bb_buffer_init(&l.refusals, BB_LEDGER_REFUSALS_MAX);
-    if (!o->again && find_known(ledger, in, look, &known, error))
-        return refuse_input(path, report, error);
-    if (known) {
-        pass_over(report, known);
+static int land_input(struct landing *l, struct bb_error *error) {
+    if (!l->options->again && find_known(l, error))
+        return refuse_input(l->name, l->report, error);
+    if (l->is_known)
         return BB_LAND_DONE;
-    }
-    hash_begin(in);
-    const char *name = in->fd == STDIN_FILENO ? "stdin" : path;
-    if (bb_container_open_input((struct bb_input){read_hashed, in}, look.bytes, name, &l.container,
-                                error))
-        return refuse_input(path, report, error);
-    int result = bb_ledger_begin(ledger, bb_span_of(path), look, bb_clock_now_ms(o->clock), &file,
-                                 error);
-    if (!result)
-        result = land_opened(&l, ledger, file, in, error);
-    bb_container_close(l.container);
-    bb_buffer_release(&l.refusals);
+    hash_begin(l->in);
+    const char *name = l->in->fd == STDIN_FILENO ? "stdin" : l->name;
+    if (bb_container_open_input((struct bb_input){read_hashed, l->in}, l->look.bytes, name,
+                                &l->container, error))
+        return refuse_input(l->name, l->report, error);
+    bb_buffer_init(&l->refusals, BB_LEDGER_REFUSALS_MAX);
+    int result = land_opened(l, error);
+    bb_container_close(l->container);
+    bb_buffer_release(&l->refusals);
     return result;
 }
 
 int bb_land_file(struct bb_plant *plant, const char *path, const struct bb_land_options *options,
                  struct bb_land_report *report, struct bb_error *error) {
     struct hashed_input in = {.state = XXH3_createState(), .seed = reading_hash(options)};
-    struct bb_file_look look;
+    struct landing l = {.plant = plant,
+                        .options = options,
+                        .report = report,
+                        .name = options->name ? options->name : path,
+                        .in = &in};
 
     if (!in.state)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to hash a file");
-    const char *name = options->name ? options->name : path;
-    int result = open_input(path, &in, &look, error);
+    int result = open_input(path, &in, &l.look, error);
     if (result) {
-        result = refuse_input(name, report, error);
+        result = refuse_input(l.name, report, error);
     } else {
-        result = land_input(plant, name, options, &in, look, report, error);
+        result = land_input(&l, error);
         close_input(&in);
     }
     XXH3_freeState(in.state);

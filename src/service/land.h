@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "codec/codec.h"
+#include "service/committer.h"
 #include "service/plant.h"
 #include "service/progress.h"
 #include "service/reading_stream.h"
@@ -27,6 +28,9 @@ struct bb_land_options {
     bool again; /* take a file although it was landed before */
     struct bb_clock clock;
     const struct bb_progress_watch *watch;
+    /* Who owns the log, while a server runs: the file is read on the caller's thread, and what it comes to is appended
+     * in small pieces on the committer's, so that posts go between. NULL: the caller owns it. */
+    struct bb_committer *committer;
 };
 
 struct bb_land_report {
@@ -38,6 +42,8 @@ struct bb_land_report {
     uint64_t bytes;
     struct bb_error errors[BB_LAND_ERRORS_KEPT]; /* the first ones */
     uint32_t error_count;
+    uint64_t taken_id;                  /* of the last file that counts now; 0: none does */
+    struct bb_ledger_part *taken_parts; /* the caller's: its parts by partition; NULL: not wanted */
 };
 
 enum bb_land_outcome {
@@ -45,7 +51,8 @@ enum bb_land_outcome {
     BB_LAND_REFUSED = 1 /* something was refused; report->errors says what */
 };
 
-/* Land one file; "-" is the standard input. Adds to *report. Negative: the plant failed. */
+/* Land one file; "-" is the standard input. Adds to *report. Negative: the plant failed. The plant is open for
+ * appending; with a committer it is the caller's own, open for reading. */
 int bb_land_file(struct bb_plant *plant, const char *path, const struct bb_land_options *options,
                  struct bb_land_report *report, struct bb_error *error) BB_MUST_USE;
 

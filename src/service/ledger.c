@@ -1,6 +1,7 @@
 /* The ledger of files: see ledger.h. Called on the appender's thread. */
 #include "service/ledger.h"
 
+#include "base/list.h"
 #include "base/varint.h"
 #include "model/attribute_pack.h"
 #include "service/feed.h"
@@ -56,19 +57,13 @@ static int append(struct bb_ledger *ledger, struct bb_ledger_file *file, uint8_t
 }
 
 static struct bb_ledger_file *add(struct bb_ledger *ledger, struct bb_error *error) {
-    if (ledger->count == ledger->capacity) {
-        size_t capacity = ledger->capacity ? ledger->capacity * 2 : 64;
-        struct bb_ledger_file **files = realloc(ledger->files, capacity * sizeof *files);
-        if (files) {
-            ledger->files = files;
-            ledger->capacity = capacity;
-        }
-    }
+    bool has_room = bb_list_room(&ledger->files, ledger->count, &ledger->capacity,
+                                 sizeof ledger->files[0]);
     struct bb_ledger_file *file = bb_arena_take_array(&ledger->arena, 1, sizeof *file);
     if (file)
         file->parts = bb_arena_take_array(&ledger->arena, ledger->log->partitions,
                                           sizeof file->parts[0]);
-    if (!file || !file->parts || ledger->count == ledger->capacity) {
+    if (!file || !file->parts || !has_room) {
         (void)BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the ledger of files");
         return NULL;
     }
@@ -237,12 +232,21 @@ uint64_t bb_ledger_file_id(const struct bb_ledger *ledger, int64_t received_ms) 
     return bb_hash_mix(ledger->log->identity ^ (uint64_t)received_ms) | 1;
 }
 
-int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error) {
+int bb_ledger_read(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error) {
     *ledger = (struct bb_ledger){.log = log};
     bb_arena_init(&ledger->arena, 64 << 10, LEDGER_LIMIT_BYTES);
     int result = read_all(ledger, error);
-    if (!result)
-        result = bb_post_ledger_complete(ledger, error);
+    if (result)
+        bb_ledger_close(ledger);
+    return result;
+}
+
+int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error) {
+    int result = bb_ledger_read(ledger, log, error);
+
+    if (result)
+        return result;
+    result = bb_post_ledger_complete(ledger, error);
     for (size_t i = 0; !result && i < ledger->count; i++)
         if (ledger->files[i]->state == BB_FILE_DECIDED)
             result = mark(ledger, ledger->files[i], error);
@@ -292,6 +296,7 @@ int bb_ledger_begin(struct bb_ledger *ledger, struct bb_span name, struct bb_fil
     file->file_id = bb_ledger_file_id(ledger, file->received_ms);
     file->name = bb_arena_copy(&ledger->arena, name);
     file->state = BB_FILE_BEGUN;
+    file->is_landing = true;
     if (!file->name.data)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the ledger of files");
     for (uint32_t p = 0; p < ledger->log->partitions; p++) {
@@ -319,12 +324,15 @@ int bb_ledger_decide(struct bb_ledger *ledger, struct bb_ledger_file *file,
     if (result)
         return result;
     file->state = BB_FILE_DECIDED;
-    return mark(ledger, file, error);
+    result = mark(ledger, file, error);
+    file->is_landing = result != 0;
+    return result;
 }
 
 int bb_ledger_abandon(struct bb_ledger *ledger, struct bb_ledger_file *file,
                       struct bb_error *error) {
     file->state = BB_FILE_ABANDONED;
+    file->is_landing = false;
     int result = append(ledger, file, BB_RECORD_FILE_ABANDONED, error);
     return result ? result : ledger->log->ops->sync(ledger->log, error);
 }

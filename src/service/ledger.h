@@ -40,6 +40,7 @@ struct bb_ledger_file {
     int64_t received_ms;
     struct bb_span name;
     enum bb_file_state state;
+    bool is_landing; /* begun by this process, and neither decided nor abandoned yet */
     uint64_t readings;
     struct bb_ledger_part *parts; /* log->partitions of them */
     /* What came of it, for people: set by whoever lands it before it is decided or abandoned. */
@@ -63,6 +64,9 @@ struct bb_ledger {
 /* Read the control partition; complete what was decided and is not done. The log is open for
  * appending. */
 int bb_ledger_open(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error)
+    BB_MUST_USE;
+/* To look at it: as it stands in the log of a plant that somebody else appends to. */
+int bb_ledger_read(struct bb_ledger *ledger, struct bb_log *log, struct bb_error *error)
     BB_MUST_USE;
 void bb_ledger_close(struct bb_ledger *ledger);
 

@@ -2,6 +2,7 @@
  * read one after the other. */
 #include "service/query_internal.h"
 
+#include "base/list.h"
 #include "model/obis.h"
 #include "service/companions.h"
 #include "service/tick.h"
@@ -27,15 +28,9 @@ struct list {
 static int collect(void *context, const struct bb_registry_channel *row) {
     struct list *l = context;
 
-    if (l->count == l->capacity) {
-        size_t capacity = l->capacity ? l->capacity * 2 : 16;
-        struct listed *items = realloc(l->items, capacity * sizeof *items);
-        if (!items) {
-            l->overflow = true;
-            return 1;
-        }
-        l->items = items;
-        l->capacity = capacity;
+    if (!bb_list_room(&l->items, l->count, &l->capacity, sizeof *l->items)) {
+        l->overflow = true;
+        return 1;
     }
     struct listed item = {bb_arena_copy(&l->arena, row->channel),
                           bb_arena_copy(&l->arena, row->obis), row->partition, row->number, false};

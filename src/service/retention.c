@@ -67,6 +67,16 @@ static int find_bound(struct looking *l, uint64_t position, uint64_t *bound,
     return result < 0 ? result : 0;
 }
 
+/* Files under way come to count behind the position, and are read from where they began. */
+static uint64_t begin_of_landings(const struct bb_ledger *ledger, uint32_t partition) {
+    uint64_t first = UINT64_MAX;
+
+    for (size_t i = 0; i < ledger->count; i++)
+        if (ledger->files[i]->is_landing && ledger->files[i]->parts[partition].first_offset < first)
+            first = ledger->files[i]->parts[partition].first_offset;
+    return first;
+}
+
 static int trim(struct looking *l, uint32_t partition, uint64_t bound, uint64_t *bytes,
                 struct bb_error *error) {
     struct bb_log_end after;
@@ -94,7 +104,8 @@ static int trim_passed(struct bb_plant *plant, struct looking *l, uint32_t parti
     if (l->end.offset - position.offset > BEHIND_BYTES)
         return BB_RETENTION_BEHIND;
     result = find_bound(l, position.offset, &bound, error);
-    return result ? result : trim(l, partition, bound, bytes, error);
+    uint64_t landing = begin_of_landings(&plant->ledger, partition);
+    return result ? result : trim(l, partition, landing < bound ? landing : bound, bytes, error);
 }
 
 static int trim_held(struct bb_plant *plant, struct looking *l, uint32_t partition, uint64_t *bytes,

@@ -1,6 +1,7 @@
 /* A rule on stored history: see rules_backtest.h. */
 #include "service/rules_backtest.h"
 
+#include "base/list.h"
 #include "service/query.h"
 #include "service/rules_channel.h"
 #include "service/rules_window.h"
@@ -261,15 +262,9 @@ static int end_channel(struct run *r) {
 static int take_row(void *context, const struct bb_query_row *row) {
     struct run *r = context;
 
-    if (r->count == r->room) {
-        size_t room = r->room ? 2 * r->room : 4096;
-        struct bb_rules_point *points = realloc(r->points, room * sizeof *points);
-        if (!points) {
-            r->result = no_memory(r);
-            return 1;
-        }
-        r->points = points;
-        r->room = room;
+    if (!bb_list_room(&r->points, r->count, &r->room, sizeof *r->points)) {
+        r->result = no_memory(r);
+        return 1;
     }
     if (r->count == 0) {
         r->usage_point = bb_arena_copy(&r->names, row->usage_point);
@@ -321,14 +316,8 @@ static int take_name(void *context, const struct bb_registry_channel *row) {
         return 0;
     if (n->count > 0 && bb_span_equal(n->items[n->count - 1], row->usage_point))
         return 0;
-    if (n->count == n->room) {
-        size_t room = n->room ? 2 * n->room : 256;
-        struct bb_span *items = realloc(n->items, room * sizeof *items);
-        if (!items)
-            return -BB_E_NO_MEMORY;
-        n->items = items;
-        n->room = room;
-    }
+    if (!bb_list_room(&n->items, n->count, &n->room, sizeof *n->items))
+        return -BB_E_NO_MEMORY;
     n->items[n->count] = bb_arena_copy(&n->arena, row->usage_point);
     return n->items[n->count++].data ? 0 : -BB_E_NO_MEMORY;
 }

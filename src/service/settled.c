@@ -92,17 +92,3 @@ int bb_settled_look(struct bb_plant *plant, const uint64_t *ends, struct bb_erro
         result = look_at(plant, p, ends[p], error);
     return result;
 }
-
-int bb_settled_passed(struct bb_plant *plant, const uint64_t *ends, struct bb_error *error) {
-    bool all = true;
-
-    for (uint32_t p = 0; all && p < plant->log->partitions; p++) {
-        uint64_t offset;
-        bool is_inside, is_projected;
-        int result = look_at_store(plant, p, &offset, &is_inside, &is_projected, error);
-        if (result)
-            return result;
-        all = !is_inside && offset >= ends[p] && is_projected;
-    }
-    return all ? BB_SETTLED : BB_SETTLED_NOT_YET;
-}

@@ -9,13 +9,9 @@
 int bb_settled_mark(struct bb_plant *plant, uint64_t *ends, struct bb_error *error) BB_MUST_USE;
 
 enum bb_settled { BB_SETTLED = 0, BB_SETTLED_NOT_YET = 1 };
-/* A partition is settled when its position has come to the mark, or nothing visible lies between them (frames
- * of a file that does not count yet move no position). */
+/* A partition is settled when its position has come to the mark, or nothing that moves it lies between them:
+ * frames of a file that does not count yet do not, master data and ticks do. */
 int bb_settled_look(struct bb_plant *plant, const uint64_t *ends, struct bb_error *error)
-    BB_MUST_USE;
-
-/* The same by positions alone, so that it also holds for what no reading is: master data. */
-int bb_settled_passed(struct bb_plant *plant, const uint64_t *ends, struct bb_error *error)
     BB_MUST_USE;
 
 #endif

@@ -1,6 +1,7 @@
 """What came and does not count: told with its reasons, read once more in the right way, and never counted twice."""
 
 import datetime
+import json
 import shutil
 import time
 
@@ -151,3 +152,69 @@ def test_a_damaged_record_stops_its_partition_alone(plant):
     assert len(plant.list("channels")) >= 64
     with Server(plant) as server:
         assert dead(server)["standing"] == []
+
+
+LOCAL = f"{HEADER}\nA,load,2026-03-01T01:00:00,1.5,kWh,interval,1h\nA,load,2026-03-01T02:00:00,2.5,kWh,interval,1h\n"
+MIXED = f"{HEADER}\nB,load,2026-03-01T01:00:00Z,1,kWh,interval,1h\nB,load,2026-03-01T02:00:00Z,n/a,kWh,interval,1h\n"
+
+
+def test_the_command_line_lists_what_the_server_does(plant):
+    plant.ingest(plant.file("local.csv", LOCAL), expect=1)
+    plant.run("ingest", "--partial", plant.file("mixed.csv", MIXED), expect=1)
+    plant.ingest(plant.file("good.csv", MIXED.replace("n/a", "2").replace("B,", "G,")))
+    alone = {name: plant.list(name, *more) for name, more in (("files", ()), ("dead-letters", ()))}
+    with Server(plant) as server:
+        assert alone["files"] == server.get("/v1/files").json()["items"] and len(alone["files"]) == 3
+        assert alone["dead-letters"] == dead(server)["items"] and len(alone["dead-letters"]) == 2
+        id_ = next(row["id"] for row in alone["dead-letters"] if row["state"] == "refused")
+        replay(server, id_, "?zone=UTC")
+        assert plant.list("dead-letters", "--all") == dead(server, "?state=all")["items"], "beside a server, too"
+        assert plant.list("dead-letters") == dead(server)["items"] and len(dead(server)["items"]) == 1
+    assert plant.run("--tenant", "other", "--json", "list", "dead-letters", expect=0).out.strip() == "[]"
+    table = plant.run("list", "dead-letters", expect=0).out
+    assert "mixed.csv" in table and "line 3: BB-" in table, "people are told why"
+    lines = plant.run("list", "dead-letters", "--format", "csv", expect=0).out.splitlines()
+    assert lines[0] == "id,source,received,state,readings,rejected,bytes,replayed,errors" and len(lines) == 2
+
+
+@pytest.mark.parametrize("is_served", [False, True])
+def test_the_command_line_replays(plant, is_served):
+    """Alone and through a server: refused as before, read with a zone, known from then on; and who did it is kept."""
+    local = plant.file("local.csv", LOCAL)
+    plant.ingest(local, expect=1)
+    letter, = plant.list("dead-letters")
+    server = Server(plant).start() if is_served else None
+    try:
+        assert "BB-1007" in plant.run("replay", letter["id"], expect=1).err
+        done = json.loads(plant.run("--json", "replay", letter["id"], "--zone", "Europe/Amsterdam", "--by", "Kim", expect=0).out)
+        assert (done["files"], done["readings"], done["accepted"], done["rejected"]) == (1, 2, 2, 0)
+        again = json.loads(plant.run("--json", "replay", letter["id"], "--zone", "Europe/Amsterdam", expect=0).out)
+        assert (again["files_skipped"], again["readings"]) == (1, 0), "nothing twice"
+        assert values(plant, "A") == [("2026-03-01T00:00:00Z", "1.5"), ("2026-03-01T01:00:00Z", "2.5")]
+        assert plant.list("dead-letters") == []
+        assert {row["source"] for row in plant.list("files")} == {str(local)}, "under the name it came by"
+        entry = next(row for row in plant.list("audit") if row["who"] == "Kim")
+        assert (entry["verb"], entry["outcome"]) == ("replay", "done") and letter["id"] in entry["subject"]
+        local.write_text("something else\n")
+        assert "BB-2032" in plant.run("replay", letter["id"]).err
+        for unknown in ("0123456789abcdef", "nonsense", "--zone"):
+            assert plant.run("replay", unknown).code == (2 if unknown == "--zone" else 1), unknown
+    finally:
+        if server:
+            server.stop()
+
+
+def test_a_dropped_file_is_replayed_with_the_drop_folders_map(plant):
+    drop = plant.folder / "drop"
+    (drop / "failed").mkdir(parents=True)
+    plant.data.mkdir()
+    wrong = plant.file("map.yaml", MAP.replace("column: when", "column: whem"))
+    (plant.data / "busbar.yaml").write_text(f"drop: {{folder: {drop}, quiet: 200ms, map: {wrong}}}\n")
+    with Server(plant):
+        (drop / "odd.csv").write_text("when;meter;amount\n01-03-2026 01:00;M;1\n")
+        assert wait_until(lambda: (drop / "failed/odd.csv").exists())
+    letter, = plant.list("dead-letters")
+    plant.run("replay", letter["id"], expect=1)
+    wrong.write_text(MAP)
+    plant.run("replay", letter["id"], expect=0)
+    assert [value for _, value in values(plant, "M")] == ["1"]

@@ -306,6 +306,48 @@ def test_a_server_takes_what_is_dropped(plant):
     assert "BB-3016" in plant.run("check").err
 
 
+BIG_BYTES = 200 << 20
+
+
+def write_big(path):
+    """One day of many meters over and over: what is derived of it is little, what is read of it is much."""
+    head, *lines = "".join(day(1, f"M{meter:03d}").split("\n", 1)[1] for meter in range(400)).splitlines(keepends=True)
+    block = (head + "".join(lines)).encode()
+    with open(path, "wb") as file:
+        file.write(day(1).split("\n", 1)[0].encode() + b"\n")
+        while file.tell() < BIG_BYTES:
+            file.write(block)
+
+
+def test_posts_do_not_wait_for_a_big_file(plant):
+    """They go between the pieces of the file: counted by order, many are answered while it is under way. Without
+    workers, as only landing is meant."""
+    drop, answered = Drop(plant), 0
+    plant.data.mkdir()
+    plant.file("data/busbar.yaml", f"drop: {{folder: {drop.folder}, quiet: 300ms}}\n")
+    big, taking = plant.folder / "big.csv", drop.folder / ".taking/big.csv"
+    write_big(big)
+    with Server(plant, workers=0) as server:
+        assert server.post(day(3, "BEFORE")).status == 200
+        shutil.move(big, drop.folder / "big.csv")
+        wait_until(taking.exists)
+        while True:
+            assert server.post(day(3, f"P{answered}")).status == 200
+            if not taking.exists():
+                break
+            answered += 1
+        wait_until(lambda: drop.names("done") == ["big.csv"], 60)
+        assert answered >= 10, f"{answered} posts were answered while the file was under way"
+        file, = server.get("/v1/files").json()["items"]
+        assert (file["state"], file["rejected"]) == ("done", 0)
+        assert drop.report("done", "big.csv")["readings"] == file["readings"] > BIG_BYTES // 80
+    names = {"BEFORE", "P0", f"P{answered - 1}", "M000", "M399"}
+    with Server(plant):
+        wait_until(lambda: names <= {row["usage_point"] for row in plant.list("usage-points")}, 180)
+        for name in names:
+            assert len(plant.query(name)) == 96, f"{name}: whole, once"
+
+
 # ---- kill -9 -------------------------------------------------------------------------------------
 
 

@@ -24,6 +24,12 @@ ENTRY = """usage_points:
 """
 
 
+GROUP = f"""groups:
+  - {{name: theirs, expression: 'customer = "{NAME}" OR mail = {MAIL} OR usage_point = A', description: "as {NAME} asked"}}
+  - {{name: north, expression: district = north}}
+"""
+
+
 def apply(plant, name="A", customer=NAME, address=STREET, mail=MAIL, reason="exchange"):
     plant.run("registry", "apply", "-", stdin=ENTRY.format(**locals()), expect=0)
 
@@ -43,6 +49,7 @@ def fill(plant, config="log: {segment: 1MiB}\n"):
     apply(plant, "B", "C-2", "Singel 1", "b@voorbeeld.example")
     plant.ingest(plant.file(f"march of {NAME}.csv", quarter_hours(["0.125", "0.250", "-7", "0.500"])))
     plant.ingest(plant.file("b.csv", quarter_hours(["1", "2", "-3", "4"], usage_point="B")))
+    plant.run("registry", "apply", "-", stdin=GROUP, expect=0)
     for day in range(2, 8):
         plant.ingest(plant.file(f"{day}.csv", readings(90, day=f"2026-03-{day:02d}")))
     edit(plant, "A", "the son of the house called")
@@ -78,6 +85,9 @@ def test_nothing_of_it_is_left(plant):
     told = plant.run("--json", *ERASE, expect=0).json()
     assert told["erased"] and told["usage_points"] == [{"usage_point": "A", "shared": False}]
     assert sorted((tag["tag"], tag["kept"]) for tag in told["tags"]) == [("address", False), ("district", True), ("mail", False)]
+    assert told["groups"] == [{"group": "theirs", "texts_go": True, "still_asks": True}]
+    groups = {row["group"]: row["expression"] for row in plant.list("groups")}
+    assert groups["north"] == "district = north" and groups["theirs"].startswith('customer = "erased--------" OR mail = erased')
     assert found(plant.data, (*SECRETS, "the son of the house", "812 bis")) == []
     assert {name: values(plant, name) for name in "AB"} == before, "readings stay"
     assert plant.run("check", "--deep", expect=0)

@@ -10,7 +10,7 @@ import urllib.parse
 
 import pytest
 from conftest import HEADER, Plant
-from server import Server
+from server import Server, readings, wait_until
 from test_serve_keys import bearer, make_key
 
 FIRST = """
@@ -162,13 +162,19 @@ def test_customers_and_the_registry_are_for_those_who_may(tmp_path):
         assert server.get("/v1/devices", **bearer(reader)).status == 200
 
 
-def test_posts_at_once_come_one_after_the_other(served):
-    """Eight people set one multiplier at once: each is told a change against what the one before left."""
+def test_at_once_they_come_one_after_the_other(served):
+    """Eight people set one multiplier at once, four of them by the command line: each is told a change against what the
+    one before left."""
     apply(served, FIRST)
-    answers = []
+    answers, plant = [], served.plant
 
     def set_it(factor):
-        answers.append(apply(served, FIRST.replace("multiplier: 40", f"multiplier: {factor}")))
+        text = FIRST.replace("multiplier: 40", f"multiplier: {factor}")
+        if factor % 2:
+            answers.append(apply(served, text))
+        else:
+            done = plant.run("--json", "registry", "apply", plant.file(f"{factor}.yaml", text), expect=0)
+            answers.append(json.loads(done.out))
     threads = [threading.Thread(target=set_it, args=(factor,)) for factor in range(50, 58)]
     for thread in threads:
         thread.start()
@@ -181,3 +187,34 @@ def test_posts_at_once_come_one_after_the_other(served):
         told.append(at := steps[at])
     assert len(told) == 8, f"one chain of changes, none of which two began from: {steps}"
     assert items(served, "installations", device="E2")[0]["multiplier"] == int(told[-1])
+
+
+def test_posts_do_not_wait_for_registry_files(tmp_path):
+    """Registry files wait until what came before is derived, which nobody does here; readings are taken all the same."""
+    plant, answered = Plant(tmp_path), []
+    server = Server(plant, workers=0).start()
+
+    def apply_it():
+        try:
+            answered.append(server.request("POST", "/v1/registry", body=FIRST.encode(), Content_Type="application/yaml").status)
+        except OSError:  # the server ends before it answers
+            pass
+    threads = [threading.Thread(target=apply_it) for _ in range(6)]
+    try:
+        assert server.post(readings(4)).status == 200
+        for thread in threads:
+            thread.start()
+        assert wait_until(lambda: server.process.poll() is None and running(server) >= len(threads), 20)
+        for number in range(10):
+            assert server.post(readings(4, usage_point=f"P{number}")).status == 200
+        assert answered == [], "they are waiting still"
+    finally:
+        server.kill()
+        for thread in threads:
+            thread.join()
+
+
+def running(server):
+    """How many requests are under way, besides the one that asks."""
+    text = server.get("/metrics").body.decode()
+    return int(re.search(r"^busbar_http_requests_running (\d+)", text, re.M).group(1)) - 1

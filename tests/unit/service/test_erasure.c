@@ -123,6 +123,104 @@ Test(erasure, all_versions_of_a_usage_point_of_its_own) {
     bb_erasure_free(erasure);
 }
 
+static void group(const char *expression, const char *description, struct bb_buffer *out) {
+    const struct bb_master master = {.kind = BB_MASTER_GROUP,
+                                     .group = {.tenant = BB_SPAN("demo"),
+                                               .name = BB_SPAN("g"),
+                                               .expression = bb_span_of(expression),
+                                               .description = bb_span_of(description)}};
+
+    bb_buffer_init(out, 1 << 16);
+    cr_assert_eq(bb_master_encode(&master, out, &error), 0, "%s", error.text);
+}
+
+static void record_group(const char *expression) {
+    struct bb_buffer body;
+
+    group(expression, "", &body);
+    const struct bb_outbox_record told = {.kind = BB_OUTBOX_MASTER,
+                                          .recorded_ms = 8,
+                                          .tenant = BB_SPAN(""),
+                                          .usage_point = BB_SPAN(""),
+                                          .channel = BB_SPAN(""),
+                                          .body = bb_buffer_span(&body)};
+    cr_assert_eq(registry->ops->project(registry, 0, sequence++, &told, 1, &error), 0);
+    bb_buffer_release(&body);
+}
+
+static void expect_group(struct bb_erasure *erasure, const char *expression,
+                         const char *description, int changed, const char *picture) {
+    struct bb_buffer body, out;
+    struct bb_master master;
+    struct bb_arena arena;
+
+    group(expression, description, &body);
+    cr_expect_eq(bb_erasure_of_master(erasure, body.data, body.size, &error), changed, "%s",
+                 expression);
+    bb_arena_init(&arena, 1 << 12, 1 << 20);
+    bb_buffer_init(&out, 1 << 12);
+    cr_assert_eq(bb_master_decode(bb_buffer_span(&body), &arena, &master, &error), 0);
+    bb_buffer_format(&out, "%.*s|%.*s", BB_SPAN_ARGS(master.group.expression),
+                     BB_SPAN_ARGS(master.group.description));
+    cr_expect(bb_span_equal(bb_buffer_span(&out), bb_span_of(picture)), "%.*s is not %s",
+              (int)out.size, out.data, picture);
+    cr_expect_eq(bb_erasure_of_master(erasure, body.data, body.size, &error), 0, "twice");
+    bb_buffer_release(&out);
+    bb_buffer_release(&body);
+    bb_arena_release(&arena);
+}
+
+Test(erasure, groups_do_not_ask_for_them_by_name_any_more) {
+    record("A", "Jansen", "Singel 1", 6);
+    struct bb_erasure *erasure = erasure_of("Jansen");
+    expect_group(
+        erasure, "customer = Jansen OR customer IN ('de Vries', \"Jansen\")",
+        "Jansen and the Jansens", 1,
+        "customer = erased OR customer IN ('de Vries', \"erased\")|erased and the Jansens");
+    expect_group(erasure, "mail ~ 'jan@x.example*' AND Jansens = Jansens", "", 1,
+                 "mail ~ 'erased-------*' AND Jansens = Jansens|");
+    expect_group(erasure, "address = 'Singel 1' OR usage_point = A", "", 0,
+                 "address = 'Singel 1' OR usage_point = A|");
+    bb_erasure_free(erasure);
+}
+
+Test(erasure, an_order_keeps_its_number) {
+    record("A", "2024", "Singel 1", 6);
+    struct bb_erasure *erasure = erasure_of("2024");
+    expect_group(erasure, "built < 2024 AND customer = 2024", "", 1,
+                 "built < 2024 AND customer = eras|");
+    bb_erasure_free(erasure);
+}
+
+static void expect_met(const char *expression, size_t count, bool goes, bool stays) {
+    bool has_gone = false, has_stayed = false;
+
+    record_group(expression);
+    struct bb_erasure *erasure = erasure_of("Jansen");
+    cr_assert_eq(bb_erasure_groups(erasure), count, "%s", expression);
+    if (count > 0)
+        cr_expect(
+            bb_span_equal(bb_erasure_group(erasure, 0, &has_gone, &has_stayed), BB_SPAN("g")));
+    cr_expect_eq(has_gone, goes, "%s", expression);
+    cr_expect_eq(has_stayed, stays, "%s", expression);
+    bb_erasure_free(erasure);
+}
+
+Test(erasure, groups_that_have_nothing_to_do_with_them_are_not_told) {
+    record("A", "Jansen", "Singel 1", 6);
+    expect_met("district = north OR customer = Janssen OR usage_point = B", 0, false, false);
+}
+
+Test(erasure, a_group_that_asks_for_their_usage_point_is_told) {
+    record("A", "Jansen", "Singel 1", 6);
+    expect_met("usage_point IN (A, B)", 1, false, true);
+}
+
+Test(erasure, a_group_that_asks_for_their_address_and_their_name_is_told) {
+    record("A", "Jansen", "Singel 1", 6);
+    expect_met("address = 'Singel 1' OR customer = Jansen", 1, true, true);
+}
+
 Test(erasure, only_the_own_versions_of_a_shared_usage_point) {
     record("A", "Jansen", "his", 5);
     record("A", "", "his", 7);

@@ -143,6 +143,29 @@ Test(retention, keeps_frames_that_a_commit_behind_the_position_names) {
     end(&w);
 }
 
+/* While a file is landed posts come to count, and the worker passes over what there is of the file. */
+Test(retention, keeps_what_there_is_of_a_file_under_way) {
+    struct world w;
+    uint64_t bytes;
+
+    begin(&w);
+    struct bb_ledger_part parts[64] = {{0}};
+    struct bb_ledger_file file = {.is_landing = true, .parts = parts}, *files[] = {&file};
+    w.plant.ledger.files = files;
+    w.plant.ledger.count = 1;
+    append(&w, BB_RECORD_FRAME, 8, 3);
+    parts[0].first_offset = append(&w, BB_RECORD_FILE_FRAME, 12, 3);
+    append(&w, BB_RECORD_FRAME, 8, 3);
+    derive_to(&w, sync_and_end(&w).offset);
+    cr_assert_eq(apply(&w, &bytes), BB_RETENTION_DONE);
+    cr_assert_gt(bytes, 0, "what lies before the file");
+    cr_assert_leq(sync_and_end(&w).first_offset, parts[0].first_offset);
+    file.is_landing = false;
+    cr_assert_eq(apply(&w, &bytes), BB_RETENTION_DONE);
+    cr_assert_gt(sync_and_end(&w).first_offset, parts[0].first_offset, "it was given up");
+    end(&w);
+}
+
 Test(retention, gives_up_what_is_too_much_and_read) {
     enum { MOST_BYTES = 3 * SEGMENT_BYTES };
     struct world w;
