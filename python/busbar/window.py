@@ -73,10 +73,11 @@ class _Answers:
             if where.shape != self.shape:
                 raise ValueError(f"a mask has the window's shape {self.shape}, not {where.shape}")
             return where
-        if not np.issubdtype(where.dtype, np.integer):
+        if where.size and not np.issubdtype(where.dtype, np.integer):
             raise TypeError(f"points are told by a mask or by indices, not by {where.dtype}")
         mask = np.zeros(self.shape, bool)
-        mask[where] = True
+        if where.size:
+            mask[where] = True
         return mask
 
     def _view(self, column: np.ndarray) -> np.ndarray:
