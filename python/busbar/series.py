@@ -6,23 +6,15 @@ from typing import Any, Iterator, Mapping
 
 import numpy as np
 
-
-def moments(ts: Any) -> np.ndarray:
-    """Times as they stand in windows: datetime64[ms], UTC."""
-    return np.asarray(ts, "datetime64[ms]")
+from .rule import duration_ms
 
 
-class Series:
-    """Values of another channel, from where the window begins to where it ends.
+class _Line:
+    """Values at ascending moments, `ts` (datetime64[ms], UTC) and `value` (NaN: nobody knows), asked about others."""
 
-    ts, value, quality    as a window's; empty where the usage point has no such channel
-    unit, channel         of it; "" where there is none
-    """
-
-    __slots__ = ("ts", "value", "quality", "unit", "channel")
-
-    def __init__(self, ts: np.ndarray, value: np.ndarray, quality: np.ndarray, unit: str = "", channel: str = ""):
-        self.ts, self.value, self.quality, self.unit, self.channel = ts, value, quality, unit, channel
+    __slots__ = ()
+    ts: np.ndarray
+    value: np.ndarray
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -34,17 +26,52 @@ class Series:
 
     def on(self, ts: Any) -> np.ndarray:
         """The values that stand at these very moments; NaN where there is none."""
-        ts = moments(ts)
-        out = np.full(ts.shape, np.nan)
-        if len(self.ts):
-            at = np.minimum(np.searchsorted(self.ts, ts), len(self.ts) - 1)
-            there = self.ts[at] == ts
-            out[there] = self.value[at[there]]
-        return out
+        ts = _moments(ts)
+        if not len(self.ts):
+            return np.full(ts.shape, np.nan)
+        at = np.minimum(np.searchsorted(self.ts, ts), len(self.ts) - 1)
+        return np.where(self.ts[at] == ts, self.value[at], np.nan)
+
+    def last(self, ts: Any, within: Any = None) -> np.ndarray:
+        """The last value that is known at each moment, or nearer than `within` ("3h", or a timedelta64) before it; else NaN."""
+        ts, known = _moments(ts), self.known
+        told, value = (self.ts, self.value) if known.all() else (self.ts[known], self.value[known])
+        if not len(told):
+            return np.full(ts.shape, np.nan)
+        at = np.searchsorted(told, ts, side="right") - 1
+        there = at >= 0
+        if within is not None:
+            longest = np.timedelta64(duration_ms(within), "ms") if isinstance(within, str) else within
+            there = there & (ts - told[at] <= longest)
+        return np.where(there, value[at], np.nan)
+
+    def at(self, ts: Any) -> np.ndarray:
+        """On the line between the values before and behind each moment; NaN outside, and beside what nobody knows."""
+        ts = _moments(ts)
+        if not len(self.ts):
+            return np.full(ts.shape, np.nan)
+        return np.interp(ts.astype("i8"), self.ts.astype("i8"), self.value, left=np.nan, right=np.nan)
 
 
-class Side:
-    """A side input: ts (ascending, datetime64[ms], UTC) and value (NaN: nobody knows)."""
+def _moments(ts: Any) -> np.ndarray:
+    return np.asarray(ts, "datetime64[ms]")
+
+
+class Series(_Line):
+    """Values of another channel, from where the window begins to where it ends.
+
+    ts, value, quality    as a window's; empty where the usage point has no such channel
+    unit, channel         of it; "" where there is none
+    """
+
+    __slots__ = ("ts", "value", "quality", "unit", "channel")
+
+    def __init__(self, ts: np.ndarray, value: np.ndarray, quality: np.ndarray, unit: str = "", channel: str = ""):
+        self.ts, self.value, self.quality, self.unit, self.channel = ts, value, quality, unit, channel
+
+
+class Side(_Line):
+    """A side input: ts and value. All windows have the same one."""
 
     __slots__ = ("ts", "value")
 
@@ -54,24 +81,6 @@ class Side:
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("a side input belongs to all windows: it cannot be changed")
-
-    def __len__(self) -> int:
-        return len(self.ts)
-
-    def at(self, ts: Any) -> np.ndarray:
-        """On the line between the entries before and behind each moment; NaN outside, and beside what nobody knows."""
-        ts = moments(ts)
-        if not len(self.ts):
-            return np.full(ts.shape, np.nan)
-        return np.interp(ts.astype("i8"), self.ts.astype("i8"), self.value, left=np.nan, right=np.nan)
-
-    def last(self, ts: Any) -> np.ndarray:
-        """What was told last, at each moment or before it; NaN before the first entry."""
-        ts = moments(ts)
-        if not len(self.ts):
-            return np.full(ts.shape, np.nan)
-        at = np.searchsorted(self.ts, ts, side="right") - 1
-        return np.where(at >= 0, self.value[np.maximum(at, 0)], np.nan)
 
 
 class Named(Mapping):

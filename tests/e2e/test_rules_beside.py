@@ -1,6 +1,7 @@
 """What rules see beside their channel: other channels of the usage point, side inputs, the profile; held against plain Python."""
 
 import datetime
+import random
 
 import pytest
 from conftest import HEADER
@@ -124,12 +125,48 @@ def test_a_side_input_is_read_from_beside_the_module(history):
     for i in range(DAYS * PER_DAY):
         t = 15 * (i + 1)
         before, after = max(at for at in given if at <= t), min((at for at in given if at >= t), default=None)
-        if given[before] is not None:
-            expected_last["A", stamp(t)] = given[before]
+        expected_last["A", stamp(t)] = given[max(at for at in given if at <= t and given[at] is not None)]
         if after is not None and given[before] is not None and given[after] is not None:
             share = (t - before) / (after - before) if after > before else 0
             expected_line["A", stamp(t)] = given[before] + share * (given[after] - given[before])
     assert rows(line) == pytest.approx(expected_line) and rows(last) == pytest.approx(expected_last)
+
+
+def naive(known, kind, ts, within=None):
+    """What `on`, `last` and `at` say, by their definition."""
+    here = [v for at, v in known if at == ts]
+    if kind == "on":
+        return here[0] if here else None
+    if kind == "last":
+        before = [(at, v) for at, v in known if at <= ts and v is not None and (within is None or ts - at <= within)]
+        return before[-1][1] if before else None
+    if here:
+        return here[0]
+    before, behind = [p for p in known if p[0] < ts], [p for p in known if p[0] > ts]
+    if not before or not behind or before[-1][1] is None or behind[0][1] is None:
+        return None
+    (a, u), (b, v) = before[-1], behind[0]
+    return u + (v - u) * (ts - a) / (b - a)
+
+
+@pytest.mark.parametrize("kind,call,within", [("on", "on(w.ts)", None), ("last", "last(w.ts)", None),
+                                              ("last", 'last(w.ts, within="40m")', 40), ("at", "at(w.ts)", None)])
+@pytest.mark.parametrize("entries", [0, 1, 40])
+def test_on_last_and_at_by_their_definition(history, kind, call, within, entries):
+    """Random entries, some unknown; each quarter-hour of a day is asked about."""
+    generator = random.Random(entries)
+    known = [(t, None if generator.random() < 0.2 else round(generator.uniform(-9, 9), 3))
+             for t in sorted(generator.sample(range(0, 1440, 5), entries))]
+    path = module(history, f'''
+@rule(inputs="1-1:1.29.0", window="1d", lane="raw", side={{"s": "s.csv"}})
+def ask(w):
+    value = w.side["s"].{call}
+    w.correct(w.new & np.isfinite(value), value[w.new & np.isfinite(value)], "told")
+''', "ask")
+    history.file("s.csv", "".join(f"{stamp(t)},{'' if v is None else v}\n" for t, v in known))
+    expected = {("A", stamp(t)): naive(known, kind, t, within) for t in range(15, 1441, 15)}
+    told = rows(backtest(history, path, "--usage-point", "A", "--to", stamp(1440)))
+    assert told == pytest.approx({key: value for key, value in expected.items() if value is not None})
 
 
 def test_it_is_part_of_the_version(history):
