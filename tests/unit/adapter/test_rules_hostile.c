@@ -48,7 +48,7 @@ static const struct hostile {
     {"fork", "os.fork() or os._exit(0)"},
     {"vfork", "must(libc().vfork())"},
     {"clone_name_space", "must(libc().unshare(0x10000000))"},
-    {"raw_clone", "must(libc().syscall(56, 17, 0, 0, 0, 0))"},
+    {"raw_clone", "must(libc().syscall(call(56, 220), 17, 0, 0, 0, 0))"},
     {"raw_clone3", "must(libc().syscall(435, 0, 0))"},
     {"exec", "os.execv('/bin/true', ['true'])"},
     {"exec_itself", "os.execv('/usr/bin/python3', ['python3', '-c', ''])"},
@@ -69,10 +69,10 @@ static const struct hostile {
     {"mount", "must(libc().mount(b'none', b'/tmp', b'tmpfs', 0, 0))"},
     {"anonymous_file", "os.memfd_create('x')"},
     {"io_uring", "must(libc().syscall(425, 1, 0))"},
-    {"bpf", "must(libc().syscall(321, 0, 0, 0))"},
-    {"perf_events", "must(libc().syscall(298, 0, 0, -1, -1, 0))"},
-    {"user_faults", "must(libc().syscall(323, 0))"},
-    {"key_ring", "must(libc().syscall(250, 0, 0))"},
+    {"bpf", "must(libc().syscall(call(321, 280), 0, 0, 0))"},
+    {"perf_events", "must(libc().syscall(call(298, 241), 0, 0, -1, -1, 0))"},
+    {"user_faults", "must(libc().syscall(call(323, 282), 0))"},
+    {"key_ring", "must(libc().syscall(call(250, 219), 0, 0))"},
     {"change_a_filter", "must(libc().prctl(22, 1, 0))"},
     {"executable_memory", "mapped(libc(), 7, 0x22)"},
     {"shared_memory", "mapped(libc(), 3, 0x21)"},
@@ -136,6 +136,8 @@ static const char frame[] =
     "from busbar import rule\n"
     "def libc():\n"
     "    return ctypes.CDLL(None, use_errno=True)\n"
+    "def call(x86_64, aarch64):\n"
+    "    return aarch64 if 'aarch64' in sys.implementation._multiarch else x86_64\n"
     "def must(result):\n"
     "    if result < 0: raise OSError(ctypes.get_errno(), 'refused')\n"
     "def mapped(c, protection, flags):\n"
