@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 import types
+import zlib
 from typing import Any
 
 import numpy as np
@@ -145,7 +146,7 @@ class Worker:
         failures = []
         for number in range(len(batch)):
             self._at_window(number)
-            _seed(seed + number)
+            _seed(batch, number, seed)
             window = Window(batch, number)
             try:
                 rule.function(window, **arguments)
@@ -160,7 +161,7 @@ class Worker:
     def _all_at_once(self, rule: Rule, batch: Batch, arguments: dict[str, Any], seed: int) -> list[dict[str, Any]]:
         for first, last in batch.alike():
             self._at_window(first)
-            _seed(seed + first)
+            _seed(batch, first, seed)
             rule.function(Windows(batch, first, last), **arguments)
             self._judged(last)
         return []
@@ -215,8 +216,11 @@ class Worker:
             os.write(done_fd, b"\1\0\0\0\0\0\0\0")
 
 
-def _seed(seed: int) -> None:
-    """The same window, the same random numbers."""
+def _seed(batch: Batch, number: int, seed: int) -> None:
+    """The same window, the same random numbers, in whatever batch it comes: by whose it is and when it ends."""
+    about = batch.about(number)
+    end_ms = batch.ts[int(batch.offset[number + 1]) - 1].astype(int)
+    seed ^= zlib.crc32(f"{about['usage_point']}\0{about['channel']}\0{end_ms}".encode())
     random.seed(seed)
     np.random.seed(seed & 0xFFFFFFFF)
 

@@ -51,7 +51,7 @@ struct bb_rules_batch {
     const uint32_t *quality;     /* enum bb_rules_quality */
     struct bb_span parameters;   /* JSON object */
     const struct bb_span *about; /* of each window: JSON object; NULL: nothing is told */
-    uint64_t seed;
+    uint64_t seed; /* of random numbers, together with whose window it is and when it ends */
     int64_t now_ms;
     struct bb_rules_others others;
     const double

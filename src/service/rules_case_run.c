@@ -162,7 +162,6 @@ int bb_case_run(const struct bb_rules_module *module, const struct bb_rule *rule
         batch.parameters = s->parameters;
         batch.now_ms = s->start_ms + (int64_t)(s->count - s->past) * s->interval_ms;
         batch.abort_at = windows.abort_at;
-        batch.seed = windows.first; /* the same window, the same random numbers */
         result = run_gathered(module, rule, s, &batch, answer, error);
     }
     bb_rules_gather_release(&gather);

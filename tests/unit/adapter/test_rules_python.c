@@ -354,6 +354,45 @@ Test(rules_python, a_batch_resumes_wherever_its_process_ends) {
     rules->ops->unload(set);
 }
 
+/* Random numbers are a window's own: in another batch, at another place, it has the same ones. */
+Test(rules_python, a_window_draws_the_same_in_whatever_batch) {
+    static const struct bb_span about[] = {BB_SPAN("{\"usage_point\": \"A\"}"),
+                                           BB_SPAN("{\"usage_point\": \"B\"}"),
+                                           BB_SPAN("{\"usage_point\": \"A\", \"channel\": \"x\"}"),
+                                           BB_SPAN("{\"usage_point\": \"A\"}")};
+    static struct beside b;
+    double whole[BESIDE_POINTS];
+    struct bb_rules_set *set = load(
+        "import random\n"
+        "import numpy as np\n"
+        "from busbar import rule\n"
+        "@rule(inputs='a')\n"
+        "def draws(w):\n"
+        "    w.correct(w.new, random.random() + np.random.random(len(w)), 'r')\n");
+    struct bb_rules_batch batch = make_beside(&b);
+
+    batch.others.count = 0;
+    batch.about = about;
+    run_beside(set, &batch);
+    memcpy(whole, outcome.value, sizeof whole);
+    for (uint32_t i = 0; i < BESIDE_WINDOWS; i++)
+        for (uint32_t k = 0; k < i; k++)
+            cr_assert_neq(whole[i * BESIDE_LENGTH], whole[k * BESIDE_LENGTH], "%u %u", i, k);
+    for (uint32_t i = 0; i < BESIDE_WINDOWS; i++) {
+        struct bb_rules_batch one = batch;
+        one.windows = 1;
+        one.end_ms += i * BESIDE_LENGTH;
+        one.value += i * BESIDE_LENGTH;
+        one.profile = NULL;
+        one.about += i;
+        run_beside(set, &one);
+        cr_assert_eq(
+            memcmp(outcome.value, whole + i * BESIDE_LENGTH, BESIDE_LENGTH * sizeof *whole), 0,
+            "window %u", i);
+    }
+    rules->ops->unload(set);
+}
+
 /* ---- ended from outside ---------------------------------------------------------------------- */
 
 /* A child of this process, or one of its children; 0: none is there. */
