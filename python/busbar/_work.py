@@ -143,10 +143,10 @@ class Worker:
             os._exit(0)  # as if somebody had ended it here
 
     def _one_by_one(self, rule: Rule, batch: Batch, arguments: dict[str, Any], seed: int) -> list[dict[str, Any]]:
-        failures = []
+        failures, seeds = [], _seeds(batch, seed)
         for number in range(len(batch)):
             self._at_window(number)
-            _seed(batch, number, seed)
+            _seed(seeds[number])
             window = Window(batch, number)
             try:
                 rule.function(window, **arguments)
@@ -159,9 +159,10 @@ class Worker:
         return failures
 
     def _all_at_once(self, rule: Rule, batch: Batch, arguments: dict[str, Any], seed: int) -> list[dict[str, Any]]:
+        seeds = _seeds(batch, seed)
         for first, last in batch.alike():
             self._at_window(first)
-            _seed(batch, first, seed)
+            _seed(seeds[first])
             rule.function(Windows(batch, first, last), **arguments)
             self._judged(last)
         return []
@@ -216,11 +217,15 @@ class Worker:
             os.write(done_fd, b"\1\0\0\0\0\0\0\0")
 
 
-def _seed(batch: Batch, number: int, seed: int) -> None:
+def _seeds(batch: Batch, seed: int) -> list[int]:
     """The same window, the same random numbers, in whatever batch it comes: by whose it is and when it ends."""
-    about = batch.about(number)
-    end_ms = batch.ts[int(batch.offset[number + 1]) - 1].astype(int)
-    seed ^= zlib.crc32(f"{about['usage_point']}\0{about['channel']}\0{end_ms}".encode())
+    ends = batch.ts[batch.offset[1:] - 1].astype("i8").tolist()
+    told = batch.meta.get("windows") or [{}] * len(ends)
+    return [seed ^ zlib.crc32(f"{about.get('usage_point')}\0{about.get('channel')}\0{end}".encode())
+            for end, about in zip(ends, told)]
+
+
+def _seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed & 0xFFFFFFFF)
 
