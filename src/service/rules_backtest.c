@@ -1,10 +1,8 @@
 /* A rule on stored history: see rules_backtest.h. */
 #include "service/rules_backtest.h"
 
-#include "base/json_write.h"
-#include "derive/profile.h"
-#include "model/unit.h"
 #include "service/query_internal.h"
+#include "service/rules_channel.h"
 #include "service/rules_window.h"
 
 #include <jansson.h>
@@ -202,63 +200,24 @@ static int flush(struct run *r) {
 
 /* ---- a channel ------------------------------------------------------------------------------ */
 
-static void put_master(const struct bb_master_usage_point *up, struct bb_json *json) {
-    bb_json_put_text(json, "commodity", bb_span_of(bb_commodity_name(up->commodity)));
-    bb_json_key(json, "tags");
-    bb_json_object_begin(json);
-    for (uint32_t i = 0; i < up->tag_count; i++) {
-        bb_json_key_span(json, up->tags[i].key);
-        bb_json_text(json, up->tags[i].value);
-    }
-    bb_json_object_end(json);
-    bb_json_key(json, "master");
-    bb_json_object_begin(json);
-    if (up->connection.value.mantissa != 0) {
-        bb_json_put_double(json, "connection", bb_decimal_to_double(up->connection.value));
-        bb_json_put_text(json, "connection_unit", bb_span_of(bb_unit_symbol(up->connection.unit)));
-        bb_json_put_u64(json, "connection_phases", up->connection.phases);
-    }
-    bb_json_put_text(json, "tariff", up->tariff);
-    bb_json_put_text(json, "grid_area", up->grid_area);
-    bb_json_object_end(json);
-}
-
-static void put_others(const struct run *r, struct bb_json *json) {
-    const struct bb_rule *rule = r->asked->rule;
-
-    bb_json_key(json, "others");
-    bb_json_object_begin(json);
-    for (uint32_t k = 0; k < rule->other_count; k++) {
-        if (r->others[k].count == 0)
-            continue;
-        bb_json_key_span(json, rule->others[k].name);
-        bb_json_object_begin(json);
-        bb_json_put_text(json, "channel", r->others[k].channel);
-        bb_json_put_text(json, "unit", bb_span_of(bb_unit_symbol(r->others[k].unit)));
-        bb_json_object_end(json);
-    }
-    bb_json_object_end(json);
-}
-
-/* What the rule may know of the usage point: nothing of its customer. */
 static void put_about(struct run *r, const struct source *source, struct bb_buffer *out) {
     struct bb_registry *registry = r->plant->registry;
+    const struct bb_rule *rule = r->asked->rule;
+    struct bb_rules_other others[BB_RULE_SERIES_MAX];
     struct bb_master_usage_point up;
     struct bb_arena arena;
     struct bb_error ignored;
-    struct bb_json json;
 
     bb_arena_init(&arena, NAMES_CHUNK, ABOUT_MAX * 16);
-    bb_json_init(&json, out);
-    bb_json_object_begin(&json);
-    bb_json_put_text(&json, "usage_point", source->usage_point);
-    bb_json_put_text(&json, "channel", source->channel);
-    bb_json_put_text(&json, "unit", bb_span_of(bb_unit_symbol(source->unit)));
-    put_others(r, &json);
-    if (registry->ops->usage_point_get(registry, r->asked->tenant, source->usage_point,
-                                       r->asked->as_of_ms, &arena, &up, &ignored) == 0)
-        put_master(&up, &json);
-    bb_json_object_end(&json);
+    uint32_t told = 0;
+    bool known = registry->ops->usage_point_get(registry, r->asked->tenant, source->usage_point,
+                                                r->asked->as_of_ms, &arena, &up, &ignored) == 0;
+    for (uint32_t k = 0; k < rule->other_count; k++)
+        if (r->others[k].count > 0)
+            others[told++] = (struct bb_rules_other){rule->others[k].name, r->others[k].channel,
+                                                     r->others[k].unit};
+    bb_rules_put_about_with(source->usage_point, source->channel, source->unit, known ? &up : NULL,
+                            others, told, out);
     bb_arena_release(&arena);
 }
 
@@ -384,10 +343,8 @@ static int take_row(void *context, const struct bb_query_row *row) {
     return 0;
 }
 
-/* What the intervals of the channel at hand weigh: hours of weight 1. */
+/* What the intervals of the channel at hand weigh. */
 static int weigh(struct run *r, const struct bb_channel *channel) {
-    const double hour = 1e12 * BB_HOUR_MS; /* millionths x millionths, see derive/profile.h */
-
     if (r->weights_room < r->at_hand.count) {
         double *weights = realloc(r->weights, r->at_hand.room * sizeof *weights);
         if (!weights)
@@ -395,11 +352,8 @@ static int weigh(struct run *r, const struct bb_channel *channel) {
         r->weights = weights;
         r->weights_room = r->at_hand.room;
     }
-    for (size_t i = 0; i < r->at_hand.count; i++) {
-        const struct bb_rules_point *p = &r->at_hand.points[i];
-        r->weights[i] = (double)bb_profile_weight(channel, p->end_ms - p->length_ms, p->end_ms) /
-                        hour;
-    }
+    for (size_t i = 0; i < r->at_hand.count; i++)
+        r->weights[i] = bb_rules_weight_of(channel, &r->at_hand.points[i]);
     r->has_profile = true;
     return 0;
 }

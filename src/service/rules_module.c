@@ -179,32 +179,41 @@ static int take_sides(struct bb_rules_module *module, const char *path, uint64_t
     return module->rules->ops->side(module->set, module->sides, module->side_count, error);
 }
 
-int bb_rules_module_load(struct bb_rules *rules, const char *path, struct bb_rules_module *out,
-                         struct bb_error *error) {
-    struct bb_buffer source;
+int bb_rules_module_make(struct bb_rules *rules, struct bb_span name, struct bb_span source,
+                         struct bb_rules_module *out, struct bb_error *error) {
     struct bb_span told;
 
     memset(out, 0, sizeof *out);
     out->rules = rules;
     bb_arena_init(&out->arena, ARENA_CHUNK, ARENA_MAX);
+    snprintf(out->hash, sizeof out->hash, "%016" PRIx64, bb_hash(source));
+    int result = rules->ops->load(rules, name, source, &out->set, &told, error);
+    if (result)
+        explain(told, error);
+    else
+        result = describe(out, told, error);
+    if (result)
+        bb_rules_module_release(out);
+    return result;
+}
+
+int bb_rules_module_load(struct bb_rules *rules, const char *path, struct bb_rules_module *out,
+                         struct bb_error *error) {
+    struct bb_buffer source;
+
+    memset(out, 0, sizeof *out);
     bb_buffer_init(&source, SOURCE_MAX);
     int result = read_source(path, &source, error);
+    if (!result)
+        result = bb_rules_module_make(rules, bb_span_of(path), bb_buffer_span(&source), out, error);
     if (!result) {
-        snprintf(out->hash, sizeof out->hash, "%016" PRIx64, bb_hash(bb_buffer_span(&source)));
-        result = rules->ops->load(rules, bb_span_of(path), bb_buffer_span(&source), &out->set,
-                                  &told, error);
+        result = take_sides(out, path, bb_hash(bb_buffer_span(&source)), error);
         if (result)
-            explain(told, error);
-        else
-            result = describe(out, told, error);
-        if (!result)
-            result = take_sides(out, path, bb_hash(bb_buffer_span(&source)), error);
+            bb_rules_module_release(out);
     }
     bb_buffer_release(&source);
-    if (result) {
+    if (result)
         bb_error_locate(error, path, 0);
-        bb_rules_module_release(out);
-    }
     return result;
 }
 

@@ -46,6 +46,9 @@ struct bb_rules_module {
     struct bb_arena arena;
 };
 
+/* A module whose text is at hand; it is not kept. Its side inputs, if it has any, are empty. -BB_E_RULE_LOAD (the text has the traceback). */
+int bb_rules_module_make(struct bb_rules *rules, struct bb_span name, struct bb_span source,
+                         struct bb_rules_module *out, struct bb_error *error) BB_MUST_USE;
 /* -BB_E_INPUT_UNREADABLE, -BB_E_RULE_LOAD (the text has the traceback), -BB_E_RULE_SIDE. */
 int bb_rules_module_load(struct bb_rules *rules, const char *path, struct bb_rules_module *out,
                          struct bb_error *error) BB_MUST_USE;
