@@ -208,7 +208,7 @@ static void put_about(struct run *r, const struct source *source, struct bb_buff
     struct bb_arena arena;
     struct bb_error ignored;
 
-    bb_arena_init(&arena, NAMES_CHUNK, ABOUT_MAX * 16);
+    bb_arena_init(&arena, NAMES_CHUNK, (size_t)ABOUT_MAX * 16);
     uint32_t told = 0;
     bool known = registry->ops->usage_point_get(registry, r->asked->tenant, source->usage_point,
                                                 r->asked->as_of_ms, &arena, &up, &ignored) == 0;

@@ -353,7 +353,7 @@ static int run_document(struct reader *r, const struct bb_rules_module *module,
             result = fail(r, root, "`cases` is a list");
         if (!result && given)
             result = read_parameters(r, given, &parameters);
-        if (!result) {
+        if (!result && rule && cases) {
             s->parameters = bb_span_of(parameters ? parameters : "");
             result = run_cases(r, module, rule, cases, s, answer, visit, context);
         }
