@@ -234,20 +234,11 @@ class Window(_Answers):
 
     def to_pandas(self) -> Any:
         """A pandas Series of the values by their moments in UTC; rules.imports has to name pandas."""
-        pandas = _imported("pandas")
+        if "pandas" not in sys.modules:
+            raise ImportError("pandas is not there: a rule cannot import it by itself any more. Name it in the "
+                              "configuration (rules: {imports: pandas}), and install it into rules.environment")
+        pandas = sys.modules["pandas"]
         return pandas.Series(np.array(self.value), index=pandas.DatetimeIndex(self.ts, tz="UTC"), name=self.channel)
-
-    def to_polars(self) -> Any:
-        """A polars DataFrame of `ts` and `value`; rules.imports has to name polars."""
-        return _imported("polars").DataFrame({"ts": np.array(self.ts), "value": np.array(self.value)})
-
-
-def _imported(name: str) -> Any:
-    """A package that was imported before the worker was locked in."""
-    if name not in sys.modules:
-        raise ImportError(f"{name} is not there: a rule cannot import it by itself any more. Name it in the "
-                          f"configuration (rules: {{imports: {name}}}), and install it into rules.environment")
-    return sys.modules[name]
 
 
 class Windows(_Answers):

@@ -1,11 +1,13 @@
 """What rules see beside their channel: other channels of the usage point, side inputs, the profile; held against plain Python."""
 
 import datetime
+import os
 import random
+import subprocess
 
 import pytest
 from conftest import HEADER
-from test_rules import backtest, module, pytestmark  # noqa: F401  without numpy there is nothing to do
+from test_rules import PYTHON, backtest, module, pytestmark  # noqa: F401  without numpy there is nothing to do
 
 START = datetime.datetime(2026, 3, 1, tzinfo=datetime.timezone.utc)
 DAYS, PER_DAY = 3, 96
@@ -227,16 +229,35 @@ def weights(ws):
         assert rows(backtest(history, path, "--rule", rule)) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("call,package", [("w.to_pandas()", "pandas"), ("w.to_polars()", "polars")])
-def test_a_package_that_is_not_there_says_how_to_get_it(history, call, package):
-    path = module(history, f'''
-@rule(inputs="1-1:1.29.0", window="1d")
-def r(w):
-    {call}
-''')
-    told = backtest(history, path, "--usage-point", "A", expect=1)
-    assert f"imports: {package}" in told["failures"][0]["text"]
+PANDAS = '''
+@rule(inputs="1-1:1.29.0", window="1d", lane="raw")
+def smooth(w):
+    series = w.to_pandas()
+    w.correct(w.new, (series.rolling(2).mean().fillna(0) + series.index.hour).to_numpy(), "smooth")
+'''
 
+
+def test_without_pandas_it_says_how_to_get_it(history):
+    told = backtest(history, module(history, PANDAS), "--usage-point", "A", expect=1)
+    assert "imports: pandas" in told["failures"][0]["text"] and "rules.environment" in told["failures"][0]["text"]
+
+
+if os.environ.get("BUSBAR_SOAK"):  # it fetches a package
+
+    def test_pandas_works_in_the_cage(history, tmp_path):
+        environment = tmp_path / "environment"
+        for command in ([PYTHON, "-m", "venv", environment], [environment / "bin/pip", "install", "-q", "pandas"]):
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode != 0:
+                pytest.skip(f"no package is to be had here: {done.stderr[-300:]}")
+        config = history.file("rules.yaml", f"rules: {{environment: {environment}, imports: pandas}}\n")
+        told = history.run("--config", config, "rules", "backtest", module(history, PANDAS), "--json", "--rows", "100000",
+                           "--usage-point", "A", "--to", stamp(1440), expect=0).json()
+        for row in told["rows"]:
+            i = next(i for i in range(PER_DAY) if stamp(15 * (i + 1)) == row["end"])
+            mean = (imported(0, i - 1) + imported(0, i)) / 2 if i > 0 else 0
+            assert row["after"] == pytest.approx(mean + int(row["end"][11:13]))
+        assert len(told["rows"]) == PER_DAY
 
 
 CASED = '''
