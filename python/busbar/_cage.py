@@ -64,12 +64,12 @@ def _map(fd, write):
 
 
 def _become_worker(fds, given):
-    request_fd, answer_fd, wake_fd, done_fd = fds
+    request_fd, answer_fd, wake_fd, done_fd, *side_fd = fds
     libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
     if os.getppid() == 1:
         os._exit(0)
     from busbar._work import Worker
-    worker = Worker(_map(request_fd, False), _map(answer_fd, True))
+    worker = Worker(_map(request_fd, False), _map(answer_fd, True), _map(side_fd[0], False) if side_fd else None)
     kept = sorted((wake_fd, done_fd, 2))
     for low, high in zip([-1, *kept], [*kept, 1 << 20]):
         os.closerange(low + 1, min(high, 4096))
@@ -138,7 +138,7 @@ def main(control_fd):
         __import__(name)
     control.sendall(b"R")
     while True:
-        message, fds, _, _ = socket.recv_fds(control, 1, 4)
+        message, fds, _, _ = socket.recv_fds(control, 1, 5)
         if not message:
             os._exit(0)
         pid = os.fork()

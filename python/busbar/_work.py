@@ -14,15 +14,20 @@ import sys
 import time
 import traceback
 import types
+import zlib
 from typing import Any
 
 import numpy as np
 
 
 from .rule import Rule, RuleError, registered
-from .window import Batch, Verdicts, Window, Windows
+from .series import Side
+from .window import Batch, Others, Verdicts, Window, Windows
 
-REQUEST = struct.Struct("<IIIIQQQQ")  # magic, operation, rule, windows, points, meta bytes, seed, now in ms
+# magic, operation, rule, windows, points, meta bytes, seed, now in ms, other channels, has a profile, their points,
+# windows after which to end
+REQUEST = struct.Struct("<IIIIQQQQHHII4x")
+SIDE = struct.Struct("<IIQ")  # magic, series, bytes of their names
 ANSWER = struct.Struct("<IIIIQQ")  # magic, state, at window, reserved, told bytes, nanoseconds
 MAGIC = 0x31524242
 LOAD, RUN = 1, 2
@@ -46,6 +51,22 @@ class _Reader:
         out = np.frombuffer(self.region, kind, count, self.at)
         self.at += _aligned(out.nbytes)
         return out
+
+
+def _side_inputs(region: memoryview | None) -> dict[str, Side]:
+    if region is None:
+        return {}
+    _, count, names_bytes = SIDE.unpack_from(region)
+    read = _Reader(region)
+    points, names = read.column("<u8", count), read.column("u1", names_bytes)
+    out = {}
+    for name, size in zip(bytes(names).decode().split("\0"), points):
+        ts, value = read.column("<i8", int(size)), read.column("<f8", int(size))
+        out[name] = Side(ts.view("datetime64[ms]"), value)
+    return out
+
+
+NO_SIDE = Side(np.empty(0, "datetime64[ms]"), np.empty(0))
 
 
 class _Printed:
@@ -75,10 +96,10 @@ def _trace(error: BaseException) -> str:
 
 
 class Worker:
-    def __init__(self, request: memoryview, answer: memoryview):
+    def __init__(self, request: memoryview, answer: memoryview, side: memoryview | None = None):
         self.request, self.answer = request, answer
+        self.side = _side_inputs(side)
         self.rules: list[Rule] = []
-        self.started = time.perf_counter_ns
 
     # ---- loading
 
@@ -96,26 +117,36 @@ class Worker:
 
     # ---- running
 
-    def _batch(self, windows: int, points: int, meta_bytes: int) -> Batch:
+    def _batch(self, rule: Rule, windows: int, points: int, meta_bytes: int, others: int, has_profile: int,
+               other_points: int) -> Batch:
         read, tell = _Reader(self.request), _Reader(self.answer)
         offset, judge = read.column("<u4", windows + 1), read.column("<u4", windows)
         interval, end = read.column("<i8", windows), read.column("<i8", points)
         utc_offset, value, quality = read.column("<i4", points), read.column("<f8", points), read.column("<u4", points)
+        profile = read.column("<f8", points) if has_profile else None
+        beside = Others(rule.others, read.column("<u4", windows * others + 1), read.column("<i8", other_points),
+                        read.column("<f8", other_points), read.column("<u4", other_points)) if others else None
         meta = json.loads(bytes(self.request[read.at:read.at + meta_bytes]) or b"{}")
         verdict, reason, out = tell.column("u1", points), tell.column("<u2", points), tell.column("<f8", points)
         verdict[:], reason[:], out[:] = 0, 0, np.nan
         self.failed, self.tell_at = tell.column("u1", windows), tell.at
         self.failed[:] = 0
-        return Batch(offset, judge, interval, end, utc_offset, value, quality, meta, Verdicts(verdict, out, reason))
+        side = {name: self.side.get(file, NO_SIDE) for name, file in rule.side.items()}
+        return Batch(offset, judge, interval, end, utc_offset, value, quality, meta, Verdicts(verdict, out, reason),
+                     profile, beside or Others.none(rule.others, windows), side)
 
     def _at_window(self, number: int) -> None:
         struct.pack_into("<I", self.answer, 8, number)  # read by the host when this process dies
 
+    def _judged(self, windows: int) -> None:
+        if 0 < self.abort_at <= windows:
+            os._exit(0)  # as if somebody had ended it here
+
     def _one_by_one(self, rule: Rule, batch: Batch, arguments: dict[str, Any], seed: int) -> list[dict[str, Any]]:
-        failures = []
+        failures, seeds = [], _seeds(batch, seed)
         for number in range(len(batch)):
             self._at_window(number)
-            _seed(seed + number)
+            _seed(seeds[number])
             window = Window(batch, number)
             try:
                 rule.function(window, **arguments)
@@ -124,17 +155,22 @@ class Worker:
                 self.failed[number] = 1
                 if len(failures) < FAILURES_MOST:
                     failures.append({"window": number, "text": _trace(error)})
+            self._judged(number + 1)
         return failures
 
     def _all_at_once(self, rule: Rule, batch: Batch, arguments: dict[str, Any], seed: int) -> list[dict[str, Any]]:
+        seeds = _seeds(batch, seed)
         for first, last in batch.alike():
             self._at_window(first)
-            _seed(seed + first)
+            _seed(seeds[first])
             rule.function(Windows(batch, first, last), **arguments)
+            self._judged(last)
         return []
 
-    def run(self, number: int, windows: int, points: int, meta_bytes: int, seed: int, now_ms: int) -> dict[str, Any]:
-        rule, batch = self.rules[number], self._batch(windows, points, meta_bytes)
+    def run(self, number: int, windows: int, points: int, meta_bytes: int, seed: int, now_ms: int, others: int,
+            has_profile: int, other_points: int, abort_at: int) -> dict[str, Any]:
+        rule, self.abort_at = self.rules[number], abort_at
+        batch = self._batch(rule, windows, points, meta_bytes, others, has_profile, other_points)
         arguments = rule.arguments(batch.meta.get("params") or {})
         _freeze_clock(now_ms)
         failures = (self._all_at_once if rule.batch else self._one_by_one)(rule, batch, arguments, seed)
@@ -150,18 +186,19 @@ class Worker:
     # ---- answering
 
     def handle(self) -> None:
-        magic, operation, rule, windows, points, meta_bytes, seed, now_ms = REQUEST.unpack_from(self.request)
+        _, operation, *asked = REQUEST.unpack_from(self.request)
         printed = sys.stdout = sys.stderr = _Printed()
         began = time.perf_counter_ns()
         ANSWER.pack_into(self.answer, 0, MAGIC, 0, 0, 0, 0, 0)
         self.tell_at, state = COLUMNS_AT, DONE
         try:
             if operation == LOAD:
+                meta_bytes = asked[3]
                 source = bytes(self.request[COLUMNS_AT:COLUMNS_AT + meta_bytes])
                 name, _, text = source.decode().partition("\n")
                 told = self.load(text, name)
             else:
-                told = self.run(rule, windows, points, meta_bytes, seed, now_ms)
+                told = self.run(*asked)
         except (KeyboardInterrupt, SystemExit, Exception) as error:
             told, state = {"failures": [{"window": 0, "text": _trace(error)}]}, REFUSED
         if printed.text:
@@ -180,8 +217,15 @@ class Worker:
             os.write(done_fd, b"\1\0\0\0\0\0\0\0")
 
 
+def _seeds(batch: Batch, seed: int) -> list[int]:
+    """The same window, the same random numbers, in whatever batch it comes: by whose it is and when it ends."""
+    ends = batch.ts[batch.offset[1:] - 1].astype("i8").tolist()
+    told = batch.meta.get("windows") or [{}] * len(ends)
+    return [seed ^ zlib.crc32(f"{about.get('usage_point')}\0{about.get('channel')}\0{end}".encode())
+            for end, about in zip(ends, told)]
+
+
 def _seed(seed: int) -> None:
-    """The same window, the same random numbers."""
     random.seed(seed)
     np.random.seed(seed & 0xFFFFFFFF)
 

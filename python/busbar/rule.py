@@ -11,6 +11,8 @@ from .parameter import Choice, Flag, Number, Parameter, Text
 LANES = ("raw", "vee", "hour", "day")
 UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
+SERIES_MOST = 8
+FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")
 LONGEST_WINDOW_MS = 400 * UNITS_MS["d"]
 
 
@@ -42,12 +44,14 @@ class Rule:
     """A rule as it is registered: what it wants to see, and the function."""
 
     def __init__(self, function: Callable[..., Any], inputs: str | Sequence[str], lane: str, window: str,
-                 params: Mapping[str, Any], commodity: str | None, batch: bool):
+                 params: Mapping[str, Any], commodity: str | None, batch: bool,
+                 others: Mapping[str, str], side: Mapping[str, str]):
         self.function, self.batch = function, batch
         self.name = function.__name__
         self.inputs = [inputs] if isinstance(inputs, str) else list(inputs)
         self.lane, self.commodity = lane, commodity
         self.window_ms = duration_ms(window)
+        self.others, self.side = dict(others), dict(side)
         self.params = {name: _parameter(name, given) for name, given in params.items()}
         self.text = inspect.getdoc(function) or ""
         self._check()
@@ -61,6 +65,8 @@ class Rule:
             raise RuleError(f"rule {self.name}: lane={self.lane!r} is none of {', '.join(LANES)}")
         if not 0 < self.window_ms <= LONGEST_WINDOW_MS:
             raise RuleError(f"rule {self.name}: a window is longer than nothing and at most 400d")
+        self._check_series("others", self.others, "a channel, by OBIS code or name", lambda channel: bool(channel))
+        self._check_series("side", self.side, "a file beside the module", FILE.match)
         takes = list(inspect.signature(self.function).parameters.values())
         if not takes or takes[0].kind not in (takes[0].POSITIONAL_ONLY, takes[0].POSITIONAL_OR_KEYWORD):
             raise RuleError(f"rule {self.name}: the function takes the window first")
@@ -72,6 +78,15 @@ class Rule:
         missing = {p.name for p in takes[1:] if p.name in names and p.default is p.empty} - set(self.params)
         if missing:
             raise RuleError(f"rule {self.name}: params tells nothing of {', '.join(sorted(missing))}")
+
+    def _check_series(self, what: str, given: Mapping[str, str], is_what: str, fits: Callable[[str], Any]) -> None:
+        if len(given) > SERIES_MOST:
+            raise RuleError(f"rule {self.name}: {what} names at most {SERIES_MOST}")
+        for name, value in given.items():
+            if not isinstance(name, str) or not NAME.match(name):
+                raise RuleError(f"rule {self.name}: {what}: {name!r} is no name: lower case letters, digits and _")
+            if not isinstance(value, str) or not fits(value):
+                raise RuleError(f"rule {self.name}: {what}: {name} names {is_what}, not {value!r}")
 
     def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters as the function gets them; RuleError names the one that is not right."""
@@ -89,6 +104,8 @@ class Rule:
     def describe(self) -> dict[str, Any]:
         return {"name": self.name, "text": self.text, "inputs": self.inputs, "lane": self.lane,
                 "commodity": self.commodity, "window_ms": self.window_ms, "batch": self.batch,
+                "others": [[name, channel] for name, channel in self.others.items()],
+                "side": [[name, file] for name, file in self.side.items()],
                 "params": {name: parameter.describe() for name, parameter in self.params.items()}}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -101,18 +118,22 @@ registered: list[Rule] = []
 
 def rule(*, inputs: str | Sequence[str], lane: str = "vee", window: str = "1d",
          params: Mapping[str, Any] | None = None, commodity: str | None = None,
-         batch: bool = False) -> Callable[[Callable[..., Any]], Rule]:
+         batch: bool = False, others: Mapping[str, str] | None = None,
+         side: Mapping[str, str] | None = None) -> Callable[[Callable[..., Any]], Rule]:
     """Make a rule of a function.
 
-    inputs     the channel it judges, and others of the same usage point that it looks at, by OBIS code or name
+    inputs     the channel it judges, by OBIS code or name
     lane       what it sees of them: raw (as sent), vee (validated), hour, day
     window     how far it looks back before what is new
     params     what people may set: {"k": Number(6, 1, 50, "...")}
     commodity  only usage points of it
     batch      True: it gets Windows, many meters as one 2-D array, instead of one Window after the other
+    others     other channels of the usage point that it looks at: {"export": "1-1:2.29.0"}, then w.others["export"]
+    side       series of no usage point, in files beside the module: {"temperature": "temperature.csv"}, then
+               w.side["temperature"]
     """
     def make(function: Callable[..., Any]) -> Rule:
-        made = Rule(function, inputs, lane, window, params or {}, commodity, batch)
+        made = Rule(function, inputs, lane, window, params or {}, commodity, batch, others or {}, side or {})
         if any(other.name == made.name for other in registered):
             raise RuleError(f"rule {made.name} is there twice")
         registered.append(made)

@@ -7,9 +7,12 @@ the latest verdict about a point holds.
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Mapping
 
 import numpy as np
+
+from .series import Named, Series, Side
 
 #: Verdicts, as the host reads them.
 NOTHING, FLAG, ESTIMATE, CORRECT = 0, 1, 2, 3
@@ -70,10 +73,11 @@ class _Answers:
             if where.shape != self.shape:
                 raise ValueError(f"a mask has the window's shape {self.shape}, not {where.shape}")
             return where
-        if not np.issubdtype(where.dtype, np.integer):
+        if where.size and not np.issubdtype(where.dtype, np.integer):
             raise TypeError(f"points are told by a mask or by indices, not by {where.dtype}")
         mask = np.zeros(self.shape, bool)
-        mask[where] = True
+        if where.size:
+            mask[where] = True
         return mask
 
     def _view(self, column: np.ndarray) -> np.ndarray:
@@ -136,6 +140,9 @@ class Window(_Answers):
     quality    bits of Quality
     new        mask: the points that the rule is asked about; the others are its past
     interval   timedelta64[ms]; 0: irregular
+    profile    what each interval weighs by the channel's profile, of which only proportions matter; None: it has none
+    others     other channels, by the names of @rule(others=...): ts, value, quality, unit of their own
+    side       side inputs, by the names of @rule(side=...): ts, value, at(ts), last(ts)
     usage_point, channel, unit, commodity, tags, master    of the usage point
     """
 
@@ -166,6 +173,25 @@ class Window(_Answers):
         """Mask: the points that have a value."""
         return np.isfinite(self.value)
 
+    @property
+    def profile(self) -> np.ndarray | None:
+        weights = None if self._batch.profile is None else self._batch.profile[self._part]
+        return None if weights is None or np.isnan(weights).all() else weights
+
+    @property
+    def others(self) -> Named:
+        if "_others" not in self.__dict__:
+            self.__dict__["_others"] = Named(self._batch.others.of(self.number, self._about()["others"]), "others")
+        return self.__dict__["_others"]
+
+    @property
+    def side(self) -> Named:
+        return self._batch.side
+
+    def aligned(self, name: str) -> np.ndarray:
+        """Another channel's values at the window's own moments; NaN where nothing is known."""
+        return self.others[name].on(self.ts)
+
     def deviation(self) -> np.ndarray:
         """How many median absolute deviations each value lies from the median; 0 where all are alike."""
         if not self.known.any():
@@ -178,12 +204,14 @@ class Window(_Answers):
         """Mask of the new points that lie more than k median absolute deviations away."""
         return self.new & (self.deviation() > k)
 
+    def _about(self) -> dict[str, Any]:
+        if "_told" not in self.__dict__:
+            self.__dict__["_told"] = self._batch.about(self.number)
+        return self.__dict__["_told"]
+
     def __getattr__(self, name: str) -> Any:
-        about = self.__dict__.get("_about")
-        if about is None:
-            about = self.__dict__["_about"] = self._batch.about(self.number)
         try:
-            return about[name]
+            return self._about()[name]
         except KeyError:
             raise AttributeError(f"a window has no {name!r}") from None
 
@@ -204,9 +232,12 @@ class Window(_Answers):
         self._verdicts.tags.append({"window": self.number, "name": str(name)[:REASON_LENGTH],
                                     "value": str(value)[:TEXT_LENGTH]})
 
-    def pandas(self) -> Any:
-        """A pandas Series of the values, where the environment has pandas."""
-        import pandas
+    def to_pandas(self) -> Any:
+        """A pandas Series of the values by their moments in UTC; rules.imports has to name pandas."""
+        if "pandas" not in sys.modules:
+            raise ImportError("pandas is not there: a rule cannot import it by itself any more. Name it in the "
+                              "configuration (rules: {imports: pandas}), and install it into rules.environment")
+        pandas = sys.modules["pandas"]
         return pandas.Series(np.array(self.value), index=pandas.DatetimeIndex(self.ts, tz="UTC"), name=self.channel)
 
 
@@ -243,10 +274,62 @@ class Windows(_Answers):
     def known(self) -> np.ndarray:
         return np.isfinite(self.value)
 
+    @property
+    def profile(self) -> np.ndarray | None:
+        """[windows, points]; NaN of those that have no profile; None: nobody has one."""
+        return None if self._batch.profile is None else self._view(self._batch.profile)
+
+    @property
+    def side(self) -> Named:
+        return self._batch.side
+
+    def aligned(self, name: str) -> np.ndarray:
+        """Another channel's values at the windows' own moments, [windows, points]; NaN where nothing is known."""
+        return self._batch.others.aligned(name, self.ts, self.first)
+
     def __getitem__(self, i: int) -> Window:
         if not 0 <= i < len(self):
             raise IndexError(i)
         return Window(self._batch, self.first + i)
+
+
+class Others:
+    """Other channels in columns: series k of window i, number n = i * names + k, lies from offset[n] to offset[n + 1]."""
+
+    def __init__(self, names: Mapping[str, str], offset: np.ndarray, end_ms: np.ndarray, value: np.ndarray,
+                 quality: np.ndarray):
+        self.names, self.offset, self.value, self.quality = list(names), offset, value, quality
+        self.ts = end_ms.view("datetime64[ms]")
+
+    @classmethod
+    def none(cls, names: Mapping[str, str], windows: int) -> "Others":
+        """Nobody has them."""
+        return cls(names, np.zeros(windows * len(names) + 1, "u4"), np.empty(0, "i8"), np.empty(0), np.empty(0, "u4"))
+
+    def _part(self, window: int, k: int) -> slice:
+        n = window * len(self.names) + k
+        return slice(int(self.offset[n]), int(self.offset[n + 1]))
+
+    def of(self, window: int, told: Mapping[str, Mapping[str, str]]) -> dict[str, Series]:
+        out = {}
+        for k, name in enumerate(self.names):
+            part, about = self._part(window, k), told.get(name) or {}
+            out[name] = Series(self.ts[part], self.value[part], self.quality[part], about.get("unit", ""),
+                               about.get("channel", ""))
+        return out
+
+    def aligned(self, name: str, ts: np.ndarray, first: int) -> np.ndarray:
+        """Of the windows from `first` on, one a row of `ts`. What lies as the windows themselves do is not copied."""
+        if name not in self.names:
+            Named(dict.fromkeys(self.names), "others")[name]
+        k = self.names.index(name)
+        parts = [self._part(first + i, k) for i in range(len(ts))]
+        start, end = parts[0].start, parts[-1].stop
+        as_they_lie = len(self.names) == 1 and all(part.stop - part.start == ts.shape[1] for part in parts)
+        if as_they_lie and (self.ts[start:end] == ts.ravel()).all():
+            return self.value[start:end].reshape(ts.shape)
+        return np.stack([Series(self.ts[part], self.value[part], self.quality[part]).on(row)
+                         for part, row in zip(parts, ts)])
 
 
 class Batch:
@@ -254,7 +337,8 @@ class Batch:
 
     def __init__(self, offset: np.ndarray, judge: np.ndarray, interval_ms: np.ndarray, end_ms: np.ndarray,
                  utc_offset_s: np.ndarray, value: np.ndarray, quality: np.ndarray, meta: Mapping[str, Any],
-                 verdicts: Verdicts):
+                 verdicts: Verdicts, profile: np.ndarray | None, others: Others, side: Mapping[str, Side]):
+        self.profile, self.others, self.side = profile, others, Named(side, "side")
         self.offset, self.judge, self.value, self.quality = offset, judge, value, quality
         self.ts, self.interval = end_ms.view("datetime64[ms]"), interval_ms.view("timedelta64[ms]")
         self.utc_offset_s, self.meta, self.verdicts = utc_offset_s, meta, verdicts
@@ -266,7 +350,7 @@ class Batch:
         windows = self.meta.get("windows") or []
         about = dict(windows[number]) if number < len(windows) else {}
         for name, otherwise in (("usage_point", ""), ("channel", ""), ("unit", ""), ("commodity", ""), ("tags", {}),
-                                ("master", {})):
+                                ("master", {}), ("others", {})):
             about.setdefault(name, otherwise)
         return about
 

@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -192,15 +193,28 @@ static const int lock_2[] = {
     CALL(getrandom),      CALL(sched_yield),  CALL(clock_gettime),  CALL(clock_nanosleep),
     CALL(gettimeofday),   CALL(getrusage),    CALL(restart_syscall)};
 
-static int allow_all(scmp_filter_ctx filter, const int *calls, size_t count) {
+/* Calls are told by the numbers of the machine that this is compiled for; an architecture of later date has no `open`,
+ * `stat` or `poll`, only what they became (openat, newfstatat, ppoll). */
+static bool has_call(uint32_t architecture, int call) {
+    char *name = call < 0 ? NULL : seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, call);
+    bool has = name && seccomp_syscall_resolve_name_arch(architecture, name) >= 0;
+
+    free(name);
+    return has;
+}
+
+static int allow_all(scmp_filter_ctx filter, uint32_t architecture, const int *calls,
+                     size_t count) {
     int failure = 0;
 
     for (size_t i = 0; !failure && i < count; i++)
-        failure = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+        if (has_call(architecture, calls[i]))
+            failure = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
     return failure;
 }
 
-/* A child of this same program; no name space of its own, no thread. clone3 hides its flags in memory. */
+/* A child of this same program; no name space of its own, no thread. clone3 hides its flags in memory. Flags are the first
+ * argument of clone on x86-64 and arm64 (they are not everywhere). */
 static int allow_fork(scmp_filter_ctx filter) {
     const scmp_datum_t other = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
                                CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_THREAD;
@@ -227,12 +241,12 @@ static int allow_memory(scmp_filter_ctx filter) {
                                       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 }
 
-static int fill(scmp_filter_ctx filter, enum bb_cage_filter which) {
+static int fill(scmp_filter_ctx filter, uint32_t architecture, enum bb_cage_filter which) {
     int failure;
 
     switch (which) {
     case BB_CAGE_LOCK_1:
-        failure = allow_all(filter, lock_1, sizeof lock_1 / sizeof lock_1[0]);
+        failure = allow_all(filter, architecture, lock_1, sizeof lock_1 / sizeof lock_1[0]);
         failure = failure ? failure : allow_fork(filter);
         return failure ? failure : allow_own_limits(filter);
     case BB_CAGE_ZYGOTE:
@@ -240,7 +254,7 @@ static int fill(scmp_filter_ctx filter, enum bb_cage_filter which) {
         return failure ? failure
                        : seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), CALL(execveat), 0);
     default:
-        failure = allow_all(filter, lock_2, sizeof lock_2 / sizeof lock_2[0]);
+        failure = allow_all(filter, architecture, lock_2, sizeof lock_2 / sizeof lock_2[0]);
         return failure ? failure : allow_memory(filter);
     }
 }
@@ -264,11 +278,18 @@ static int export(scmp_filter_ctx filter, struct bb_buffer *out) {
     return failure;
 }
 
-int bb_cage_filter(enum bb_cage_filter which, struct bb_buffer *out, struct bb_error *error) {
+int bb_cage_filter_of(uint32_t architecture, enum bb_cage_filter which, struct bb_buffer *out,
+                      struct bb_error *error) {
     const uint32_t otherwise = which == BB_CAGE_ZYGOTE ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM);
     scmp_filter_ctx filter = seccomp_init(otherwise);
-    int failure = filter ? fill(filter, which) : -ENOMEM;
+    int failure = filter ? 0 : -ENOMEM;
 
+    if (!failure && architecture != SCMP_ARCH_NATIVE && architecture != seccomp_arch_native()) {
+        failure = seccomp_arch_remove(filter, SCMP_ARCH_NATIVE);
+        failure = failure ? failure : seccomp_arch_add(filter, architecture);
+    }
+    if (!failure)
+        failure = fill(filter, architecture, which);
     if (!failure)
         failure = export(filter, out);
     if (filter)
@@ -276,6 +297,10 @@ int bb_cage_filter(enum bb_cage_filter which, struct bb_buffer *out, struct bb_e
     return failure ? BB_FAIL_ERRNO(error, BB_E_RULES_NO_CAGE, -failure,
                                    "the filter of system calls cannot be made")
                    : 0;
+}
+
+int bb_cage_filter(enum bb_cage_filter which, struct bb_buffer *out, struct bb_error *error) {
+    return bb_cage_filter_of(SCMP_ARCH_NATIVE, which, out, error);
 }
 
 /* ---- both ----------------------------------------------------------------------------------- */

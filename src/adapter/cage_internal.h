@@ -26,6 +26,9 @@ int bb_cage_check(struct bb_error *error) BB_MUST_USE;
 /* struct sock_filter items. */
 int bb_cage_filter(enum bb_cage_filter which, struct bb_buffer *out, struct bb_error *error)
     BB_MUST_USE;
+/* The same for another architecture: an SCMP_ARCH_ of libseccomp; 0: this machine's. */
+int bb_cage_filter_of(uint32_t architecture, enum bb_cage_filter which, struct bb_buffer *out,
+                      struct bb_error *error) BB_MUST_USE;
 /* struct landlock_ruleset_attr of all that this kernel can forbid. */
 void bb_cage_all_files(struct bb_buffer *out);
 

@@ -1,7 +1,10 @@
-/* What host and worker share: two regions of memory, little-endian. python/busbar/_work.py has the other side.
+/* What host and worker share: regions of memory, little-endian. python/busbar/_work.py has the other side.
  *
  *   request   head, then columns: offset u32[w+1], judge u32[w], interval_ms i64[w], end_ms i64[p], utc_offset_s
- *             i32[p], value f64[p], quality u32[p], meta. Of a load: NAME "\n" SOURCE as meta alone
+ *             i32[p], value f64[p], quality u32[p]; if it has a profile: profile f64[p]; if there are other channels,
+ *             o of them with q points: offset u32[w*o+1], end_ms i64[q], value f64[q], quality u32[q]; meta.
+ *             Of a load: NAME "\n" SOURCE as meta alone
+ *   side      head, then columns: points u64[n], names (a zero behind each), and of each series ts_ms i64, value f64
  *   answer    head, then columns: verdict u8[p], reason u16[p], value f64[p], raised u8[w], told. Of a load: told alone
  *
  * Each column begins at a multiple of 64 bytes; meta and told are JSON.
@@ -21,6 +24,14 @@ struct bb_rules_request_head {
     uint32_t magic, operation, rule, windows;
     uint64_t points, meta_bytes, seed;
     int64_t now_ms;
+    uint16_t others, has_profile; /* others: channels */
+    uint32_t other_points, abort_at, reserved;
+};
+_Static_assert(sizeof(struct bb_rules_request_head) == 64, "columns begin behind the head");
+
+struct bb_rules_side_head {
+    uint32_t magic, series;
+    uint64_t names_bytes;
 };
 
 struct bb_rules_answer_head {

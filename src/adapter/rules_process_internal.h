@@ -12,7 +12,7 @@ enum { BB_RULES_SAID_MAX = 4096 };
 struct bb_zygote {
     const struct bb_rules_python_options *options;
     pid_t pid; /* 0: none */
-    int control_fd; /* a stream: "R" when it is ready; then a byte and four descriptors, answered by a pid */
+    int control_fd; /* a stream: "R" when it is ready; then a byte and four or five descriptors, answered by a pid */
     int said_fd; /* what it and its workers say on standard error */
     char said[BB_RULES_SAID_MAX];
     size_t said_size;
@@ -31,6 +31,7 @@ struct bb_rules_worker {
     char *request, *answer; /* mapped; of the sizes below */
     size_t request_bytes, answer_bytes;
     int request_fd, answer_fd;
+    int side_fd; /* the set's: what it is given to read beside its requests; -1: nothing */
 };
 
 /* Regions of at least these sizes, and a worker that has them. The regions stay when it ends. */

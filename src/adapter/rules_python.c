@@ -5,12 +5,13 @@
  * a few tries, and no other window its verdict. */
 #include "adapter/rules_python.h"
 
-#include "adapter/rules_layout_internal.h"
 #include "adapter/rules_process_internal.h"
+#include "adapter/rules_request_internal.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct host {
     struct bb_rules rules;
@@ -32,29 +33,12 @@ enum { META_MAX = 256 << 20, MODULE_MAX = 4 << 20 };
 
 /* ---- calls ---------------------------------------------------------------------------------- */
 
-struct shape {
-    uint32_t windows;
-    size_t points, meta_bytes;
-};
-
-static size_t request_bytes(struct shape s) {
-    const size_t columns[] = {(s.windows + 1) * sizeof(uint32_t), s.windows * sizeof(uint32_t),
-                              s.windows * sizeof(int64_t),        s.points * sizeof(int64_t),
-                              s.points * sizeof(int32_t),         s.points * sizeof(double),
-                              s.points * sizeof(uint32_t),        s.meta_bytes};
-    size_t bytes = BB_RULES_COLUMNS_AT;
-
-    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
-        bytes += bb_rules_aligned(columns[i]);
-    return bytes;
-}
-
-static size_t answer_columns_bytes(struct shape s) {
+static size_t answer_columns_bytes(struct bb_rules_shape s) {
     return bb_rules_aligned(s.points) + bb_rules_aligned(s.points * sizeof(uint16_t)) +
            bb_rules_aligned(s.points * sizeof(double)) + bb_rules_aligned(s.windows);
 }
 
-static size_t answer_bytes(const struct bb_rules_set *set, struct shape s) {
+static size_t answer_bytes(const struct bb_rules_set *set, struct bb_rules_shape s) {
     uint64_t told = set->host->options.answer_bytes;
 
     return BB_RULES_COLUMNS_AT + answer_columns_bytes(s) +
@@ -138,9 +122,9 @@ static int load_module(struct bb_rules_set *set, enum bb_rules_call *call, struc
 }
 
 /* A worker with room for a shape, in which the module is loaded. */
-static int ready(struct bb_rules_set *set, struct shape s, struct bb_error *error) {
+static int ready(struct bb_rules_set *set, struct bb_rules_shape s, struct bb_error *error) {
     const size_t load_bytes = BB_RULES_COLUMNS_AT + set->module.size;
-    const size_t shape_bytes = request_bytes(s), answer = answer_bytes(set, s);
+    const size_t shape_bytes = bb_rules_request_bytes(s), answer = answer_bytes(set, s);
     const uint32_t recycle = set->host->options.recycle;
     enum bb_rules_call call = BB_RULES_ENDED;
     int result = 0;
@@ -161,6 +145,8 @@ static int ready(struct bb_rules_set *set, struct shape s, struct bb_error *erro
 
 static void unload(struct bb_rules_set *set) {
     bb_rules_worker_release(&set->worker);
+    if (set->worker.side_fd >= 0)
+        close(set->worker.side_fd);
     bb_buffer_release(&set->module);
     bb_buffer_release(&set->meta);
     bb_buffer_release(&set->told);
@@ -177,8 +163,12 @@ static int load(struct bb_rules *rules, struct bb_span name, struct bb_span sour
     if (!set)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for rules");
     set->host = (struct host *)rules;
-    set->worker = (struct bb_rules_worker){
-        .pid_fd = -1, .wake_fd = -1, .done_fd = -1, .request_fd = -1, .answer_fd = -1};
+    set->worker = (struct bb_rules_worker){.pid_fd = -1,
+                                           .wake_fd = -1,
+                                           .done_fd = -1,
+                                           .request_fd = -1,
+                                           .answer_fd = -1,
+                                           .side_fd = -1};
     bb_buffer_init(&set->module, MODULE_MAX);
     bb_buffer_init(&set->meta, META_MAX);
     bb_buffer_init(&set->told, BB_RULES_TOLD_MAX);
@@ -187,75 +177,35 @@ static int load(struct bb_rules *rules, struct bb_span name, struct bb_span sour
     bb_buffer_append_span(&set->module, source);
     int result = set->module.overflow
                      ? BB_FAIL(error, BB_E_RULE_LOAD, "a module has at most %d bytes", MODULE_MAX)
-                     : ready(set, (struct shape){0}, error);
+                     : ready(set, (struct bb_rules_shape){0}, error);
     *told = bb_buffer_span(&set->told);
     *out = set; /* also of one that does not load: it holds what was told */
     return result;
 }
 
-/* ---- a part --------------------------------------------------------------------------------- */
+/* A worker gets them when it is begun: the next run begins another. */
+static int side(struct bb_rules_set *set, const struct bb_rules_side *items, size_t count,
+                struct bb_error *error) {
+    int fd = count ? bb_rules_side_make(items, count) : -1;
 
-/* Windows [first, last) of a batch. */
-struct stretch {
-    uint32_t first, last;
-};
+    if (count && fd < 0)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the side inputs of rules");
+    bb_rules_worker_end(&set->worker);
+    if (set->worker.side_fd >= 0)
+        close(set->worker.side_fd);
+    set->worker.side_fd = fd;
+    return 0;
+}
+
+/* ---- a part --------------------------------------------------------------------------------- */
 
 struct running {
     struct bb_rules_set *set;
     const struct bb_rules_batch *batch;
     const struct bb_rules_sink *sink;
-    bool again; /* the window at hand is tried a second time */
+    bool again;        /* the window at hand is tried a second time */
+    uint32_t abort_at; /* of the first try */
 };
-
-static void put_meta(struct bb_rules_set *set, const struct bb_rules_batch *b,
-                     struct stretch part) {
-    struct bb_buffer *meta = &set->meta;
-
-    bb_buffer_clear(meta);
-    bb_buffer_append_span(meta, BB_SPAN("{\"params\":"));
-    bb_buffer_append_span(meta, b->parameters.size ? b->parameters : BB_SPAN("{}"));
-    if (b->about) {
-        bb_buffer_append_span(meta, BB_SPAN(",\"windows\":["));
-        for (uint32_t i = part.first; i < part.last; i++) {
-            if (i > part.first)
-                bb_buffer_append_byte(meta, ',');
-            bb_buffer_append_span(meta, b->about[i]);
-        }
-        bb_buffer_append_byte(meta, ']');
-    }
-    bb_buffer_append_byte(meta, '}');
-}
-
-static char *put_column(char *at, const void *data, size_t bytes) {
-    if (bytes > 0)
-        memcpy(at, data, bytes);
-    return at + bb_rules_aligned(bytes);
-}
-
-static void put_request(struct bb_rules_set *set, const struct bb_rules_batch *b,
-                        struct stretch part, struct shape s) {
-    const uint32_t from = b->offset[part.first];
-    char *at = set->worker.request + BB_RULES_COLUMNS_AT;
-    uint32_t *offset = (uint32_t *)(void *)at;
-
-    for (uint32_t i = 0; i <= s.windows; i++)
-        offset[i] = b->offset[part.first + i] - from;
-    at += bb_rules_aligned((s.windows + 1) * sizeof *offset);
-    at = put_column(at, b->judge + part.first, s.windows * sizeof b->judge[0]);
-    at = put_column(at, b->interval_ms + part.first, s.windows * sizeof b->interval_ms[0]);
-    at = put_column(at, b->end_ms + from, s.points * sizeof b->end_ms[0]);
-    at = put_column(at, b->utc_offset_s + from, s.points * sizeof b->utc_offset_s[0]);
-    at = put_column(at, b->value + from, s.points * sizeof b->value[0]);
-    at = put_column(at, b->quality + from, s.points * sizeof b->quality[0]);
-    put_column(at, set->meta.data, s.meta_bytes);
-    put_head(set, (struct bb_rules_request_head){.operation = BB_RULES_RUN,
-                                                 .rule = b->rule,
-                                                 .windows = s.windows,
-                                                 .points = s.points,
-                                                 .meta_bytes = s.meta_bytes,
-                                                 .seed = b->seed + part.first,
-                                                 .now_ms = b->now_ms});
-}
 
 static bool all_right(const struct bb_rules_part *part) {
     bool right = true;
@@ -269,7 +219,7 @@ static bool all_right(const struct bb_rules_part *part) {
 }
 
 /* Copy the answer out and check the copy. False: it breaks the layout. */
-static bool take_part(struct bb_rules_set *set, struct shape s, struct stretch at,
+static bool take_part(struct bb_rules_set *set, struct bb_rules_shape s, struct bb_rules_stretch at,
                       size_t first_point, struct bb_rules_part *out) {
     const size_t bytes = answer_columns_bytes(s);
     struct bb_rules_answer_head head = head_of(set);
@@ -305,7 +255,7 @@ static bool has_columns(struct bb_rules_set *set, size_t bytes) {
 
 /* ---- running -------------------------------------------------------------------------------- */
 
-static int run_part(struct running *r, struct stretch at, struct bb_error *error);
+static int run_part(struct running *r, struct bb_rules_stretch at, struct bb_error *error);
 
 static int fail_window(struct running *r, uint32_t window, enum bb_rules_failure_kind kind,
                        struct bb_error *error) {
@@ -319,17 +269,17 @@ static int fail_window(struct running *r, uint32_t window, enum bb_rules_failure
 }
 
 /* The window that a worker says it was at, if the stretch has it; else none. */
-static int cut(struct running *r, struct stretch at, bool knows, uint32_t suspect,
+static int cut(struct running *r, struct bb_rules_stretch at, bool knows, uint32_t suspect,
                struct bb_error *error) {
     uint32_t middle = at.first + (at.last - at.first) / 2;
-    struct stretch parts[3] = {{at.first, middle}, {middle, at.last}, {at.last, at.last}};
+    struct bb_rules_stretch parts[3] = {{at.first, middle}, {middle, at.last}, {at.last, at.last}};
     int result = 0;
 
     if (knows && suspect < at.last - at.first) {
         uint32_t one = at.first + suspect;
-        parts[0] = (struct stretch){at.first, one};
-        parts[1] = (struct stretch){one, one + 1};
-        parts[2] = (struct stretch){one + 1, at.last};
+        parts[0] = (struct bb_rules_stretch){at.first, one};
+        parts[1] = (struct bb_rules_stretch){one, one + 1};
+        parts[2] = (struct bb_rules_stretch){one + 1, at.last};
     }
     for (size_t i = 0; !result && i < 3; i++)
         if (parts[i].first < parts[i].last)
@@ -337,29 +287,31 @@ static int cut(struct running *r, struct stretch at, bool knows, uint32_t suspec
     return result;
 }
 
-static int run_part(struct running *r, struct stretch at, struct bb_error *error) {
+static int run_part(struct running *r, struct bb_rules_stretch at, struct bb_error *error) {
     struct bb_rules_set *set = r->set;
     const struct bb_rules_batch *b = r->batch;
     struct bb_rules_part part;
 
-    put_meta(set, b, at);
-    const struct shape s = {.windows = at.last - at.first,
-                            .points = b->offset[at.last] - b->offset[at.first],
-                            .meta_bytes = set->meta.size};
+    bb_rules_meta_put(b, at, &set->meta);
+    const struct bb_rules_shape s = bb_rules_shape_of(b, at, set->meta.size);
     if (set->meta.overflow || !has_columns(set, answer_columns_bytes(s)))
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a batch of windows");
     int result = ready(set, s, error);
     if (result)
         return result;
-    put_request(set, b, at, s);
+    struct bb_rules_request_head head = bb_rules_request_put(b, at, s, bb_buffer_span(&set->meta),
+                                                             set->worker.request);
+    head.abort_at = r->abort_at;
+    r->abort_at = 0;
+    put_head(set, head);
     set->calls++;
     enum bb_rules_call call = bb_rules_worker_call(&set->worker, set->host->options.deadline_ms);
     if (call == BB_RULES_ANSWERED && take_part(set, s, at, b->offset[at.first], &part))
         return r->sink->part(r->sink->context, &part, error);
 
-    struct bb_rules_answer_head head = head_of(set);
-    bool raised = call == BB_RULES_ANSWERED && head.state == BB_RULES_REFUSED &&
-                  take_told(set, head, BB_RULES_COLUMNS_AT + answer_columns_bytes(s));
+    struct bb_rules_answer_head answer = head_of(set);
+    bool raised = call == BB_RULES_ANSWERED && answer.state == BB_RULES_REFUSED &&
+                  take_told(set, answer, BB_RULES_COLUMNS_AT + answer_columns_bytes(s));
     if (!raised && call == BB_RULES_ANSWERED)
         bb_rules_worker_end(&set->worker); /* it lies: nothing more is asked of it */
     if (call == BB_RULES_ENDED && !r->again && s.windows == 1) {
@@ -369,7 +321,7 @@ static int run_part(struct running *r, struct stretch at, struct bb_error *error
         return result;
     }
     if (s.windows > 1)
-        return cut(r, at, call != BB_RULES_ANSWERED, head.at_window, error);
+        return cut(r, at, call != BB_RULES_ANSWERED, answer.at_window, error);
     return fail_window(r, at.first,
                        raised                   ? BB_RULES_RAISED
                        : call == BB_RULES_LATE  ? BB_RULES_TOO_SLOW
@@ -380,9 +332,9 @@ static int run_part(struct running *r, struct stretch at, struct bb_error *error
 
 static int run(struct bb_rules_set *set, const struct bb_rules_batch *batch,
                const struct bb_rules_sink *sink, struct bb_error *error) {
-    struct running r = {set, batch, sink, false};
+    struct running r = {set, batch, sink, false, batch->abort_at};
 
-    return run_part(&r, (struct stretch){0, batch->windows}, error);
+    return run_part(&r, (struct bb_rules_stretch){0, batch->windows}, error);
 }
 
 /* ---- the host ------------------------------------------------------------------------------- */
@@ -394,7 +346,7 @@ static void close_host(struct bb_rules *rules) {
     free(host);
 }
 
-static const struct bb_rules_ops ops = {load, run, unload, close_host};
+static const struct bb_rules_ops ops = {load, run, unload, close_host, side};
 
 int bb_rules_python_open(const struct bb_rules_python_options *options, struct bb_rules **out,
                          struct bb_error *error) {

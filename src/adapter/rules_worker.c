@@ -57,23 +57,25 @@ static int open_to_read(int fd) {
 
 /* ---- starting ------------------------------------------------------------------------------- */
 
-static bool send_descriptors(int control_fd, const int fds[4]) {
+enum { DESCRIPTORS_MAX = 5 };
+
+static bool send_descriptors(int control_fd, const int *fds, size_t count) {
     char byte = 'W';
     struct iovec part = {&byte, 1};
     union {
-        char bytes[CMSG_SPACE(4 * sizeof(int))];
+        char bytes[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
         struct cmsghdr aligned;
     } room;
     struct msghdr message = {.msg_iov = &part,
                              .msg_iovlen = 1,
                              .msg_control = room.bytes,
-                             .msg_controllen = sizeof room.bytes};
+                             .msg_controllen = CMSG_SPACE(count * sizeof *fds)};
     struct cmsghdr *head = CMSG_FIRSTHDR(&message);
 
     head->cmsg_level = SOL_SOCKET;
     head->cmsg_type = SCM_RIGHTS;
-    head->cmsg_len = CMSG_LEN(4 * sizeof(int));
-    memcpy(CMSG_DATA(head), fds, 4 * sizeof(int));
+    head->cmsg_len = CMSG_LEN(count * sizeof *fds);
+    memcpy(CMSG_DATA(head), fds, count * sizeof *fds);
     return sendmsg(control_fd, &message, MSG_NOSIGNAL) == 1;
 }
 
@@ -101,18 +103,28 @@ static bool is_child_of(pid_t pid, pid_t parent) {
     return bracket && sscanf(bracket, ") %*c %d", &stands_for) == 1 && stands_for == (int)parent;
 }
 
+static void close_one(int *fd) {
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
 static int fork_worker(struct bb_rules_worker *worker, struct bb_zygote *zygote,
                        struct bb_error *error) {
+    const bool has_side = worker->side_fd >= 0;
     int read_only = open_to_read(worker->request_fd);
+    int side = has_side ? open_to_read(worker->side_fd) : -1;
 
     worker->wake_fd = eventfd(0, EFD_CLOEXEC);
     worker->done_fd = eventfd(0, EFD_CLOEXEC);
-    const int fds[4] = {read_only, worker->answer_fd, worker->wake_fd, worker->done_fd};
-    bool sent = read_only >= 0 && worker->wake_fd >= 0 && worker->done_fd >= 0 &&
-                send_descriptors(zygote->control_fd, fds) &&
+    const int fds[DESCRIPTORS_MAX] = {read_only, worker->answer_fd, worker->wake_fd,
+                                      worker->done_fd, side};
+    bool sent = read_only >= 0 && (side >= 0) == has_side && worker->wake_fd >= 0 &&
+                worker->done_fd >= 0 &&
+                send_descriptors(zygote->control_fd, fds, has_side ? 5 : 4) &&
                 receive_pid(zygote->control_fd, &worker->pid);
-    if (read_only >= 0)
-        close(read_only);
+    close_one(&read_only);
+    close_one(&side);
     if (!sent) {
         worker->pid = 0;
         return fail(error, "no worker");
@@ -144,12 +156,6 @@ int bb_rules_worker_start(struct bb_rules_worker *worker, struct bb_zygote *zygo
 }
 
 /* ---- ending --------------------------------------------------------------------------------- */
-
-static void close_one(int *fd) {
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
 
 void bb_rules_worker_end(struct bb_rules_worker *worker) {
     if (worker->pid > 0 && worker->pid_fd >= 0) {

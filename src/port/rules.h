@@ -18,6 +18,25 @@
 #include "base/error.h"
 #include "base/span.h"
 
+/* Columns of other channels of the windows' usage points. Series k of window i, number n = i * count + k, is the points
+ * [offset[n], offset[n + 1]); offset[0] is 0. An empty one: there is no such channel, or it has nothing there. */
+struct bb_rules_others {
+    uint32_t
+        count; /* channels, in the order in which the rule names them; 0: none, and nothing else is looked at */
+    const uint32_t *offset; /* windows * count + 1 */
+    const int64_t *end_ms;
+    const double *value;     /* NaN: none */
+    const uint32_t *quality; /* enum bb_rules_quality */
+};
+
+/* A side input: a series of no usage point, such as the weather. */
+struct bb_rules_side {
+    struct bb_span name;  /* what the module calls it by: its file */
+    const int64_t *ts_ms; /* ascending */
+    const double *value;  /* NaN: none */
+    size_t count;
+};
+
 /* Windows as columns: window i is the points [offset[i], offset[i + 1]), of which those from judge[i] on are new.
  * At least one window, at least one point in each; offset[0] is 0. */
 struct bb_rules_batch {
@@ -32,8 +51,13 @@ struct bb_rules_batch {
     const uint32_t *quality;     /* enum bb_rules_quality */
     struct bb_span parameters;   /* JSON object */
     const struct bb_span *about; /* of each window: JSON object; NULL: nothing is told */
-    uint64_t seed;
+    uint64_t seed; /* of random numbers, together with whose window it is and when it ends */
     int64_t now_ms;
+    struct bb_rules_others others;
+    const double
+        *profile; /* of each point: what its interval weighs; NaN: no profile; NULL: of nobody */
+    uint32_t
+        abort_at; /* for tests: its process ends once, when it has judged this many windows; 0: it does not */
 };
 
 enum bb_rules_quality {
@@ -97,6 +121,10 @@ struct bb_rules_ops {
                const struct bb_rules_sink *sink, struct bb_error *error);
     void (*unload)(struct bb_rules_set *set);
     void (*close)(struct bb_rules *rules);
+    /* Give the set its side inputs, in place of those that it had: copied, seen by all windows from the next run on.
+     * One that is not given is empty. */
+    int (*side)(struct bb_rules_set *set, const struct bb_rules_side *items, size_t count,
+                struct bb_error *error);
 };
 
 struct bb_rules {

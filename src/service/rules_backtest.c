@@ -2,7 +2,7 @@
 #include "service/rules_backtest.h"
 
 #include "base/list.h"
-#include "service/query.h"
+#include "service/query_internal.h"
 #include "service/rules_channel.h"
 #include "service/rules_window.h"
 
@@ -19,6 +19,13 @@ struct source { /* a channel of the batch at hand */
     bool touched;
 };
 
+struct channel { /* its points, and whose they are; names are the run's */
+    struct bb_rules_point *points;
+    size_t count, room;
+    struct bb_span usage_point, channel;
+    int unit;
+};
+
 struct run {
     struct bb_plant *plant;
     const struct bb_backtest *asked;
@@ -28,13 +35,11 @@ struct run {
     struct bb_rules_gather gather;
     struct source sources[SOURCES_MAX];
     uint32_t source_count;
-    struct bb_arena names; /* of the sources */
-    /* the channel at hand */
-    struct bb_rules_point *points;
-    size_t count, room;
-    struct bb_span usage_point, channel; /* of it, in `names` */
-    int unit;
-    uint8_t kind;
+    struct bb_arena names;                              /* of the sources */
+    struct channel at_hand, others[BB_RULE_SERIES_MAX]; /* others: of its usage point */
+    double *weights; /* of the points of the channel at hand; has_profile: they are right */
+    size_t weights_room;
+    bool has_profile;
     bool stopped;
     struct bb_error *error;
     int result;
@@ -198,14 +203,22 @@ static int flush(struct run *r) {
 
 static void put_about(struct run *r, const struct source *source, struct bb_buffer *out) {
     struct bb_registry *registry = r->plant->registry;
+    const struct bb_rule *rule = r->asked->rule;
+    struct bb_rules_other others[BB_RULE_SERIES_MAX];
     struct bb_master_usage_point up;
     struct bb_arena arena;
     struct bb_error ignored;
 
-    bb_arena_init(&arena, NAMES_CHUNK, ABOUT_MAX * 16);
+    bb_arena_init(&arena, NAMES_CHUNK, (size_t)ABOUT_MAX * 16);
+    uint32_t told = 0;
     bool known = registry->ops->usage_point_get(registry, r->asked->tenant, source->usage_point,
                                                 r->asked->as_of_ms, &arena, &up, &ignored) == 0;
-    bb_rules_put_about(source->usage_point, source->channel, source->unit, known ? &up : NULL, out);
+    for (uint32_t k = 0; k < rule->other_count; k++)
+        if (r->others[k].count > 0)
+            others[told++] = (struct bb_rules_other){rule->others[k].name, r->others[k].channel,
+                                                     r->others[k].unit};
+    bb_rules_put_about_with(source->usage_point, source->channel, source->unit, known ? &up : NULL,
+                            others, told, out);
     bb_arena_release(&arena);
 }
 
@@ -216,26 +229,62 @@ static bool is_judged(const struct run *r, int64_t end_ms) {
            (asked->to_ms == BB_TIME_NONE || end_ms <= asked->to_ms);
 }
 
-static int add_windows(struct run *r, uint32_t number, struct bb_span about) {
-    size_t first = 0; /* of the past that the day at hand sees */
+/* The first point that ends after t. */
+static size_t first_after(const struct channel *c, int64_t t) {
+    size_t low = 0, high = c->count;
 
-    for (size_t i = 0, next; i < r->count; i = next) {
-        int32_t day = bb_lane_span_of(BB_LANE_RAW, r->points[i].end_ms);
-        bool judged = is_judged(r, r->points[i].end_ms);
-        for (next = i + 1; next < r->count && is_judged(r, r->points[next].end_ms) == judged &&
-                           bb_lane_span_of(BB_LANE_RAW, r->points[next].end_ms) == day;)
-            next++;
-        if (!judged)
-            continue;
-        while (r->points[first].end_ms <= r->points[i].end_ms - r->asked->rule->window_ms)
-            first++;
-        r->sum->points += next - i;
-        r->sum->windows++;
-        if (!bb_rules_gather_add(&r->gather, r->points + first, next - first, i - first, number,
-                                 about))
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (c->points[middle].end_ms > t)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* A window: points [first, last) of the channel at hand, judged from `judge` on, and what lies beside them. */
+static int add_window(struct run *r, size_t first, size_t judge, size_t last, uint32_t number,
+                      struct bb_span about) {
+    const struct bb_rules_point *points = r->at_hand.points;
+    const int64_t from_ms = points[judge].end_ms - r->asked->rule->window_ms;
+
+    if (!bb_rules_gather_add(&r->gather, points + first, last - first, judge - first, number,
+                             about))
+        return no_memory(r);
+    if (r->has_profile)
+        bb_rules_gather_weigh(&r->gather, r->weights + first);
+    for (uint32_t k = 0; k < r->asked->rule->other_count; k++) {
+        const struct channel *other = &r->others[k];
+        size_t begin = first_after(other, from_ms);
+        size_t end = first_after(other, points[last - 1].end_ms);
+        if (!bb_rules_gather_add_other(&r->gather, other->points + begin, end - begin))
             return no_memory(r);
     }
     return 0;
+}
+
+static int add_windows(struct run *r, uint32_t number, struct bb_span about) {
+    const struct bb_rules_point *points = r->at_hand.points;
+    const size_t count = r->at_hand.count;
+    size_t first = 0; /* of the past that the day at hand sees */
+    int result = 0;
+
+    for (size_t i = 0, next; !result && i < count; i = next) {
+        int32_t day = bb_lane_span_of(BB_LANE_RAW, points[i].end_ms);
+        bool judged = is_judged(r, points[i].end_ms);
+        for (next = i + 1; next < count && is_judged(r, points[next].end_ms) == judged &&
+                           bb_lane_span_of(BB_LANE_RAW, points[next].end_ms) == day;)
+            next++;
+        if (!judged)
+            continue;
+        while (points[first].end_ms <= points[i].end_ms - r->asked->rule->window_ms)
+            first++;
+        r->sum->points += next - i;
+        r->sum->windows++;
+        result = add_window(r, first, i, next, number, about);
+    }
+    return result;
 }
 
 /* The channel at hand is whole. */
@@ -243,59 +292,115 @@ static int end_channel(struct run *r) {
     struct bb_buffer about;
     int result = 0;
 
-    if (r->count > 0 && r->source_count < SOURCES_MAX) {
+    if (r->at_hand.count > 0 && r->source_count < SOURCES_MAX) {
         struct source *source = &r->sources[r->source_count];
-        *source = (struct source){r->usage_point, r->channel, r->unit, false};
+        *source = (struct source){r->at_hand.usage_point, r->at_hand.channel, r->at_hand.unit,
+                                  false};
         r->sum->channels++;
         bb_buffer_init(&about, ABOUT_MAX);
         put_about(r, source, &about);
         result = add_windows(r, r->source_count++, bb_buffer_span(&about));
         bb_buffer_release(&about);
     }
-    r->count = 0;
+    r->at_hand.count = 0;
     if (!result && (bb_rules_gather_full(&r->gather) || r->source_count == SOURCES_MAX))
         result = flush(r);
     return result;
 }
 
+/* ---- reading -------------------------------------------------------------------------------- */
+
+struct taking {
+    struct run *run;
+    struct channel *into;
+};
+
 /* A bb_query_visit. */
 static int take_row(void *context, const struct bb_query_row *row) {
-    struct run *r = context;
+    const struct taking *taking = context;
+    struct channel *c = taking->into;
+    struct run *r = taking->run;
 
-    if (!bb_list_room(&r->points, r->count, &r->room, sizeof *r->points)) {
+    if (!bb_list_room(&c->points, c->count, &c->room, sizeof *c->points)) {
         r->result = no_memory(r);
         return 1;
     }
-    if (r->count == 0) {
-        r->usage_point = bb_arena_copy(&r->names, row->usage_point);
-        r->channel = bb_arena_copy(&r->names, row->channel);
-        r->unit = row->unit;
-        if (!r->usage_point.data || !r->channel.data) {
+    if (c->count == 0) {
+        c->usage_point = bb_arena_copy(&r->names, row->usage_point);
+        c->channel = bb_arena_copy(&r->names, row->channel);
+        c->unit = row->unit;
+        if (!c->usage_point.data || !c->channel.data) {
             r->result = no_memory(r);
             return 1;
         }
     }
-    r->points[r->count++] = bb_rules_point_of(row);
+    c->points[c->count++] = bb_rules_point_of(row);
     return 0;
 }
 
-static int run_usage_point(struct run *r, struct bb_span usage_point, bool may_lack) {
-    const struct bb_backtest *asked = r->asked;
-    const struct bb_query query = {.tenant = asked->tenant,
-                                   .usage_point = usage_point,
-                                   .channel = asked->rule->channel,
-                                   .from_ms = asked->from_ms == BB_TIME_NONE
-                                                  ? BB_TIME_NONE
-                                                  : asked->from_ms - asked->rule->window_ms,
-                                   .to_ms = asked->to_ms,
-                                   .lane = asked->rule->lane,
-                                   .as_of_ms = asked->as_of_ms};
-    int result = bb_query_run(r->plant, &query, take_row, r, r->error);
+/* What the intervals of the channel at hand weigh. */
+static int weigh(struct run *r, const struct bb_channel *channel) {
+    if (r->weights_room < r->at_hand.count) {
+        double *weights = realloc(r->weights, r->at_hand.room * sizeof *weights);
+        if (!weights)
+            return no_memory(r);
+        r->weights = weights;
+        r->weights_room = r->at_hand.room;
+    }
+    for (size_t i = 0; i < r->at_hand.count; i++)
+        r->weights[i] = bb_rules_weight_of(channel, &r->at_hand.points[i]);
+    r->has_profile = true;
+    return 0;
+}
 
-    if (result == -BB_E_CHANNEL_UNKNOWN && may_lack)
-        return 0;
+/* A bb_query_act. */
+static int read_channel(struct bb_query_channel *c, void *context, struct bb_error *error) {
+    struct taking *taking = context;
+    struct run *r = taking->run;
+    uint64_t left = UINT64_MAX;
+
+    c->visit = take_row;
+    c->context = taking;
+    c->left = &left;
+    int result = bb_query_lane(c, error);
     if (result >= 0)
         result = r->result;
+    return !result && taking->into == &r->at_hand && c->channel.profile ? weigh(r, &c->channel)
+                                                                        : result;
+}
+
+/* BB_E_CHANNEL_UNKNOWN is the caller's to judge. */
+static int read_points(struct run *r, struct bb_span usage_point, struct bb_span channel,
+                       struct channel *into) {
+    const struct bb_backtest *asked = r->asked;
+    const struct bb_query query = {
+        .tenant = asked->tenant,
+        .usage_point = usage_point,
+        .channel = channel,
+        .from_ms = asked->from_ms == BB_TIME_NONE ? BB_TIME_NONE
+                                                  : asked->from_ms - asked->rule->window_ms,
+        .to_ms = asked->to_ms == BB_TIME_NONE || into == &r->at_hand
+                     ? asked->to_ms
+                     : asked->to_ms + 1, /* an instant at the end of the last interval counts */
+        .lane = asked->rule->lane,
+        .as_of_ms = asked->as_of_ms};
+    struct taking taking = {r, into};
+
+    into->count = 0;
+    return bb_query_channels(r->plant, &query, read_channel, &taking, r->error);
+}
+
+static int run_usage_point(struct run *r, struct bb_span usage_point, bool may_lack) {
+    const struct bb_rule *rule = r->asked->rule;
+
+    r->has_profile = false;
+    int result = read_points(r, usage_point, rule->channel, &r->at_hand);
+    if (result == -BB_E_CHANNEL_UNKNOWN && may_lack)
+        return 0;
+    for (uint32_t k = 0; !result && r->at_hand.count > 0 && k < rule->other_count; k++) {
+        result = read_points(r, usage_point, rule->others[k].from, &r->others[k]);
+        result = result == -BB_E_CHANNEL_UNKNOWN ? 0 : result;
+    }
     return result < 0 ? result : end_channel(r);
 }
 
@@ -353,6 +458,7 @@ int bb_backtest_run(struct bb_plant *plant, const struct bb_backtest *asked,
                       .error = error};
     memset(sum, 0, sizeof *sum);
     bb_rules_gather_init(&r->gather);
+    r->gather.others.channels = asked->rule->other_count;
     bb_arena_init(&r->names, NAMES_CHUNK, NAMES_MAX);
     int result = asked->usage_point.size ? run_usage_point(r, asked->usage_point, false)
                                          : run_all(r);
@@ -360,7 +466,10 @@ int bb_backtest_run(struct bb_plant *plant, const struct bb_backtest *asked,
         result = flush(r);
     bb_rules_gather_release(&r->gather);
     bb_arena_release(&r->names);
-    free(r->points);
+    free(r->at_hand.points);
+    free(r->weights);
+    for (int k = 0; k < BB_RULE_SERIES_MAX; k++)
+        free(r->others[k].points);
     free(r);
     return result < 0 ? result : 0;
 }

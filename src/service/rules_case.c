@@ -1,127 +1,29 @@
 /* Cases of rules: see rules_case.h. */
-#include "service/rules_case.h"
+#include "service/rules_case_internal.h"
 
-#include "model/calendar.h"
 #include "model/timestamp.h"
-#include "service/rules_window.h"
 
 #include <errno.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <yaml.h>
-
-enum { POINTS_MAX = 100000 };
-static const int64_t default_start_ms = INT64_C(1767225600000); /* 2026-01-01T00:00:00Z */
-
-struct expected {
-    enum bb_rules_verdict verdict;
-    bool has_value;
-    double value;
-};
-
-struct series {
-    double value[POINTS_MAX];
-    struct expected expected[POINTS_MAX];
-    struct bb_rules_point point[POINTS_MAX];
-    size_t past, count; /* count: with the past */
-    int64_t start_ms, interval_ms;
-    struct bb_zone *zone; /* NULL: UTC */
-    struct bb_span parameters;
-};
-
-struct answer {
-    uint8_t verdict[POINTS_MAX];
-    double value[POINTS_MAX];
-    bool failed;
-    char text[BB_CASE_REASON_MAX];
-};
-
-/* ---- running -------------------------------------------------------------------------------- */
-
-static int take_part(void *context, const struct bb_rules_part *part, struct bb_error *error) {
-    struct answer *answer = context;
-
-    (void)error;
-    memcpy(answer->verdict, part->verdict, part->points);
-    memcpy(answer->value, part->value, part->points * sizeof *part->value);
-    if (part->raised[0]) {
-        json_t *root = json_loadb(part->told.data, part->told.size, 0, NULL);
-        const char *text = json_string_value(
-            json_object_get(json_array_get(json_object_get(root, "failures"), 0), "text"));
-        answer->failed = true;
-        snprintf(answer->text, sizeof answer->text, "%s", text ? text : "it raised");
-        json_decref(root);
-    }
-    return 0;
-}
-
-static int take_failure(void *context, const struct bb_rules_failure *failure,
-                        struct bb_error *error) {
-    struct answer *answer = context;
-
-    (void)error;
-    answer->failed = true;
-    snprintf(answer->text, sizeof answer->text, "%.*s%.*s", BB_SPAN_ARGS(failure->text),
-             BB_SPAN_ARGS(failure->told));
-    if (!answer->text[0])
-        snprintf(answer->text, sizeof answer->text, "it %s",
-                 failure->kind == BB_RULES_TOO_SLOW ? "takes too long" : "ended its process");
-    return 0;
-}
-
-static int run_series(const struct bb_rules_module *module, const struct bb_rule *rule,
-                      struct series *s, struct answer *answer, struct bb_error *error) {
-    const struct bb_rules_sink sink = {take_part, take_failure, answer};
-    const struct bb_zone *zone = s->zone ? s->zone : bb_zone_utc();
-    struct bb_rules_gather gather;
-    struct bb_rules_batch batch;
-
-    memset(answer, 0, sizeof *answer);
-    for (size_t i = 0; i < s->count; i++) {
-        int64_t end_ms = s->start_ms + ((int64_t)i - (int64_t)s->past + 1) * s->interval_ms;
-        s->point[i] = (struct bb_rules_point){.end_ms = end_ms,
-                                              .length_ms = s->interval_ms,
-                                              .utc_offset_s = bb_zone_offset_s(zone, end_ms),
-                                              .value = s->value[i],
-                                              .quality = isnan(s->value[i]) ? BB_RULES_MISSING
-                                                                            : BB_RULES_MEASURED};
-    }
-    bb_rules_gather_init(&gather);
-    int result = bb_rules_gather_add(&gather, s->point, s->count, s->past, 0, BB_SPAN("{}"))
-                     ? 0
-                     : BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a case");
-    if (!result) {
-        bb_rules_gather_batch(&gather, &batch);
-        batch.rule = (uint32_t)(rule - module->items);
-        batch.parameters = s->parameters;
-        batch.now_ms = s->start_ms + (int64_t)(s->count - s->past) * s->interval_ms;
-        result = module->rules->ops->run(module->set, &batch, &sink, error);
-    }
-    bb_rules_gather_release(&gather);
-    return result;
-}
 
 /* ---- comparing ------------------------------------------------------------------------------ */
 
 static const char *const verdict_names[BB_RULES_VERDICTS] = {"nothing", "flag", "estimate",
                                                              "correct"};
 
-static bool is_close(double a, double b) {
-    return (isnan(a) && isnan(b)) || fabs(a - b) <= 1e-9 * fmax(1, fmax(fabs(a), fabs(b)));
-}
-
-static void compare(const struct series *s, const struct answer *answer,
+static void compare(const struct bb_case_series *s, const struct bb_case_answer *answer,
                     struct bb_case_outcome *out) {
     out->passed = !answer->failed;
     if (answer->failed)
         snprintf(out->reason, sizeof out->reason, "%s", answer->text);
     for (size_t i = s->past; out->passed && i < s->count; i++) {
-        const struct expected *expected = &s->expected[i];
+        const struct bb_case_expected *expected = &s->expected[i];
         bool alike = answer->verdict[i] == expected->verdict &&
-                     (!expected->has_value || is_close(answer->value[i], expected->value));
+                     (!expected->has_value || bb_case_is_close(answer->value[i], expected->value));
         if (alike)
             continue;
         out->passed = false;
@@ -217,18 +119,22 @@ static bool number_of(const yaml_node_t *node, double *out) {
     return *end == '\0' && isfinite(*out);
 }
 
+/* Values as they are written down, into memory with room for the most that a case may have. */
+struct values {
+    double *items;
+    size_t count;
+};
+
 static int add_values(struct reader *r, const yaml_node_t *node, double value, double times,
-                      struct series *s) {
-    if (!(times >= 1 && times <= POINTS_MAX - (double)s->count) || times != floor(times))
-        return fail(r, node, "a case has at most %d values", POINTS_MAX);
-    for (size_t i = 0; i < (size_t)times; i++) {
-        s->expected[s->count] = (struct expected){BB_RULES_NOTHING, false, 0};
-        s->value[s->count++] = value;
-    }
+                      struct values *out) {
+    if (!(times >= 1 && times <= BB_CASE_POINTS_MAX - (double)out->count) || times != floor(times))
+        return fail(r, node, "a case has at most %d values", BB_CASE_POINTS_MAX);
+    for (size_t i = 0; i < (size_t)times; i++)
+        out->items[out->count++] = value;
     return 0;
 }
 
-static int read_values(struct reader *r, const yaml_node_t *list, struct series *s) {
+static int read_values(struct reader *r, const yaml_node_t *list, struct values *out) {
     int result = 0;
 
     if (list->type != YAML_SEQUENCE_NODE)
@@ -245,14 +151,58 @@ static int read_values(struct reader *r, const yaml_node_t *list, struct series 
         } else {
             fine = number_of(node, &value);
         }
-        result = fine ? add_values(r, node, value, times, s)
+        result = fine ? add_values(r, node, value, times, out)
                       : fail(r, node, "a value is a number, ~, or [value, times]");
     }
     return result;
 }
 
-static bool read_verdict(struct reader *r, const yaml_node_t *node, struct expected *out) {
-    *out = (struct expected){BB_RULES_NOTHING, false, 0};
+/* Values beside: as many as there are of past and given, one for all of them, or none. */
+static int read_beside(struct reader *r, const yaml_node_t *node, size_t count,
+                       struct bb_case_beside *out) {
+    const bool is_list = node->type == YAML_SEQUENCE_NODE;
+    struct values values = {.count = 0};
+    double one;
+    int result = 0;
+
+    if (!bb_case_beside_take(out, is_list ? BB_CASE_POINTS_MAX : count))
+        return BB_FAIL(r->error, BB_E_NO_MEMORY, "no memory for a case");
+    values.items = out->value;
+    if (is_list)
+        result = read_values(r, node, &values);
+    else if (!number_of(node, &one))
+        result = fail(r, node, "beside a channel there is a number, or a list of them");
+    else if (count > 0)
+        result = add_values(r, node, one, (double)count, &values);
+    out->count = values.count;
+    if (!result && values.count != 0 && values.count != count)
+        result = fail(r, node, "here are %zu values; past and given have %zu", values.count, count);
+    return result;
+}
+
+/* `others: {export: [0.1, ~]}`, `side: {temperature: 4}`, by the names of the rule. */
+static int read_all_beside(struct reader *r, const yaml_node_t *mapping,
+                           const struct bb_rule_series *names, uint32_t name_count, size_t count,
+                           struct bb_case_beside *out) {
+    int result = 0;
+
+    if (mapping->type != YAML_MAPPING_NODE)
+        return fail(r, mapping, "here is a mapping: {name: [0.1, 0.2]}");
+    for (const yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
+         !result && pair < mapping->data.mapping.pairs.top; pair++) {
+        struct bb_span name = text_of(node_at(r, pair->key));
+        uint32_t k = 0;
+        while (k < name_count && !bb_span_equal(names[k].name, name))
+            k++;
+        result = k < name_count ? read_beside(r, node_at(r, pair->value), count, &out[k])
+                                : fail(r, node_at(r, pair->key), "the rule names no \"%.*s\" here",
+                                       BB_SPAN_ARGS(name));
+    }
+    return result;
+}
+
+static bool read_verdict(struct reader *r, const yaml_node_t *node, struct bb_case_expected *out) {
+    *out = (struct bb_case_expected){BB_RULES_NOTHING, false, 0};
     if (node->type == YAML_SCALAR_NODE) {
         struct bb_span text = text_of(node);
         if (is_nothing(text))
@@ -267,14 +217,14 @@ static bool read_verdict(struct reader *r, const yaml_node_t *node, struct expec
     for (int v = BB_RULES_ESTIMATE; v < BB_RULES_VERDICTS; v++) {
         const yaml_node_t *value = value_of(r, node, verdict_names[v]);
         if (value) {
-            *out = (struct expected){(enum bb_rules_verdict)v, true, 0};
+            *out = (struct bb_case_expected){(enum bb_rules_verdict)v, true, 0};
             return number_of(value, &out->value);
         }
     }
     return false;
 }
 
-static int read_expected(struct reader *r, const yaml_node_t *list, struct series *s) {
+static int read_expected(struct reader *r, const yaml_node_t *list, struct bb_case_series *s) {
     if (list->type != YAML_SEQUENCE_NODE ||
         (size_t)(list->data.sequence.items.top - list->data.sequence.items.start) !=
             s->count - s->past)
@@ -287,11 +237,11 @@ static int read_expected(struct reader *r, const yaml_node_t *list, struct serie
     return 0;
 }
 
-static int read_times(struct reader *r, const yaml_node_t *node, struct series *s) {
+static int read_times(struct reader *r, const yaml_node_t *node, struct bb_case_series *s) {
     const yaml_node_t *start = value_of(r, node, "start"),
                       *interval = value_of(r, node, "interval"), *zone = value_of(r, node, "zone");
 
-    s->start_ms = default_start_ms;
+    s->start_ms = BB_CASE_START_MS;
     s->interval_ms = 15 * (int64_t)BB_MINUTE_MS;
     if (start && bb_time_parse_rfc3339(text_of(start), &s->start_ms) != BB_TIME_OK)
         return fail(r, start, "start is a time such as 2026-03-01T00:00:00Z");
@@ -302,28 +252,39 @@ static int read_times(struct reader *r, const yaml_node_t *node, struct series *
     return 0;
 }
 
-static int read_case(struct reader *r, const yaml_node_t *node, struct series *s, char *name) {
-    static const char *const keys[] = {"name", "start", "interval", "zone",
-                                       "past", "given", "expect",   NULL};
+static int read_own(struct reader *r, const yaml_node_t *node, struct bb_case_series *s) {
+    const yaml_node_t *past = value_of(r, node, "past"), *given = value_of(r, node, "given");
+    struct values values = {.items = s->value};
+    int result = past ? read_values(r, past, &values) : 0;
+
+    s->past = values.count;
+    if (!result)
+        result = read_values(r, given, &values);
+    s->count = values.count;
+    return !result && s->count == s->past ? fail(r, given, "given has at least one value") : result;
+}
+
+static int read_case(struct reader *r, const yaml_node_t *node, const struct bb_rule *rule,
+                     struct bb_case_series *s, char *name) {
+    static const char *const keys[] = {"name",  "start",  "interval", "zone", "past",
+                                       "given", "expect", "others",   "side", NULL};
     int result = check_keys(r, node, keys);
 
-    s->count = s->past = 0;
     if (result)
         return result;
-    const yaml_node_t *past = value_of(r, node, "past"), *given = value_of(r, node, "given"),
-                      *expect = value_of(r, node, "expect");
+    const yaml_node_t *given = value_of(r, node, "given"), *expect = value_of(r, node, "expect"),
+                      *others = value_of(r, node, "others"), *side = value_of(r, node, "side");
     struct bb_span title = text_of(value_of(r, node, "name"));
     snprintf(name, BB_CASE_NAME_MAX, "%.*s", BB_SPAN_ARGS(title));
     if (!given || !expect)
         return fail(r, node, "a case has `given` and `expect`");
     result = read_times(r, node, s);
-    if (!result && past)
-        result = read_values(r, past, s);
-    s->past = s->count;
     if (!result)
-        result = read_values(r, given, s);
-    if (!result && s->count == s->past)
-        result = fail(r, given, "given has at least one value");
+        result = read_own(r, node, s);
+    if (!result && others)
+        result = read_all_beside(r, others, rule->others, rule->other_count, s->count, s->others);
+    if (!result && side)
+        result = read_all_beside(r, side, rule->side, rule->side_count, s->count, s->side);
     return result ? result : read_expected(r, expect, s);
 }
 
@@ -350,22 +311,22 @@ static int read_parameters(struct reader *r, const yaml_node_t *node, char **out
 }
 
 static int run_cases(struct reader *r, const struct bb_rules_module *module,
-                     const struct bb_rule *rule, const yaml_node_t *cases, struct series *s,
-                     struct answer *answer, bb_case_visit *visit, void *context) {
+                     const struct bb_rule *rule, const yaml_node_t *cases, struct bb_case_series *s,
+                     struct bb_case_answer *answer, bb_case_visit *visit, void *context) {
     int result = 0;
 
     for (const yaml_node_item_t *item = cases->data.sequence.items.start;
          !result && item < cases->data.sequence.items.top; item++) {
         struct bb_case_outcome outcome = {.passed = false};
-        result = read_case(r, node_at(r, *item), s, outcome.name);
+        result = read_case(r, node_at(r, *item), rule, s, outcome.name);
         if (!result)
-            result = run_series(module, rule, s, answer, r->error);
+            result = bb_case_run(module, rule, s, (struct bb_case_windows){0, 1, 0}, answer,
+                                 r->error);
         if (!result) {
             compare(s, answer, &outcome);
             visit(context, &outcome);
         }
-        bb_zone_free(s->zone);
-        s->zone = NULL;
+        bb_case_series_clear(s);
     }
     return result;
 }
@@ -374,8 +335,8 @@ static int run_document(struct reader *r, const struct bb_rules_module *module,
                         bb_case_visit *visit, void *context) {
     static const char *const keys[] = {"rule", "parameters", "cases", NULL};
     const yaml_node_t *root = yaml_document_get_root_node(&r->document);
-    struct series *s = calloc(1, sizeof *s);
-    struct answer *answer = calloc(1, sizeof *answer);
+    struct bb_case_series *s = bb_case_series_new();
+    struct bb_case_answer *answer = calloc(1, sizeof *answer);
     char *parameters = NULL;
     int result = !s || !answer ? BB_FAIL(r->error, BB_E_NO_MEMORY, "no memory for cases")
                  : !root       ? fail(r, NULL, "the file is empty")
@@ -392,14 +353,14 @@ static int run_document(struct reader *r, const struct bb_rules_module *module,
             result = fail(r, root, "`cases` is a list");
         if (!result && given)
             result = read_parameters(r, given, &parameters);
-        if (!result) {
+        if (!result && rule && cases) {
             s->parameters = bb_span_of(parameters ? parameters : "");
             result = run_cases(r, module, rule, cases, s, answer, visit, context);
         }
     }
     free(parameters);
     free(answer);
-    free(s);
+    bb_case_series_free(s);
     return result;
 }
 
@@ -427,77 +388,5 @@ int bb_rules_cases_run(const struct bb_rules_module *module, const char *path, b
         yaml_parser_delete(&parser);
     }
     fclose(file);
-    return result;
-}
-
-/* ---- what every rule has to bear ------------------------------------------------------------ */
-
-/* A day of hours in a zone that changes, like a home's. */
-static void make_day(struct series *s, size_t points, bool known) {
-    s->past = 0;
-    s->count = points;
-    for (size_t i = 0; i < points; i++)
-        s->value[i] = known ? 0.1 + (double)(i * 37 % 11) / 10 : (double)NAN;
-}
-
-static const struct burden {
-    const char *name;
-    size_t points;
-    bool known;
-    const char *start; /* in the zone Europe/Amsterdam; NULL: UTC, and any day */
-} burdens[] = {{"no value is known", 96, false, NULL},
-               {"one value alone", 1, true, NULL},
-               {"a day of 23 hours", 92, true, "2026-03-28T23:00:00Z"},
-               {"a day of 25 hours", 100, true, "2026-10-24T22:00:00Z"}};
-
-static bool same_answer(const struct series *s, const struct answer *a, const struct answer *b) {
-    if (a->failed || b->failed)
-        return a->failed == b->failed;
-    for (size_t i = 0; i < s->count; i++)
-        if (a->verdict[i] != b->verdict[i] ||
-            (a->verdict[i] > BB_RULES_FLAG && !is_close(a->value[i], b->value[i])))
-            return false;
-    return true;
-}
-
-static int bear(const struct bb_rules_module *module, const struct bb_rule *rule,
-                const struct burden *burden, struct series *s, struct answer *answers,
-                struct bb_case_outcome *out, struct bb_error *error) {
-    snprintf(out->name, sizeof out->name, "%s", burden->name);
-    s->start_ms = default_start_ms;
-    s->interval_ms = 15 * (int64_t)BB_MINUTE_MS;
-    make_day(s, burden->points, burden->known);
-    int result = 0;
-    if (burden->start) {
-        if (bb_time_parse_rfc3339(bb_span_of(burden->start), &s->start_ms) != BB_TIME_OK)
-            return BB_FAIL(error, BB_E_RULE_CASES, "no time");
-        result = bb_zone_load(NULL, BB_SPAN("Europe/Amsterdam"), &s->zone, error);
-    }
-    for (int i = 0; !result && i < 2; i++)
-        result = run_series(module, rule, s, &answers[i], error);
-    out->passed = !answers[0].failed && same_answer(s, &answers[0], &answers[1]);
-    if (answers[0].failed)
-        snprintf(out->reason, sizeof out->reason, "%s", answers[0].text);
-    else if (!out->passed)
-        snprintf(out->reason, sizeof out->reason, "asked twice it gives two answers");
-    bb_zone_free(s->zone);
-    s->zone = NULL;
-    return result;
-}
-
-int bb_rules_bears(const struct bb_rules_module *module, const struct bb_rule *rule,
-                   bb_case_visit *visit, void *context, struct bb_error *error) {
-    struct series *s = calloc(1, sizeof *s);
-    struct answer *answers = calloc(2, sizeof *answers);
-    int result = s && answers ? 0 : BB_FAIL(error, BB_E_NO_MEMORY, "no memory for cases");
-
-    for (size_t i = 0; !result && i < sizeof burdens / sizeof burdens[0]; i++) {
-        struct bb_case_outcome outcome = {.passed = false};
-        result = bear(module, rule, &burdens[i], s, answers, &outcome, error);
-        if (!result)
-            visit(context, &outcome);
-    }
-    free(answers);
-    free(s);
     return result;
 }

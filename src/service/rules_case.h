@@ -9,6 +9,8 @@
  *       zone: Europe/Amsterdam        # default UTC
  *       past:   [[0.1, 672]]          # what was before; [value, times], or values; ~ is none
  *       given:  [0.1, 9.0, ~]
+ *       others: {export: [[0, 675]]}  # of each of past and given, one for all of them, or [] (there is none)
+ *       side:   {temperature: 4.5}    # the same; without it what the file says
  *       expect: [~, flag, {estimate: 0.1}]   # ~ nothing; flag; {correct: 3}; {estimate: 0.1}
  */
 #ifndef BB_SERVICE_RULES_CASE_H
@@ -29,8 +31,9 @@ typedef void bb_case_visit(void *context, const struct bb_case_outcome *outcome)
 /* The cases of a file, about a rule of the module. -BB_E_RULE_CASES: the file is not as above, with its line. */
 int bb_rules_cases_run(const struct bb_rules_module *module, const char *path, bb_case_visit *visit,
                        void *context, struct bb_error *error) BB_MUST_USE;
-/* What every rule has to bear: no value known, one value, a day of 23 and of 25 hours, the same answer twice, and again
- * after its process was replaced. */
+/* What every rule has to bear: no value known, one value, a day of 23 and of 25 hours, nothing known or nothing at all
+ * beside its channel; the same answer twice, also when its process is ended in the middle of a batch, and of a window alone as
+ * among others. */
 int bb_rules_bears(const struct bb_rules_module *module, const struct bb_rule *rule,
                    bb_case_visit *visit, void *context, struct bb_error *error) BB_MUST_USE;
 

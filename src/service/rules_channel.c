@@ -168,8 +168,23 @@ int bb_rules_unit(const struct bb_rule_ask *ask) {
     return channel->kind == BB_KIND_INTERVAL ? channel->derived_unit : channel->metered_unit;
 }
 
-void bb_rules_put_about(struct bb_span usage_point, struct bb_span channel, int unit,
-                        const struct bb_master_usage_point *up, struct bb_buffer *out) {
+static void put_others(const struct bb_rules_other *others, uint32_t count, struct bb_json *json) {
+    bb_json_key(json, "others");
+    bb_json_object_begin(json);
+    for (uint32_t k = 0; k < count; k++) {
+        bb_json_key_span(json, others[k].name);
+        bb_json_object_begin(json);
+        bb_json_put_text(json, "channel", others[k].channel);
+        bb_json_put_text(json, "unit", bb_span_of(bb_unit_symbol(others[k].unit)));
+        bb_json_object_end(json);
+    }
+    bb_json_object_end(json);
+}
+
+void bb_rules_put_about_with(struct bb_span usage_point, struct bb_span channel, int unit,
+                             const struct bb_master_usage_point *up,
+                             const struct bb_rules_other *others, uint32_t other_count,
+                             struct bb_buffer *out) {
     struct bb_json json;
 
     bb_json_init(&json, out);
@@ -179,5 +194,12 @@ void bb_rules_put_about(struct bb_span usage_point, struct bb_span channel, int 
     bb_json_put_text(&json, "unit", bb_span_of(bb_unit_symbol(unit)));
     if (up)
         put_master(up, &json);
+    if (other_count > 0)
+        put_others(others, other_count, &json);
     bb_json_object_end(&json);
+}
+
+void bb_rules_put_about(struct bb_span usage_point, struct bb_span channel, int unit,
+                        const struct bb_master_usage_point *up, struct bb_buffer *out) {
+    bb_rules_put_about_with(usage_point, channel, unit, up, NULL, 0, out);
 }

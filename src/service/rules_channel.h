@@ -29,6 +29,16 @@ uint64_t bb_rules_hash(const struct bb_channel_rule *rules, uint32_t count,
 void bb_rules_put_about(struct bb_span usage_point, struct bb_span channel, int unit,
                         const struct bb_master_usage_point *up, struct bb_buffer *out);
 
+/* The same, and which other channels of the usage point stand beside, by the names that the rule gave them. */
+struct bb_rules_other {
+    struct bb_span name, channel;
+    int unit;
+};
+void bb_rules_put_about_with(struct bb_span usage_point, struct bb_span channel, int unit,
+                             const struct bb_master_usage_point *up,
+                             const struct bb_rules_other *others, uint32_t other_count,
+                             struct bb_buffer *out);
+
 /* The unit of what a rule sees: as sent, of values that came in one (the channel's metered unit stands for all); of
  * validated intervals the derived one. */
 int bb_rules_unit(const struct bb_rule_ask *ask);

@@ -32,7 +32,8 @@ struct bb_rules_host {
     uint32_t module_count;
     uint64_t uses;
     struct bb_rules_gather gather;
-    struct bb_rules_point *points;
+    struct bb_rules_point *points; /* of the window at hand, and what they weigh */
+    double *weights;
     size_t point_room;
     struct bb_rule_cost costs[BB_RULE_COSTS_MAX];
     size_t cost_count;
@@ -65,6 +66,7 @@ void bb_rules_host_close(struct bb_rules_host *host) {
         host->rules->ops->close(host->rules);
     bb_rules_gather_release(&host->gather);
     free(host->points);
+    free(host->weights);
     pthread_mutex_destroy(&host->lock);
     free(host);
 }
@@ -128,14 +130,18 @@ static bool fill_points(struct bb_rules_host *host, const struct bb_rule_ask *as
 
     if (count > host->point_room) {
         struct bb_rules_point *points = realloc(host->points, 2 * count * sizeof *points);
-        if (!points)
+        host->points = points ? points : host->points;
+        double *weights = points ? realloc(host->weights, 2 * count * sizeof *weights) : NULL;
+        if (!weights)
             return false;
-        host->points = points;
+        host->weights = weights;
         host->point_room = 2 * count;
     }
     for (size_t i = 0; i < count; i++)
         host->points[i] = bb_rules_point_of_derived(ask->channel,
                                                     &ask->points->points[w->first + i]);
+    for (size_t i = 0; ask->channel->profile && i < count; i++)
+        host->weights[i] = bb_rules_weight_of(ask->channel, &host->points[i]);
     return true;
 }
 
@@ -155,6 +161,10 @@ static int run_gathered(struct bb_rules_host *host, const struct bb_rule_questio
         return 0;
     if (!rule) {
         bb_rules_said_fail_all(said, &host->gather, "its module has no rule of that name");
+    } else if (rule->other_count + rule->side_count > 0) {
+        /* better nothing than what a back-test did not show */
+        bb_rules_said_fail_all(said, &host->gather,
+                               "a rule with `others` or `side` can only be back-tested so far");
     } else {
         bb_rules_gather_batch(&host->gather, &batch);
         batch.rule = (uint32_t)(rule - l->module.items);
@@ -187,6 +197,8 @@ static int judge_version(struct bb_rules_host *host, const struct bb_rule_questi
             !bb_rules_gather_add(&host->gather, host->points, w->end - w->first,
                                  w->judge - w->first, (uint32_t)i, q->about))
             return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the windows of a rule");
+        if (ask->channel->profile)
+            bb_rules_gather_weigh(&host->gather, host->weights);
         if (bb_rules_gather_full(&host->gather))
             result = run_gathered(host, q, code, l, said, error);
     }

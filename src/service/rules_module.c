@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -60,6 +61,25 @@ static bool keep_json(struct bb_rules_module *module, json_t *value, struct bb_s
     return out->data != NULL;
 }
 
+/* Pairs of a name and where it comes from: [["export", "1-1:2.29.0"]]. */
+static bool take_series(struct bb_rules_module *module, json_t *from, const char *key,
+                        size_t longest, struct bb_rule_series *out, uint32_t *count) {
+    json_t *rows = json_object_get(from, key), *row;
+    size_t i;
+    bool fine = json_is_array(rows) && json_array_size(rows) <= BB_RULE_SERIES_MAX;
+
+    json_array_foreach(rows, i, row) {
+        json_t *pair = json_pack("{s:O?, s:O?}", "name", json_array_get(row, 0), "from",
+                                 json_array_get(row, 1));
+        fine = fine && keep(module, pair, "name", BB_RULE_NAME_MAX - 1, &out[i].name) &&
+               keep(module, pair, "from", longest, &out[i].from) && out[i].name.size > 0 &&
+               out[i].from.size > 0;
+        json_decref(pair);
+    }
+    *count = fine ? (uint32_t)json_array_size(rows) : 0;
+    return fine;
+}
+
 static bool take_rule(struct bb_rules_module *module, json_t *from, struct bb_rule *out) {
     json_t *commodity = json_object_get(from, "commodity");
     json_t *inputs = json_object_get(from, "inputs"), *first = json_array_get(inputs, 0);
@@ -69,7 +89,11 @@ static bool take_rule(struct bb_rules_module *module, json_t *from, struct bb_ru
                 keep(module, from, "text", 4000, &out->text) &&
                 keep(module, from, "lane", 16, &lane) && holder &&
                 keep(module, holder, "channel", BB_RULE_CHANNEL_MAX - 1, &out->channel) &&
-                keep_json(module, json_object_get(from, "params"), &out->parameters);
+                keep_json(module, json_object_get(from, "params"), &out->parameters) &&
+                take_series(module, from, "others", BB_RULE_CHANNEL_MAX - 1, out->others,
+                            &out->other_count) &&
+                take_series(module, from, "side", BB_RULES_SIDE_NAME_MAX - 1, out->side,
+                            &out->side_count);
 
     json_decref(holder);
     if (!fine)
@@ -107,6 +131,54 @@ static int describe(struct bb_rules_module *module, struct bb_span told, struct 
     return result;
 }
 
+/* ---- side inputs ---------------------------------------------------------------------------- */
+
+/* The file lies beside the module: what names it has no folder. */
+static int read_side(struct bb_rules_module *module, const char *path, struct bb_span name,
+                     struct bb_error *error) {
+    const char *slash = strrchr(path, '/');
+    const int folder = slash ? (int)(slash - path + 1) : 0;
+    char file[PATH_MAX];
+
+    for (uint32_t i = 0; i < module->side_count; i++)
+        if (bb_span_equal(module->sides[i].name, name))
+            return 0;
+    if (memchr(name.data, '/', name.size) || name.data[0] == '.' ||
+        snprintf(file, sizeof file, "%.*s%.*s", folder, path, BB_SPAN_ARGS(name)) >=
+            (int)sizeof file)
+        return BB_FAIL(error, BB_E_RULE_LOAD, "%.*s is no name of a file beside the module",
+                       BB_SPAN_ARGS(name));
+    if (module->side_count == BB_RULES_SIDES_MAX)
+        return BB_FAIL(error, BB_E_RULE_LOAD, "a module has at most %d side inputs",
+                       BB_RULES_SIDES_MAX);
+    struct bb_rules_side_file *side = &module->side_files[module->side_count];
+    int result = bb_rules_side_read(file, side, error);
+    module->sides[module->side_count++] = (struct bb_rules_side){
+        .name = name, .ts_ms = side->ts_ms, .value = side->value, .count = side->count};
+    return result;
+}
+
+/* What its rules see is part of the version: the same module with another winter is another one. */
+static int take_sides(struct bb_rules_module *module, const char *path, uint64_t source_hash,
+                      struct bb_error *error) {
+    struct bb_buffer text;
+    int result = 0;
+
+    for (uint32_t i = 0; i < module->count; i++)
+        for (uint32_t k = 0; !result && k < module->items[i].side_count; k++)
+            result = read_side(module, path, module->items[i].side[k].from, error);
+    if (result || module->side_count == 0)
+        return result;
+    bb_buffer_init(&text, 64 << 10);
+    bb_buffer_format(&text, "%016" PRIx64, source_hash);
+    for (uint32_t i = 0; i < module->side_count; i++)
+        bb_buffer_format(&text, "\n%.*s %016" PRIx64, BB_SPAN_ARGS(module->sides[i].name),
+                         module->side_files[i].hash);
+    snprintf(module->hash, sizeof module->hash, "%016" PRIx64, bb_hash(bb_buffer_span(&text)));
+    bb_buffer_release(&text);
+    return module->rules->ops->side(module->set, module->sides, module->side_count, error);
+}
+
 int bb_rules_module_make(struct bb_rules *rules, struct bb_span name, struct bb_span source,
                          struct bb_rules_module *out, struct bb_error *error) {
     struct bb_span told;
@@ -134,6 +206,11 @@ int bb_rules_module_load(struct bb_rules *rules, const char *path, struct bb_rul
     int result = read_source(path, &source, error);
     if (!result)
         result = bb_rules_module_make(rules, bb_span_of(path), bb_buffer_span(&source), out, error);
+    if (!result) {
+        result = take_sides(out, path, bb_hash(bb_buffer_span(&source)), error);
+        if (result)
+            bb_rules_module_release(out);
+    }
     bb_buffer_release(&source);
     if (result)
         bb_error_locate(error, path, 0);
@@ -143,9 +220,11 @@ int bb_rules_module_load(struct bb_rules *rules, const char *path, struct bb_rul
 void bb_rules_module_release(struct bb_rules_module *module) {
     if (module->set)
         module->rules->ops->unload(module->set);
+    for (uint32_t i = 0; i < module->side_count; i++)
+        bb_rules_side_release(&module->side_files[i]);
     bb_arena_release(&module->arena);
     module->set = NULL;
-    module->count = 0;
+    module->count = module->side_count = 0;
 }
 
 const struct bb_rule *bb_rules_module_find(const struct bb_rules_module *module,

@@ -1,4 +1,4 @@
-/* A rules module: a Python file, loaded, and what it says of its rules. */
+/* A rules module: a Python file, loaded, what it says of its rules, and their side inputs from files beside it. */
 #ifndef BB_SERVICE_RULES_MODULE_H
 #define BB_SERVICE_RULES_MODULE_H
 
@@ -6,8 +6,21 @@
 #include "model/block.h"
 #include "model/kind.h"
 #include "port/rules.h"
+#include "service/rules_side.h"
 
-enum { BB_RULES_IN_MODULE_MAX = 64, BB_RULE_NAME_MAX = 64, BB_RULE_CHANNEL_MAX = 128 };
+enum {
+    BB_RULES_IN_MODULE_MAX = 64,
+    BB_RULE_NAME_MAX = 64,
+    BB_RULE_CHANNEL_MAX = 128,
+    BB_RULE_SERIES_MAX = 8,  /* other channels of a rule, and side inputs */
+    BB_RULES_SIDES_MAX = 16, /* files of a module */
+    BB_RULES_SIDE_NAME_MAX = 101
+};
+
+struct bb_rule_series {  /* what a rule looks at beside its input */
+    struct bb_span name; /* that the rule calls it by */
+    struct bb_span from; /* a channel; of side inputs a file beside the module */
+};
 
 struct bb_rule {
     struct bb_span name, text, channel; /* what it judges: a name, an OBIS code or an alias */
@@ -15,22 +28,28 @@ struct bb_rule {
     int commodity; /* -1: any */
     int64_t window_ms;
     bool batch;
+    struct bb_rule_series others[BB_RULE_SERIES_MAX], side[BB_RULE_SERIES_MAX];
+    uint32_t other_count, side_count;
     struct bb_span parameters; /* JSON object: name -> {kind, default, help, ...} */
 };
 
 struct bb_rules_module {
     struct bb_rules *rules; /* borrowed */
     struct bb_rules_set *set;
-    char hash[17]; /* of its content: the version */
+    char hash[17]; /* of its content, and that of its side inputs: the version */
+    struct bb_rules_side
+        sides[BB_RULES_SIDES_MAX]; /* as the set has them; they borrow from the files */
+    struct bb_rules_side_file side_files[BB_RULES_SIDES_MAX];
+    uint32_t side_count;
     struct bb_rule items[BB_RULES_IN_MODULE_MAX];
     uint32_t count;
     struct bb_arena arena;
 };
 
-/* A module whose text is at hand; it is not kept. -BB_E_RULE_LOAD (the text has the traceback). */
+/* A module whose text is at hand; it is not kept. Its side inputs, if it has any, are empty. -BB_E_RULE_LOAD (the text has the traceback). */
 int bb_rules_module_make(struct bb_rules *rules, struct bb_span name, struct bb_span source,
                          struct bb_rules_module *out, struct bb_error *error) BB_MUST_USE;
-/* -BB_E_INPUT_UNREADABLE, -BB_E_RULE_LOAD (the text has the traceback). */
+/* -BB_E_INPUT_UNREADABLE, -BB_E_RULE_LOAD (the text has the traceback), -BB_E_RULE_SIDE. */
 int bb_rules_module_load(struct bb_rules *rules, const char *path, struct bb_rules_module *out,
                          struct bb_error *error) BB_MUST_USE;
 void bb_rules_module_release(struct bb_rules_module *module);

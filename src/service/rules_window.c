@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "derive/profile.h"
 #include "model/calendar.h"
 #include "model/quality.h"
 
@@ -42,6 +43,13 @@ struct bb_rules_point bb_rules_point_of_derived(const struct bb_channel *channel
         .quality = quality_of(quality)};
 }
 
+double bb_rules_weight_of(const struct bb_channel *channel, const struct bb_rules_point *point) {
+    const double hour = 1e12 * BB_HOUR_MS; /* millionths x millionths, see derive/profile.h */
+
+    return (double)bb_profile_weight(channel, point->end_ms - point->length_ms, point->end_ms) /
+           hour;
+}
+
 void bb_rules_gather_init(struct bb_rules_gather *g) {
     memset(g, 0, sizeof *g);
     bb_arena_init(&g->texts, TEXTS_CHUNK, TEXTS_MAX);
@@ -57,6 +65,11 @@ void bb_rules_gather_release(struct bb_rules_gather *g) {
     free(g->utc_offset_s);
     free(g->value);
     free(g->about);
+    free(g->profile);
+    free(g->others.offset);
+    free(g->others.quality);
+    free(g->others.end_ms);
+    free(g->others.value);
     bb_arena_release(&g->texts);
     memset(g, 0, sizeof *g);
 }
@@ -64,11 +77,13 @@ void bb_rules_gather_release(struct bb_rules_gather *g) {
 void bb_rules_gather_clear(struct bb_rules_gather *g) {
     g->windows = 0;
     g->points = 0;
+    g->has_profile = false;
+    g->others.series = g->others.points = 0;
     bb_arena_reset(&g->texts);
 }
 
 bool bb_rules_gather_full(const struct bb_rules_gather *g) {
-    return g->points >= FULL_POINTS || g->windows >= FULL_WINDOWS;
+    return g->points + g->others.points >= FULL_POINTS || g->windows >= FULL_WINDOWS;
 }
 
 static bool grow(void **items, size_t count, size_t size) {
@@ -95,6 +110,7 @@ static bool has_room(struct bb_rules_gather *g, size_t more) {
         if (room > UINT32_MAX || !grow((void **)&g->end_ms, room, sizeof *g->end_ms) ||
             !grow((void **)&g->utc_offset_s, room, sizeof *g->utc_offset_s) ||
             !grow((void **)&g->value, room, sizeof *g->value) ||
+            !grow((void **)&g->profile, room, sizeof *g->profile) ||
             !grow((void **)&g->quality, room, sizeof *g->quality))
             return false;
         g->points_room = room;
@@ -115,6 +131,7 @@ bool bb_rules_gather_add(struct bb_rules_gather *g, const struct bb_rules_point 
         g->utc_offset_s[at] = points[i].utc_offset_s;
         g->value[at] = points[i].value;
         g->quality[at] = points[i].quality;
+        g->profile[at] = (double)NAN;
     }
     if (g->windows == 0)
         g->offset[0] = 0;
@@ -127,7 +144,53 @@ bool bb_rules_gather_add(struct bb_rules_gather *g, const struct bb_rules_point 
     return true;
 }
 
+void bb_rules_gather_weigh(struct bb_rules_gather *g, const double *weights) {
+    const uint32_t from = g->offset[g->windows - 1];
+
+    memcpy(g->profile + from, weights, (g->points - from) * sizeof *weights);
+    g->has_profile = true;
+}
+
+static bool has_room_beside(struct bb_rules_gather_others *o, size_t more) {
+    if (o->series == o->series_room) {
+        size_t room = o->series_room ? 2 * o->series_room : 256;
+        if (!grow((void **)&o->offset, room + 1, sizeof *o->offset))
+            return false;
+        o->series_room = room;
+    }
+    if (!o->end_ms || o->points + more > o->points_room) {
+        size_t room = 2 * o->points_room + more + 256;
+        if (room > UINT32_MAX || !grow((void **)&o->end_ms, room, sizeof *o->end_ms) ||
+            !grow((void **)&o->value, room, sizeof *o->value) ||
+            !grow((void **)&o->quality, room, sizeof *o->quality))
+            return false;
+        o->points_room = room;
+    }
+    return true;
+}
+
+bool bb_rules_gather_add_other(struct bb_rules_gather *g, const struct bb_rules_point *points,
+                               size_t count) {
+    struct bb_rules_gather_others *o = &g->others;
+
+    if (!has_room_beside(o, count))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        o->end_ms[o->points + i] = points[i].end_ms;
+        o->value[o->points + i] = points[i].value;
+        o->quality[o->points + i] = points[i].quality;
+    }
+    if (o->series == 0)
+        o->offset[0] = 0;
+    o->points += count;
+    o->offset[++o->series] = (uint32_t)o->points;
+    return true;
+}
+
 void bb_rules_gather_batch(const struct bb_rules_gather *g, struct bb_rules_batch *out) {
+    const struct bb_rules_gather_others *o = &g->others;
+
+    BB_ASSERT(o->series == (size_t)g->windows * o->channels);
     *out = (struct bb_rules_batch){.windows = g->windows,
                                    .offset = g->offset,
                                    .judge = g->judge,
@@ -136,5 +199,11 @@ void bb_rules_gather_batch(const struct bb_rules_gather *g, struct bb_rules_batc
                                    .utc_offset_s = g->utc_offset_s,
                                    .value = g->value,
                                    .quality = g->quality,
-                                   .about = g->about};
+                                   .about = g->about,
+                                   .others = {.count = o->channels,
+                                              .offset = o->offset,
+                                              .end_ms = o->end_ms,
+                                              .value = o->value,
+                                              .quality = o->quality},
+                                   .profile = g->has_profile ? g->profile : NULL};
 }

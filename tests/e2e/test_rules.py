@@ -65,7 +65,7 @@ def test_a_new_rule_passes_its_own_tests_and_finds_the_spikes(history):
     assert row["parameters"]["k"] == {"kind": "number", "default": 8.0, "help": "how many median deviations are too many",
                                       "least": 1.0, "most": 100.0}
     cases = history.run("rules", "test", "far_values", "--json", expect=0).json()
-    assert len(cases) == 5 and all(case["passed"] for case in cases)
+    assert len(cases) == 7 and all(case["passed"] for case in cases)
     told = backtest(history, "far_values", "--parameters", '{"k": 20}')
     assert told["version"] == row["version"]
     assert {(r["usage_point"], r["before"]) for r in told["rows"]} == {("M0", 5), ("M1", 6), ("M2", 7)}

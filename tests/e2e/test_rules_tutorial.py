@@ -14,7 +14,7 @@ SNIPPETS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
 
 
 def test_the_page_has_snippets_of_every_kind():
-    assert {kind for kind, _ in SNIPPETS} == {"sh", "python", "yaml"} and len(SNIPPETS) == 6
+    assert {kind for kind, _ in SNIPPETS} == {"sh", "python", "yaml", "csv"} and len(SNIPPETS) == 9
 
 
 def run(plant, line, expect=0):
@@ -39,10 +39,13 @@ def test_every_snippet_runs(plant):
             (folder / f"{name}.py").write_text(text)
             told = run(plant, f"busbar rules backtest {name} --json --rows 0")
             assert '"failed_windows":0' in told, told
+        elif kind == "csv":
+            (folder / "temperature.csv").write_text(text)
         else:
             rule = re.search(r"^rule: (\w+)", text, re.M)[1]
             (folder / f"{rule}.test.yaml").write_text(text)
-            assert "ok      cases: a hole is filled by a line" in run(plant, f"busbar rules test {rule}")
+            told, case = run(plant, f"busbar rules test {rule}"), re.search(r"name: (.*)", text)[1]
+            assert f"ok      cases: {case}" in told and " 0 failed" in told, told
 
 
 @pytest.mark.parametrize("line,says", [("busbar rules list", "far_values"), ("busbar help rules", "NAME.test.yaml")])

@@ -10,7 +10,7 @@
 
 #include "adapter/rules_python.h"
 
-enum { WINDOWS = 3, LENGTH = 4, POINTS = WINDOWS * LENGTH, SOURCE_MAX = 4096 };
+enum { WINDOWS = 3, LENGTH = 4, POINTS = WINDOWS * LENGTH, SOURCE_MAX = 4096, SIDE_POINTS = 4 };
 
 static const char *const debian_paths[] = {"/usr/lib/python3/dist-packages", NULL};
 static const struct bb_rules_python_options options = {.python = "/usr/bin/python3",
@@ -48,7 +48,7 @@ static const struct hostile {
     {"fork", "os.fork() or os._exit(0)"},
     {"vfork", "must(libc().vfork())"},
     {"clone_name_space", "must(libc().unshare(0x10000000))"},
-    {"raw_clone", "must(libc().syscall(56, 17, 0, 0, 0, 0))"},
+    {"raw_clone", "must(libc().syscall(call(56, 220), 17, 0, 0, 0, 0))"},
     {"raw_clone3", "must(libc().syscall(435, 0, 0))"},
     {"exec", "os.execv('/bin/true', ['true'])"},
     {"exec_itself", "os.execv('/usr/bin/python3', ['python3', '-c', ''])"},
@@ -69,10 +69,10 @@ static const struct hostile {
     {"mount", "must(libc().mount(b'none', b'/tmp', b'tmpfs', 0, 0))"},
     {"anonymous_file", "os.memfd_create('x')"},
     {"io_uring", "must(libc().syscall(425, 1, 0))"},
-    {"bpf", "must(libc().syscall(321, 0, 0, 0))"},
-    {"perf_events", "must(libc().syscall(298, 0, 0, -1, -1, 0))"},
-    {"user_faults", "must(libc().syscall(323, 0))"},
-    {"key_ring", "must(libc().syscall(250, 0, 0))"},
+    {"bpf", "must(libc().syscall(call(321, 280), 0, 0, 0))"},
+    {"perf_events", "must(libc().syscall(call(298, 241), 0, 0, -1, -1, 0))"},
+    {"user_faults", "must(libc().syscall(call(323, 282), 0))"},
+    {"key_ring", "must(libc().syscall(call(250, 219), 0, 0))"},
     {"change_a_filter", "must(libc().prctl(22, 1, 0))"},
     {"executable_memory", "mapped(libc(), 7, 0x22)"},
     {"shared_memory", "mapped(libc(), 3, 0x21)"},
@@ -104,6 +104,29 @@ static const struct hostile {
     {"wrong_type", "w.flag('everything', 'type')"},
     {"not_a_number", "w.correct(w.new, np.full(4, np.nan), 'nan')"},
     {"infinite", "w.correct(w.new, np.full(4, np.inf), 'inf')"},
+    {"write_to_another_channel", "w.others['b'].value[0] = 1"},
+    {"make_another_channel_writable",
+     "a = w.others['b'].value; a.flags.writeable = True; a[0] = 1"},
+    {"write_to_another_channel_by_address", "ctypes.memset(w.others['b'].value.ctypes.data, 1, 8)"},
+    {"write_to_a_side_input", "w.side['t'].value[0] = 1"},
+    {"make_a_side_input_writable", "a = w.side['t'].value; a.flags.writeable = True; a[0] = 1"},
+    {"write_to_a_side_input_by_address", "ctypes.memset(w.side['t'].ts.ctypes.data, 1, 8)"},
+    {"map_a_side_input_anew",
+     "a = w.side['t'].value.ctypes.data & ~4095; "
+     "must(libc().mprotect(ctypes.c_void_p(a), 4096, 3)); ctypes.memset(a, 1, 8)"},
+    {"replace_a_side_input", "w.side['t'].value = np.full(2, 666.0)"},
+    {"replace_all_side_inputs", "w.side['t'] = None"},
+    {"write_to_the_profile", "w.profile[0] = 1"},
+    {"another_name", "w.others['unnamed']"},
+    {"another_side_input", "w.side['/etc/passwd']"},
+    {"aligned_to_nothing", "w.aligned('unnamed')"},
+    {"side_input_at_no_time", "w.side['t'].at(['yesterday'])"},
+    {"side_input_of_another_shape", "w.correct(w.new, w.side['t'].value[:3], 'shape')"},
+    {"flood_of_unknown", "w.correct(w.new, w.aligned('b') * np.nan, 'nan')"},
+    {"flood_of_unknown_evidence",
+     "w.flag(w.new, 'nan', **{f'e{i}': w.value * np.nan for i in range(99)})"},
+    {"package_that_is_not_there", "w.to_pandas()"},
+    {"package_through_the_back", "sys.modules['pandas'] = None; w.to_pandas()"},
     {"lies_about_verdicts", "w._verdicts.verdict[:] = 77; raise_nothing = 1; stop()"},
 };
 
@@ -113,6 +136,8 @@ static const char frame[] =
     "from busbar import rule\n"
     "def libc():\n"
     "    return ctypes.CDLL(None, use_errno=True)\n"
+    "def call(x86_64, aarch64):\n"
+    "    return aarch64 if 'aarch64' in sys.implementation._multiarch else x86_64\n"
     "def must(result):\n"
     "    if result < 0: raise OSError(ctypes.get_errno(), 'refused')\n"
     "def mapped(c, protection, flags):\n"
@@ -128,8 +153,9 @@ static const char frame[] =
     "def stop():\n"
     "    raise RuntimeError('done')\n"
     "canary, escaped = '/tmp/busbar-canary-%d', '/tmp/busbar-escaped-%d'\n"
-    "@rule(inputs='1.8.0')\n"
+    "@rule(inputs='1.8.0', others={'b': 'b'}, side={'t': 't.csv'})\n"
     "def hostile(w):\n"
+    "    assert (w.side['t'].value == 3).all() and (w.others['b'].value == 4).all() and (w.profile == 5).all()\n"
     "    if w.value[0] != 1:\n"
     "        w.flag(w.new, 'fine')\n"
     "        return\n"
@@ -172,20 +198,26 @@ static void run(struct bb_rules *rules, struct bb_rules_set *set, struct outcome
     static const uint32_t judge[WINDOWS], quality[POINTS];
     static const int64_t interval[WINDOWS], end[POINTS];
     static const int32_t utc_offset[POINTS];
-    double value[POINTS];
-    const struct bb_rules_batch batch = {.windows = WINDOWS,
-                                         .offset = offset,
-                                         .judge = judge,
-                                         .interval_ms = interval,
-                                         .end_ms = end,
-                                         .utc_offset_s = utc_offset,
-                                         .value = value,
-                                         .quality = quality};
+    double value[POINTS], other[POINTS], profile[POINTS];
+    const struct bb_rules_batch batch = {
+        .others = {.count = 1, .offset = offset, .end_ms = end, .value = other, .quality = quality},
+        .profile = profile,
+        .windows = WINDOWS,
+        .offset = offset,
+        .judge = judge,
+        .interval_ms = interval,
+        .end_ms = end,
+        .utc_offset_s = utc_offset,
+        .value = value,
+        .quality = quality};
     const struct bb_rules_sink sink = {take_part, take_failure, out};
     struct bb_error error;
 
-    for (uint32_t i = 0; i < POINTS; i++)
+    for (uint32_t i = 0; i < POINTS; i++) {
         value[i] = i / LENGTH;
+        other[i] = 4;
+        profile[i] = 5;
+    }
     memset(out, 0, sizeof *out);
     cr_assert_eq(rules->ops->run(set, &batch, &sink, &error), 0, "%s", error.text);
 }
@@ -216,6 +248,9 @@ static int count_processes(void) {
 }
 
 static void try_all(void) {
+    static const int64_t side_ts[SIDE_POINTS] = {1, 2, 3, 4};
+    static const double side_value[SIDE_POINTS] = {3, 3, 3, 3};
+    const struct bb_rules_side side = {BB_SPAN("t.csv"), side_ts, side_value, SIDE_POINTS};
     char source[SOURCE_MAX], canary[64], escaped[64];
     struct bb_rules *rules;
     struct bb_error error;
@@ -234,6 +269,7 @@ static void try_all(void) {
         cr_assert_eq(rules->ops->load(rules, BB_SPAN("rules/hostile.py"), bb_span_of(source), &set,
                                       &told, &error),
                      0, "%s: %s %.*s", rows[i].name, error.text, BB_SPAN_ARGS(told));
+        cr_assert_eq(rules->ops->side(set, &side, 1, &error), 0, "%s", error.text);
         run(rules, set, &out);
         for (uint32_t w = 0; w < WINDOWS; w++)
             cr_expect_eq(out.seen[w], 1, "%s: window %u was told %d times", rows[i].name, w,

@@ -184,6 +184,215 @@ Test(rules_python, a_window_that_raises_costs_no_other) {
     rules->ops->unload(set);
 }
 
+/* ---- what lies beside a window --------------------------------------------------------------- */
+
+enum { BESIDE_WINDOWS = 4, BESIDE_LENGTH = 6, BESIDE_POINTS = BESIDE_WINDOWS * BESIDE_LENGTH };
+
+/* Window i holds i * 100 + j at quarter-hours. Of its two other channels the first has i points (the last i quarter-hours;
+ * window 0: no such channel), the second as many as the window; both hold -(i * 100 + j). Weights are j, of odd windows. */
+struct beside {
+    uint32_t offset[BESIDE_WINDOWS + 1], judge[BESIDE_WINDOWS], quality[BESIDE_POINTS];
+    int64_t interval[BESIDE_WINDOWS], end[BESIDE_POINTS];
+    int32_t utc_offset[BESIDE_POINTS];
+    double value[BESIDE_POINTS], profile[BESIDE_POINTS];
+    uint32_t other_offset[2 * BESIDE_WINDOWS + 1], other_quality[2 * BESIDE_POINTS];
+    int64_t other_end[2 * BESIDE_POINTS];
+    double other_value[2 * BESIDE_POINTS];
+};
+
+static struct bb_rules_batch make_beside(struct beside *b) {
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i < BESIDE_WINDOWS; i++) {
+        b->offset[i + 1] = (i + 1) * BESIDE_LENGTH;
+        for (uint32_t j = 0; j < BESIDE_LENGTH; j++) {
+            uint32_t own = i * BESIDE_LENGTH + j;
+            b->end[own] = (i * 1000 + j + 1) * INT64_C(900000);
+            b->value[own] = i * 100 + j;
+            b->quality[own] = BB_RULES_MEASURED;
+            b->profile[own] = i % 2 ? (double)j : (double)NAN;
+        }
+        for (uint32_t k = 0; k < 2; k++) {
+            for (uint32_t j = k ? 0 : BESIDE_LENGTH - i; j < BESIDE_LENGTH; j++) {
+                b->other_end[at] = b->end[i * BESIDE_LENGTH + j];
+                b->other_quality[at] = BB_RULES_ESTIMATED;
+                b->other_value[at++] = -b->value[i * BESIDE_LENGTH + j];
+            }
+            b->other_offset[2 * i + k + 1] = at;
+        }
+    }
+    return (struct bb_rules_batch){.windows = BESIDE_WINDOWS,
+                                   .offset = b->offset,
+                                   .judge = b->judge,
+                                   .interval_ms = b->interval,
+                                   .end_ms = b->end,
+                                   .utc_offset_s = b->utc_offset,
+                                   .value = b->value,
+                                   .quality = b->quality,
+                                   .others = {.count = 2,
+                                              .offset = b->other_offset,
+                                              .end_ms = b->other_end,
+                                              .value = b->other_value,
+                                              .quality = b->other_quality},
+                                   .profile = b->profile};
+}
+
+static void run_beside(struct bb_rules_set *set, const struct bb_rules_batch *batch) {
+    const struct bb_rules_sink sink = {take_part, take_failure, &outcome};
+    struct bb_error error;
+
+    memset(&outcome, 0, sizeof outcome);
+    cr_assert_eq(rules->ops->run(set, batch, &sink, &error), 0, "%s", error.text);
+    for (uint32_t i = 0; i < batch->windows; i++)
+        cr_assert_eq(outcome.seen[i], 1, "window %u was told %d times", i, outcome.seen[i]);
+}
+
+static const char adds_what_is_beside[] =
+    "import numpy as np\n"
+    "from busbar import rule\n"
+    "def known(x):\n"
+    "    return np.nan_to_num(x)\n"
+    "@rule(inputs='a', others={'some': 'b', 'all': 'c'}, side={'t': 't.csv', 'none': 'n.csv'})\n"
+    "def each(w):\n"
+    "    assert len(w.others['some']) == round(w.value[0] / 100)\n"
+    "    assert (w.others['all'].quality == 2).all() and len(w.side['none']) == 0\n"
+    "    weight = w.profile if w.profile is not None else 0\n"
+    "    w.correct(w.new, known(w.aligned('some')) + 10 * w.aligned('all') + 1000 * weight\n"
+    "              + known(w.side['t'].last(w.ts)), 'sum')\n"
+    "@rule(inputs='a', others={'some': 'b', 'all': 'c'}, side={'t': 't.csv'}, batch=True)\n"
+    "def many(ws):\n"
+    "    ws.correct(ws.new, known(ws.aligned('some')) + 10 * ws.aligned('all') + 1000 * known(ws.profile)\n"
+    "               + known(ws.side['t'].last(ws.ts)), 'sum')\n"
+    "@rule(inputs='a', others={'some': 'b', 'all': 'c'})\n"
+    "def poisoned(w):\n"
+    "    import os\n"
+    "    if w.value[0] == 200: os._exit(0)\n"
+    "    w.correct(w.new, w.aligned('all'), 'sum')\n"
+    "@rule(inputs='a', others={'b': 'b'})\n"
+    "def alone(w):\n"
+    "    assert len(w.others['b']) == 0 and w.profile is None\n"
+    "    w.flag(w.new, 'alone')\n";
+
+static double beside_sum(const struct beside *b, uint32_t i, uint32_t j, double t) {
+    double own = b->value[i * BESIDE_LENGTH + j];
+
+    return (j >= BESIDE_LENGTH - i ? -own : 0) - 10 * own + (i % 2 ? 1000.0 * j : 0) + t;
+}
+
+Test(rules_python, other_channels_profile_and_side_inputs_stand_beside) {
+    static struct beside b;
+    const int64_t ts[] = {3 * 900000, 2000 * INT64_C(900000)};
+    const double t[] = {0.25, 0.5};
+    const struct bb_rules_side side = {BB_SPAN("t.csv"), ts, t, 2};
+    struct bb_rules_set *set = load(adds_what_is_beside);
+    struct bb_rules_batch batch = make_beside(&b);
+    struct bb_error error;
+
+    for (int given = 0; given < 3; given++) { /* none yet, given, taken away again */
+        cr_assert_eq(rules->ops->side(set, &side, given == 1, &error), 0, "%s", error.text);
+        for (batch.rule = 0; batch.rule < 2; batch.rule++) {
+            run_beside(set, &batch);
+            cr_assert_eq(outcome.failures, 0, "%s", outcome.text);
+            for (uint32_t i = 0; i < BESIDE_WINDOWS; i++)
+                for (uint32_t j = 0; j < BESIDE_LENGTH; j++) {
+                    uint32_t at = i * BESIDE_LENGTH + j;
+                    double last = given != 1 || b.end[at] < ts[0] ? 0
+                                  : b.end[at] < ts[1]             ? t[0]
+                                                                  : t[1];
+                    cr_assert(!outcome.raised[i], "%s", outcome.told);
+                    cr_assert_float_eq(outcome.value[at], beside_sum(&b, i, j, last), 1e-9,
+                                       "rule %u, window %u, %u: %g", batch.rule, i, j,
+                                       outcome.value[at]);
+                }
+        }
+    }
+    rules->ops->unload(set);
+}
+
+/* What is tried again in parts has the columns of its own windows. */
+Test(rules_python, parts_have_what_lies_beside_them) {
+    static struct beside b;
+    struct bb_rules_set *set = load(adds_what_is_beside);
+    struct bb_rules_batch batch = make_beside(&b);
+
+    batch.rule = 2;
+    run_beside(set, &batch);
+    cr_assert_eq(outcome.failures, 1);
+    cr_assert_eq(outcome.failed[2], 1 + (int)BB_RULES_CRASHED);
+    for (uint32_t at = 0; at < BESIDE_POINTS; at++)
+        if (at / BESIDE_LENGTH != 2)
+            cr_assert_eq(outcome.value[at], -b.value[at]);
+    batch.rule = 3; /* who hands over nothing has windows with nothing beside them */
+    batch.others = (struct bb_rules_others){.count = 0};
+    batch.profile = NULL;
+    run_beside(set, &batch);
+    for (uint32_t i = 0; i < BESIDE_WINDOWS; i++)
+        cr_assert(!outcome.raised[i], "%s", outcome.told);
+    rules->ops->unload(set);
+}
+
+/* Its process ends where it is told to, once, and nobody sees a difference. */
+Test(rules_python, a_batch_resumes_wherever_its_process_ends) {
+    static struct beside b;
+    static struct outcome undisturbed;
+    struct bb_rules_set *set = load(adds_what_is_beside);
+    struct bb_rules_batch batch = make_beside(&b);
+
+    for (batch.rule = 0; batch.rule < 2; batch.rule++) {
+        batch.abort_at = 0;
+        run_beside(set, &batch);
+        undisturbed = outcome;
+        cr_assert_eq(outcome.parts, 1);
+        for (batch.abort_at = 1; batch.abort_at <= BESIDE_WINDOWS; batch.abort_at++) {
+            run_beside(set, &batch);
+            cr_assert_eq(outcome.failures, 0, "%s", outcome.text);
+            cr_assert_gt(outcome.parts, 1, "its process did not end");
+            cr_assert_eq(memcmp(outcome.verdict, undisturbed.verdict, sizeof outcome.verdict), 0);
+            cr_assert_eq(memcmp(outcome.value, undisturbed.value, sizeof outcome.value), 0);
+        }
+    }
+    rules->ops->unload(set);
+}
+
+/* Random numbers are a window's own: in another batch, at another place, it has the same ones. */
+Test(rules_python, a_window_draws_the_same_in_whatever_batch) {
+    static const struct bb_span about[] = {BB_SPAN("{\"usage_point\": \"A\"}"),
+                                           BB_SPAN("{\"usage_point\": \"B\"}"),
+                                           BB_SPAN("{\"usage_point\": \"A\", \"channel\": \"x\"}"),
+                                           BB_SPAN("{\"usage_point\": \"A\"}")};
+    static struct beside b;
+    double whole[BESIDE_POINTS];
+    struct bb_rules_set *set = load(
+        "import random\n"
+        "import numpy as np\n"
+        "from busbar import rule\n"
+        "@rule(inputs='a')\n"
+        "def draws(w):\n"
+        "    w.correct(w.new, random.random() + np.random.random(len(w)), 'r')\n");
+    struct bb_rules_batch batch = make_beside(&b);
+
+    batch.others.count = 0;
+    batch.about = about;
+    run_beside(set, &batch);
+    memcpy(whole, outcome.value, sizeof whole);
+    for (uint32_t i = 0; i < BESIDE_WINDOWS; i++)
+        for (uint32_t k = 0; k < i; k++)
+            cr_assert_neq(whole[i * BESIDE_LENGTH], whole[k * BESIDE_LENGTH], "%u %u", i, k);
+    for (uint32_t i = 0; i < BESIDE_WINDOWS; i++) {
+        struct bb_rules_batch one = batch;
+        one.windows = 1;
+        one.end_ms += i * BESIDE_LENGTH;
+        one.value += i * BESIDE_LENGTH;
+        one.profile = NULL;
+        one.about += i;
+        run_beside(set, &one);
+        cr_assert_eq(
+            memcmp(outcome.value, whole + i * BESIDE_LENGTH, BESIDE_LENGTH * sizeof *whole), 0,
+            "window %u", i);
+    }
+    rules->ops->unload(set);
+}
+
 /* ---- ended from outside ---------------------------------------------------------------------- */
 
 /* A child of this process, or one of its children; 0: none is there. */
