@@ -7,7 +7,12 @@
 #include "model/kind.h"
 #include "port/rules.h"
 
-enum { BB_RULES_IN_MODULE_MAX = 64, BB_RULE_NAME_MAX = 64, BB_RULE_CHANNEL_MAX = 128 };
+enum {
+    BB_RULES_IN_MODULE_MAX = 64,
+    BB_MODULE_NAME_MAX = 200,
+    BB_RULE_NAME_MAX = 64,
+    BB_RULE_CHANNEL_MAX = 128
+};
 
 struct bb_rule {
     struct bb_span name, text, channel; /* what it judges: a name, an OBIS code or an alias */
@@ -21,6 +26,8 @@ struct bb_rule {
 struct bb_rules_module {
     struct bb_rules *rules; /* borrowed */
     struct bb_rules_set *set;
+    struct bb_span name; /* of its file, without folder and ending */
+    struct bb_span source;
     char hash[17]; /* of its content: the version */
     struct bb_rule items[BB_RULES_IN_MODULE_MAX];
     uint32_t count;
@@ -30,6 +37,9 @@ struct bb_rules_module {
 /* -BB_E_INPUT_UNREADABLE, -BB_E_RULE_LOAD (the text has the traceback). */
 int bb_rules_module_load(struct bb_rules *rules, const char *path, struct bb_rules_module *out,
                          struct bb_error *error) BB_MUST_USE;
+/* The same of a text at hand, which is copied; errors have no place. */
+int bb_rules_module_read(struct bb_rules *rules, struct bb_span name, struct bb_span source,
+                         struct bb_rules_module *out, struct bb_error *error) BB_MUST_USE;
 void bb_rules_module_release(struct bb_rules_module *module);
 /* NULL: the module has none of that name; an empty name finds the only one. */
 const struct bb_rule *bb_rules_module_find(const struct bb_rules_module *module,
