@@ -2,6 +2,7 @@
 #include "service/rules_deploy.h"
 
 #include "model/rule_version.h"
+#include "service/registry_file.h"
 #include "service/rules_parameters.h"
 
 const struct bb_master_rule *bb_rules_find(const struct bb_master_rules *rules,
@@ -108,6 +109,10 @@ static int check(const struct bb_deploy *asked, struct bb_span name,
                        "it under another name",
                        BB_SPAN_ARGS(name), bb_lanes[standing->raw ? BB_LANE_RAW : BB_LANE_VEE].name,
                        bb_lanes[lane].name);
+    if (!bb_registry_source_fits(asked->module->source))
+        return BB_FAIL(error, BB_E_RULE_LOAD,
+                       "module %.*s is no text of UTF-8 without control characters",
+                       BB_SPAN_ARGS(asked->module->name));
     if (asked->share == 0 || asked->share > BB_MASTER_SHARE_ALL)
         return BB_FAIL(error, BB_E_USAGE, "a share is from a thousandth to all");
     if (asked->reason.size > BB_MASTER_TEXT_MAX || asked->by.size > BB_MASTER_TEXT_MAX)
