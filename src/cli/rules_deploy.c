@@ -228,7 +228,7 @@ static void report_json(struct deploying *d, bool done) {
     bb_json_put_text(&json, "rule", d->asked.name);
     if (rule)
         bb_json_put_text(&json, "version", rule->versions[0].id);
-    bb_json_put_bool(&json, "changed", d->outcome == BB_DEPLOY_DONE);
+    bb_json_put_bool(&json, "already", d->outcome == BB_DEPLOY_SAME);
     bb_json_put_bool(&json, "done", done);
     if (d->print.sum) {
         char text[BB_TIME_TEXT_MAX];
