@@ -7,7 +7,7 @@
 #include "cli/human.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
-#include "derive/stat.h"
+#include "derive/packed.h"
 #include "service/audit.h"
 #include "service/erase.h"
 
@@ -256,14 +256,11 @@ static int verify_log(struct check *check, struct bb_error *error) {
 
 static int verify_block(void *context, const struct bb_block_key *key, struct bb_span packed) {
     struct check *check = context;
-    struct bb_block block;
-    struct bb_stat stat;
     struct bb_error error;
 
     bb_arena_reset(&check->arena);
     check->blocks++;
-    if ((key->lane == BB_LANE_STAT ? bb_stat_unpack(packed, &check->arena, &stat, &error)
-                                   : bb_block_unpack(packed, &check->arena, &block, &error)) >= 0)
+    if (bb_packed_verify(key->lane, packed, &check->arena, &error) >= 0)
         return 0;
     if (check->damaged++ < DAMAGED_SHOWN)
         say(check, "block", "damaged",

@@ -1,6 +1,7 @@
 /* The table of checks and what they share: see check.h. */
 #include "derive/check.h"
 
+#include "derive/like.h"
 #include "derive/register.h"
 
 enum {
@@ -56,6 +57,10 @@ const struct bb_check_row bb_checks[BB_CHECK_COUNT] = {
                            "a: the last accepted reading, b: what was counted since; of a reading "
                            "that is not used, the reading",
                            NULL, bb_reach_register},
+    /* Has no run: the plan asks (rule.h), and the rule itself says what is suspect. */
+    [BB_CHECK_RULE] = {"rule", ALL_KINDS, false,
+                       "a: 1 values flagged, 2 asked for a person, 3 failed, b: values", NULL,
+                       NULL},
 };
 
 #define HOURS(n) ((n) * (int64_t)BB_HOUR_MS)
@@ -140,6 +145,8 @@ const struct bb_step_row bb_check_steps[BB_CHECK_COUNT] = {
           NUMBER("reverse_share", 1, 0, 100,
                  "per cent of a plausible day: less than that may run backwards"),
           NUMBER("factor", 10, 1, 1000, "times the mean of 60 days is plausible")}},
+    /* No name: it is deployed, not configured. */
+    [BB_CHECK_RULE] = {NULL, "a customer's own rule spoke", {{0}}},
 };
 
 bool bb_check_applies(const struct bb_channel *channel, int check) {
@@ -164,9 +171,7 @@ struct bb_reach bb_channel_reach(const struct bb_channel *channel) {
         all.ahead_ms = one.ahead_ms > all.ahead_ms ? one.ahead_ms : all.ahead_ms;
         all.stat |= one.stat;
     }
-    /* Like days are chosen by statistics. */
-    all.stat |= channel->kind == BB_KIND_INTERVAL &&
-                channel->pipeline->estimate[BB_METHOD_LIKE_DAY].on;
+    all.stat |= bb_like_used(channel); /* chosen by statistics */
     return all;
 }
 

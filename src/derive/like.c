@@ -47,6 +47,14 @@ enum bb_day_type bb_like_type(const struct bb_channel *channel, int32_t local_da
 
 /* ---- choosing */
 
+bool bb_like_used(const struct bb_channel *channel) {
+    bool used = false;
+
+    for (int method = 0; method < BB_METHOD_COUNT; method++)
+        used |= channel->pipeline->estimate[method].on;
+    return used && channel->kind == BB_KIND_INTERVAL;
+}
+
 int64_t bb_like_within(const struct bb_channel *channel) {
     return channel->pipeline->estimate[BB_METHOD_LIKE_DAY].parameter[1];
 }

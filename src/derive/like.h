@@ -24,6 +24,8 @@ int32_t bb_like_day_of(const struct bb_channel *channel, int64_t t);
 struct bb_period_bounds bb_like_bounds(const struct bb_channel *channel, int32_t local_day);
 enum bb_day_type bb_like_type(const struct bb_channel *channel, int32_t local_day);
 
+/* Do the channel's estimators look at like days? Each does: for its values, or for its error on them. */
+bool bb_like_used(const struct bb_channel *channel);
 /* How far before a gap step like_day looks. */
 int64_t bb_like_within(const struct bb_channel *channel);
 /* Choose the like days of all types before the gap that begins at from_ms, within `within_ms` of it. */

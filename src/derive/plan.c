@@ -134,6 +134,8 @@ int bb_plan_supply(struct bb_plan *plan, struct bb_plan_key key, struct bb_span 
     slot->packed = packed;
     if (!slot->present)
         return 0;
+    if (key.lane == BB_LANE_RULES) /* written anew, day by day */
+        return 0;
     if (key.lane == BB_LANE_STAT)
         return bb_stat_unpack(packed, plan->arena, &slot->stat, error);
     int result = bb_block_unpack(packed, plan->arena, &slot->block, error);
@@ -306,14 +308,17 @@ static int run_phase(struct bb_plan *plan, struct bb_error *error) {
         if (plan->need_count == 0 && !plan->failed_memory)
             result = bb_plan_gather(plan, error);
         break;
+    case BB_PLAN_RAW_RULES: result = bb_plan_rules(plan, true, error); break;
     case BB_PLAN_LIKE: result = bb_plan_like(plan, error); break;
-    case BB_PLAN_COMPUTE:
-        result = bb_plan_compute(plan, error);
+    case BB_PLAN_JUDGE:
+        result = bb_plan_judge(plan, error);
         if (result == BB_PLAN_NEED) {
             plan->phase = BB_PLAN_REACH;
             return 0;
         }
         break;
+    case BB_PLAN_VEE_RULES: result = bb_plan_rules(plan, false, error); break;
+    case BB_PLAN_WRITE: result = bb_plan_finish(plan, error); break;
     case BB_PLAN_FINISHED: return 0;
     }
     if (!result && plan->need_count == 0)

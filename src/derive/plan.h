@@ -5,7 +5,8 @@
  *                                    └──► statistics of days (lane stat)
  *
  * A plan stops and says which blocks it needs (bb_plan_run returns BB_PLAN_NEED); the caller supplies
- * them, present or absent, and runs it again. It is pure: the same inputs give the same blocks.
+ * them, present or absent, and runs it again. It stops for each of the channel's own rules (rule.h), too, and asks
+ * what that says (BB_PLAN_ASK). It is pure: the same inputs give the same blocks.
  *
  * Reach. A changed reading can change the lane vee
  *   - between the usable reading before it and the one behind it (gaps),
@@ -22,6 +23,7 @@
 
 #include "derive/coverage.h"
 #include "derive/merge.h"
+#include "derive/rule.h"
 #include "derive/vee.h"
 
 enum { BB_PLAN_DAYS_MAX = 32, BB_TICK_DAYS = 45 };
@@ -66,11 +68,14 @@ struct bb_plan_slot; /* a block the plan knows, or knows to be absent */
 struct bb_plan_work; /* what the readings in the window come to (plan_work.c) */
 
 enum bb_plan_phase {
-    BB_PLAN_MERGE,   /* readings into raw and history */
-    BB_PLAN_STAT,    /* statistics of the days that changed */
-    BB_PLAN_REACH,   /* how far that reaches */
-    BB_PLAN_LIKE,    /* like days of the gaps in there */
-    BB_PLAN_COMPUTE, /* judge, periodise, write */
+    BB_PLAN_MERGE,     /* readings into raw and history */
+    BB_PLAN_STAT,      /* statistics of the days that changed */
+    BB_PLAN_REACH,     /* how far that reaches */
+    BB_PLAN_RAW_RULES, /* what the channel's rules say of values as sent */
+    BB_PLAN_LIKE,      /* like days of the gaps in there */
+    BB_PLAN_JUDGE,     /* checks and estimates */
+    BB_PLAN_VEE_RULES, /* what the channel's rules say of these */
+    BB_PLAN_WRITE,     /* periodise, write */
     BB_PLAN_FINISHED
 };
 
@@ -95,11 +100,20 @@ struct bb_plan {
     uint32_t read_ahead; /* registers: readings behind the change that are judged, too */
     struct bb_plan_work *work;
     int64_t judge_from, judge_to;
+    int64_t look_from,
+        look_to; /* judged, too, for rules to see; without rules as judge_from, judge_to */
+    int64_t raw_rules_from; /* rules that see values as sent judge from here on */
     int64_t
         silent_to; /* behind the last usable reading there is a gap up to here; 0: no such gap */
     int64_t period_from, period_to;
     int32_t first_day, last_day;    /* raw days that must be known */
     int64_t window_from, window_to; /* (from, to]: the readings that matter */
+
+    /* Customers' rules. */
+    uint32_t rule; /* of the channel: the one at hand */
+    struct bb_rule_ask ask;
+    struct bb_saying *said;
+    size_t said_count, said_capacity;
 
     /* Results. */
     struct bb_plan_write *writes;
@@ -109,7 +123,7 @@ struct bb_plan {
     bool coverage_changed;
 };
 
-enum bb_plan_outcome { BB_PLAN_DONE = 0, BB_PLAN_NEED = 1 };
+enum bb_plan_outcome { BB_PLAN_DONE = 0, BB_PLAN_NEED = 1, BB_PLAN_ASK = 2 };
 
 void bb_plan_begin(struct bb_plan *plan, const struct bb_plan_input *input, struct bb_arena *arena,
                    struct bb_buffer *out);
@@ -117,6 +131,11 @@ int bb_plan_run(struct bb_plan *plan, struct bb_error *error) BB_MUST_USE;
 /* Answer one of plan->needs; `packed` empty: there is no such block. The bytes are borrowed until
  * the plan is done. */
 int bb_plan_supply(struct bb_plan *plan, struct bb_plan_key key, struct bb_span packed,
+                   struct bb_error *error) BB_MUST_USE;
+
+/* Answer plan->ask: what its rule says, ascending by time; rule and version are filled in here. Texts are borrowed until
+ * the plan is done. */
+int bb_plan_answer(struct bb_plan *plan, const struct bb_saying *said, size_t count,
                    struct bb_error *error) BB_MUST_USE;
 
 /* What a plan that is done knew, for those who explain what it found. Lives in its arena. */

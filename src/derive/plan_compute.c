@@ -20,37 +20,86 @@ static const struct bb_point *last_accepted(const struct bb_window *vee) {
     return NULL;
 }
 
+static struct bb_vee_aid aid_of(struct bb_plan *plan) {
+    const struct bb_plan_work *w = plan->work;
+
+    return (struct bb_vee_aid){.level = w->level,
+                               .stat = &w->stat,
+                               .totals = &w->totals,
+                               .past = &w->past,
+                               .silent_to = plan->silent_to,
+                               .account = plan->input.account};
+}
+
+static int restore(struct bb_plan *plan, int64_t from_ms, int64_t to_ms, struct bb_window *out,
+                   struct bb_error *error) {
+    const struct bb_plan_work *w = plan->work;
+
+    return from_ms < to_ms ? bb_vee_restore(plan->input.channel, &w->raw, from_ms, to_ms,
+                                            w->overlays, w->overlay_count, plan->arena, out, error)
+                           : 0;
+}
+
+static int judge(struct bb_plan *plan, const struct bb_window *before, struct bb_window *out,
+                 struct bb_error *error) {
+    struct bb_plan_work *w = plan->work;
+    struct bb_vee_aid aid = aid_of(plan);
+
+    aid.accepted = last_accepted(before);
+    return bb_vee_judge(plan->input.channel, &w->raw, bb_window_after(&w->raw, plan->look_from),
+                        bb_window_after(&w->raw, plan->look_to), &aid, plan->arena, out,
+                        &w->findings, error);
+}
+
+/* Registers look at the reading before the first period, and before what is judged. */
+static int64_t vee_from(const struct bb_plan *plan) {
+    return plan->input.channel->kind == BB_KIND_REGISTER ? INT64_MIN / 2 : plan->period_from;
+}
+
 /* The vee lane from before the periods to behind them: restored, judged, restored. */
 static int build_vee(struct bb_plan *plan, struct bb_error *error) {
     struct bb_plan_work *w = plan->work;
-    const struct bb_channel *channel = plan->input.channel;
-    size_t first = bb_window_after(&w->raw, plan->judge_from);
-    size_t last = bb_window_after(&w->raw, plan->judge_to);
-    struct bb_vee_aid aid = {.level = w->level,
-                             .stat = &w->stat,
-                             .totals = &w->totals,
-                             .past = &w->past,
-                             .silent_to = plan->silent_to,
-                             .account = plan->input.account};
-    /* Registers look at the reading before the first period, and before what is judged. */
-    int64_t from = channel->kind == BB_KIND_REGISTER ? INT64_MIN / 2 : plan->period_from;
-    int64_t to = INT64_MAX / 2;
 
-    if (!bb_plan_window(plan, &plan->work->vee, w->raw.count + w->overlay_rows + w->gap_rows))
+    if (!bb_plan_window(plan, &w->vee, w->raw.count + w->overlay_rows + w->gap_rows))
         return no_memory(error);
+    int result = restore(plan, vee_from(plan), plan->judge_from, &w->vee, error);
+    if (!result)
+        result = judge(plan, &w->vee, &w->vee, error);
+    w->judged_count = w->vee.count;
+    return result ? result : restore(plan, plan->judge_to, INT64_MAX / 2, &w->vee, error);
+}
+
+/* With rules: what they see, apart from the lane vee, which what they say is part of. */
+static int build_sight(struct bb_plan *plan, struct bb_error *error) {
+    struct bb_plan_work *w = plan->work;
+    struct bb_window before = {.count = 0};
     int result = 0;
-    if (from < plan->judge_from)
-        result = bb_vee_restore(channel, &w->raw, from, plan->judge_from, w->overlays,
-                                w->overlay_count, plan->arena, &plan->work->vee, error);
-    aid.accepted = last_accepted(&plan->work->vee);
+
+    if (!bb_plan_window(plan, &w->sight, w->raw.count + w->gap_rows))
+        return no_memory(error);
+    if (plan->input.channel->kind == BB_KIND_REGISTER) {
+        if (!bb_plan_window(plan, &before, w->raw.count + w->overlay_rows))
+            return no_memory(error);
+        result = restore(plan, INT64_MIN / 2, plan->look_from, &before, error);
+    }
     if (!result)
-        result = bb_vee_judge(channel, &w->raw, first, last, &aid, plan->arena, &plan->work->vee,
-                              &plan->work->findings, error);
-    w->judged_count = plan->work->vee.count;
-    if (!result)
-        result = bb_vee_restore(channel, &w->raw, plan->judge_to, to, w->overlays, w->overlay_count,
-                                plan->arena, &plan->work->vee, error);
+        result = judge(plan, &before, &w->sight, error);
+    w->judged_count = bb_window_after(&w->sight, plan->judge_to);
     return result;
+}
+
+/* The lane vee, when rules have said what they say. */
+static int join_vee(struct bb_plan *plan, struct bb_error *error) {
+    struct bb_plan_work *w = plan->work;
+    const size_t first = bb_window_after(&w->sight, plan->judge_from);
+
+    if (!bb_plan_window(plan, &w->vee, w->raw.count + w->overlay_rows + w->sight.count))
+        return no_memory(error);
+    int result = restore(plan, vee_from(plan), plan->judge_from, &w->vee, error);
+    for (size_t i = first; !result && i < w->judged_count; i++)
+        if (!bb_window_put(&w->vee, &w->sight.points[i]))
+            result = no_memory(error);
+    return result ? result : restore(plan, plan->judge_to, INT64_MAX / 2, &w->vee, error);
 }
 
 /* Was the reading set aside by what was judged before? */
@@ -69,6 +118,7 @@ static bool was_aside(const struct bb_plan_work *w, int64_t end_ms) {
  * now is not the one that was before, what follows must be judged anew, too. */
 static bool in_step(const struct bb_plan *plan) {
     const struct bb_plan_work *w = plan->work;
+    const struct bb_window *judged = plan->input.channel->rule_count > 0 ? &w->sight : &w->vee;
     size_t behind = bb_window_after(&w->raw, plan->judge_to);
     bool more = false;
 
@@ -81,8 +131,8 @@ static bool in_step(const struct bb_plan *plan) {
         if (!p->usable || was_aside(w, p->end_ms))
             continue;
         for (size_t k = w->judged_count; k-- > 0;)
-            if (plan->work->vee.points[k].usable)
-                return plan->work->vee.points[k].end_ms == p->end_ms;
+            if (judged->points[k].usable)
+                return judged->points[k].end_ms == p->end_ms;
     }
     return false;
 }
@@ -104,7 +154,8 @@ static void put_point(struct bb_block *block, const struct bb_point *p) {
     if (period)
         block->rivals[i] = p->present;
     else if (p->attribute->quality.state == BB_STATE_ESTIMATED &&
-             p->attribute->quality.method != BB_METHOD_NONE)
+             p->attribute->quality.method != BB_METHOD_NONE &&
+             p->attribute->quality.method != BB_METHOD_RULE)
         block->rivals[i] = p->band;
 }
 
@@ -139,10 +190,6 @@ static void differ(const struct bb_finding *these, size_t these_count,
     }
 }
 
-static bool judged(const struct bb_plan *plan, int64_t t) {
-    return t > plan->judge_from && t <= plan->judge_to;
-}
-
 /* One order, whatever order they were found in: equal content is equal bytes. */
 static int finding_order(const void *a, const void *b) {
     const struct bb_finding *x = a, *y = b;
@@ -153,7 +200,11 @@ static int finding_order(const void *a, const void *b) {
         return x->check < y->check ? -1 : 1;
     if (x->from_ms != y->from_ms)
         return x->from_ms < y->from_ms ? -1 : 1;
-    return y->hard - x->hard;
+    if (x->hard != y->hard)
+        return y->hard - x->hard;
+    if (x->a != y->a)
+        return x->a < y->a ? -1 : 1;
+    return (x->b > y->b) - (x->b < y->b);
 }
 
 static bool keep_findings(struct bb_plan *plan, const struct bb_plan_slot *slot,
@@ -168,11 +219,13 @@ static bool keep_findings(struct bb_plan *plan, const struct bb_plan_slot *slot,
     bb_lane_span_bounds(BB_LANE_VEE, slot->key.span, &start, &end);
     block->findings = list;
     for (uint32_t i = 0; i < old->finding_count; i++)
-        if (!judged(plan, old->findings[i].at_ms))
+        if (!bb_plan_judged(plan, old->findings[i].at_ms))
             list[block->finding_count++] = old->findings[i];
     for (size_t i = 0; i < plan->work->findings.count; i++)
         if (plan->work->findings.items[i].at_ms > start &&
-            plan->work->findings.items[i].at_ms <= end)
+            plan->work->findings.items[i].at_ms <= end &&
+            (plan->input.channel->rule_count == 0 ||
+             bb_plan_judged(plan, plan->work->findings.items[i].at_ms)))
             list[block->finding_count++] = plan->work->findings.items[i];
     if (block->finding_count > 1)
         qsort(list, block->finding_count, sizeof *list, finding_order);
@@ -202,7 +255,8 @@ static int write_overlay(struct bb_plan *plan, struct bb_plan_slot *slot, struct
     for (; row < old->count && old->end_ms[row] <= plan->judge_from; row++)
         put_row(&block, old, row);
     for (size_t i = first; i < last; i++)
-        if (plan->work->vee.points[i].overlay && judged(plan, plan->work->vee.points[i].end_ms))
+        if (plan->work->vee.points[i].overlay &&
+            bb_plan_judged(plan, plan->work->vee.points[i].end_ms))
             put_point(&block, &plan->work->vee.points[i]);
     for (; row < old->count; row++)
         if (old->end_ms[row] > plan->judge_to)
@@ -326,15 +380,24 @@ static int write_stat(struct bb_plan *plan, struct bb_error *error) {
     return result;
 }
 
-int bb_plan_compute(struct bb_plan *plan, struct bb_error *error) {
-    int result = build_vee(plan, error);
+int bb_plan_judge(struct bb_plan *plan, struct bb_error *error) {
+    int result = plan->input.channel->rule_count > 0 ? build_sight(plan, error)
+                                                     : build_vee(plan, error);
 
     if (!result && !in_step(plan)) {
         plan->read_ahead += READ_AHEAD_STEP;
         return BB_PLAN_NEED;
     }
+    return result;
+}
+
+int bb_plan_finish(struct bb_plan *plan, struct bb_error *error) {
+    int result = plan->input.channel->rule_count > 0 ? join_vee(plan, error) : 0;
+
     if (!result)
         result = write_overlays(plan, error);
+    if (!result)
+        result = bb_plan_write_said(plan, error);
     if (!result)
         result = write_stat(plan, error);
     if (!result)

@@ -3,6 +3,7 @@
  *   plan.c          slots and needs, merging, the phases
  *   plan_reach.c    how far a change reaches, and what must be known for that
  *   plan_work.c     the readings in the window: points, levels, statistics, registers beside
+ *   plan_rules.c    customers' rules: what they are asked, what comes of their answers
  *   plan_like.c     like days of the gaps
  *   plan_compute.c  judge, periodise, write
  */
@@ -16,6 +17,7 @@
 /* What the readings in the window come to. */
 struct bb_plan_work {
     struct bb_window raw, vee, rows; /* rows: of the period lane at hand */
+    struct bb_window sight;          /* with rules: the points of (look_from, look_to] as judged */
     int64_t *level;                  /* of raw */
     struct bb_stat stat; /* of the days before and in the window, changed ones included */
     struct bb_total_list totals;
@@ -83,14 +85,21 @@ void bb_plan_reach(struct bb_plan *plan);
 int bb_plan_gather(struct bb_plan *plan, struct bb_error *error) BB_MUST_USE;
 /* Find the gaps that will be judged, choose their like days, ask for those. */
 int bb_plan_like(struct bb_plan *plan, struct bb_error *error) BB_MUST_USE;
-/* Judge, periodise, write: every needed block is known. BB_PLAN_NEED: the judged stretch was too short
- * (plan->read_ahead has grown). */
-int bb_plan_compute(struct bb_plan *plan, struct bb_error *error) BB_MUST_USE;
+/* Judge: every needed block is known. BB_PLAN_NEED: the judged stretch was too short (plan->read_ahead has
+ * grown). */
+int bb_plan_judge(struct bb_plan *plan, struct bb_error *error) BB_MUST_USE;
+/* Periodise what was judged, write what differs. */
+int bb_plan_finish(struct bb_plan *plan, struct bb_error *error) BB_MUST_USE;
+
+/* Ask the channel's rules that see values as sent (raw), or those behind the estimates, one after the other.
+ * BB_PLAN_ASK: plan->ask waits for its answer. */
+int bb_plan_rules(struct bb_plan *plan, bool raw, struct bb_error *error) BB_MUST_USE;
+/* Write the lane `rules` of the judged days. */
+int bb_plan_write_said(struct bb_plan *plan, struct bb_error *error) BB_MUST_USE;
+static inline bool bb_plan_judged(const struct bb_plan *plan, int64_t t) {
+    return t > plan->judge_from && t <= plan->judge_to;
+}
 
 bool bb_plan_window(struct bb_plan *plan, struct bb_window *window, size_t capacity);
-
-static inline int32_t bb_utc_day_of(int64_t t) {
-    return bb_lane_span_of(BB_LANE_RAW, t);
-}
 
 #endif

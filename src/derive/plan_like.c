@@ -34,8 +34,8 @@ static bool gather_past(struct bb_plan *plan) {
 int bb_plan_like(struct bb_plan *plan, struct bb_error *error) {
     const struct bb_channel *channel = plan->input.channel;
     struct bb_plan_work *w = plan->work;
-    size_t at = bb_window_after(&w->raw, plan->judge_from);
-    const size_t last = bb_window_after(&w->raw, plan->judge_to);
+    size_t at = bb_window_after(&w->raw, plan->look_from);
+    const size_t last = bb_window_after(&w->raw, plan->look_to);
     struct bb_vee_gap gap;
     struct bb_like like;
 

@@ -169,8 +169,7 @@ static void reach_estimates(struct bb_plan *plan) {
     int32_t last = bb_utc_day_of(plan->changed_to + bb_like_within(channel)) + BB_LOOK_AHEAD_DAYS +
                    2;
 
-    if (channel->kind != BB_KIND_INTERVAL || !channel->pipeline->estimate[BB_METHOD_LIKE_DAY].on ||
-        coverage->count == 0)
+    if (!bb_like_used(channel) || coverage->count == 0)
         return;
     int32_t latest = coverage->runs[coverage->count - 1].last;
     last = last < latest ? last : latest;
@@ -309,10 +308,15 @@ static bool find_judged(struct bb_plan *plan) {
     struct stride behind = {r->back_values + plan->read_ahead, r->back_ms, false};
     bool whole = true;
 
-    plan->judge_from = plan->changed_from;
-    plan->judge_to = plan->changed_to;
-    whole &= back(plan, 0, plan->changed_from, before, &plan->judge_from) != SEARCH_NEED;
-    whole &= ahead(plan, 0, plan->changed_to, behind, &plan->judge_to) != SEARCH_NEED;
+    const bool raw_rules = bb_rules_any(plan->input.channel, true);
+    const int64_t from_ms = raw_rules ? bb_rule_day_begin(plan->changed_from + 1)
+                                      : plan->changed_from;
+    const int64_t to_ms = raw_rules ? bb_rules_reach_to(plan->input.channel, true, plan->changed_to)
+                                    : plan->changed_to;
+    plan->judge_from = from_ms;
+    plan->judge_to = to_ms;
+    whole &= back(plan, 0, from_ms, before, &plan->judge_from) != SEARCH_NEED;
+    whole &= ahead(plan, 0, to_ms, behind, &plan->judge_to) != SEARCH_NEED;
     if (plan->stat_to > plan->judge_to) {
         int64_t last = plan->judge_to;
         whole &= back(plan, 0, plan->stat_to, next_usable, &last) != SEARCH_NEED;
@@ -321,7 +325,7 @@ static bool find_judged(struct bb_plan *plan) {
     if (plan->input.companion_count == 0)
         return whole;
     int64_t from = plan->judge_from, to = plan->judge_to;
-    whole &= between_registers(plan, plan->changed_from, plan->changed_to, &from, &to);
+    whole &= between_registers(plan, from_ms, to_ms, &from, &to);
     if (from < plan->judge_from)
         whole &= back(plan, 0, from, next_usable, &plan->judge_from) != SEARCH_NEED;
     grow_from(&plan->judge_from, from);
@@ -331,6 +335,29 @@ static bool find_judged(struct bb_plan *plan) {
         grow_to(&plan->judge_to, to);
     }
     return whole;
+}
+
+/* Rules judge whole days, and a changed value bears on all that see it. What they see is judged, too, from reading to
+ * reading: a gap has its rows when its end is known. */
+static bool reach_rules(struct bb_plan *plan) {
+    const struct bb_channel *channel = plan->input.channel;
+    bool whole = true;
+    int64_t t;
+
+    if (channel->rule_count > 0) {
+        plan->judge_from = bb_rule_day_begin(plan->judge_from + 1);
+        plan->judge_to = bb_rule_day_end(bb_rules_reach_to(channel, false, plan->judge_to));
+    }
+    plan->look_from = plan->judge_from;
+    plan->look_to = plan->judge_to;
+    if (channel->rule_count == 0)
+        return true;
+    plan->look_from = bb_rules_look_from(channel, false, plan->judge_from);
+    whole &= back(plan, 0, plan->look_from, next_usable, &plan->look_from) != SEARCH_NEED;
+    enum search found = ahead(plan, 0, plan->judge_to - 1, next_usable, &t);
+    if (found == SEARCH_FOUND)
+        grow_to(&plan->look_to, t);
+    return whole && found != SEARCH_NEED;
 }
 
 /* The earliest beginning of what is judged. An interval that overlaps the one before it may reach
@@ -398,18 +425,24 @@ static bool find_window(struct bb_plan *plan) {
     const struct bb_reach *r = &plan->reach;
     struct stride before = {r->back_values, r->back_ms, false};
     struct stride behind = {r->ahead_values, r->ahead_ms, false};
-    int64_t t = plan->judge_from;
+    int64_t t = plan->look_from;
     bool whole = true;
 
-    whole &= back(plan, 0, plan->judge_from, before, &t) != SEARCH_NEED;
+    whole &= back(plan, 0, plan->look_from, before, &t) != SEARCH_NEED;
     grow_from(&plan->window_from, t);
+    grow_to(&plan->window_to, plan->look_to);
     if (r->ahead_values > 0 || r->ahead_ms > 0) {
-        whole &= ahead(plan, 0, plan->judge_to, behind, &t) != SEARCH_NEED;
+        whole &= ahead(plan, 0, plan->look_to, behind, &t) != SEARCH_NEED;
         grow_to(&plan->window_to, t);
     }
-    whole &= between_registers(plan, plan->judge_from, plan->judge_to, &plan->window_from,
+    whole &= between_registers(plan, plan->look_from, plan->look_to, &plan->window_from,
                                &plan->window_to);
     plan->window_from--;
+    if (bb_rules_any(plan->input.channel, true)) {
+        plan->raw_rules_from = bb_rule_day_begin(plan->window_from + 1);
+        plan->window_from = bb_rules_look_from(plan->input.channel, true, plan->raw_rules_from);
+        plan->window_to = bb_rule_day_end(plan->window_to);
+    }
     plan->first_day = bb_utc_day_of(plan->window_from + 1);
     plan->last_day = bb_utc_day_of(plan->window_to);
     return whole;
@@ -458,14 +491,17 @@ static void want_all(struct bb_plan *plan) {
     want_days(plan, 0, gaps);
     for (size_t k = 0; k < plan->input.companion_count; k++)
         want_days(plan, (uint8_t)(k + 1), false);
-    want_months(plan, bb_utc_day_of(plan->judge_from + 1) - BB_STAT_DAYS,
-                bb_utc_day_of(plan->judge_to));
+    want_months(plan, bb_utc_day_of(plan->look_from + 1) - BB_STAT_DAYS,
+                bb_utc_day_of(plan->look_to));
+    if (plan->input.channel->rule_count > 0 || plan->input.force_from < plan->input.force_to)
+        want_spans(plan, BB_LANE_RULES, plan->judge_from, plan->judge_to);
     want_spans(plan, BB_LANE_DAY, plan->period_from, plan->period_to);
     if (plan->input.also)
         want_spans(plan, (enum bb_lane)plan->input.also, plan->period_from, plan->period_to);
 }
 
 void bb_plan_reach(struct bb_plan *plan) {
-    if (find_judged(plan) && reach_tick(plan) && find_periods(plan) && find_window(plan))
+    if (find_judged(plan) && reach_tick(plan) && reach_rules(plan) && find_periods(plan) &&
+        find_window(plan))
         want_all(plan);
 }

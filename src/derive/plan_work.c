@@ -112,6 +112,8 @@ int bb_plan_gather(struct bb_plan *plan, struct bb_error *error) {
     size_t overlay_rows;
 
     plan->work = w;
+    plan->rule = 0;
+    plan->said_count = 0;
     if (!w)
         return no_memory(error);
     w->findings.arena = plan->arena;

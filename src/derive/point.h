@@ -12,7 +12,8 @@
 #include "model/channel_lists.h"
 #include "model/decimal.h"
 
-struct bb_profile; /* derive/profile.h */
+struct bb_profile;      /* derive/profile.h */
+struct bb_channel_rule; /* derive/rule.h */
 
 /* What derive knows of a channel; borrowed for the length of a call. */
 struct bb_channel {
@@ -32,6 +33,8 @@ struct bb_channel {
     int64_t capacity; /* the connection's, as a level (below) an hour of derived_unit; 0: unknown */
     const struct bb_profile *profile; /* how an amount runs in time; NULL: evenly */
     const struct bb_pipeline *pipeline;
+    const struct bb_channel_rule *rules; /* customers' own, in their order */
+    uint32_t rule_count;
 };
 
 /* The installation whose factor and dials hold at a moment: the latest that has begun, whatever its end;
@@ -92,6 +95,11 @@ bool bb_window_add_raw(struct bb_window *window, const struct bb_channel *channe
 /* The levels of all usable points of a raw window; of others 0. */
 void bb_window_levels(const struct bb_channel *channel, const struct bb_window *raw,
                       int64_t *level);
+
+/* The UTC day that holds t, by which readings are stored. */
+static inline int32_t bb_utc_day_of(int64_t t) {
+    return bb_lane_span_of(BB_LANE_RAW, t);
+}
 
 /* The index of the first point with end_ms > t. */
 size_t bb_window_after(const struct bb_window *window, int64_t t);

@@ -15,6 +15,7 @@ const struct bb_lane_row bb_lanes[BB_LANE_COUNT] = {
     [BB_LANE_HOUR] = {"hour", BB_SPAN_UTC_MONTH, true, false, BB_PERIOD_HOUR},
     [BB_LANE_MONTH] = {"month", BB_SPAN_UTC_DECADE, true, false, BB_PERIOD_MONTH},
     [BB_LANE_STAT] = {"stat", BB_SPAN_UTC_MONTH, true, true, -1},
+    [BB_LANE_RULES] = {"rules", BB_SPAN_UTC_DAY, true, true, -1},
 };
 
 int bb_lane_find(struct bb_span name) {

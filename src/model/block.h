@@ -36,7 +36,8 @@ enum bb_lane {
     BB_LANE_DAY,     /* values of local days */
     BB_LANE_HOUR,    /* of hours and of months: made when asked for, never stored */
     BB_LANE_MONTH,
-    BB_LANE_STAT, /* statistics of UTC days (derive/stat.h), in a form of its own */
+    BB_LANE_STAT,  /* statistics of UTC days (derive/stat.h), in a form of its own */
+    BB_LANE_RULES, /* what customers' rules said (derive/saying.h), in a form of its own */
     BB_LANE_COUNT
 };
 
@@ -53,8 +54,11 @@ extern const struct bb_lane_row bb_lanes[BB_LANE_COUNT];
 static inline bool bb_lane_has_periods(int lane) {
     return bb_lanes[lane].period >= 0;
 }
+static inline bool bb_lane_has_values(int lane) { /* as struct bb_block has them */
+    return lane != BB_LANE_STAT && lane != BB_LANE_RULES;
+}
 static inline bool bb_lane_is_asked(int lane) { /* one that people may ask for */
-    return lane != BB_LANE_HISTORY && lane != BB_LANE_STAT;
+    return lane != BB_LANE_HISTORY && bb_lane_has_values(lane);
 }
 int bb_lane_find(struct bb_span name); /* -1 unknown */
 

@@ -64,10 +64,12 @@ void bb_channel_record_encode(const struct bb_channel_record *r, struct bb_buffe
     bb_put_zigzag(out, r->capacity);
     bb_put_text(out, r->installations);
     bb_put_text(out, r->holidays);
-    if (r->profile_hash == 0) /* nearly all: not a byte, as it was before there were profiles */
+    if (r->profile_hash == 0 && r->rules_hash == 0) /* not a byte, as before there were any */
         return;
     bb_put_text(out, r->profile);
     bb_put_varint(out, r->profile_hash);
+    if (r->rules_hash != 0)
+        bb_put_varint(out, r->rules_hash);
 }
 
 int bb_channel_record_decode(struct bb_span bytes, struct bb_channel_record *out,
@@ -105,6 +107,8 @@ int bb_channel_record_decode(struct bb_span bytes, struct bb_channel_record *out
         out->profile = bb_cursor_text(&in);
         out->profile_hash = bb_cursor_varint(&in);
     }
+    if (bb_cursor_left(&in) > 0)
+        out->rules_hash = bb_cursor_varint(&in);
     if (in.failed)
         return BB_FAIL(error, BB_E_STORE_CORRUPT, "a channel record is damaged");
     return 0;

@@ -58,6 +58,7 @@ struct bb_channel_record {
      * the record; empty and 0: none, or one that is not known yet. */
     struct bb_span profile;
     uint64_t profile_hash;
+    uint64_t rules_hash; /* of the rules that speak of it, and what they may know; 0: none */
     /* The reading that described the channel: the least (received, line) ever told. */
     int64_t first_received_ms, first_line;
     /* The same description as the source gave it, before master data. */

@@ -41,6 +41,7 @@ static const char *const check_names[] = {
     [BB_CHECK_INACTIVE] = "inactive",
     [BB_CHECK_PROLONGED] = "prolonged",
     [BB_CHECK_LATE] = "late",
+    [BB_CHECK_RULE] = "rule",
 };
 NAMES(check_names, BB_CHECK_COUNT);
 
@@ -54,6 +55,7 @@ static const char *const method_names[] = {
     [BB_METHOD_FLAT] = "flat",
     [BB_METHOD_LIKE_DAY_SCALED] = "like_day_scaled",
     [BB_METHOD_AVERAGE_LIKE_DAY_SCALED] = "average_like_day_scaled",
+    [BB_METHOD_RULE] = "rule",
 };
 NAMES(method_names, BB_METHOD_COUNT);
 /* clang-format on */

@@ -66,6 +66,7 @@ enum bb_check {
     BB_CHECK_INACTIVE,
     BB_CHECK_PROLONGED,
     BB_CHECK_LATE,
+    BB_CHECK_RULE, /* a customer's own (derive/rule.h) */
     BB_CHECK_COUNT
 };
 
@@ -80,6 +81,7 @@ enum bb_method {
     BB_METHOD_FLAT,             /* the register difference, spread evenly */
     BB_METHOD_LIKE_DAY_SCALED,  /* ... scaled to the register difference */
     BB_METHOD_AVERAGE_LIKE_DAY_SCALED,
+    BB_METHOD_RULE, /* a customer's rule gave it */
     BB_METHOD_COUNT
 };
 

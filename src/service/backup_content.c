@@ -1,7 +1,7 @@
 /* What a plant shows, as one hash per partition: see backup_content.h. */
 #include "service/backup_content.h"
 
-#include "derive/stat.h"
+#include "derive/packed.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -26,8 +26,6 @@ static void hash_text(struct look *look, struct bb_span text) {
 
 static int look_at_block(void *context, const struct bb_block_key *key, struct bb_span packed) {
     struct look *look = context;
-    struct bb_block block;
-    struct bb_stat stat;
     struct bb_error why;
     const uint64_t place[3] = {key->lane, (uint64_t)(int64_t)key->span, key->channel};
 
@@ -35,8 +33,7 @@ static int look_at_block(void *context, const struct bb_block_key *key, struct b
     look->part->blocks++;
     bb_backup_hash_add(look->hasher, place, sizeof place);
     hash_text(look, packed);
-    int result = key->lane == BB_LANE_STAT ? bb_stat_unpack(packed, &look->arena, &stat, &why)
-                                           : bb_block_unpack(packed, &look->arena, &block, &why);
+    int result = bb_packed_verify(key->lane, packed, &look->arena, &why);
     if (result >= 0)
         return 0;
     return BB_FAIL(look->error, why.code,

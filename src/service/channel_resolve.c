@@ -3,6 +3,7 @@
 
 #include "model/obis.h"
 #include "model/unit.h"
+#include "service/rules_channel.h"
 
 #include <stdlib.h>
 
@@ -58,6 +59,9 @@ int bb_channel_facts_find(bb_master_lookup *lookup, void *context, struct bb_spa
     if (!result)
         result = find(lookup, context, BB_MASTER_TENANT, tenant, tenant, arena, &out->tenant,
                       &out->has_tenant, error);
+    if (!result)
+        result = find(lookup, context, BB_MASTER_RULES, tenant, tenant, arena, &out->rules,
+                      &out->has_rules, error);
     if (result || !out->has_usage_point)
         return result;
     if (up->calendar.size > 0)
@@ -330,8 +334,6 @@ static int64_t capacity_of(const struct resolving *r, bool energy) {
     return most;
 }
 
-/* ---- the record ------------------------------------------------------------------------------ */
-
 static void resolve_calendar(struct bb_channel_record *r, const struct bb_channel_facts *f) {
     if (f->has_usage_point)
         r->zone = f->usage_point.usage_point.zone;
@@ -348,9 +350,54 @@ static void resolve_calendar(struct bb_channel_record *r, const struct bb_channe
                                                         : 0;
 }
 
-int bb_channel_resolve(struct bb_channel_record *record, struct bb_span name,
-                       const struct bb_channel_facts *facts, struct bb_arena *arena,
-                       struct bb_error *error) {
+/* ---- rules ----------------------------------------------------------------------------------- */
+
+static int resolve_rules(struct bb_channel_record *record, struct bb_span usage_point,
+                         struct bb_span name, const struct bb_channel_facts *f,
+                         struct bb_arena *arena, struct bb_error *error) {
+    const struct bb_master_usage_point *up = f->has_usage_point ? &f->usage_point.usage_point
+                                                                : NULL;
+    struct bb_channel_rule *rules;
+    uint32_t count;
+
+    record->rules_hash = 0;
+    if (!f->has_rules || f->rules.rules.rule_count == 0)
+        return 0;
+    if (!bb_rules_of_channel(&f->rules.rules, usage_point, up, name, record, arena, &rules, &count))
+        return no_memory(error);
+    record->rules_hash = bb_rules_hash(rules, count, up);
+    return 0;
+}
+
+int bb_channel_rules_find(bb_master_lookup *lookup, void *context, struct bb_span tenant,
+                          struct bb_span usage_point, struct bb_span name,
+                          const struct bb_channel_record *record, struct bb_arena *arena,
+                          struct bb_channel_rule **rules, uint32_t *count, struct bb_error *error) {
+    struct bb_master entry, up;
+    bool has_entry, has_up;
+
+    *rules = NULL;
+    *count = 0;
+    if (record->rules_hash == 0)
+        return 0;
+    int result = find(lookup, context, BB_MASTER_RULES, tenant, tenant, arena, &entry, &has_entry,
+                      error);
+    if (!result)
+        result = find(lookup, context, BB_MASTER_USAGE_POINT, tenant, usage_point, arena, &up,
+                      &has_up, error);
+    if (result || !has_entry)
+        return result;
+    return bb_rules_of_channel(&entry.rules, usage_point, has_up ? &up.usage_point : NULL, name,
+                               record, arena, rules, count)
+               ? 0
+               : no_memory(error);
+}
+
+/* ---- the record ------------------------------------------------------------------------------ */
+
+int bb_channel_resolve(struct bb_channel_record *record, struct bb_span usage_point,
+                       struct bb_span name, const struct bb_channel_facts *facts,
+                       struct bb_arena *arena, struct bb_error *error) {
     struct resolving r = {.record = record, .name = name, .arena = arena};
     enum bb_dimension told = bb_unit_dimension(record->unit);
 
@@ -372,9 +419,10 @@ int bb_channel_resolve(struct bb_channel_record *record, struct bb_span name,
     record->profile_hash = facts->has_profile ? bb_profile_hash(&facts->profile.profile) : 0;
     record->capacity = capacity_of(&r, energy);
     int result = resolve_installations(&r, energy, error);
-    return result ? result
-                  : resolve_holidays(&r, facts->has_calendar ? &facts->calendar.calendar : NULL,
-                                     error);
+    if (!result)
+        result = resolve_holidays(&r, facts->has_calendar ? &facts->calendar.calendar : NULL,
+                                  error);
+    return result ? result : resolve_rules(record, usage_point, name, facts, arena, error);
 }
 
 bool bb_channel_derives_alike(const struct bb_channel_record *a,
@@ -384,7 +432,8 @@ bool bb_channel_derives_alike(const struct bb_channel_record *a,
            a->one_way == b->one_way && a->day_start_s == b->day_start_s &&
            a->capacity == b->capacity && bb_span_equal(a->zone, b->zone) &&
            bb_span_equal(a->installations, b->installations) &&
-           bb_span_equal(a->holidays, b->holidays) && a->profile_hash == b->profile_hash;
+           bb_span_equal(a->holidays, b->holidays) && a->profile_hash == b->profile_hash &&
+           a->rules_hash == b->rules_hash;
 }
 
 int bb_channel_from_record(struct bb_plant *plant, const struct bb_channel_record *record,

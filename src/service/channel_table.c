@@ -2,6 +2,7 @@
 #include "service/channel_table.h"
 
 #include "base/hash.h"
+#include "service/rules_channel.h"
 
 #include <stdlib.h>
 
@@ -16,13 +17,15 @@ void bb_channel_table_release(struct bb_channel_table *t) {
     free(t->slots);
     free(t->index);
     free(t->profiles);
+    free(t->rules);
     bb_arena_release(&t->arena);
     *t = (struct bb_channel_table){0};
 }
 
 size_t bb_channel_table_bytes(const struct bb_channel_table *t) {
     return t->arena.total_bytes + t->capacity * sizeof t->slots[0] +
-           t->index_size * sizeof t->index[0] + t->profile_capacity * sizeof t->profiles[0];
+           t->index_size * sizeof t->index[0] + t->profile_capacity * sizeof t->profiles[0] +
+           t->rules_capacity * sizeof t->rules[0];
 }
 
 struct bb_span bb_channel_slot_tenant(const struct bb_channel_slot *slot) {
@@ -235,6 +238,132 @@ static int fill_profile(struct bb_channel_table *t, struct bb_channel_slot *slot
     return result;
 }
 
+/* ---- rules: lists of them, few, and shared by many channels */
+
+static const struct bb_channel_rules *known_rules(const struct bb_channel_table *t, uint64_t hash) {
+    for (uint32_t i = t->rules_count; i > 0; i--)
+        if (t->rules[i - 1].hash == hash)
+            return &t->rules[i - 1];
+    return NULL;
+}
+
+/* A module's text is kept once, however many rules and versions of it there are. */
+static struct bb_span keep_source(struct bb_channel_table *t, const struct bb_rule_code *code) {
+    for (uint32_t i = 0; i < t->rules_count; i++)
+        for (uint32_t r = 0; r < t->rules[i].count; r++)
+            for (uint32_t k = 0; k < t->rules[i].rules[r].time_count; k++) {
+                const struct bb_rule_code *other = t->rules[i].rules[r].times[k].code;
+                if (bb_span_equal(other->hash, code->hash))
+                    return other->source;
+            }
+    return bb_arena_copy(&t->arena, code->source);
+}
+
+static bool keep_time(struct bb_channel_table *t, const struct bb_rule_time *from,
+                      struct bb_rule_time *out) {
+    const struct bb_rule_code *code = from->code;
+    struct bb_rule_code *kept = bb_arena_take_array(&t->arena, 1, sizeof *kept);
+
+    *out = *from;
+    out->version = bb_arena_copy(&t->arena, from->version);
+    if (!kept || !out->version.data)
+        return false;
+    *kept = *code;
+    kept->module = bb_arena_copy(&t->arena, code->module);
+    kept->hash = bb_arena_copy(&t->arena, code->hash);
+    kept->function = bb_arena_copy(&t->arena, code->function);
+    kept->parameters = bb_arena_copy(&t->arena, code->parameters);
+    kept->source = keep_source(t, code);
+    out->code = kept;
+    return kept->module.data && kept->hash.data && kept->function.data && kept->parameters.data &&
+           kept->source.data;
+}
+
+static bool keep_rule(struct bb_channel_table *t, const struct bb_channel_rule *from,
+                      struct bb_channel_rule *out) {
+    struct bb_rule_time *times = bb_arena_take_array(&t->arena, from->time_count, sizeof *times);
+    bool room = times != NULL;
+
+    *out = *from;
+    out->name = bb_arena_copy(&t->arena, from->name);
+    out->times = times;
+    for (uint32_t k = 0; room && k < from->time_count; k++)
+        room = keep_time(t, &from->times[k], &times[k]);
+    return room && out->name.data;
+}
+
+static const struct bb_channel_rules *keep_rules(struct bb_channel_table *t, uint64_t hash,
+                                                 const struct bb_channel_rule *rules,
+                                                 uint32_t count) {
+    struct bb_channel_rule *kept = bb_arena_take_array(&t->arena, count, sizeof *kept);
+    bool room = kept != NULL;
+
+    for (uint32_t i = 0; room && i < count; i++)
+        room = keep_rule(t, &rules[i], &kept[i]);
+    if (room && t->rules_count == t->rules_capacity) {
+        uint32_t capacity = t->rules_capacity ? t->rules_capacity * 2 : 8;
+        struct bb_channel_rules *larger = realloc(t->rules, capacity * sizeof *larger);
+        room = larger != NULL;
+        t->rules = larger ? larger : t->rules;
+        t->rules_capacity = larger ? capacity : t->rules_capacity;
+    }
+    if (!room)
+        return NULL;
+    t->rules[t->rules_count] = (struct bb_channel_rules){hash, kept, count};
+    return &t->rules[t->rules_count++];
+}
+
+static int fill_rules(struct bb_channel_table *t, struct bb_channel_slot *slot,
+                      bb_master_lookup *lookup, void *context, struct bb_error *error) {
+    const struct bb_channel_rules *list = NULL;
+    struct bb_channel_rule *rules;
+    struct bb_arena scratch;
+    uint32_t count;
+
+    slot->channel.rules = NULL;
+    slot->channel.rule_count = 0;
+    if (slot->record.rules_hash == 0)
+        return 0;
+    bb_arena_init(&scratch, 16 << 10, 64 << 20);
+    int result = bb_channel_rules_find(
+        lookup, context, bb_channel_slot_tenant(slot), bb_channel_slot_usage_point(slot),
+        bb_channel_slot_channel(slot), &slot->record, &scratch, &rules, &count, error);
+    if (!result && count > 0) {
+        uint64_t hash = bb_rules_hash(rules, count, NULL);
+        list = known_rules(t, hash);
+        list = list ? list : keep_rules(t, hash, rules, count);
+        result = list ? 0 : no_memory(error);
+    }
+    if (list) {
+        slot->channel.rules = list->rules;
+        slot->channel.rule_count = list->count;
+    }
+    bb_arena_release(&scratch);
+    return result;
+}
+
+/* From where on two lists of rules may say something else; INT64_MAX: they never do. */
+static int64_t rules_part_at(const struct bb_channel *a, const struct bb_channel *b) {
+    uint32_t i = 0;
+
+    if (a->rules == b->rules)
+        return INT64_MIN; /* they know something else */
+    for (; i < a->rule_count && i < b->rule_count; i++)
+        if (!bb_span_equal(a->rules[i].name, b->rules[i].name) ||
+            a->rules[i].raw != b->rules[i].raw)
+            return INT64_MIN;
+    int64_t earliest = INT64_MAX;
+    for (uint32_t k = 0; k < i; k++) {
+        int64_t t = bb_rule_parts_at(&a->rules[k], &b->rules[k]);
+        earliest = t < earliest ? t : earliest;
+    }
+    const struct bb_channel *longer = a->rule_count > b->rule_count ? a : b;
+    for (; i < longer->rule_count; i++)
+        if (longer->rules[i].times[0].from_ms < earliest)
+            earliest = longer->rules[i].times[0].from_ms;
+    return earliest;
+}
+
 /* ---- the slots */
 
 /* The slot's channel from its record, which is kept. Channels of one calendar share its holidays. */
@@ -255,7 +384,8 @@ static int fill_channel(struct bb_channel_table *t, struct bb_channel_slot *slot
         t->holidays = (struct bb_channel_holidays){record.holidays, slot->channel.holidays,
                                                    slot->channel.holiday_count};
     }
-    return fill_profile(t, slot, lookup, context, error);
+    result = fill_profile(t, slot, lookup, context, error);
+    return result ? result : fill_rules(t, slot, lookup, context, error);
 }
 
 /* Master data as the store has it. A bb_master_lookup. */
@@ -428,6 +558,25 @@ static int master_get(void *context, enum bb_master_kind kind, struct bb_span te
     return result == BB_ABSENT ? BB_ABSENT : decode_stored(value, arena, out, error);
 }
 
+int bb_channel_table_master(struct bb_channel_table *t, struct bb_store_view *view,
+                            const struct bb_master_list *newer, enum bb_master_kind kind,
+                            struct bb_span tenant, struct bb_span name, struct bb_arena *arena,
+                            struct bb_master *out, struct bb_error *error) {
+    struct master_source source = {t, view, newer};
+
+    return master_get(&source, kind, tenant, name, arena, out, error);
+}
+
+/* Whatever was derived from there on follows. */
+static void force_from(struct bb_channel_slot *slot, int64_t from_ms) {
+    from_ms = from_ms == INT64_MIN ? INT64_MIN / 2 : from_ms;
+    if (from_ms == INT64_MAX)
+        return;
+    if (slot->force_from >= slot->force_to || from_ms < slot->force_from)
+        slot->force_from = from_ms;
+    slot->force_to = INT64_MAX / 2;
+}
+
 int bb_channel_table_resolve(struct bb_channel_table *t, struct bb_store_view *view,
                              uint32_t number, const struct bb_master_list *newer,
                              struct bb_error *error) {
@@ -442,14 +591,21 @@ int bb_channel_table_resolve(struct bb_channel_table *t, struct bb_store_view *v
                                        bb_channel_slot_usage_point(slot),
                                        bb_channel_slot_channel(slot), &scratch, &facts, error);
     if (!result)
-        result = bb_channel_resolve(&now, bb_channel_slot_channel(slot), &facts, &scratch, error);
+        result = bb_channel_resolve(&now, bb_channel_slot_usage_point(slot),
+                                    bb_channel_slot_channel(slot), &facts, &scratch, error);
     bool alike = !result && bb_channel_derives_alike(&slot->record, &now);
     if (!result && (!alike || !bb_span_equal(slot->record.obis, now.obis))) {
+        const struct bb_channel before = slot->channel;
+        struct bb_channel_record ruled = slot->record;
+        ruled.rules_hash = now.rules_hash;
+        const bool only_rules = !alike && bb_channel_derives_alike(&ruled, &now);
         slot->changed = true;
-        slot->derive_again |= !alike && !slot->is_new;
+        slot->derive_again |= !alike && !only_rules && !slot->is_new;
         slot->record = now;
         result = keep_resolved(t, &slot->record) ? fill_channel(t, slot, master_get, &source, error)
                                                  : no_memory(error);
+        if (!result && only_rules && !slot->is_new)
+            force_from(slot, rules_part_at(&before, &slot->channel));
     }
     bb_arena_release(&scratch);
     return result;

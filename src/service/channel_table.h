@@ -19,7 +19,8 @@ struct bb_channel_slot {
     bool derive_again; /* what it is has changed: all its derived lanes must follow */
     bool ticked;       /* time has come further (service/tick.h) */
     /* Of the commit at hand (service/derivation.c). */
-    int64_t force_from, force_to; /* (from, to]: registers beside it have changed there */
+    int64_t force_from,
+        force_to;     /* (from, to]: registers beside it, or its rules, have changed there */
     int64_t cause_ms; /* received: the last of what makes it follow; 0: its own readings alone */
     size_t output_from, output_to; /* what was made of it, in the derivation's outputs */
     struct bb_span coverage;       /* as it became, packed; empty: as stored */
@@ -36,6 +37,12 @@ struct bb_channel_profile { /* made ready, in the table's arena */
     const struct bb_profile *profile;
 };
 
+struct bb_channel_rules { /* a list of rules, in the table's arena */
+    uint64_t hash;
+    const struct bb_channel_rule *rules;
+    uint32_t count;
+};
+
 struct bb_channel_table {
     struct bb_plant *plant;
     struct bb_channel_slot *slots;
@@ -46,6 +53,8 @@ struct bb_channel_table {
     struct bb_channel_holidays holidays; /* met last: nearly all channels have the same */
     struct bb_channel_profile *profiles; /* of those that its channels have, or had */
     uint32_t profile_count, profile_capacity;
+    struct bb_channel_rules *rules; /* likewise, each list once */
+    uint32_t rules_count, rules_capacity;
     uint32_t next_number;
     bool has_registers; /* the partition has channels that may stand beside others (companions.h) */
 };
@@ -95,6 +104,11 @@ int bb_master_stored_get(struct bb_store *store, struct bb_store_view *view,
                          enum bb_master_kind kind, struct bb_span tenant, struct bb_span name,
                          struct bb_arena *arena, struct bb_master *out, struct bb_error *error)
     BB_MUST_USE;
+/* An entry as it counts in a commit: of `newer` (indexed; may be NULL) and the store's. BB_FOUND or BB_ABSENT. */
+int bb_channel_table_master(struct bb_channel_table *table, struct bb_store_view *view,
+                            const struct bb_master_list *newer, enum bb_master_kind kind,
+                            struct bb_span tenant, struct bb_span name, struct bb_arena *arena,
+                            struct bb_master *out, struct bb_error *error) BB_MUST_USE;
 /* The name of an entry within its kind; returns its size. */
 size_t bb_master_key(const struct bb_master *master, char key[BB_NAME_KEY_MAX]);
 

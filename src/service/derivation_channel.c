@@ -1,9 +1,13 @@
 /* Derivation of one channel: see derivation.h. One worker, one thread; no I/O but through the view. */
 #include "service/derivation_internal.h"
+#include "service/rules_channel.h"
 
 #include <stdlib.h>
 
-enum { PLAN_GAP_DAYS = 8 }; /* readings further apart are planned apart */
+enum {
+    PLAN_GAP_DAYS = 8, /* readings further apart are planned apart */
+    ABOUT_MAX_BYTES = 1 << 20
+};
 
 /* A block as this derivation made it, or as the store has it. */
 static int fetch(struct bb_derivation_work *w, struct bb_plan_key key, struct bb_span *packed,
@@ -65,6 +69,32 @@ static int collect_changed(struct bb_derivation_work *w, const struct bb_told *t
     return bb_derivation_put_outbox(w->d, &record, error);
 }
 
+/* What the channel's rule says, from whoever runs it. */
+static int answer(struct bb_derivation_work *w, struct bb_plan *plan, struct bb_error *error) {
+    struct bb_arena *arena = &w->d->plan;
+    struct bb_plant *plant = w->channels->plant;
+    struct bb_rule_question question = {.tenant = bb_channel_slot_tenant(w->slot),
+                                        .usage_point = bb_channel_slot_usage_point(w->slot),
+                                        .channel = bb_channel_slot_channel(w->slot),
+                                        .ask = &plan->ask};
+    struct bb_sayings said;
+    struct bb_master up;
+    struct bb_buffer about;
+
+    int result = bb_channel_table_master(w->channels, w->view, &w->gather->masters,
+                                         BB_MASTER_USAGE_POINT, question.tenant,
+                                         question.usage_point, arena, &up, error);
+    if (result < 0)
+        return result;
+    bb_buffer_init(&about, ABOUT_MAX_BYTES);
+    bb_rules_put_about(question.usage_point, question.channel, bb_rules_unit(&plan->ask),
+                       result == BB_FOUND ? &up.usage_point : NULL, &about);
+    question.about = bb_buffer_span(&about);
+    result = plant->judge(plant->judge_context, &question, arena, &said, error);
+    bb_buffer_release(&about);
+    return result < 0 ? result : bb_plan_answer(plan, said.items, said.count, error);
+}
+
 static int run_plan(struct bb_derivation_work *w, const struct bb_plan_input *input,
                     struct bb_error *error) {
     struct bb_derivation *d = w->d;
@@ -72,7 +102,13 @@ static int run_plan(struct bb_derivation_work *w, const struct bb_plan_input *in
     int result;
 
     bb_plan_begin(&plan, input, &d->plan, &d->packed);
-    while ((result = bb_plan_run(&plan, error)) == BB_PLAN_NEED) {
+    while ((result = bb_plan_run(&plan, error)) > BB_PLAN_DONE) {
+        if (result == BB_PLAN_ASK) {
+            result = answer(w, &plan, error);
+            if (result)
+                return result;
+            continue;
+        }
         for (size_t i = 0; i < plan.need_count; i++) {
             struct bb_span packed;
             result = fetch(w, plan.needs[i], &packed, error);

@@ -127,7 +127,10 @@ int bb_plant_open(const char *directory, const char *config_path, enum bb_plant_
     if (!result)
         result = load_config(out, config_path, error);
     out->zones = bb_zone_set_new();
-    if (!result && !out->zones)
+    out->rules = bb_rules_host_open(&out->config);
+    out->judge = bb_rules_host_judge;
+    out->judge_context = out->rules;
+    if (!result && (!out->zones || !out->rules))
         result = BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a plant");
     if (!result)
         result = open_parts(out, mode, error);
@@ -145,6 +148,8 @@ void bb_plant_close(struct bb_plant *plant) {
     if (plant->log)
         plant->log->ops->close(plant->log);
     bb_zone_set_free(plant->zones);
+    bb_rules_host_close(plant->rules);
+    plant->rules = NULL;
     plant->registry = NULL;
     plant->store = NULL;
     plant->log = NULL;

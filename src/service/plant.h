@@ -13,6 +13,7 @@
 #include "port/store.h"
 #include "service/config.h"
 #include "service/ledger.h"
+#include "service/rules_host.h"
 
 enum bb_plant_mode {
     BB_PLANT_READ,   /* queries: must exist; takes no lock */
@@ -29,7 +30,10 @@ struct bb_plant {
     struct bb_registry *registry;
     struct bb_zone_set *zones;
     struct bb_ledger
-        ledger;         /* BB_PLANT_APPEND: of files; what a crash left half marked is completed */
+        ledger; /* BB_PLANT_APPEND: of files; what a crash left half marked is completed */
+    struct bb_rules_host *rules; /* customers' code; runs nothing before it is asked */
+    bb_rule_judge *judge;        /* who answers what plans ask: the host, context `judge_context` */
+    void *judge_context;
     uint64_t cut_bytes; /* unacknowledged tail that opening the log removed */
 };
 

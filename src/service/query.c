@@ -145,6 +145,8 @@ static int master_as_of(void *context, enum bb_master_kind kind, struct bb_span 
     case BB_MASTER_CALENDAR:
         return registry->ops->calendar_get(registry, tenant, name, as_of_ms, arena, &out->calendar,
                                            error);
+    case BB_MASTER_RULES:
+        return registry->ops->rules_get(registry, tenant, as_of_ms, arena, &out->rules, error);
     case BB_MASTER_PROFILE:
         return registry->ops->profile_get(registry, tenant, name, as_of_ms, arena, &out->profile,
                                           error);
@@ -161,7 +163,9 @@ static int resolve_as_of(struct bb_query_channel *c, struct bb_error *error) {
     int result = bb_channel_facts_find(master_as_of, c, c->query->tenant, c->usage_point, c->name,
                                        c->arena, &facts, error);
 
-    return result ? result : bb_channel_resolve(&c->record, c->name, &facts, c->arena, error);
+    return result
+               ? result
+               : bb_channel_resolve(&c->record, c->usage_point, c->name, &facts, c->arena, error);
 }
 
 /* Master data as the partition's store has it. A bb_master_lookup. */
@@ -193,6 +197,12 @@ static int load_channel(struct bb_query_channel *c, struct bb_error *error) {
         result = bb_channel_profile_find(
             c->query->as_of_ms == BB_TIME_NONE ? master_now : master_as_of, c, c->query->tenant,
             &c->record, c->arena, &c->channel.profile, error);
+    struct bb_channel_rule *rules = NULL;
+    if (!result)
+        result = bb_channel_rules_find(
+            c->query->as_of_ms == BB_TIME_NONE ? master_now : master_as_of, c, c->query->tenant,
+            c->usage_point, c->name, &c->record, c->arena, &rules, &c->channel.rule_count, error);
+    c->channel.rules = rules;
     if (result)
         return result;
     result = bb_tick_latest(c->plant->store, c->view, c->query->tenant, c->query->as_of_ms,

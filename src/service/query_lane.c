@@ -6,8 +6,12 @@
 #include "derive/merge.h"
 #include "derive/plan.h"
 #include "derive/vee.h"
+#include "service/rules_channel.h"
 
-enum { GAP_DAYS = BB_GAP_ROWS_DAYS + 1 }; /* rows of a gap stand so near a day with readings */
+enum {
+    GAP_DAYS = BB_GAP_ROWS_DAYS + 1, /* rows of a gap stand so near a day with readings */
+    ABOUT_MAX_BYTES = 1 << 20
+};
 
 static int no_memory(struct bb_error *error) {
     return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read a channel");
@@ -338,6 +342,71 @@ static int supply(struct bb_query_channel *asked, struct bb_plan *plan, struct b
     return result ? result : bb_plan_supply(plan, key, packed, error);
 }
 
+/* What the rule said of the days that are asked, as it was kept. */
+static int recall_said(struct bb_query_channel *c, const struct bb_rule_ask *ask,
+                       struct bb_sayings *out, struct bb_error *error) {
+    const struct bb_rule_window *w = ask->windows;
+    int32_t first = bb_utc_day_of(ask->points->points[w[0].judge].end_ms);
+    int32_t last = bb_utc_day_of(ask->points->points[w[ask->window_count - 1].end - 1].end_ms);
+    size_t capacity = 0;
+
+    *out = (struct bb_sayings){NULL, 0};
+    for (int32_t day = first; day <= last; day++) {
+        struct bb_sayings said;
+        struct bb_span packed;
+        int result = get_packed(c, (struct bb_plan_key){BB_LANE_RULES, 0, day}, &packed, error);
+        if (!result && packed.size == 0)
+            continue;
+        if (!result)
+            result = bb_sayings_unpack(packed, c->arena, &said, error);
+        if (result)
+            return result;
+        if (out->count + said.count > capacity) {
+            capacity = 2 * (out->count + said.count);
+            struct bb_saying *items = bb_arena_take(c->arena, capacity * sizeof *items);
+            if (!items)
+                return no_memory(error);
+            if (out->count > 0)
+                memcpy(items, out->items, out->count * sizeof *items);
+            out->items = items;
+        }
+        for (size_t i = 0; i < said.count; i++)
+            if (bb_span_equal(said.items[i].rule, ask->rule->name))
+                out->items[out->count++] = said.items[i];
+    }
+    return 0;
+}
+
+/* Of a past moment nobody kept what rules said: they say it again. */
+static int ask_again(struct bb_query_channel *c, const struct bb_rule_ask *ask,
+                     struct bb_sayings *out, struct bb_error *error) {
+    struct bb_registry *registry = c->plant->registry;
+    struct bb_rule_question question = {
+        .tenant = c->query->tenant, .usage_point = c->usage_point, .channel = c->name, .ask = ask};
+    struct bb_master_usage_point up;
+    struct bb_buffer about;
+
+    int result = registry->ops->usage_point_get(registry, c->query->tenant, c->usage_point,
+                                                c->query->as_of_ms, c->arena, &up, error);
+    if (result < 0)
+        return result;
+    bb_buffer_init(&about, ABOUT_MAX_BYTES);
+    bb_rules_put_about(c->usage_point, c->name, bb_rules_unit(ask), result == 0 ? &up : NULL,
+                       &about);
+    question.about = bb_buffer_span(&about);
+    result = c->plant->judge(c->plant->judge_context, &question, c->arena, out, error);
+    bb_buffer_release(&about);
+    return result;
+}
+
+static int answer(struct bb_query_channel *c, struct bb_plan *plan, struct bb_error *error) {
+    struct bb_sayings said;
+    int result = c->query->as_of_ms == BB_TIME_NONE ? recall_said(c, &plan->ask, &said, error)
+                                                    : ask_again(c, &plan->ask, &said, error);
+
+    return result < 0 ? result : bb_plan_answer(plan, said.items, said.count, error);
+}
+
 /* Derive (from, to] of the channel again in memory. */
 static int run_plan(struct bb_query_channel *c, struct bb_plan *plan, struct bb_buffer *out,
                     int32_t first_day, int32_t last_day, uint8_t also, struct bb_error *error) {
@@ -358,7 +427,13 @@ static int run_plan(struct bb_query_channel *c, struct bb_plan *plan, struct bb_
                                   .also = also,
                                   .account = c->account};
     bb_plan_begin(plan, &input, c->arena, out);
-    while ((result = bb_plan_run(plan, error)) == BB_PLAN_NEED) {
+    while ((result = bb_plan_run(plan, error)) > BB_PLAN_DONE) {
+        if (result == BB_PLAN_ASK) {
+            result = answer(c, plan, error);
+            if (result < 0)
+                break;
+            continue;
+        }
         for (size_t i = 0; i < plan->need_count && result >= 0; i++)
             result = supply(c, plan, plan->needs[i], error);
         if (result < 0)

@@ -1,10 +1,9 @@
 /* A rule on stored history: see rules_backtest.h. */
 #include "service/rules_backtest.h"
 
-#include "base/json_write.h"
 #include "model/rule_version.h"
-#include "model/unit.h"
 #include "service/query.h"
+#include "service/rules_channel.h"
 #include "service/rules_window.h"
 
 #include <jansson.h>
@@ -197,45 +196,16 @@ static int flush(struct run *r) {
 
 /* ---- a channel ------------------------------------------------------------------------------ */
 
-static void put_master(const struct bb_master_usage_point *up, struct bb_json *json) {
-    bb_json_put_text(json, "commodity", bb_span_of(bb_commodity_name(up->commodity)));
-    bb_json_key(json, "tags");
-    bb_json_object_begin(json);
-    for (uint32_t i = 0; i < up->tag_count; i++) {
-        bb_json_key_span(json, up->tags[i].key);
-        bb_json_text(json, up->tags[i].value);
-    }
-    bb_json_object_end(json);
-    bb_json_key(json, "master");
-    bb_json_object_begin(json);
-    if (up->connection.value.mantissa != 0) {
-        bb_json_put_double(json, "connection", bb_decimal_to_double(up->connection.value));
-        bb_json_put_text(json, "connection_unit", bb_span_of(bb_unit_symbol(up->connection.unit)));
-        bb_json_put_u64(json, "connection_phases", up->connection.phases);
-    }
-    bb_json_put_text(json, "tariff", up->tariff);
-    bb_json_put_text(json, "grid_area", up->grid_area);
-    bb_json_object_end(json);
-}
-
-/* What the rule may know of the usage point: nothing of its customer. */
 static void put_about(struct run *r, const struct source *source, struct bb_buffer *out) {
     struct bb_registry *registry = r->plant->registry;
     struct bb_master_usage_point up;
     struct bb_arena arena;
     struct bb_error ignored;
-    struct bb_json json;
 
     bb_arena_init(&arena, NAMES_CHUNK, ABOUT_MAX * 16);
-    bb_json_init(&json, out);
-    bb_json_object_begin(&json);
-    bb_json_put_text(&json, "usage_point", source->usage_point);
-    bb_json_put_text(&json, "channel", source->channel);
-    bb_json_put_text(&json, "unit", bb_span_of(bb_unit_symbol(source->unit)));
-    if (registry->ops->usage_point_get(registry, r->asked->tenant, source->usage_point,
-                                       r->asked->as_of_ms, &arena, &up, &ignored) == 0)
-        put_master(&up, &json);
-    bb_json_object_end(&json);
+    bool known = registry->ops->usage_point_get(registry, r->asked->tenant, source->usage_point,
+                                                r->asked->as_of_ms, &arena, &up, &ignored) == 0;
+    bb_rules_put_about(source->usage_point, source->channel, source->unit, known ? &up : NULL, out);
     bb_arena_release(&arena);
 }
 

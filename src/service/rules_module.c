@@ -134,7 +134,7 @@ static int load(struct bb_rules *rules, struct bb_span file, struct bb_span name
     return result;
 }
 
-int bb_rules_module_read(struct bb_rules *rules, struct bb_span name, struct bb_span source,
+int bb_rules_module_make(struct bb_rules *rules, struct bb_span name, struct bb_span source,
                          struct bb_rules_module *out, struct bb_error *error) {
     char file[BB_MODULE_NAME_MAX + sizeof ".py"];
 

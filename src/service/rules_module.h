@@ -34,12 +34,12 @@ struct bb_rules_module {
     struct bb_arena arena;
 };
 
+/* A module whose text is at hand, and copied; `name` is that of its file, without ending. -BB_E_RULE_LOAD (the text has the traceback). */
+int bb_rules_module_make(struct bb_rules *rules, struct bb_span name, struct bb_span source,
+                         struct bb_rules_module *out, struct bb_error *error) BB_MUST_USE;
 /* -BB_E_INPUT_UNREADABLE, -BB_E_RULE_LOAD (the text has the traceback). */
 int bb_rules_module_load(struct bb_rules *rules, const char *path, struct bb_rules_module *out,
                          struct bb_error *error) BB_MUST_USE;
-/* The same of a text at hand, which is copied; errors have no place. */
-int bb_rules_module_read(struct bb_rules *rules, struct bb_span name, struct bb_span source,
-                         struct bb_rules_module *out, struct bb_error *error) BB_MUST_USE;
 void bb_rules_module_release(struct bb_rules_module *module);
 /* NULL: the module has none of that name; an empty name finds the only one. */
 const struct bb_rule *bb_rules_module_find(const struct bb_rules_module *module,

@@ -9,15 +9,15 @@
 
 enum { FULL_POINTS = 200000, FULL_WINDOWS = 4000, TEXTS_CHUNK = 64 << 10, TEXTS_MAX = 256 << 20 };
 
-static uint32_t quality_of(const struct bb_query_row *row) {
+static uint32_t quality_of(const struct bb_quality *quality) {
     static const uint32_t states[BB_STATE_COUNT] = {
         [BB_STATE_MEASURED] = BB_RULES_MEASURED, [BB_STATE_ESTIMATED] = BB_RULES_ESTIMATED,
         [BB_STATE_EDITED] = BB_RULES_EDITED,     [BB_STATE_SUBSTITUTED] = BB_RULES_ESTIMATED,
         [BB_STATE_MISSING] = BB_RULES_MISSING,   [BB_STATE_PARTIAL] = BB_RULES_MEASURED,
     };
 
-    return states[row->quality->state] |
-           (row->quality->marks & BB_MARK_SUSPECT ? (uint32_t)BB_RULES_SUSPECT : 0);
+    return states[quality->state] |
+           (quality->marks & BB_MARK_SUSPECT ? (uint32_t)BB_RULES_SUSPECT : 0);
 }
 
 struct bb_rules_point bb_rules_point_of(const struct bb_query_row *row) {
@@ -26,7 +26,20 @@ struct bb_rules_point bb_rules_point_of(const struct bb_query_row *row) {
         .length_ms = row->end_ms - row->start_ms,
         .utc_offset_s = row->zone ? bb_zone_offset_s(row->zone, row->end_ms) : 0,
         .value = row->has_value ? bb_decimal_to_double(row->value) : (double)NAN,
-        .quality = quality_of(row)};
+        .quality = quality_of(row->quality)};
+}
+
+struct bb_rules_point bb_rules_point_of_derived(const struct bb_channel *channel,
+                                                const struct bb_point *point) {
+    const struct bb_quality *quality = &point->attribute->quality;
+
+    return (struct bb_rules_point){
+        .end_ms = point->end_ms,
+        .length_ms = point->end_ms - point->start_ms,
+        .utc_offset_s = bb_zone_offset_s(channel->calendar.zone, point->end_ms),
+        .value = quality->state != BB_STATE_MISSING ? bb_decimal_to_double(point->value)
+                                                    : (double)NAN,
+        .quality = quality_of(quality)};
 }
 
 void bb_rules_gather_init(struct bb_rules_gather *g) {

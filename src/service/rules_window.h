@@ -6,6 +6,7 @@
 #define BB_SERVICE_RULES_WINDOW_H
 
 #include "base/arena.h"
+#include "derive/point.h"
 #include "port/rules.h"
 #include "service/query.h"
 
@@ -18,6 +19,10 @@ struct bb_rules_point {
 
 /* A value as rules see it. */
 struct bb_rules_point bb_rules_point_of(const struct bb_query_row *row);
+
+/* A point of a plan, as sent or of the lane vee. */
+struct bb_rules_point bb_rules_point_of_derived(const struct bb_channel *channel,
+                                                const struct bb_point *point);
 
 /* Whose windows they are: which channel of those that were begun. */
 struct bb_rules_gather {

@@ -323,6 +323,16 @@ static void say_register(const struct saying *s) {
     put_plausible(s);
 }
 
+/* What it said, its sayings tell. */
+static void say_rule(const struct saying *s) {
+    static const char *const texts[] = {
+        "", "flagged by a rule: ", "a rule asks for a person: ", "a rule failed: "};
+
+    put(s, texts[s->f->a >= 1 && s->f->a <= 3 ? s->f->a : 0]);
+    put_number(s, s->f->b);
+    put(s, s->f->b == 1 ? " value" : " values");
+}
+
 /* ---- the table */
 
 static void (*const sayings[BB_CHECK_COUNT])(const struct saying *s) = {
@@ -346,6 +356,7 @@ static void (*const sayings[BB_CHECK_COUNT])(const struct saying *s) = {
     [BB_CHECK_INACTIVE] = say_inactive,
     [BB_CHECK_PROLONGED] = say_prolonged,
     [BB_CHECK_LATE] = say_late,
+    [BB_CHECK_RULE] = say_rule,
 };
 
 struct bb_span bb_story_evidence(const struct bb_finding *finding, const struct bb_story_clue *clue,

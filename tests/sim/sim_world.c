@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "model/frame.h"
+#include "model/rule_version.h"
 #include "model/unit.h"
 #include "service/feed.h"
 #include "service/tick.h"
@@ -171,6 +172,54 @@ static void add_profile(struct world *w) {
     add_master(w, &m);
 }
 
+/* What the tenant's rules become: one or two, with a version or two; some for half of the usage points. */
+static void add_rules(struct world *w) {
+    static const char *const names[] = {"ours", "theirs"}, *const codes[] = {"{}", "{\"k\":2}"};
+    struct bb_master_rule_version versions[2][2];
+    struct bb_master_module module = {.hash = BB_SPAN("0000000000000001"),
+                                      .name = BB_SPAN("module"),
+                                      .source = BB_SPAN("print()")};
+    char ids[2][2][BB_RULE_ID_SIZE + 1];
+    struct bb_master_rule rules[2];
+    struct bb_master m = {.kind = BB_MASTER_RULES,
+                          .rules = {.tenant = WORLD_TENANT,
+                                    .modules = &module,
+                                    .module_count = 1,
+                                    .rules = rules,
+                                    .rule_count = (uint32_t)bb_random_below(&w->r, 3)}};
+
+    for (uint32_t i = 0; i < 2; i++) {
+        rules[i] = (struct bb_master_rule){.name = bb_span_of(names[i]),
+                                           .raw = bb_random_below(&w->r, 3) == 0,
+                                           .versions = versions[i],
+                                           .version_count = (uint32_t)bb_random_below(&w->r, 3)};
+        for (uint32_t k = 0; k < 2; k++) {
+            const struct world_channel *c = &w->channels[bb_random_below(&w->r, w->channel_count)];
+            struct bb_master_rule_version *v = &versions[i][k];
+            *v = (struct bb_master_rule_version){
+                .module = module.hash,
+                .function = BB_SPAN("rule"),
+                .parameters = bb_span_of(codes[bb_random_below(&w->r, 2)]),
+                .channel = bb_span_of(bb_random_below(&w->r, 2) && *c->obis ? c->obis : c->channel),
+                .from_ms = bb_random_below(&w->r, 2)
+                               ? BB_TIME_NONE
+                               : c->c.start_ms + (int64_t)bb_random_below(&w->r, 96) * BB_HOUR_MS,
+                .to_ms = BB_TIME_NONE,
+                .deployed_ms = BB_TIME_NONE,
+                .window_ms = 1 + (int64_t)bb_random_below(&w->r, 3 * 24) * BB_HOUR_MS,
+                .share = bb_random_below(&w->r, 3) ? BB_MASTER_SHARE_ALL : 500};
+            bb_rule_version_id(v, ids[i][k]);
+            v->id = bb_span_of(ids[i][k]);
+        }
+    }
+    add_master(w, &m);
+}
+
+void world_add_rules(struct world *w) {
+    for (uint64_t n = 1 + bb_random_below(&w->r, 3); n-- > 0;)
+        add_rules(w);
+}
+
 void world_install(struct world *w) {
     int32_t holidays[] = {20000, 20358, 20379};
     struct bb_master calendar = {.kind = BB_MASTER_CALENDAR,
@@ -183,6 +232,8 @@ void world_install(struct world *w) {
     add_master(w, &calendar);
     for (uint64_t n = bb_random_below(&w->r, 3); n-- > 0;)
         add_profile(w);
+    for (uint64_t n = bb_random_below(&w->r, 4); n-- > 0;)
+        add_rules(w);
     for (uint64_t n = 1 + bb_random_below(&w->r, 4); n-- > 0;) {
         struct world_channel *channel = &w->channels[bb_random_below(&w->r, w->channel_count)];
         struct bb_master_installation installations[2];

@@ -11,7 +11,7 @@
 enum {
     WORLD_CHANNELS_MAX = 8,
     WORLD_DELIVERIES = 6,
-    WORLD_MASTERS_MAX = 16,
+    WORLD_MASTERS_MAX = 24,
     WORLD_TICKS = 2,
     WORLD_NAME_MAX = 32
 };
@@ -57,6 +57,8 @@ struct world {
 #define WORLD_TENANT BB_SPAN("demo")
 
 void world_make(struct world *w, uint64_t seed, bool with_masters);
+/* Add versions of the tenant's own rules: deployed, changed, withdrawn. */
+void world_add_rules(struct world *w);
 /* More versions of master data: multipliers that change amid the readings, exchanges, holidays,
  * connections, profiles. */
 void world_install(struct world *w);

@@ -263,6 +263,8 @@ static void run_ranges(uint64_t seed) {
     struct rows whole = {0}, part = {0};
 
     world_make(&w, seed, seed % 2);
+    if (seed % 3)
+        world_add_rules(&w);
     fill(&s, &w, false);
     for (uint32_t channel = 0; channel < w.channel_count; channel++) {
         const struct world_channel *c = &w.channels[channel];

@@ -1,6 +1,8 @@
 /* One channel's lanes in memory: see lane_store.h. */
 #include "support/lane_store.h"
 
+#include "support/rule_case.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -99,8 +101,16 @@ static void run_plan(struct lane_store *s, const struct bb_plan_input *input,
 
     bb_buffer_init(&out, ARENA_LIMIT_BYTES);
     bb_plan_begin(&plan, input, arena, &out);
-    while ((outcome = bb_plan_run(&plan, &error)) == BB_PLAN_NEED) {
-        BB_ASSERT(plan.need_count > 0 && rounds++ < 10000);
+    while ((outcome = bb_plan_run(&plan, &error)) > BB_PLAN_DONE) {
+        BB_ASSERT(rounds++ < 10000);
+        if (outcome == BB_PLAN_ASK) {
+            size_t count;
+            const struct bb_saying *said = rule_case_answer(&plan.ask, rule_case_code, arena,
+                                                            &count);
+            BB_ASSERT(bb_plan_answer(&plan, said, count, &error) == 0);
+            continue;
+        }
+        BB_ASSERT(plan.need_count > 0);
         for (size_t i = 0; i < plan.need_count; i++)
             BB_ASSERT(bb_plan_supply(&plan, plan.needs[i],
                                      lane_store_get(s, plan.needs[i].lane, plan.needs[i].span),

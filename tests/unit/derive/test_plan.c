@@ -9,6 +9,7 @@
 
 #include "support/lane_store.h"
 #include "support/naive.h"
+#include "support/rule_case.h"
 #include "support/seeds.h"
 
 struct subject { /* what a failure is about */
@@ -78,8 +79,8 @@ static void expect_equal_stores(const struct lane_store *a, const struct lane_st
         if (bb_span_equal((struct bb_span){a->entries[i].packed, a->entries[i].size},
                           (struct bb_span){b->entries[i].packed, b->entries[i].size}))
             continue;
-        if (a->entries[i].key.lane == BB_LANE_STAT)
-            snprintf(difference, sizeof difference, "statistics of");
+        if (!bb_lane_has_values(a->entries[i].key.lane))
+            snprintf(difference, sizeof difference, "what is no value of");
         else
             describe_difference(&a->entries[i], &b->entries[i], difference, sizeof difference);
         cr_assert_fail("%s: lane %s span %d differs in %s" ABOUT, what,
@@ -100,7 +101,7 @@ static void expect_exceptions(const struct lane_store *store, const struct subje
         const struct lane_entry *e = &store->entries[i];
         struct bb_block block;
         struct bb_error error;
-        if (e->key.lane == BB_LANE_STAT)
+        if (!bb_lane_has_values(e->key.lane))
             continue;
         cr_assert_eq(bb_block_unpack((struct bb_span){e->packed, e->size}, &arena, &block, &error),
                      0);
@@ -331,23 +332,29 @@ static void note_seen(const struct lane_store *store) {
     bb_arena_release(&arena);
 }
 
-/* With the steps that the reference knows, or with all there are. */
-static void run_seed(enum case_kind kind, uint64_t seed, bool all_steps) {
+enum steps { STEPS_OF_REFERENCE, ALL_STEPS, STEPS_AND_RULES, STEP_CHOICES };
+
+/* With the steps that the reference knows, with all there are, or with rules of a customer's besides. */
+static void run_seed(enum case_kind kind, uint64_t seed, enum steps steps) {
     struct channel_case c;
     struct lane_store ordered, shuffled;
+    struct rule_case rules;
     struct bb_random r;
 
     channel_case_make(&c, kind, seed);
-    if (all_steps)
-        turn_all_on(&c.pipeline);
-    else
+    if (steps == STEPS_OF_REFERENCE)
         naive_restrict(&c.pipeline);
+    else
+        turn_all_on(&c.pipeline);
+    bb_random_seed(&r, seed + 1);
+    if (steps == STEPS_AND_RULES)
+        rule_case_make(&rules, &c, &r);
     struct subject s = {seed, kind, &c};
     lane_store_init(&ordered, &c.channel);
     lane_store_init(&shuffled, &c.channel);
     tellings_in_order(c.tellings, c.count);
     lane_store_feed(&ordered, c.tellings, c.count);
-    if (!all_steps)
+    if (steps == STEPS_OF_REFERENCE)
         expect_reference(&ordered, &s);
     note_seen(&ordered);
     expect_exceptions(&ordered, &s);
@@ -372,8 +379,8 @@ static void run_kind(enum case_kind kind) {
     struct seeds seeds = kind == CASE_SEASON ? seeds_of_run(12, 300) : seeds_of_run(100, 2000);
 
     for (uint64_t seed = seeds.first; seed < seeds.end; seed++) {
-        run_seed(kind, seed, false);
-        run_seed(kind, seed, true);
+        for (int steps = 0; steps < STEP_CHOICES; steps++)
+            run_seed(kind, seed, (enum steps)steps);
     }
 }
 

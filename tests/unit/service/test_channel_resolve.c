@@ -53,7 +53,9 @@ static struct bb_master_installation *install(struct scene *s, int64_t to_ms, in
 }
 
 static void resolve(struct scene *s) {
-    cr_assert_eq(bb_channel_resolve(&s->record, BB_SPAN("c"), &s->facts, &s->arena, &s->error), 0);
+    cr_assert_eq(
+        bb_channel_resolve(&s->record, BB_SPAN("u"), BB_SPAN("c"), &s->facts, &s->arena, &s->error),
+        0);
     cr_assert_eq(bb_installations_unpack(s->record.installations, &s->arena, &s->resolved,
                                          &s->resolved_count, &s->error),
                  0);
@@ -349,7 +351,9 @@ static void resolve_profile(struct scene *s, const char *of_point, const char *o
     cr_assert_eq(bb_channel_facts_find(look_up, s, BB_SPAN("t"), BB_SPAN("u"), BB_SPAN("c"),
                                        &s->arena, &facts, &s->error),
                  0);
-    cr_assert_eq(bb_channel_resolve(&s->record, BB_SPAN("c"), &facts, &s->arena, &s->error), 0);
+    cr_assert_eq(
+        bb_channel_resolve(&s->record, BB_SPAN("u"), BB_SPAN("c"), &facts, &s->arena, &s->error),
+        0);
 }
 
 Test(channel_resolve, a_profile_is_the_channels_else_the_usage_points) {

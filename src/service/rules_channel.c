@@ -1,0 +1,183 @@
+/* The rules of a channel: see rules_channel.h. Pure. */
+#include "service/rules_channel.h"
+
+#include "base/hash.h"
+#include "base/json_write.h"
+#include "model/obis.h"
+#include "model/unit.h"
+
+/* ---- which --------------------------------------------------------------------------------------- */
+
+struct subject {
+    struct bb_span name, alias, obis;
+    uint8_t commodity;
+};
+
+/* By name, alias or OBIS code, as people name channels. */
+static bool is_meant(const struct subject *s, const struct bb_master_rule_version *version) {
+    struct bb_obis pattern, code;
+
+    if (version->commodity && version->commodity != s->commodity)
+        return false;
+    if (bb_span_equal(version->channel, s->name) ||
+        (s->alias.size > 0 && bb_span_equal(version->channel, s->alias)))
+        return true;
+    return bb_obis_parse(version->channel, &pattern) &&
+           (bb_obis_parse(s->obis, &code) || bb_obis_parse(s->name, &code)) &&
+           bb_obis_match(&pattern, &code);
+}
+
+static struct bb_span alias_of(const struct bb_master_usage_point *up, struct bb_span name) {
+    for (uint32_t i = 0; up && i < up->channel_count; i++)
+        if (bb_span_equal(up->channels[i].name, name))
+            return up->channels[i].alias;
+    return BB_SPAN("");
+}
+
+/* Code of one version, once for all its stretches. */
+static const struct bb_rule_code *code_of(const struct bb_master_rules *entry,
+                                          const struct bb_master_rule_version *version,
+                                          struct bb_arena *arena) {
+    const struct bb_master_module *module = bb_rules_module_of(entry, version->module);
+    struct bb_rule_code *code = bb_arena_take_array(arena, 1, sizeof *code);
+
+    if (!code)
+        return NULL;
+    *code = (struct bb_rule_code){.module = module ? module->name : BB_SPAN(""),
+                                  .source = module ? module->source : BB_SPAN(""),
+                                  .hash = version->module,
+                                  .function = version->function,
+                                  .parameters = version->parameters,
+                                  .deployed_ms = version->deployed_ms};
+    return code;
+}
+
+static bool add_rule(const struct bb_master_rules *entry, const struct bb_master_rule *rule,
+                     struct bb_span usage_point, const struct subject *subject,
+                     struct bb_arena *arena, struct bb_channel_rule *out, uint32_t *count) {
+    struct bb_rule_stretch stretches[BB_RULE_STRETCHES_MAX];
+    size_t n = bb_rule_stretches(rule, usage_point, stretches);
+    struct bb_rule_time *times = bb_arena_take_array(arena, n + 1, sizeof *times);
+    uint32_t kept = 0;
+
+    if (!times)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        const struct bb_master_rule_version *v = stretches[i].version;
+        if (!is_meant(subject, v))
+            continue;
+        times[kept++] = (struct bb_rule_time){.from_ms = stretches[i].from_ms,
+                                              .to_ms = stretches[i].to_ms,
+                                              .window_ms = v->window_ms,
+                                              .version = v->id,
+                                              .code = code_of(entry, v, arena)};
+        if (!times[kept - 1].code)
+            return false;
+    }
+    if (kept > 0)
+        out[(*count)++] = (struct bb_channel_rule){rule->name, rule->raw, times, kept};
+    return true;
+}
+
+bool bb_rules_of_channel(const struct bb_master_rules *entry, struct bb_span usage_point,
+                         const struct bb_master_usage_point *up, struct bb_span name,
+                         const struct bb_channel_record *record, struct bb_arena *arena,
+                         struct bb_channel_rule **out, uint32_t *count) {
+    const struct subject subject = {name, alias_of(up, name), record->obis, record->commodity};
+    bool room = true;
+
+    *count = 0;
+    *out = bb_arena_take_array(arena, entry->rule_count + 1, sizeof **out);
+    for (uint32_t i = 0; *out && room && i < entry->rule_count; i++)
+        room = add_rule(entry, &entry->rules[i], usage_point, &subject, arena, *out, count);
+    return *out && room;
+}
+
+/* ---- all that counts ----------------------------------------------------------------------------- */
+
+static void add(uint64_t *hash, struct bb_span part) {
+    *hash = bb_hash_seeded(part, *hash + 1);
+}
+
+static void add_number(uint64_t *hash, int64_t number) {
+    *hash = bb_hash_mix(*hash ^ (uint64_t)number) + 1;
+}
+
+static void add_usage_point(uint64_t *hash, const struct bb_master_usage_point *up) {
+    for (uint32_t i = 0; i < up->tag_count; i++) {
+        add(hash, up->tags[i].key);
+        add(hash, up->tags[i].value);
+    }
+    add(hash, up->tariff);
+    add(hash, up->grid_area);
+    add_number(hash, up->connection.value.mantissa);
+    add_number(hash, up->connection.value.exponent);
+    add_number(hash, up->connection.unit);
+    add_number(hash, up->connection.phases);
+}
+
+uint64_t bb_rules_hash(const struct bb_channel_rule *rules, uint32_t count,
+                       const struct bb_master_usage_point *up) {
+    uint64_t hash = 1;
+
+    if (count == 0)
+        return 0;
+    for (uint32_t i = 0; i < count; i++) {
+        add(&hash, rules[i].name);
+        add_number(&hash, rules[i].raw);
+        for (uint32_t k = 0; k < rules[i].time_count; k++) {
+            add(&hash, rules[i].times[k].version);
+            add_number(&hash, rules[i].times[k].from_ms);
+            add_number(&hash, rules[i].times[k].to_ms);
+            add_number(&hash, rules[i].times[k].window_ms);
+        }
+    }
+    if (up)
+        add_usage_point(&hash, up);
+    return hash ? hash : 1;
+}
+
+/* ---- what a rule may know ------------------------------------------------------------------------ */
+
+static void put_master(const struct bb_master_usage_point *up, struct bb_json *json) {
+    bb_json_put_text(json, "commodity", bb_span_of(bb_commodity_name(up->commodity)));
+    bb_json_key(json, "tags");
+    bb_json_object_begin(json);
+    for (uint32_t i = 0; i < up->tag_count; i++) {
+        bb_json_key_span(json, up->tags[i].key);
+        bb_json_text(json, up->tags[i].value);
+    }
+    bb_json_object_end(json);
+    bb_json_key(json, "master");
+    bb_json_object_begin(json);
+    if (up->connection.value.mantissa != 0) {
+        bb_json_put_double(json, "connection", bb_decimal_to_double(up->connection.value));
+        bb_json_put_text(json, "connection_unit", bb_span_of(bb_unit_symbol(up->connection.unit)));
+        bb_json_put_u64(json, "connection_phases", up->connection.phases);
+    }
+    bb_json_put_text(json, "tariff", up->tariff);
+    bb_json_put_text(json, "grid_area", up->grid_area);
+    bb_json_object_end(json);
+}
+
+int bb_rules_unit(const struct bb_rule_ask *ask) {
+    const struct bb_channel *channel = ask->channel;
+
+    if (ask->rule->raw && ask->points->count > 0)
+        return ask->points->points[0].attribute->unit;
+    return channel->kind == BB_KIND_INTERVAL ? channel->derived_unit : channel->metered_unit;
+}
+
+void bb_rules_put_about(struct bb_span usage_point, struct bb_span channel, int unit,
+                        const struct bb_master_usage_point *up, struct bb_buffer *out) {
+    struct bb_json json;
+
+    bb_json_init(&json, out);
+    bb_json_object_begin(&json);
+    bb_json_put_text(&json, "usage_point", usage_point);
+    bb_json_put_text(&json, "channel", channel);
+    bb_json_put_text(&json, "unit", bb_span_of(bb_unit_symbol(unit)));
+    if (up)
+        put_master(up, &json);
+    bb_json_object_end(&json);
+}

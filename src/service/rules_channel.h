@@ -1,0 +1,36 @@
+/* Which of a tenant's rules speak of a channel, as derive takes them. A function of facts alone. */
+#ifndef BB_SERVICE_RULES_CHANNEL_H
+#define BB_SERVICE_RULES_CHANNEL_H
+
+#include "derive/rule.h"
+#include "model/outbox.h"
+#include "model/rule_version.h"
+
+struct bb_rule_code {              /* what a version runs; struct bb_rule_time points here */
+    struct bb_span module, source; /* its name, its text */
+    struct bb_span hash;           /* of the module */
+    struct bb_span function, parameters;
+    int64_t deployed_ms;
+};
+
+/* The rules of a channel of that name, resolved as in `record`, whose usage point is `up` (NULL: nothing is known of
+ * it). Texts borrow from the entry, lists live in the arena. False when memory is out. */
+bool bb_rules_of_channel(const struct bb_master_rules *entry, struct bb_span usage_point,
+                         const struct bb_master_usage_point *up, struct bb_span name,
+                         const struct bb_channel_record *record, struct bb_arena *arena,
+                         struct bb_channel_rule **out, uint32_t *count) BB_MUST_USE;
+
+/* All of which what rules say is a function, besides values: the rules, and what they may know of the usage point. 0:
+ * there are none. */
+uint64_t bb_rules_hash(const struct bb_channel_rule *rules, uint32_t count,
+                       const struct bb_master_usage_point *up);
+
+/* What a rule may know of the usage point, as a JSON object: nothing of its customer. */
+void bb_rules_put_about(struct bb_span usage_point, struct bb_span channel, int unit,
+                        const struct bb_master_usage_point *up, struct bb_buffer *out);
+
+/* The unit of what a rule sees: as sent, of values that came in one (the channel's metered unit stands for all); of
+ * validated intervals the derived one. */
+int bb_rules_unit(const struct bb_rule_ask *ask);
+
+#endif
