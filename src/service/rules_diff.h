@@ -5,7 +5,8 @@
  *   versions that stand ── back-test ──► ──────┘
  *
  * Only those points count of which the new version will speak: its share of the usage points, from its date on. Each
- * is held against the version that speaks of it now, if there is one. */
+ * is held against the version that speaks of it now, if there is one. Where the rule speaks already, values are derived
+ * again without it, so that both see the same. */
 #ifndef BB_SERVICE_RULES_DIFF_H
 #define BB_SERVICE_RULES_DIFF_H
 

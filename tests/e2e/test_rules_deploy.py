@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import json
 import re
 import subprocess
 import time
@@ -9,6 +10,7 @@ import time
 import pytest
 from conftest import Plant
 from server import Server
+from test_serve_keys import bearer, make_key
 
 PYTHON = "/usr/bin/python3"
 HAS_NUMPY = subprocess.run([PYTHON, "-I", "-c", "import numpy"], capture_output=True).returncode == 0
@@ -171,3 +173,35 @@ def test_what_is_exported_applies_to_no_change(plant, tmp_path_factory):
     other.run("registry", "apply", other.file("export.yaml", text), expect=0)
     assert other.run("registry", "export", expect=0).out == text
     assert deployed(other) == deployed(plant) and len(deployed(plant)) == 3
+
+
+def test_over_http_all_see_them_and_an_admin_rolls_back(plant):
+    fill(plant)
+    keys = {role: bearer(make_key(plant, role)) for role in ("ing", "ro", "adm")}
+    rules(plant, "deploy", "capped", "--from", FROM, "--yes")
+    rules(plant, "deploy", "capped", "--from", FROM, "--parameters", '{"most": 3}', "--yes")
+    first, second = reversed(deployed(plant))
+    with Server(plant) as server:
+        assert server.get("/v1/rules", **keys["ing"]).status == 403
+        told = server.get("/v1/rules", **keys["ro"]).json()
+        assert [row["version"] for row in told["items"]] == [second["version"], first["version"]] and told["next"] is None
+        assert told["items"] == plant.list("rules")
+        page = server.get("/v1/rules?limit=1", **keys["ro"]).json()
+        assert page["items"] == told["items"][:1]
+        assert server.get(f"/v1/rules?limit=1&cursor={page['next']}", **keys["ro"]).json()["items"] == told["items"][1:]
+
+        def roll_back(role, name="capped", body=None):
+            return server.request("POST", f"/v1/rules/{name}/rollback", body=json.dumps(body or {"reason": "too eager"}),
+                                  Content_Type="application/json", **keys[role])
+
+        assert roll_back("ro").status == 403 and roll_back("adm", body={"reason": " "}).status == 400
+        assert roll_back("adm", "nobody").code == "BB-5012"
+        assert server.get("/v1/rules", **keys["ro"]).json() == told
+        answer = roll_back("adm")
+        assert answer.status == 200 and answer.json() == {
+            "rule": "capped", "taken_away": second["version"], "version": first["version"], "derived": True}
+        assert [row["version"] for row in server.get("/v1/rules", **keys["ro"]).json()["items"]] == [first["version"]]
+        assert roll_back("adm").json()["version"] is None and roll_back("adm").status == 404
+    assert deployed(plant) == []
+    told = [(row["verb"], row["reason"]) for row in plant.list("audit") if row["origin"] != "command line" and row["outcome"] == "done"]
+    assert told.count(("rules rollback", "too eager")) == 2
