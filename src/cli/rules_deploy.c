@@ -116,7 +116,7 @@ static int look(struct deploying *d, struct bb_error *error) {
     struct bb_master_rules looked;
 
     if (asked.from_ms == BB_TIME_NONE)
-        asked.from_ms = asked.now_ms - PREVIEW_DAYS * BB_DAY_MS;
+        asked.from_ms = asked.now_ms - PREVIEW_DAYS * (int64_t)BB_DAY_MS;
     d->looked_from_ms = asked.from_ms;
     int result = bb_rules_deploy(&d->current, &asked, &d->arena, &looked, error);
     if (result < 0)

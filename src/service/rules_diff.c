@@ -338,6 +338,7 @@ static int merge(struct diff *d, bb_rules_diff_visit *visit, void *context) {
                                       : by_place(&old->items[i], &new->items[k]);
         const struct said *a = order <= 0 ? &old->items[i++] : NULL;
         const struct said *b = order >= 0 ? &new->items[k++] : NULL;
+        BB_ASSERT(a || b);
         uint32_t source = a ? a->source : b->source;
         if (source != touched.source) {
             end_channel(d, &touched);
