@@ -1,6 +1,8 @@
 /* The rows of lists: see rows.h. */
 #include "answer/rows.h"
 
+#include "model/block.h"
+#include "model/rule_version.h"
 #include "model/unit.h"
 #include "service/audit.h"
 #include "service/person.h"
@@ -80,7 +82,23 @@ static const struct bb_field_row installation_fields[] = {{.name = "usage_point"
                                                           {.name = "reason"}};
 static const struct bb_field_row customer_fields[] = {{.name = "customer"},
                                                       {.name = "usage_points", .is_number = true}};
-static const struct bb_field_row rule_fields[] = {{.name = "rule"}, {.name = "content_hash"}};
+static const struct bb_field_row rule_fields[] = {
+    {.name = "rule"},
+    {.name = "state"},
+    {.name = "lane"},
+    {.name = "channel"},
+    {.name = "version"},
+    {.name = "module"},
+    {.name = "content_hash", .is_aside = true},
+    {.name = "function", .is_aside = true},
+    {.name = "parameters"},
+    {.name = "from"},
+    {.name = "to", .is_aside = true},
+    {.name = "share", .is_number = true},
+    {.name = "by"},
+    {.name = "reason", .is_aside = true},
+    {.name = "deployed"},
+};
 static const struct bb_field_row tenant_fields[] = {{.name = "tenant"}, {.name = "zone"}};
 
 static const struct bb_field_row audit_fields[] = {
@@ -241,6 +259,31 @@ void bb_record_of_group(const struct bb_master_group *row, struct bb_record *out
     bb_record_text(out, row->name);
     bb_record_text(out, row->expression);
     bb_record_text(out, row->description);
+}
+
+/* Each version of a rule is a row: the last deployed one first, as they are looked through. */
+void bb_record_of_rule(const struct bb_master_rules *rules, const struct bb_master_rule *rule,
+                       const struct bb_master_rule_version *version, struct bb_record *out) {
+    const struct bb_master_module *module = bb_rules_module_of(rules, version->module);
+    char share[BB_DECIMAL_TEXT_MAX];
+    size_t size = bb_decimal_format((struct bb_decimal){version->share, -3}, true, share);
+
+    begin(out, BB_LIST_RULES);
+    bb_record_text(out, rule->name);
+    bb_record_name(out, version->share < BB_MASTER_SHARE_ALL ? "canary" : "deployed");
+    bb_record_name(out, bb_lanes[rule->raw ? BB_LANE_RAW : BB_LANE_VEE].name);
+    bb_record_text(out, version->channel);
+    bb_record_text(out, version->id);
+    bb_record_text(out, module ? module->name : BB_SPAN(""));
+    bb_record_text(out, version->module);
+    bb_record_text(out, version->function);
+    bb_record_text(out, version->parameters);
+    bb_record_time(out, version->from_ms);
+    bb_record_time(out, version->to_ms);
+    bb_record_digits(out, (struct bb_span){share, size});
+    bb_record_text(out, version->by);
+    bb_record_text(out, version->reason);
+    bb_record_time(out, version->deployed_ms);
 }
 
 void bb_record_of_device(const struct bb_inventory_device *row, struct bb_record *out) {

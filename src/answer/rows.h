@@ -41,6 +41,8 @@ void bb_record_of_channel(const struct bb_registry_channel *row, struct bb_recor
 void bb_record_of_completeness(const struct bb_completeness_row *row, struct bb_record *out);
 void bb_record_of_exception(const struct bb_registry_exception *row, struct bb_record *out);
 void bb_record_of_finding(const struct bb_findings_row *row, struct bb_record *out);
+void bb_record_of_rule(const struct bb_master_rules *rules, const struct bb_master_rule *rule,
+                       const struct bb_master_rule_version *version, struct bb_record *out);
 void bb_record_of_group(const struct bb_master_group *row, struct bb_record *out);
 void bb_record_of_device(const struct bb_inventory_device *row, struct bb_record *out);
 void bb_record_of_installation(const struct bb_inventory_installation *row, struct bb_record *out);

@@ -18,20 +18,20 @@ void bb_cli_act_release(struct bb_cli_act *act) {
     bb_buffer_release(&act->subject);
 }
 
-static const char *user_name(struct bb_cli_act *act) {
-    const char *const named[] = {act->by, getenv("USER"), getenv("LOGNAME")};
+const char *bb_cli_who(const char *by, char memory[BB_CLI_WHO_MAX]) {
+    const char *const named[] = {by, getenv("USER"), getenv("LOGNAME")};
 
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
         if (named[i] && *named[i])
             return named[i];
-    snprintf(act->name, sizeof act->name, "user %u", (unsigned)getuid());
-    return act->name;
+    snprintf(memory, BB_CLI_WHO_MAX, "user %u", (unsigned)getuid());
+    return memory;
 }
 
 static void describe(struct bb_cli_act *act, const struct bb_command *command) {
     snprintf(act->credential, sizeof act->credential, "uid %u", (unsigned)getuid());
     act->act = (struct bb_audit_act){.tenant = bb_command_tenant(command),
-                                     .who = bb_span_of(user_name(act)),
+                                     .who = bb_span_of(bb_cli_who(act->by, act->name)),
                                      .credential = bb_span_of(act->credential),
                                      .origin = BB_SPAN("command line"),
                                      .verb = bb_span_of(act->verb),

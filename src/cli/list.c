@@ -13,6 +13,7 @@
 #include "cli/verbs.h"
 #include "service/audit.h"
 #include "service/known.h"
+#include "service/rules_deploy.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct list_options {
     bool all;
 };
 
+enum { RULES_CHUNK_BYTES = 64 << 10, RULES_MAX_BYTES = 64 << 20 };
 enum { FORMAT_TABLE = 0, FORMAT_CSV, FORMAT_NDJSON };
 
 #define AT(field) offsetof(struct list_options, field)
@@ -405,10 +407,29 @@ static int list_tenants(struct listing *listing, struct bb_error *error) {
     return registry->ops->tenant_list(registry, tenant_row, listing, error);
 }
 
-/* A registry without rules has none to list. */
+static int rule_rows(struct listing *listing, const struct bb_master_rules *rules) {
+    int result = 0;
+
+    for (uint32_t i = 0; !result && i < rules->rule_count; i++)
+        for (uint32_t k = 0; !result && k < rules->rules[i].version_count; k++) {
+            bb_record_of_rule(rules, &rules->rules[i], &rules->rules[i].versions[k],
+                              &listing->record);
+            result = put_row(listing);
+        }
+    return result;
+}
+
 static int list_rules(struct listing *listing, struct bb_error *error) {
-    (void)listing, (void)error;
-    return 0;
+    struct bb_master_rules rules;
+    struct bb_arena arena;
+
+    bb_arena_init(&arena, RULES_CHUNK_BYTES, RULES_MAX_BYTES);
+    int result = bb_rules_standing(listing->plant->registry, bb_command_tenant(listing->command),
+                                   listing->as_of_ms, &arena, &rules, error);
+    if (!result)
+        result = rule_rows(listing, &rules);
+    bb_arena_release(&arena);
+    return result;
 }
 
 static const struct subject {
@@ -426,7 +447,7 @@ static const struct subject {
     {BB_LIST_DEVICES, list_devices, NULL, true},
     {BB_LIST_INSTALLATIONS, list_installations, NULL, true},
     {BB_LIST_CUSTOMERS, list_customers, NULL, true},
-    {BB_LIST_RULES, list_rules, NULL, false},
+    {BB_LIST_RULES, list_rules, NULL, true},
     {BB_LIST_TENANTS, list_tenants, NULL, false},
     {BB_LIST_AUDIT, list_audit, NULL, false},
     {BB_LIST_FILES, list_files, NULL, false},
@@ -564,7 +585,8 @@ const struct bb_verb bb_verb_list = {
         "been opened by T, in the state of then, as the registry recorded it; what came and went within\n"
         "one batch of the worker was never one, and \"to\" is where the stretch ends by what was told\n"
         "last. channels: those with readings by T; usage-points: also those with master data; both as\n"
-        "they were described by then. The others tell what is now and refuse it.\n"
+        "they were described by then. rules: those deployed then. The others tell what is\n"
+        "now and refuse it.\n"
         "\n"
         "files: those that came, the newest first: done, partial (the good lines count) or refused (nothing\n"
         "of it counts). dead-letters: those of which something was refused and that do not count as a whole\n"

@@ -13,6 +13,7 @@ static const struct {
     {BB_E_EXCEPTION_UNKNOWN, 404},
     {BB_E_VALUE_ABSENT, 404},
     {BB_E_GROUP_UNKNOWN, 404},
+    {BB_E_RULE_UNKNOWN, 404},
     {BB_E_FILE_UNKNOWN, 404},
     {BB_E_FILE_GONE, 409},
     {BB_E_EXCEPTION_CLOSED, 409},

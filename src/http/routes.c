@@ -28,6 +28,8 @@ const struct bb_http_route *const bb_http_routes[] = {
     &bb_http_route_customers,
     &bb_http_route_registry,
     &bb_http_route_registry_post,
+    &bb_http_route_rules,
+    &bb_http_route_rules_rollback,
     &bb_http_route_overview,
     &bb_http_route_me,
     &bb_http_route_prometheus_query,

@@ -53,6 +53,8 @@ extern const struct bb_http_route bb_http_route_readings_post;
 extern const struct bb_http_route bb_http_route_readyz;
 extern const struct bb_http_route bb_http_route_registry;
 extern const struct bb_http_route bb_http_route_registry_post;
+extern const struct bb_http_route bb_http_route_rules;
+extern const struct bb_http_route bb_http_route_rules_rollback;
 extern const struct bb_http_route bb_http_route_usage_point;
 extern const struct bb_http_route bb_http_route_usage_points;
 extern const struct bb_http_route bb_http_route_values;

@@ -49,13 +49,24 @@ static void begin_line(struct comparison *c) {
     bb_buffer_append_span(&c->line, bb_buffer_span(&c->prefix));
 }
 
+/* As people read it: of a long text its size. */
+static void put_said(struct comparison *c, const struct bb_registry_field *field,
+                     const void *base) {
+    const void *member = bb_registry_member(field, base);
+
+    if (field->type->is_long)
+        bb_buffer_format(&c->line, "%zu bytes", ((const struct bb_span *)member)->size);
+    else
+        field->type->format(member, &c->line);
+}
+
 /* `base` NULL: there is none. */
 static void put_value(struct comparison *c, const struct bb_registry_field *field,
                       const void *base) {
     size_t before = c->line.size;
 
     if (base)
-        field->type->format(bb_registry_member(field, base), &c->line);
+        put_said(c, field, base);
     if (c->line.size == before)
         bb_buffer_format(&c->line, "(none)");
 }
@@ -87,7 +98,7 @@ static void put_details(struct comparison *c, const struct bb_registry_shape *sh
         const struct bb_registry_field *field = &shape->fields[i];
         if (field->form == BB_REGISTRY_SCALAR && bb_registry_field_said(shape, field, element)) {
             bb_buffer_format(&c->line, ", %s ", field->key);
-            field->type->format(bb_registry_member(field, element), &c->line);
+            put_said(c, field, element);
         } else if (field->form != BB_REGISTRY_SCALAR && *bb_registry_count(field, element) > 0) {
             put_count(&c->line, *bb_registry_count(field, element), field->key);
         }
@@ -128,6 +139,19 @@ static void tell_element(struct comparison *c, const struct bb_registry_field *f
     end_line(c);
 }
 
+/* Do those elements of an ordered list that are in both stand in another order? */
+static bool is_reordered(const struct bb_registry_field *field, const void *old, const void *new) {
+    const void *last = NULL; /* of the old list */
+
+    for (uint32_t i = 0; field->ordered && i < *bb_registry_count(field, new); i++) {
+        const void *before = find_element(field, old, bb_registry_item(field, new, i));
+        if (before && last && before < last)
+            return true;
+        last = before ? before : last;
+    }
+    return false;
+}
+
 static void compare_list(struct comparison *c, const struct bb_registry_field *field,
                          const void *old, const void *new) {
     for (uint32_t i = 0; i < *bb_registry_count(field, old); i++) {
@@ -146,6 +170,11 @@ static void compare_list(struct comparison *c, const struct bb_registry_field *f
         put_element(&c->prefix, field->element, element);
         compare_struct(c, field->element, before, element);
         c->prefix.size = outside;
+    }
+    if (is_reordered(field, old, new)) {
+        begin_line(c);
+        bb_buffer_format(&c->line, " %s: in another order", field->key);
+        end_line(c);
     }
 }
 
@@ -266,6 +295,9 @@ static int current_entry(struct comparison *c, const struct bb_master *wanted,
     case BB_MASTER_PROFILE:
         return ops->profile_get(c->registry, tenant, name, BB_TIME_NONE, &c->scratch, &out->profile,
                                 c->error);
+    case BB_MASTER_RULES:
+        return ops->rules_get(c->registry, tenant, BB_TIME_NONE, &c->scratch, &out->rules,
+                              c->error);
     case BB_MASTER_GROUP:
         return ops->group_get(c->registry, tenant, name, BB_TIME_NONE, &c->scratch, &out->group,
                               c->error);

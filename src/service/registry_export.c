@@ -122,6 +122,16 @@ static void put_list(const struct bb_registry_field *field, const void *base,
     }
 }
 
+/* [{...}, {...}]: a list within an element of another one. */
+static void put_flow_list(const struct bb_registry_field *field, const void *base,
+                          struct bb_buffer *out) {
+    for (uint32_t i = 0; i < *bb_registry_count(field, base); i++) {
+        bb_buffer_format(out, i ? ", " : "[");
+        put_flow(field->element, bb_registry_item(field, base, i), out);
+    }
+    bb_buffer_append_byte(out, ']');
+}
+
 static void put_scalar(const struct bb_registry_field *field, const void *base,
                        struct bb_buffer *out) {
     put_value(field->type, bb_registry_member(field, base), out);
@@ -143,7 +153,10 @@ static void put_flow(const struct bb_registry_shape *shape, const void *base,
         if (!says_anything(shape, field, base))
             continue;
         bb_buffer_format(out, "%s%s: ", before, field->key);
-        form_writers[field->form](field, base, out);
+        if (field->form == BB_REGISTRY_LIST)
+            put_flow_list(field, base, out);
+        else
+            form_writers[field->form](field, base, out);
         before = ", ";
     }
     bb_buffer_append_byte(out, '}');

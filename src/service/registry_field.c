@@ -1,10 +1,13 @@
 /* The tables of registry fields, and how a field is read: see registry_field_internal.h. */
 #include "service/registry_field_internal.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/hash.h"
 #include "base/nearest.h"
+#include "model/rule_version.h"
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
@@ -156,12 +159,69 @@ static const struct bb_master_group no_group;
 static const struct bb_registry_shape group_shape =
     SHAPE("group", bb_master_group, group_fields, no_group, 2);
 
+/* ---- customers' rules: their order, and that of their versions, says something */
+
+#define ORDERED(key, struct_name, member, count, element) \
+    {key, BB_REGISTRY_LIST, false, AT(struct_name, member), AT(struct_name, count), NULL, \
+     &(element), 0, true}
+
+static const struct bb_registry_field module_fields[] = {
+    REQUIRED("name",   bb_master_module, name,   name),
+    SCALAR  ("hash",   bb_master_module, hash,   hash),
+    REQUIRED("source", bb_master_module, source, source),
+};
+static const struct bb_master_module no_module;
+static const struct bb_registry_shape module_shape =
+    SHAPE("module", bb_master_module, module_fields, no_module, 2);
+
+static const struct bb_registry_field rule_version_fields[] = {
+    SCALAR  ("id",          bb_master_rule_version, id,          hash),
+    SCALAR  ("deployed",    bb_master_rule_version, deployed_ms, time),
+    REQUIRED("module",      bb_master_rule_version, module,      hash),
+    REQUIRED("function",    bb_master_rule_version, function,    name),
+    SCALAR  ("parameters",  bb_master_rule_version, parameters,  parameters),
+    SCALAR  ("environment", bb_master_rule_version, environment, hash),
+    REQUIRED("channel",     bb_master_rule_version, channel,     name),
+    SCALAR  ("commodity",   bb_master_rule_version, commodity,   commodity),
+    SCALAR  ("from",        bb_master_rule_version, from_ms,     time),
+    SCALAR  ("to",          bb_master_rule_version, to_ms,       time),
+    SCALAR  ("window",      bb_master_rule_version, window_ms,   window),
+    SCALAR  ("share",       bb_master_rule_version, share,       share),
+    SCALAR  ("by",          bb_master_rule_version, by,          text),
+    SCALAR  ("reason",      bb_master_rule_version, reason,      text),
+};
+static const struct bb_master_rule_version no_rule_version = {
+    .deployed_ms = BB_TIME_NONE, .from_ms = BB_TIME_NONE, .to_ms = BB_TIME_NONE,
+    .share = BB_MASTER_SHARE_ALL};
+static const struct bb_registry_shape rule_version_shape =
+    SHAPE("version", bb_master_rule_version, rule_version_fields, no_rule_version, 2);
+
+static const struct bb_registry_field rule_fields[] = {
+    REQUIRED("name", bb_master_rule, name, name),
+    REQUIRED("lane", bb_master_rule, raw,  lane),
+    ORDERED ("versions", bb_master_rule, versions, version_count, rule_version_shape),
+};
+static const struct bb_master_rule no_rule;
+static const struct bb_registry_shape rule_shape =
+    SHAPE("rule", bb_master_rule, rule_fields, no_rule, 1);
+
+static const struct bb_registry_field rules_fields[] = {
+    SCALAR ("tenant", bb_master_rules, tenant, tenant),
+    {"modules", BB_REGISTRY_LIST, false, AT(bb_master_rules, modules),
+     AT(bb_master_rules, module_count), NULL, &module_shape, 0},
+    ORDERED("rules", bb_master_rules, rules, rule_count, rule_shape),
+};
+static const struct bb_master_rules no_rules;
+static const struct bb_registry_shape rules_shape =
+    SHAPE("rules", bb_master_rules, rules_fields, no_rules, 1);
+
 const struct bb_registry_section bb_registry_sections[BB_REGISTRY_SECTIONS] = {
     [BB_MASTER_USAGE_POINT] = {"usage_points", &bb_registry_usage_point_shape},
     [BB_MASTER_TENANT]      = {"tenants",      &tenant_shape},
     [BB_MASTER_CALENDAR]    = {"calendars",    &calendar_shape},
     [BB_MASTER_PROFILE]     = {"profiles",     &profile_shape},
     [BB_MASTER_GROUP]       = {"groups",       &group_shape},
+    [BB_MASTER_RULES]       = {"rules",        &rules_shape},
 };
 /* clang-format on */
 
@@ -365,4 +425,58 @@ int bb_registry_installations_check(struct bb_registry_reader *reader,
             (unsigned long long)lines[i]);
     }
     return 0;
+}
+
+/* What the file does not say is made: a module's hash, a version's id. */
+static int check_hash(struct bb_registry_reader *reader, uint64_t line, const char *what,
+                      struct bb_span name, const char *made, struct bb_span *said) {
+    if (said->size == 0) {
+        *said = bb_arena_copy(reader->arena, bb_span_of(made));
+        return said->data ? 0 : bb_registry_full(reader);
+    }
+    if (bb_span_equal(*said, bb_span_of(made)))
+        return 0;
+    return bb_registry_refuse(reader, line, BB_E_REGISTRY_INVALID,
+                              "%s %s is %s by what it says, and not %.*s; leave that out", what,
+                              bb_registry_shown(name).text, made, BB_SPAN_ARGS(*said));
+}
+
+static int check_version(struct bb_registry_reader *reader, uint64_t line,
+                         const struct bb_master_rules *rules, const struct bb_master_rule *rule,
+                         struct bb_master_rule_version *version) {
+    char id[BB_RULE_ID_SIZE + 1];
+
+    if (!bb_rules_module_of(rules, version->module))
+        return bb_registry_refuse(
+            reader, line, BB_E_REGISTRY_INVALID, "rule %s: module %.*s is none of `modules`",
+            bb_registry_shown(rule->name).text, BB_SPAN_ARGS(version->module));
+    if (version->to_ms != BB_TIME_NONE && version->from_ms != BB_TIME_NONE &&
+        version->to_ms <= version->from_ms)
+        return bb_registry_refuse(reader, line, BB_E_REGISTRY_INVALID,
+                                  "rule %s: `to` must be later than `from`",
+                                  bb_registry_shown(rule->name).text);
+    bb_rule_version_id(version, id);
+    return check_hash(reader, line, "a version of rule", rule->name, id, &version->id);
+}
+
+int bb_registry_rules_check(struct bb_registry_reader *reader, struct bb_master_rules *rules,
+                            uint64_t line) {
+    int failed = 0;
+
+    for (uint32_t i = 0; !failed && i < rules->module_count; i++) {
+        struct bb_master_module *module = &rules->modules[i];
+        char hash[BB_RULE_ID_SIZE + 1];
+        snprintf(hash, sizeof hash, "%016" PRIx64, bb_hash(module->source));
+        failed = check_hash(reader, line, "module", module->name, hash, &module->hash);
+        for (uint32_t k = 0; !failed && k < i; k++)
+            if (bb_span_equal(rules->modules[k].hash, module->hash))
+                failed = bb_registry_refuse(reader, line, BB_E_REGISTRY_INVALID,
+                                            "module %s stands here twice",
+                                            bb_registry_shown(module->name).text);
+    }
+    for (uint32_t i = 0; !failed && i < rules->rule_count; i++)
+        for (uint32_t k = 0; !failed && k < rules->rules[i].version_count; k++)
+            failed = check_version(reader, line, rules, &rules->rules[i],
+                                   &rules->rules[i].versions[k]);
+    return failed;
 }

@@ -47,7 +47,8 @@ struct bb_registry_type {
     void (*format)(const void *member, struct bb_buffer *out);
     bool (*equal)(const void *a, const void *b); /* NULL: when their `size` bytes are */
     size_t size;
-    bool plain; /* its texts need no quotes in YAML */
+    bool plain;   /* its texts need no quotes in YAML */
+    bool is_long; /* where people read, its size stands for it */
 };
 
 extern const struct bb_registry_type bb_registry_type_name, bb_registry_type_tenant,
@@ -56,7 +57,9 @@ extern const struct bb_registry_type bb_registry_type_name, bb_registry_type_ten
     bb_registry_type_time, bb_registry_type_multiplier, bb_registry_type_decimal,
     bb_registry_type_dials, bb_registry_type_connection, bb_registry_type_day_start,
     bb_registry_type_date, bb_registry_type_weight, bb_registry_type_season,
-    bb_registry_type_expression, bb_registry_type_group;
+    bb_registry_type_expression, bb_registry_type_group, bb_registry_type_hash,
+    bb_registry_type_source, bb_registry_type_parameters, bb_registry_type_lane,
+    bb_registry_type_window, bb_registry_type_share;
 
 /* ---- shapes ---------------------------------------------------------------------------------- */
 
@@ -76,6 +79,7 @@ struct bb_registry_field {
     const struct bb_registry_type *type;
     const struct bb_registry_shape *element;
     uint32_t most; /* elements; 0: BB_REGISTRY_LIST_MAX */
+    bool ordered;  /* the order of a list's elements says something */
 };
 
 struct bb_registry_shape {
@@ -98,7 +102,7 @@ struct bb_registry_section {
     const char *key;
     const struct bb_registry_shape *shape;
 };
-enum { BB_REGISTRY_SECTIONS = 6 };
+enum { BB_REGISTRY_SECTIONS = 7 };
 extern const struct bb_registry_section bb_registry_sections[BB_REGISTRY_SECTIONS];
 
 /* The struct that a section's shape describes. */
@@ -168,6 +172,10 @@ struct bb_registry_entry *bb_registry_entry_add(struct bb_registry_reader *reade
 /* Installations by time; refused when two of them overlap. `lines`: where each of them stands. */
 int bb_registry_installations_check(struct bb_registry_reader *reader,
                                     struct bb_master_usage_point *up, uint64_t *lines) BB_MUST_USE;
+
+/* Rules: hashes and ids are those of what they name, or made of it; every version's module is there. */
+int bb_registry_rules_check(struct bb_registry_reader *reader, struct bb_master_rules *rules,
+                            uint64_t line) BB_MUST_USE;
 
 /* The two languages: entries from a text that is not empty. */
 int bb_registry_yaml_read(struct bb_registry_reader *reader, struct bb_span text) BB_MUST_USE;

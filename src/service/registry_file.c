@@ -49,6 +49,8 @@ static void fill_tenant(const struct bb_registry_reader *reader, struct bb_maste
         master->profile.tenant = reader->tenant;
     if (master->kind == BB_MASTER_GROUP && master->group.tenant.size == 0)
         master->group.tenant = reader->tenant;
+    if (master->kind == BB_MASTER_RULES && master->rules.tenant.size == 0)
+        master->rules.tenant = reader->tenant;
 }
 
 static int compare_entries(const struct bb_registry_entry *a, const struct bb_registry_entry *b) {

@@ -267,6 +267,8 @@ static int read_entry(struct bb_registry_yaml *yaml, enum bb_master_kind kind,
     failed = read_struct(reader, shape, node, bb_registry_entry_base(&entry->master));
     if (!failed && kind == BB_MASTER_GROUP)
         failed = check_group(reader, node->line, &entry->master.group);
+    if (!failed && kind == BB_MASTER_RULES)
+        failed = bb_registry_rules_check(reader, &entry->master.rules, node->line);
     const char *fault = !failed && kind == BB_MASTER_PROFILE
                             ? bb_master_profile_fault(&entry->master.profile)
                             : NULL;
@@ -329,7 +331,7 @@ static int read_top_key(struct bb_registry_yaml *yaml, struct bb_span key, uint6
     if (!tenant && kind == BB_REGISTRY_SECTIONS)
         return bb_registry_refuse(yaml->reader, line, BB_E_REGISTRY_INVALID,
                                   "a registry file has no key `%s`; allowed are tenant, tenants, "
-                                  "usage_points, calendars, profiles",
+                                  "usage_points, calendars, profiles, groups, rules",
                                   bb_registry_shown(key).text);
     int failed = bb_registry_yaml_event(yaml, &event);
     if (failed)
@@ -350,7 +352,7 @@ static int read_document(struct bb_registry_yaml *yaml) {
     if (type != YAML_MAPPING_START_EVENT)
         return bb_registry_refuse(yaml->reader, line, BB_E_REGISTRY_INVALID,
                                   "a registry file is a mapping with the keys tenant, tenants, "
-                                  "usage_points, calendars, profiles");
+                                  "usage_points, calendars, profiles, groups, rules");
     for (;;) {
         failed = bb_registry_yaml_event(yaml, &event);
         if (failed)

@@ -6,8 +6,11 @@
 #include "service/registry_field_internal.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 
+#include "model/block.h"
 #include "model/obis.h"
+#include "model/rule_version.h"
 #include "model/unit.h"
 
 enum {
@@ -15,8 +18,11 @@ enum {
     INTERVAL_MAX_S = 366 * 24 * 3600,
     DAY_S = 24 * 3600,
     MONTHS = 12,
-    WEIGHT_EXPONENT = -6
+    WEIGHT_EXPONENT = -6,
+    SHARE_EXPONENT = -3
 };
+
+#define WINDOW_MAX_MS (400 * (int64_t)BB_DAY_MS)
 
 /* Times that have a text of four digits for their year: 0001 to 9999. */
 #define EARLIEST_MS (-62135596800000)
@@ -50,18 +56,29 @@ static size_t character_size(const uint8_t *at, size_t left) {
     return 0;
 }
 
-static bool is_text(struct bb_span text, size_t most) {
+/* `blanks`: control characters that are taken all the same. */
+static bool is_text_with(struct bb_span text, size_t most, const char *blanks) {
     size_t at = 0;
 
     if (text.size > most)
         return false;
     while (at < text.size) {
-        size_t size = character_size((const uint8_t *)text.data + at, text.size - at);
+        size_t size = text.data[at] && strchr(blanks, text.data[at])
+                          ? 1
+                          : character_size((const uint8_t *)text.data + at, text.size - at);
         if (size == 0)
             return false;
         at += size;
     }
     return true;
+}
+
+static bool is_text(struct bb_span text, size_t most) {
+    return is_text_with(text, most, "");
+}
+
+bool bb_registry_source_fits(struct bb_span source) {
+    return source.size > 0 && is_text_with(source, BB_MASTER_SOURCE_MAX, "\n\r\t\f");
 }
 
 static enum bb_registry_parsed keep_text(struct bb_registry_reader *reader, struct bb_span text,
@@ -476,10 +493,97 @@ static void format_season(const void *member, struct bb_buffer *out) {
         bb_buffer_format(out, "-%u", season->last);
 }
 
+/* ---- rules ----------------------------------------------------------------------------------- */
+
+static enum bb_registry_parsed parse_hash(struct bb_registry_reader *reader, struct bb_span text,
+                                          void *member) {
+    bool fine = text.size == BB_RULE_ID_SIZE;
+
+    for (size_t i = 0; fine && i < text.size; i++)
+        fine = (text.data[i] >= '0' && text.data[i] <= '9') ||
+               (text.data[i] >= 'a' && text.data[i] <= 'f');
+    return fine ? keep_text(reader, text, member) : BB_REGISTRY_WRONG;
+}
+
+static enum bb_registry_parsed parse_source(struct bb_registry_reader *reader, struct bb_span text,
+                                            void *member) {
+    return bb_registry_source_fits(text) ? keep_text(reader, text, member) : BB_REGISTRY_WRONG;
+}
+
+static enum bb_registry_parsed parse_parameters(struct bb_registry_reader *reader,
+                                                struct bb_span text, void *member) {
+    json_t *root = is_text(text, BB_MASTER_PARAMETERS_MAX)
+                       ? json_loadb(text.data, text.size, JSON_REJECT_DUPLICATES, NULL)
+                       : NULL;
+    bool fine = json_is_object(root);
+
+    json_decref(root);
+    return fine ? keep_text(reader, text, member) : BB_REGISTRY_WRONG;
+}
+
+static enum bb_registry_parsed parse_lane(struct bb_registry_reader *reader, struct bb_span text,
+                                          void *member) {
+    int lane = bb_lane_find(text);
+
+    (void)reader;
+    if (lane != BB_LANE_RAW && lane != BB_LANE_VEE)
+        return BB_REGISTRY_WRONG;
+    *(uint8_t *)member = lane == BB_LANE_RAW;
+    return BB_REGISTRY_TAKEN;
+}
+
+static void format_lane(const void *member, struct bb_buffer *out) {
+    const enum bb_lane lane = *(const uint8_t *)member ? BB_LANE_RAW : BB_LANE_VEE;
+
+    bb_buffer_append_span(out, bb_span_of(bb_lanes[lane].name));
+}
+
+static enum bb_registry_parsed parse_window(struct bb_registry_reader *reader, struct bb_span text,
+                                            void *member) {
+    int64_t ms;
+
+    (void)reader;
+    if (!bb_duration_parse(text, &ms) || ms < 0 || ms > WINDOW_MAX_MS)
+        return BB_REGISTRY_WRONG;
+    *(int64_t *)member = ms;
+    return BB_REGISTRY_TAKEN;
+}
+
+static void format_window(const void *member, struct bb_buffer *out) {
+    char text[BB_TIME_TEXT_MAX];
+
+    if (*(const int64_t *)member != 0)
+        bb_buffer_append(out, text, bb_duration_format(*(const int64_t *)member, text));
+}
+
+/* Thousandths, written as what they are of one. */
+static enum bb_registry_parsed parse_share(struct bb_registry_reader *reader, struct bb_span text,
+                                           void *member) {
+    struct bb_decimal value, exact;
+    enum bb_registry_parsed parsed = parse_decimal(reader, text, &value);
+
+    if (parsed != BB_REGISTRY_TAKEN)
+        return parsed;
+    if (!bb_wide_to_decimal(value.mantissa, value.exponent, SHARE_EXPONENT, &exact) ||
+        exact.mantissa < 0 || exact.mantissa > BB_MASTER_SHARE_ALL ||
+        !bb_decimal_equal(exact, value))
+        return BB_REGISTRY_WRONG;
+    *(uint32_t *)member = (uint32_t)exact.mantissa;
+    return BB_REGISTRY_TAKEN;
+}
+
+static void format_share(const void *member, struct bb_buffer *out) {
+    char text[BB_DECIMAL_TEXT_MAX];
+    const struct bb_decimal share = {*(const uint32_t *)member, SHARE_EXPONENT};
+
+    bb_buffer_append(out, text, bb_decimal_format(share, true, text));
+}
+
 /* ---- the types ------------------------------------------------------------------------------- */
 
 /* clang-format off */
-#define TEXT_TYPE(parse, allowed) {allowed, parse, format_text, equal_texts, sizeof(struct bb_span), false}
+#define TEXT_TYPE(parse, allowed) \
+    {allowed, parse, format_text, equal_texts, sizeof(struct bb_span), false, false}
 
 const struct bb_registry_type
     bb_registry_type_name = TEXT_TYPE(parse_name,
@@ -536,5 +640,19 @@ const struct bb_registry_type
         parse_weight, format_weight, NULL, sizeof(int64_t), true},
     bb_registry_type_season = {
         "a month from 1 to 12, or the first and the last one of several, such as 11-3",
-        parse_season, format_season, NULL, sizeof(struct bb_master_season), true};
+        parse_season, format_season, NULL, sizeof(struct bb_master_season), true},
+    bb_registry_type_hash = TEXT_TYPE(parse_hash, "16 hex digits"),
+    bb_registry_type_source = {
+        "the text of a Python module, up to 1 MiB of UTF-8",
+        parse_source, format_text, equal_texts, sizeof(struct bb_span), false, true},
+    bb_registry_type_parameters = TEXT_TYPE(parse_parameters, "a JSON object such as {\"k\": 8}"),
+    bb_registry_type_lane = {
+        "raw or vee",
+        parse_lane, format_lane, NULL, sizeof(uint8_t), true},
+    bb_registry_type_window = {
+        "a duration up to 400 days, such as 36h or 7d",
+        parse_window, format_window, NULL, sizeof(int64_t), true},
+    bb_registry_type_share = {
+        "a number from 0 to 1 with at most 3 decimals, such as 0.05",
+        parse_share, format_share, NULL, sizeof(uint32_t), true};
 /* clang-format on */

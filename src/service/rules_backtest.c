@@ -2,6 +2,7 @@
 #include "service/rules_backtest.h"
 
 #include "base/list.h"
+#include "model/rule_version.h"
 #include "service/query_internal.h"
 #include "service/rules_channel.h"
 #include "service/rules_window.h"
@@ -410,6 +411,8 @@ struct names {
     struct bb_span *items;
     size_t count, room;
     int commodity;
+    struct bb_span share_of;
+    uint32_t share;
     struct bb_arena arena;
 };
 
@@ -421,6 +424,8 @@ static int take_name(void *context, const struct bb_registry_channel *row) {
         return 0;
     if (n->count > 0 && bb_span_equal(n->items[n->count - 1], row->usage_point))
         return 0;
+    if (n->share_of.size > 0 && !bb_rule_in_share(n->share_of, row->usage_point, n->share))
+        return 0;
     if (!bb_list_room(&n->items, n->count, &n->room, sizeof *n->items))
         return -BB_E_NO_MEMORY;
     n->items[n->count] = bb_arena_copy(&n->arena, row->usage_point);
@@ -428,7 +433,9 @@ static int take_name(void *context, const struct bb_registry_channel *row) {
 }
 
 static int run_all(struct run *r) {
-    struct names names = {.commodity = r->asked->rule->commodity};
+    struct names names = {.commodity = r->asked->rule->commodity,
+                          .share_of = r->asked->share_of,
+                          .share = r->asked->share};
     struct bb_registry *registry = r->plant->registry;
 
     bb_arena_init(&names.arena, NAMES_CHUNK, NAMES_MAX);

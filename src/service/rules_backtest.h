@@ -12,6 +12,8 @@
 
 struct bb_backtest {
     struct bb_span tenant, usage_point; /* usage_point empty: all */
+    struct bb_span share_of; /* of all those alone that are in this rule's share; empty: all */
+    uint32_t share;
     const struct bb_rules_module *module;
     const struct bb_rule *rule;
     struct bb_span parameters; /* JSON object; empty: as the rule says */

@@ -1,8 +1,13 @@
 /* Which Python runs the rules: see rules_environment.h. */
 #include "service/rules_environment.h"
 
+#include "base/hash.h"
+
+#include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* What pyvenv.cfg says, as far as it matters. */
@@ -91,4 +96,75 @@ int bb_rules_environment_find(const struct bb_config *config, struct bb_rules_en
         .recycle = (uint32_t)config->rules_recycle,
         .answer_bytes = 1 << 20};
     return 0;
+}
+
+/* ---- its hash -------------------------------------------------------------------------------- */
+
+struct packages {
+    char **names;
+    size_t count, room;
+};
+
+static bool is_package(struct bb_span name) {
+    return bb_span_ends_with(name, BB_SPAN(".dist-info")) ||
+           bb_span_ends_with(name, BB_SPAN(".egg-info"));
+}
+
+static bool keep_package(struct packages *packages, const char *name) {
+    if (packages->count == packages->room) {
+        size_t room = packages->room ? 2 * packages->room : 64;
+        char **names = realloc(packages->names, room * sizeof *names);
+        if (!names)
+            return false;
+        packages->names = names;
+        packages->room = room;
+    }
+    packages->names[packages->count] = strdup(name);
+    return packages->names[packages->count] && ++packages->count;
+}
+
+/* A folder that is not there has no packages. */
+static bool find_packages(const char *folder, struct packages *packages) {
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    bool fine = true;
+
+    while (dir && fine && (entry = readdir(dir)) != NULL)
+        if (is_package(bb_span_of(entry->d_name)))
+            fine = keep_package(packages, entry->d_name);
+    if (dir)
+        closedir(dir);
+    return fine;
+}
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* "python3.11": the file that the interpreter's name leads to tells its version. */
+static uint64_t hash_of_interpreter(const char *python) {
+    char path[PATH_MAX];
+    const char *found = realpath(python, path) ? path : python;
+    const char *slash = strrchr(found, '/');
+
+    return bb_hash(bb_span_of(slash ? slash + 1 : found));
+}
+
+int bb_rules_environment_hash(const struct bb_rules_environment *e,
+                              char hash[BB_RULES_ENVIRONMENT_HASH + 1], struct bb_error *error) {
+    struct packages packages = {NULL, 0, 0};
+    uint64_t sum = hash_of_interpreter(e->python);
+    bool fine = true;
+
+    for (size_t i = 0; fine && e->paths[i]; i++)
+        fine = find_packages(e->paths[i], &packages);
+    if (packages.count > 1)
+        qsort(packages.names, packages.count, sizeof packages.names[0], by_text);
+    for (size_t i = 0; i < packages.count; i++)
+        sum = bb_hash_seeded(bb_span_of(packages.names[i]), sum + 1);
+    snprintf(hash, BB_RULES_ENVIRONMENT_HASH + 1, "%016" PRIx64, sum);
+    for (size_t i = 0; i < packages.count; i++)
+        free(packages.names[i]);
+    free(packages.names);
+    return fine ? 0 : BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the names of packages");
 }

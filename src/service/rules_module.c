@@ -2,6 +2,7 @@
 #include "service/rules_module.h"
 
 #include "base/hash.h"
+#include "model/master.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SOURCE_MAX = 1 << 20, ARENA_CHUNK = 64 << 10, ARENA_MAX = 16 << 20 };
+enum { ARENA_CHUNK = 64 << 10, ARENA_MAX = 16 << 20 };
 
 static int read_source(const char *path, struct bb_buffer *out, struct bb_error *error) {
     FILE *file = fopen(path, "re");
@@ -179,33 +180,59 @@ static int take_sides(struct bb_rules_module *module, const char *path, uint64_t
     return module->rules->ops->side(module->set, module->sides, module->side_count, error);
 }
 
-int bb_rules_module_make(struct bb_rules *rules, struct bb_span name, struct bb_span source,
-                         struct bb_rules_module *out, struct bb_error *error) {
+/* ---- loading -------------------------------------------------------------------------------- */
+
+/* `file` is what tracebacks call it. */
+static int load(struct bb_rules *rules, struct bb_span file, struct bb_span name,
+                struct bb_span source, struct bb_rules_module *out, struct bb_error *error) {
     struct bb_span told;
 
     memset(out, 0, sizeof *out);
     out->rules = rules;
     bb_arena_init(&out->arena, ARENA_CHUNK, ARENA_MAX);
-    snprintf(out->hash, sizeof out->hash, "%016" PRIx64, bb_hash(source));
-    int result = rules->ops->load(rules, name, source, &out->set, &told, error);
-    if (result)
-        explain(told, error);
-    else
-        result = describe(out, told, error);
+    out->name = bb_arena_copy(&out->arena, name);
+    out->source = bb_arena_copy(&out->arena, source);
+    int result = out->name.data && out->source.data
+                     ? 0
+                     : BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a rules module");
+    if (!result) {
+        snprintf(out->hash, sizeof out->hash, "%016" PRIx64, bb_hash(source));
+        result = rules->ops->load(rules, file, source, &out->set, &told, error);
+        if (result)
+            explain(told, error);
+        else
+            result = describe(out, told, error);
+    }
     if (result)
         bb_rules_module_release(out);
     return result;
+}
+
+int bb_rules_module_make(struct bb_rules *rules, struct bb_span name, struct bb_span source,
+                         struct bb_rules_module *out, struct bb_error *error) {
+    char file[BB_MODULE_NAME_MAX + sizeof ".py"];
+
+    snprintf(file, sizeof file, "%.*s.py", BB_SPAN_ARGS(name));
+    return load(rules, bb_span_of(file), name, source, out, error);
+}
+
+/* "far_values" of "plant/rules/far_values.py" */
+static struct bb_span name_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    struct bb_span name = bb_span_of(slash ? slash + 1 : path);
+
+    name.size -= bb_span_ends_with(name, BB_SPAN(".py")) ? strlen(".py") : 0;
+    return name;
 }
 
 int bb_rules_module_load(struct bb_rules *rules, const char *path, struct bb_rules_module *out,
                          struct bb_error *error) {
     struct bb_buffer source;
 
-    memset(out, 0, sizeof *out);
-    bb_buffer_init(&source, SOURCE_MAX);
+    bb_buffer_init(&source, BB_MASTER_SOURCE_MAX);
     int result = read_source(path, &source, error);
     if (!result)
-        result = bb_rules_module_make(rules, bb_span_of(path), bb_buffer_span(&source), out, error);
+        result = load(rules, bb_span_of(path), name_of(path), bb_buffer_span(&source), out, error);
     if (!result) {
         result = take_sides(out, path, bb_hash(bb_buffer_span(&source)), error);
         if (result)

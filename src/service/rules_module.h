@@ -10,6 +10,7 @@
 
 enum {
     BB_RULES_IN_MODULE_MAX = 64,
+    BB_MODULE_NAME_MAX = 200,
     BB_RULE_NAME_MAX = 64,
     BB_RULE_CHANNEL_MAX = 128,
     BB_RULE_SERIES_MAX = 8,  /* other channels of a rule, and side inputs */
@@ -36,6 +37,8 @@ struct bb_rule {
 struct bb_rules_module {
     struct bb_rules *rules; /* borrowed */
     struct bb_rules_set *set;
+    struct bb_span name; /* of its file, without folder and ending */
+    struct bb_span source;
     char hash[17]; /* of its content, and that of its side inputs: the version */
     struct bb_rules_side
         sides[BB_RULES_SIDES_MAX]; /* as the set has them; they borrow from the files */
@@ -46,7 +49,8 @@ struct bb_rules_module {
     struct bb_arena arena;
 };
 
-/* A module whose text is at hand; it is not kept. Its side inputs, if it has any, are empty. -BB_E_RULE_LOAD (the text has the traceback). */
+/* A module whose text is at hand, and copied; `name` is that of its file, without ending. Its side inputs, if it has any, are
+ * empty. -BB_E_RULE_LOAD (the text has the traceback). */
 int bb_rules_module_make(struct bb_rules *rules, struct bb_span name, struct bb_span source,
                          struct bb_rules_module *out, struct bb_error *error) BB_MUST_USE;
 /* -BB_E_INPUT_UNREADABLE, -BB_E_RULE_LOAD (the text has the traceback), -BB_E_RULE_SIDE. */

@@ -205,7 +205,6 @@ def test_what_a_channel_was_taken_for(plant):
 
 @pytest.mark.parametrize("subject, text, said", [
     ("tenants", "2026-03-01T00:00:00Z", "keeps no history"),
-    ("rules", "2026-03-01T00:00:00Z", "keeps no history"),
     ("exceptions", "2026-03-01", "with offset"),
     ("findings", "yesterday", "with offset"),
 ])
