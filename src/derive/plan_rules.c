@@ -82,13 +82,18 @@ static void find(struct bb_plan *plan, size_t first, size_t last, int64_t a, boo
         .b = (int64_t)(last - first + 1)};
     struct bb_finding_list *list = &plan->work->findings;
 
-    /* rules that ask for a person about the same stretch open one exception, of the graver kind */
+    /* An exception is known by where it begins: rules that ask for a person about stretches that begin together open
+     * one, of the longest and the graver kind. */
     for (size_t i = 0; i < list->count; i++) {
         struct bb_finding *other = &list->items[i];
-        if (other->check != BB_CHECK_RULE || other->at_ms != finding.at_ms ||
-            other->from_ms != finding.from_ms || other->hard != hard)
+        if (other->check != BB_CHECK_RULE || other->from_ms != finding.from_ms ||
+            other->hard != hard || (!hard && other->at_ms != finding.at_ms))
             continue;
         other->a = other->a > a ? other->a : a;
+        if (other->at_ms < finding.at_ms) {
+            other->at_ms = other->to_ms = finding.at_ms;
+            other->b = finding.b;
+        }
         return;
     }
     bb_finding_add(list, &finding);
