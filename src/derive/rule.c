@@ -188,6 +188,8 @@ static bool apply_one(const struct bb_channel *channel, bool raw, const struct b
     }
     if (!raw)
         a->unit = unit_of(channel);
+    else if (said->kind == BB_SAYING_CORRECT)
+        a->unit = channel->metered_unit;
     a->exponent = p->value.exponent;
     p->attribute = a;
     return true;

@@ -71,7 +71,7 @@ bool bb_rule_value(double number, struct bb_decimal *out) BB_MUST_USE;
  * And before validation no value comes to be or goes: gaps lie between readings, wherever those are stored. */
 bool bb_rule_may(const struct bb_channel *channel, bool raw, int kind);
 
-/* What is said becomes part of the points: marks, values. What a person told of a value stands. `raw`: they are as
+/* What is said becomes part of the points: marks, values (of values as sent in the channel's metered unit). What a person told of a value stands. `raw`: they are as
  * sent. False when memory is out. */
 bool bb_rule_apply(const struct bb_channel *channel, bool raw, const struct bb_saying *said,
                    size_t count, struct bb_window *points, struct bb_arena *arena) BB_MUST_USE;

@@ -163,9 +163,8 @@ static void put_master(const struct bb_master_usage_point *up, struct bb_json *j
 int bb_rules_unit(const struct bb_rule_ask *ask) {
     const struct bb_channel *channel = ask->channel;
 
-    if (ask->rule->raw && ask->points->count > 0)
-        return ask->points->points[0].attribute->unit;
-    return channel->kind == BB_KIND_INTERVAL ? channel->derived_unit : channel->metered_unit;
+    return channel->kind == BB_KIND_INTERVAL && !ask->rule->raw ? channel->derived_unit
+                                                                : channel->metered_unit;
 }
 
 static void put_others(const struct bb_rules_other *others, uint32_t count, struct bb_json *json) {

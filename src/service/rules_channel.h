@@ -39,8 +39,7 @@ void bb_rules_put_about_with(struct bb_span usage_point, struct bb_span channel,
                              const struct bb_rules_other *others, uint32_t other_count,
                              struct bb_buffer *out);
 
-/* The unit of what a rule sees: as sent, of values that came in one (the channel's metered unit stands for all); of
- * validated intervals the derived one. */
+/* The unit of what a rule sees: of validated intervals the derived one, of all else the metered one. */
 int bb_rules_unit(const struct bb_rule_ask *ask);
 
 #endif

@@ -138,7 +138,7 @@ static bool fill_points(struct bb_rules_host *host, const struct bb_rule_ask *as
         host->point_room = 2 * count;
     }
     for (size_t i = 0; i < count; i++)
-        host->points[i] = bb_rules_point_of_derived(ask->channel,
+        host->points[i] = bb_rules_point_of_derived(ask->channel, ask->rule->raw,
                                                     &ask->points->points[w->first + i]);
     for (size_t i = 0; ask->channel->profile && i < count; i++)
         host->weights[i] = bb_rules_weight_of(ask->channel, &host->points[i]);

@@ -30,16 +30,21 @@ struct bb_rules_point bb_rules_point_of(const struct bb_query_row *row) {
         .quality = quality_of(row->quality)};
 }
 
-struct bb_rules_point bb_rules_point_of_derived(const struct bb_channel *channel,
+struct bb_rules_point bb_rules_point_of_derived(const struct bb_channel *channel, bool raw,
                                                 const struct bb_point *point) {
     const struct bb_quality *quality = &point->attribute->quality;
+    struct bb_decimal value = point->value;
+    bool rounded, known = quality->state != BB_STATE_MISSING;
+
+    if (known && raw)
+        known = bb_convert(point->value, point->attribute->unit, channel->metered_unit, &value,
+                           &rounded);
 
     return (struct bb_rules_point){
         .end_ms = point->end_ms,
         .length_ms = point->end_ms - point->start_ms,
         .utc_offset_s = bb_zone_offset_s(channel->calendar.zone, point->end_ms),
-        .value = quality->state != BB_STATE_MISSING ? bb_decimal_to_double(point->value)
-                                                    : (double)NAN,
+        .value = known ? bb_decimal_to_double(value) : (double)NAN,
         .quality = quality_of(quality)};
 }
 

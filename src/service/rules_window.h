@@ -20,8 +20,8 @@ struct bb_rules_point {
 /* A value as rules see it. */
 struct bb_rules_point bb_rules_point_of(const struct bb_query_row *row);
 
-/* A point of a plan, as sent or of the lane vee. */
-struct bb_rules_point bb_rules_point_of_derived(const struct bb_channel *channel,
+/* A point of a plan: as sent (raw), then in the channel's metered unit whatever unit it came in, or of the lane vee. */
+struct bb_rules_point bb_rules_point_of_derived(const struct bb_channel *channel, bool raw,
                                                 const struct bb_point *point);
 
 /* What a point's interval weighs by its channel's profile, which there is: hours of weight 1. */
