@@ -92,6 +92,25 @@ static void put_finding(const struct object *o, const struct bb_story_finding *f
     bb_json_object_end(o->json);
 }
 
+static void put_saying(const struct object *o, const struct bb_saying *said) {
+    bb_json_object_begin(o->json);
+    bb_json_put_text(o->json, "rule", said->rule);
+    bb_json_put_text(o->json, "version", said->version);
+    bb_json_put_text(o->json, "said", bb_span_of(bb_saying_kind_name(said->kind)));
+    put_time(o, "at", said->at_ms);
+    put_decimal(o, "value", said->kind == BB_SAYING_ESTIMATE || said->kind == BB_SAYING_CORRECT,
+                said->value, true);
+    bb_json_put_text(o->json, "reason", said->reason);
+    bb_json_key(o->json, "evidence");
+    if (said->evidence.size > 0 && said->kind != BB_SAYING_TAG)
+        bb_json_raw(o->json, said->evidence);
+    else if (said->evidence.size > 0)
+        bb_json_text(o->json, said->evidence);
+    else
+        bb_json_null(o->json);
+    bb_json_object_end(o->json);
+}
+
 static void put_end(const struct object *o, const char *key, const struct bb_story_value *end) {
     bb_json_key(o->json, key);
     if (!end->has_value) {
@@ -296,6 +315,11 @@ void bb_story_put_json(const struct bb_story *s, const struct bb_zone *zone, str
         put_finding(&o, &s->findings[i]);
     bb_json_array_end(json);
     bb_json_put_u64(json, "findings_total", s->finding_total);
+    bb_json_key(json, "rules");
+    bb_json_array_begin(json);
+    for (size_t i = 0; i < s->said_count; i++)
+        put_saying(&o, &s->said[i]);
+    bb_json_array_end(json);
     put_estimate(&o);
     put_period(&o);
     bb_json_object_end(json);

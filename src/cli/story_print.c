@@ -158,6 +158,28 @@ static void put_finding(const struct page *p, const struct bb_story_finding *f) 
                      found->hard ? "; an exception" : "");
 }
 
+static void put_saying(const struct page *p, const struct bb_saying *said) {
+    char value[BB_DECIMAL_TEXT_MAX];
+
+    bb_buffer_format(p->out, "    %.*s, version %.*s: %s", BB_SPAN_ARGS(said->rule),
+                     BB_SPAN_ARGS(said->version), bb_saying_kind_name(said->kind));
+    if (said->kind == BB_SAYING_ESTIMATE || said->kind == BB_SAYING_CORRECT) {
+        bb_decimal_format(said->value, true, value);
+        bb_buffer_format(p->out, " %s", value);
+    }
+    bb_buffer_format(p->out, ", %.*s", BB_SPAN_ARGS(said->reason));
+    if (said->evidence.size > 0)
+        bb_buffer_format(p->out, " %.*s", BB_SPAN_ARGS(said->evidence));
+    put(p, "\n");
+}
+
+static void put_said(const struct page *p) {
+    if (p->s->said_count > 0)
+        put(p, "\nwhat rules said\n");
+    for (size_t i = 0; i < p->s->said_count; i++)
+        put_saying(p, &p->s->said[i]);
+}
+
 static void put_findings(const struct page *p) {
     const struct bb_story *s = p->s;
 
@@ -438,6 +460,7 @@ void bb_story_print(const struct bb_story *story, const struct bb_zone *zone,
     put_head(&page);
     put_versions(&page);
     put_findings(&page);
+    put_said(&page);
     put_estimate(&page);
     put_period(&page);
 }

@@ -331,7 +331,7 @@ static int supply(struct bb_query_channel *asked, struct bb_plan *plan, struct b
         result = pack_stat(c, key.span, &b, error);
     } else if (key.lane == BB_LANE_VEE && past) {
         packed = made_block(c, key.span);
-    } else if (!bb_lane_has_periods(key.lane)) {
+    } else if (!bb_lane_has_periods(key.lane) && !(key.lane == BB_LANE_RULES && past)) {
         result = get_packed(c, key, &packed, error);
     }
     if (!result && b.size > 0) {

@@ -380,6 +380,62 @@ static int tell_findings(struct bb_story_work *w, struct bb_error *error) {
     return result;
 }
 
+/* ---- what customers' rules said */
+
+/* The packed block of a day, current or as of the asked moment; empty: nothing was said. */
+static int rules_block(struct bb_story_work *w, int32_t day, struct bb_span *packed,
+                       struct bb_error *error) {
+    const struct bb_block_key key = {w->c->record.number, day, BB_LANE_RULES};
+
+    *packed = (struct bb_span){NULL, 0};
+    if (w->story->as_of_ms == BB_TIME_NONE) {
+        int found = w->c->plant->store->ops->block_get(w->c->view, &key, packed, error);
+        if (found == BB_ABSENT)
+            *packed = (struct bb_span){NULL, 0};
+        return found < 0 ? found : 0;
+    }
+    int result = bb_story_make(w, error);
+    for (size_t i = 0; !result && i < w->plan.write_count; i++) {
+        const struct bb_plan_write *write = &w->plan.writes[i];
+        if (write->key.lane == BB_LANE_RULES && write->key.span == day)
+            *packed = (struct bb_span){w->plan.out->data + write->offset, write->size};
+    }
+    return result;
+}
+
+static bool keep_saying(struct bb_story_work *w, const struct bb_saying *from) {
+    struct bb_saying *kept = &w->story->said[w->story->said_count++];
+    struct bb_span *const texts[] = {&kept->rule, &kept->version, &kept->reason, &kept->evidence};
+    bool room = true;
+
+    *kept = *from;
+    for (size_t i = 0; room && i < sizeof texts / sizeof texts[0]; i++) {
+        *texts[i] = bb_arena_copy(w->arena, *texts[i]);
+        room = texts[i]->data != NULL;
+    }
+    return room;
+}
+
+/* Of this value; and what is about the whole window that judged it. */
+static int tell_said(struct bb_story_work *w, struct bb_error *error) {
+    struct bb_story *s = w->story;
+    struct bb_sayings said = {NULL, 0};
+    struct bb_span packed;
+    bool room = true;
+    int result = rules_block(w, bb_utc_day_of(s->value.end_ms), &packed, error);
+
+    if (!result && packed.size > 0)
+        result = bb_sayings_unpack(packed, w->c->arena, &said, error);
+    if (result)
+        return result;
+    s->said = bb_arena_take_array(w->arena, said.count + 1, sizeof *s->said);
+    for (size_t i = 0; s->said && room && i < said.count; i++)
+        if (bb_saying_is_of_value(said.items[i].kind) ? said.items[i].at_ms == s->value.end_ms
+                                                      : said.items[i].at_ms >= s->value.end_ms)
+            room = keep_saying(w, &said.items[i]);
+    return s->said && room ? 0 : no_memory(error);
+}
+
 /* ---- the story */
 
 static void tell_factor(const struct bb_query_channel *c, struct bb_story *s) {
@@ -403,6 +459,8 @@ static int tell_all(struct bb_story_work *w, struct bb_error *error) {
         result = tell_versions(w, error);
     if (!result && s->lane != BB_LANE_RAW)
         result = tell_findings(w, error);
+    if (!result && s->lane == BB_LANE_VEE)
+        result = tell_said(w, error);
     if (!result && s->lane == BB_LANE_VEE && s->value.quality.method != BB_METHOD_NONE)
         result = bb_story_tell_estimate(w, error);
     if (!result && s->is_period)

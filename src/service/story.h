@@ -156,6 +156,8 @@ struct bb_story {
     struct bb_decimal factor;
     struct bb_story_version *versions; /* as they were first told */
     size_t version_count;
+    struct bb_saying *said; /* lane vee: what customers' rules said of the value, or of its day */
+    size_t said_count;
     struct bb_story_finding *findings; /* the first BB_STORY_FINDINGS_MAX of */
     size_t finding_count, finding_total;
     bool is_estimate;
