@@ -26,7 +26,7 @@ from .window import Batch, Others, Verdicts, Window, Windows
 
 # magic, operation, rule, windows, points, meta bytes, seed, now in ms, other channels, has a profile, their points,
 # windows after which to end
-REQUEST = struct.Struct("<IIIIQQQQHHII4x")
+REQUEST = struct.Struct("<IIIIQQQHHII12x")
 SIDE = struct.Struct("<IIQ")  # magic, series, bytes of their names
 ANSWER = struct.Struct("<IIIIQQ")  # magic, state, at window, reserved, told bytes, nanoseconds
 MAGIC = 0x31524242
@@ -147,6 +147,7 @@ class Worker:
         for number in range(len(batch)):
             self._at_window(number)
             _seed(seeds[number])
+            _freeze_clock(batch, number)
             window = Window(batch, number)
             try:
                 rule.function(window, **arguments)
@@ -163,16 +164,16 @@ class Worker:
         for first, last in batch.alike():
             self._at_window(first)
             _seed(seeds[first])
+            _freeze_clock(batch, first)
             rule.function(Windows(batch, first, last), **arguments)
             self._judged(last)
         return []
 
-    def run(self, number: int, windows: int, points: int, meta_bytes: int, seed: int, now_ms: int, others: int,
+    def run(self, number: int, windows: int, points: int, meta_bytes: int, seed: int, others: int,
             has_profile: int, other_points: int, abort_at: int) -> dict[str, Any]:
         rule, self.abort_at = self.rules[number], abort_at
         batch = self._batch(rule, windows, points, meta_bytes, others, has_profile, other_points)
         arguments = rule.arguments(batch.meta.get("params") or {})
-        _freeze_clock(now_ms)
         failures = (self._all_at_once if rule.batch else self._one_by_one)(rule, batch, arguments, seed)
         verdicts = batch.verdicts
         evidence = {}
@@ -230,7 +231,8 @@ def _seed(seed: int) -> None:
     np.random.seed(seed & 0xFFFFFFFF)
 
 
-def _freeze_clock(now_ms: int) -> None:
-    """`now` is when the batch was taken, however long it takes, and the same when it is taken again."""
+def _freeze_clock(batch: Batch, number: int) -> None:
+    """The clock stands at the end of the window, however long it takes: the same window, the same time."""
+    now_ms = int(batch.ts[batch.offset[number + 1] - 1].astype("i8"))
     time.time = lambda: now_ms / 1000
     time.time_ns = lambda: now_ms * 1_000_000

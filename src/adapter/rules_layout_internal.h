@@ -23,9 +23,8 @@ enum { BB_RULES_COLUMNS_AT = 64, BB_RULES_ALIGN = 64, BB_RULES_TOLD_MAX = 1 << 2
 struct bb_rules_request_head {
     uint32_t magic, operation, rule, windows;
     uint64_t points, meta_bytes, seed;
-    int64_t now_ms;
     uint16_t others, has_profile; /* others: channels */
-    uint32_t other_points, abort_at, reserved;
+    uint32_t other_points, abort_at, reserved[3];
 };
 _Static_assert(sizeof(struct bb_rules_request_head) == 64, "columns begin behind the head");
 

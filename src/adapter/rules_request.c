@@ -109,7 +109,6 @@ struct bb_rules_request_head bb_rules_request_put(const struct bb_rules_batch *b
                                           .points = s.points,
                                           .meta_bytes = s.meta_bytes,
                                           .seed = b->seed,
-                                          .now_ms = b->now_ms,
                                           .others = (uint16_t)s.others,
                                           .has_profile = s.has_profile,
                                           .other_points = (uint32_t)s.other_points};

@@ -52,7 +52,6 @@ struct bb_rules_batch {
     struct bb_span parameters;   /* JSON object */
     const struct bb_span *about; /* of each window: JSON object; NULL: nothing is told */
     uint64_t seed; /* of random numbers, together with whose window it is and when it ends */
-    int64_t now_ms;
     struct bb_rules_others others;
     const double
         *profile; /* of each point: what its interval weighs; NaN: no profile; NULL: of nobody */

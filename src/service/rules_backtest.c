@@ -191,7 +191,6 @@ static int flush(struct run *r) {
         bb_rules_gather_batch(&r->gather, &batch);
         batch.rule = (uint32_t)(r->asked->rule - module->items);
         batch.parameters = r->asked->parameters;
-        batch.now_ms = r->asked->now_ms;
         result = module->rules->ops->run(module->set, &batch, &sink, r->error);
     }
     bb_rules_gather_clear(&r->gather);

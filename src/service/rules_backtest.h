@@ -18,7 +18,7 @@ struct bb_backtest {
     const struct bb_rule *rule;
     struct bb_span parameters; /* JSON object; empty: as the rule says */
     int64_t from_ms, to_ms;    /* points that are judged: from < end <= to; BB_TIME_NONE: open */
-    int64_t as_of_ms, now_ms;
+    int64_t as_of_ms;
 };
 
 /* A point about which the rule said something. */

@@ -160,7 +160,6 @@ int bb_case_run(const struct bb_rules_module *module, const struct bb_rule *rule
         bb_rules_gather_batch(&gather, &batch);
         batch.rule = (uint32_t)(rule - module->items);
         batch.parameters = s->parameters;
-        batch.now_ms = s->start_ms + (int64_t)(s->count - s->past) * s->interval_ms;
         batch.abort_at = windows.abort_at;
         result = run_gathered(module, rule, s, &batch, answer, error);
     }

@@ -47,8 +47,7 @@ static const struct bb_rule_code *code_of(const struct bb_master_rules *entry,
                                   .source = module ? module->source : BB_SPAN(""),
                                   .hash = version->module,
                                   .function = version->function,
-                                  .parameters = version->parameters,
-                                  .deployed_ms = version->deployed_ms};
+                                  .parameters = version->parameters};
     return code;
 }
 

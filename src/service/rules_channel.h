@@ -10,7 +10,6 @@ struct bb_rule_code {              /* what a version runs; struct bb_rule_time p
     struct bb_span module, source; /* its name, its text */
     struct bb_span hash;           /* of the module */
     struct bb_span function, parameters;
-    int64_t deployed_ms;
 };
 
 /* The rules of a channel of that name, resolved as in `record`, whose usage point is `up` (NULL: nothing is known of

@@ -192,8 +192,7 @@ static int test(struct diff *d, const struct bb_rules_module *module, const stru
                                       .from_ms = d->asked->from_ms,
                                       .to_ms = d->asked->to_ms,
                                       /* what is stored has what the rule said in it */
-                                      .as_of_ms = d->old ? d->asked->now_ms : BB_TIME_NONE,
-                                      .now_ms = d->asked->now_ms};
+                                      .as_of_ms = d->old ? d->asked->now_ms : BB_TIME_NONE};
 
     d->taking_of = version;
     d->usage_point = (struct bb_span){NULL, 0};

@@ -170,7 +170,6 @@ static int run_gathered(struct bb_rules_host *host, const struct bb_rule_questio
         batch.rule = (uint32_t)(rule - l->module.items);
         batch.parameters = code->parameters;
         batch.seed = seed_of(q);
-        batch.now_ms = code->deployed_ms == BB_TIME_NONE ? 0 : code->deployed_ms;
         result = host->rules->ops->run(l->module.set, &batch, &sink, error);
     }
     bb_rules_gather_clear(&host->gather);

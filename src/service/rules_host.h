@@ -3,7 +3,7 @@
  *
  *   ask ─► windows as columns ─► the module's process, loaded when first needed ─► verdicts ─► sayings
  *
- * The same ask has the same answer: now is when the version was deployed, random numbers come from the channel. What a
+ * The same ask has the same answer: the clock stands at the end of each window, random numbers come from the channel. What a
  * rule may not say, and what it says that is not so, becomes a failure of its window; so does a window on which it raises,
  * hangs or dies. Nothing else is lost by it.
  *

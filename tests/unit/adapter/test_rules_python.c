@@ -118,8 +118,7 @@ static void run(struct bb_rules_set *set, uint32_t windows, uint32_t length,
                                          .value = value,
                                          .quality = quality,
                                          .parameters = bb_span_of(parameters),
-                                         .seed = 7,
-                                         .now_ms = INT64_C(1700000000000)};
+                                         .seed = 7};
     const struct bb_rules_sink sink = {take_part, take_failure, &outcome};
 
     memset(&outcome, 0, sizeof outcome);

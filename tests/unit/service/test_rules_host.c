@@ -58,8 +58,7 @@ static void judge(struct bench *b, const char *source, const char *function) {
     const struct bb_rule_code code = {.module = BB_SPAN("m"),
                                       .source = bb_span_of(source),
                                       .hash = BB_SPAN("0123456789abcdef"),
-                                      .function = bb_span_of(function),
-                                      .deployed_ms = day_ms};
+                                      .function = bb_span_of(function)};
     const struct bb_rule_time time = {INT64_MIN, INT64_MAX, 86400000, BB_SPAN("v"), &code};
     const struct bb_channel_rule rule = {BB_SPAN("r"), false, &time, 1};
     struct bb_rule_window window = {0, 0, POINTS, &time};
@@ -116,4 +115,21 @@ Test(rules_host, what_looks_further_than_derivation_is_told, .timeout = 60) {
         cr_assert(strstr(b.said.items[0].reason.data, "can only be back-tested"));
         end(&b);
     }
+}
+
+static const char clock_watcher[] =
+    "import time\n"
+    "from busbar import rule\n"
+    "@rule(inputs='x')\n"
+    "def late(w):\n"
+    "    now = w.ts[-1].astype('i8')\n"
+    "    w.flag(w.new & (round(time.time() * 1000) == now), 'at_its_end')\n";
+
+Test(rules_host, the_clock_stands_at_the_end_of_the_window, .timeout = 60) {
+    static struct bench b;
+
+    begin(&b);
+    judge(&b, clock_watcher, "late");
+    cr_assert_eq(b.said.count, POINTS);
+    end(&b);
 }
