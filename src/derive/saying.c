@@ -1,13 +1,13 @@
 /* Sayings: see saying.h for the layout. Pure. */
 #include "derive/saying.h"
 
-#include "base/crc.h"
 #include "base/hash.h"
+#include "base/seal.h"
 #include "base/varint.h"
 #include "model/attribute_pack.h"
 #include "model/block.h"
 
-enum { SAYINGS_VERSION = 1, CRC_BYTES = 4, TEXTS = 4, SAYING_PACKED_MIN = 8 };
+enum { SAYINGS_VERSION = 1, TEXTS = 4, SAYING_PACKED_MIN = 8 };
 
 static const char *const kind_names[BB_SAYING_KINDS] = {
     [BB_SAYING_FLAG] = "flag",           [BB_SAYING_ESTIMATE] = "estimate",
@@ -89,12 +89,7 @@ int bb_sayings_pack(const struct bb_saying *items, size_t count, struct bb_arena
             bb_put_varint(out, number_of(&texts, parts[k]));
         before = s->at_ms;
     }
-    if (!out->overflow) {
-        uint32_t crc = bb_crc32c(0, out->data + begin, out->size - begin);
-        uint8_t tail[CRC_BYTES] = {(uint8_t)crc, (uint8_t)(crc >> 8), (uint8_t)(crc >> 16),
-                                   (uint8_t)(crc >> 24)};
-        bb_buffer_append(out, tail, sizeof tail);
-    }
+    bb_seal(out, begin);
     return out->overflow ? BB_FAIL(error, BB_E_NO_MEMORY, "no memory to pack what rules said") : 0;
 }
 
@@ -126,17 +121,12 @@ static bool read_saying(struct bb_cursor *in, const struct bb_span *texts, uint6
 
 int bb_sayings_unpack(struct bb_span packed, struct bb_arena *arena, struct bb_sayings *out,
                       struct bb_error *error) {
-    const uint8_t *bytes = (const uint8_t *)packed.data;
-
     *out = (struct bb_sayings){NULL, 0};
-    if (packed.size < 4 + CRC_BYTES)
+    if (packed.size < 4 + BB_SEAL_BYTES)
         return damaged(error, "too short");
-    size_t body = packed.size - CRC_BYTES;
-    uint32_t crc = (uint32_t)bytes[body] | (uint32_t)bytes[body + 1] << 8 |
-                   (uint32_t)bytes[body + 2] << 16 | (uint32_t)bytes[body + 3] << 24;
-    if (crc != bb_crc32c(0, packed.data, body))
+    if (!bb_unseal(&packed))
         return damaged(error, "its checksum differs");
-    struct bb_cursor in = bb_cursor_over((struct bb_span){packed.data, body});
+    struct bb_cursor in = bb_cursor_over(packed);
     uint8_t version = bb_cursor_byte(&in), lane = bb_cursor_byte(&in);
     if (version != SAYINGS_VERSION)
         return BB_FAIL_VERSION(error, "a block of what rules said", version, SAYINGS_VERSION);

@@ -7,11 +7,11 @@
  */
 #include "derive/stat.h"
 
-#include "base/crc.h"
+#include "base/seal.h"
 #include "derive/check.h"
 #include "model/pack.h"
 
-enum { STAT_VERSION = 1, CRC_BYTES = 4, SCALE_MAX = 9, COLUMNS = BB_STAT_TOPS + 9, DAYS_MAX = 31 };
+enum { STAT_VERSION = 1, SCALE_MAX = 9, COLUMNS = BB_STAT_TOPS + 9, DAYS_MAX = 31 };
 
 /* ---- a day */
 
@@ -223,10 +223,7 @@ int bb_stat_pack(const struct bb_stat_day *days, size_t count, struct bb_arena *
         good = bb_pack_i64(column + c * count, count, scratch, out);
     if (!good || out->overflow)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to pack statistics");
-    uint32_t crc = bb_crc32c(0, out->data + begin, out->size - begin);
-    uint8_t tail[CRC_BYTES] = {(uint8_t)crc, (uint8_t)(crc >> 8), (uint8_t)(crc >> 16),
-                               (uint8_t)(crc >> 24)};
-    bb_buffer_append(out, tail, sizeof tail);
+    bb_seal(out, begin);
     return out->overflow ? BB_FAIL(error, BB_E_NO_MEMORY, "no memory to pack statistics") : 0;
 }
 
@@ -284,16 +281,11 @@ static bool gather_row(const int64_t *column, size_t i, size_t stride, int64_t o
 
 int bb_stat_unpack(struct bb_span packed, struct bb_arena *arena, struct bb_stat *out,
                    struct bb_error *error) {
-    const uint8_t *bytes = (const uint8_t *)packed.data;
-
-    if (packed.size < 4 + CRC_BYTES)
+    if (packed.size < 4 + BB_SEAL_BYTES)
         return damaged(error, "too short");
-    size_t body = packed.size - CRC_BYTES;
-    uint32_t crc = (uint32_t)bytes[body] | (uint32_t)bytes[body + 1] << 8 |
-                   (uint32_t)bytes[body + 2] << 16 | (uint32_t)bytes[body + 3] << 24;
-    if (crc != bb_crc32c(0, packed.data, body))
+    if (!bb_unseal(&packed))
         return damaged(error, "its checksum differs");
-    struct bb_cursor in = bb_cursor_over((struct bb_span){packed.data, body});
+    struct bb_cursor in = bb_cursor_over(packed);
     uint8_t version = bb_cursor_byte(&in), lane = bb_cursor_byte(&in);
     size_t count = bb_cursor_byte(&in);
     uint8_t scale = bb_cursor_byte(&in);

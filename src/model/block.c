@@ -1,11 +1,11 @@
 /* Blocks: lanes, spans, packing. See block.h for the layout. Pure. */
 #include "model/block.h"
 
-#include "base/crc.h"
+#include "base/seal.h"
 #include "model/attribute_pack.h"
 #include "model/pack.h"
 
-enum { BLOCK_VERSION = 1, CRC_BYTES = 4, FINDING_PACKED_MIN = 8 };
+enum { BLOCK_VERSION = 1, FINDING_PACKED_MIN = 8 };
 
 const struct bb_lane_row bb_lanes[BB_LANE_COUNT] = {
     [BB_LANE_RAW] = {"raw", BB_SPAN_UTC_DAY, false, true, -1},
@@ -136,10 +136,7 @@ int bb_block_pack(const struct bb_block *block, struct bb_arena *scratch, struct
                 pack_relative(block->issued_ms, block->received_ms, n, scratch, out) &&
                 bb_pack_i64(block->origin, n, scratch, out) &&
                 bb_pack_i64(block->rivals, n, scratch, out) && pack_findings(block, out);
-    if (done && bb_buffer_reserve(out, CRC_BYTES)) {
-        uint32_t crc = bb_crc32c(0, out->data + begin, out->size - begin);
-        bb_buffer_append(out, &crc, CRC_BYTES);
-    }
+    bb_seal(out, begin);
     if (!done || out->overflow)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to pack a block of %zu values", n);
     return 0;
@@ -186,13 +183,9 @@ static bool unpack_columns(struct bb_cursor *in, struct bb_arena *arena, struct 
 
 int bb_block_unpack(struct bb_span packed, struct bb_arena *arena, struct bb_block *out,
                     struct bb_error *error) {
-    uint32_t crc;
-
-    if (packed.size < CRC_BYTES + 2)
+    if (packed.size < BB_SEAL_BYTES + 2)
         return BB_FAIL(error, BB_E_BLOCK_CORRUPT, "a block of %zu bytes is too short", packed.size);
-    memcpy(&crc, packed.data + packed.size - CRC_BYTES, CRC_BYTES);
-    packed.size -= CRC_BYTES;
-    if (crc != bb_crc32c(0, packed.data, packed.size))
+    if (!bb_unseal(&packed))
         return BB_FAIL(error, BB_E_BLOCK_CORRUPT, "a block fails its checksum");
     struct bb_cursor in = bb_cursor_over(packed);
     uint8_t version = bb_cursor_byte(&in), lane = bb_cursor_byte(&in);

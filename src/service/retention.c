@@ -1,6 +1,8 @@
 /* Retention: see retention.h. */
 #include "service/retention.h"
 
+#include "service/standing.h"
+
 #include "service/feed.h"
 
 /* Looking for what the worker has still to read takes a pass over it, on the thread that appends. */
@@ -26,21 +28,6 @@ static int is_due(struct looking *l, bool *due, struct bb_error *error) {
 
     *due = result == BB_LOG_RECORD && (record.received_ms < l->before_ms ||
                                        (is_too_large(l) && record.received_ms < l->young_ms));
-    return result < 0 ? result : 0;
-}
-
-static int find_position(struct bb_plant *plant, uint32_t partition, struct bb_position *out,
-                         struct bb_error *error) {
-    const struct bb_store_ops *ops = plant->store->ops;
-    struct bb_store_view *view;
-    struct bb_claim claim = {0};
-    int result = ops->view_begin(plant->store, partition, &view, error);
-
-    if (result)
-        return result;
-    result = ops->position(view, &claim, error);
-    ops->view_end(view);
-    *out = claim.position;
     return result < 0 ? result : 0;
 }
 
@@ -97,7 +84,7 @@ static int trim_passed(struct bb_plant *plant, struct looking *l, uint32_t parti
                        uint64_t *bytes, struct bb_error *error) {
     struct bb_position position;
     uint64_t bound;
-    int result = find_position(plant, partition, &position, error);
+    int result = bb_standing_position(plant, partition, &position, error);
 
     if (result || position.offset == 0)
         return result;

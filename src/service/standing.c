@@ -6,7 +6,7 @@
 
 enum { ARENA_CHUNK_BYTES = 1 << 20, ARENA_LIMIT_BYTES = 256 << 20 };
 
-static int read_position(struct bb_plant *plant, uint32_t partition, struct bb_position *out,
+int bb_standing_position(struct bb_plant *plant, uint32_t partition, struct bb_position *out,
                          struct bb_error *error) {
     const struct bb_store_ops *ops = plant->store->ops;
     struct bb_store_view *view;
@@ -44,7 +44,7 @@ static int try_next(struct bb_plant *plant, uint32_t partition, struct bb_positi
 int bb_standing_look(struct bb_plant *plant, uint32_t partition, struct bb_standing *out,
                      struct bb_error *error) {
     struct bb_position position;
-    int result = read_position(plant, partition, &position, error);
+    int result = bb_standing_position(plant, partition, &position, error);
 
     if (result)
         return result;

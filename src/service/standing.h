@@ -9,6 +9,10 @@ struct bb_standing {
     struct bb_error error;
 };
 
+/* Up to where a partition's log is derived, as committed. */
+int bb_standing_position(struct bb_plant *plant, uint32_t partition, struct bb_position *out,
+                         struct bb_error *error) BB_MUST_USE;
+
 /* 0: it goes on, or has nothing to do; 1: it stands, and *out says where and why. */
 enum bb_stands { BB_GOES_ON = 0, BB_STANDS = 1 };
 int bb_standing_look(struct bb_plant *plant, uint32_t partition, struct bb_standing *out,
