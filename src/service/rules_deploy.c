@@ -120,6 +120,9 @@ static int check(const struct bb_deploy *asked, struct bb_span name,
                        BB_SPAN_ARGS(asked->module->name));
     if (asked->share == 0 || asked->share > BB_MASTER_SHARE_ALL)
         return BB_FAIL(error, BB_E_USAGE, "a share is from a thousandth to all");
+    if (asked->before.size > 0 && bb_span_equal(asked->before, name))
+        return BB_FAIL(error, BB_E_USAGE, "rule %.*s cannot stand before itself",
+                       BB_SPAN_ARGS(name));
     if (asked->reason.size > BB_MASTER_TEXT_MAX || asked->by.size > BB_MASTER_TEXT_MAX)
         return BB_FAIL(error, BB_E_USAGE, "a reason has at most %d bytes", BB_MASTER_TEXT_MAX);
     return 0;
