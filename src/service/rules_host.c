@@ -4,8 +4,7 @@
 #include "base/hash.h"
 #include "derive/rule.h"
 #include "service/rules_channel.h"
-#include "service/rules_environment.h"
-#include "service/rules_module.h"
+#include "service/rules_loaded.h"
 #include "service/rules_said.h"
 #include "service/rules_window.h"
 
@@ -13,24 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Each module that is loaded has a process of its own. */
-enum { MODULES_MAX = 32, FAULT_MAX = 2000 };
-
-struct loaded {
-    char hash[17];
-    struct bb_rules_module module;
-    char *fault; /* it does not load: why; then there is no module */
-    uint64_t used;
-};
-
 struct bb_rules_host {
     pthread_mutex_t lock;
-    const struct bb_config *config;
-    struct bb_rules_environment environment;
-    struct bb_rules *rules; /* NULL: not started yet */
-    struct loaded modules[MODULES_MAX];
-    uint32_t module_count;
-    uint64_t uses;
+    struct bb_rules_loaded *loaded;
     struct bb_rules_gather gather;
     struct bb_rules_point *points; /* of the window at hand, and what they weigh */
     double *weights;
@@ -44,81 +28,25 @@ struct bb_rules_host *bb_rules_host_open(const struct bb_config *config) {
 
     if (!host)
         return NULL;
+    host->loaded = bb_rules_loaded_open(config);
+    if (!host->loaded) {
+        free(host);
+        return NULL;
+    }
     pthread_mutex_init(&host->lock, NULL);
-    host->config = config;
     bb_rules_gather_init(&host->gather);
     return host;
-}
-
-static void unload(struct loaded *l) {
-    if (!l->fault)
-        bb_rules_module_release(&l->module);
-    free(l->fault);
-    l->fault = NULL;
 }
 
 void bb_rules_host_close(struct bb_rules_host *host) {
     if (!host)
         return;
-    for (uint32_t i = 0; i < host->module_count; i++)
-        unload(&host->modules[i]);
-    if (host->rules)
-        host->rules->ops->close(host->rules);
+    bb_rules_loaded_close(host->loaded);
     bb_rules_gather_release(&host->gather);
     free(host->points);
     free(host->weights);
     pthread_mutex_destroy(&host->lock);
     free(host);
-}
-
-/* ---- modules ------------------------------------------------------------------------------------- */
-
-static int start(struct bb_rules_host *host, struct bb_error *error) {
-    struct bb_rules_python_options options;
-
-    if (host->rules)
-        return 0;
-    int result = bb_rules_environment_find(host->config, &host->environment, &options, error);
-    return result ? result : bb_rules_python_open(&options, &host->rules, error);
-}
-
-static struct loaded *place_for(struct bb_rules_host *host) {
-    struct loaded *oldest = &host->modules[0];
-
-    if (host->module_count < MODULES_MAX)
-        return &host->modules[host->module_count++];
-    for (uint32_t i = 1; i < host->module_count; i++)
-        oldest = host->modules[i].used < oldest->used ? &host->modules[i] : oldest;
-    unload(oldest);
-    return oldest;
-}
-
-/* One that does not load is kept as such: it says so of every window. */
-static int load(struct bb_rules_host *host, const struct bb_rule_code *code, struct loaded **out,
-                struct bb_error *error) {
-    for (uint32_t i = 0; i < host->module_count; i++) {
-        struct loaded *l = &host->modules[i];
-        if (!bb_span_equal(bb_span_of(l->hash), code->hash))
-            continue;
-        l->used = ++host->uses;
-        *out = l;
-        return 0;
-    }
-    int result = start(host, error);
-    if (result)
-        return result;
-    struct bb_rules_module module;
-    result = bb_rules_module_make(host->rules, code->module, code->source, &module, error);
-    if (result && error->code != BB_E_RULE_LOAD)
-        return result;
-    char *fault = result ? strndup(error->text, FAULT_MAX) : NULL;
-    if (result && !fault)
-        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a rules module");
-    struct loaded *l = place_for(host);
-    *l = (struct loaded){.module = module, .fault = fault, .used = ++host->uses};
-    snprintf(l->hash, sizeof l->hash, "%.*s", BB_SPAN_ARGS(code->hash));
-    *out = l;
-    return 0;
 }
 
 /* ---- windows ------------------------------------------------------------------------------------- */
@@ -150,9 +78,9 @@ static uint64_t seed_of(const struct bb_rule_question *q) {
 }
 
 static int run_gathered(struct bb_rules_host *host, const struct bb_rule_question *q,
-                        const struct bb_rule_code *code, const struct loaded *l,
+                        const struct bb_rule_code *code, const struct bb_rules_module *module,
                         struct bb_rules_said *said, struct bb_error *error) {
-    const struct bb_rule *rule = bb_rules_module_find(&l->module, code->function);
+    const struct bb_rule *rule = bb_rules_module_find(module, code->function);
     const struct bb_rules_sink sink = bb_rules_said_sink(said, &host->gather);
     struct bb_rules_batch batch;
     int result = 0;
@@ -167,10 +95,10 @@ static int run_gathered(struct bb_rules_host *host, const struct bb_rule_questio
                                "a rule with `others` or `side` can only be back-tested so far");
     } else {
         bb_rules_gather_batch(&host->gather, &batch);
-        batch.rule = (uint32_t)(rule - l->module.items);
+        batch.rule = (uint32_t)(rule - module->items);
         batch.parameters = code->parameters;
         batch.seed = seed_of(q);
-        result = host->rules->ops->run(l->module.set, &batch, &sink, error);
+        result = module->rules->ops->run(module->set, &batch, &sink, error);
     }
     bb_rules_gather_clear(&host->gather);
     return result < 0 ? result : 0;
@@ -181,15 +109,15 @@ static int judge_version(struct bb_rules_host *host, const struct bb_rule_questi
                          const struct bb_rule_code *code, struct bb_rules_said *said,
                          struct bb_error *error) {
     const struct bb_rule_ask *ask = q->ask;
-    struct loaded *l;
-    int result = load(host, code, &l, error);
+    struct bb_rules_found found;
+    int result = bb_rules_loaded_find(host->loaded, q->tenant, code, &found, error);
 
     for (size_t i = 0; !result && i < ask->window_count; i++) {
         const struct bb_rule_window *w = &ask->windows[i];
         if (w->time->code != code)
             continue;
-        if (l->fault) {
-            bb_rules_said_fail(said, ask->points->points[w->end - 1].end_ms, l->fault);
+        if (found.fault) {
+            bb_rules_said_fail(said, ask->points->points[w->end - 1].end_ms, found.fault);
             continue;
         }
         if (!fill_points(host, ask, w) ||
@@ -199,9 +127,9 @@ static int judge_version(struct bb_rules_host *host, const struct bb_rule_questi
         if (ask->channel->profile)
             bb_rules_gather_weigh(&host->gather, host->weights);
         if (bb_rules_gather_full(&host->gather))
-            result = run_gathered(host, q, code, l, said, error);
+            result = run_gathered(host, q, code, found.module, said, error);
     }
-    return result || l->fault ? result : run_gathered(host, q, code, l, said, error);
+    return result || found.fault ? result : run_gathered(host, q, code, found.module, said, error);
 }
 
 /* ---- costs --------------------------------------------------------------------------------------- */
