@@ -57,40 +57,10 @@ static int fault_project(struct bb_registry *base, uint32_t partition, uint64_t 
     UNDER_PLAN(project, partition, from, records, count, error);
 }
 
-static int fault_usage_point_get(struct bb_registry *base, struct bb_span tenant,
-                                 struct bb_span name, int64_t as_of_ms, struct bb_arena *arena,
-                                 struct bb_master_usage_point *out, struct bb_error *error) {
-    UNDER_PLAN(usage_point_get, tenant, name, as_of_ms, arena, out, error);
-}
-
-static int fault_tenant_get(struct bb_registry *base, struct bb_span name, int64_t as_of_ms,
-                            struct bb_arena *arena, struct bb_master_tenant *out,
-                            struct bb_error *error) {
-    UNDER_PLAN(tenant_get, name, as_of_ms, arena, out, error);
-}
-
-static int fault_calendar_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
-                              int64_t as_of_ms, struct bb_arena *arena,
-                              struct bb_master_calendar *out, struct bb_error *error) {
-    UNDER_PLAN(calendar_get, tenant, name, as_of_ms, arena, out, error);
-}
-
-static int fault_profile_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
-                             int64_t as_of_ms, struct bb_arena *arena,
-                             struct bb_master_profile *out, struct bb_error *error) {
-    UNDER_PLAN(profile_get, tenant, name, as_of_ms, arena, out, error);
-}
-
-static int fault_group_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
-                           int64_t as_of_ms, struct bb_arena *arena, struct bb_master_group *out,
-                           struct bb_error *error) {
-    UNDER_PLAN(group_get, tenant, name, as_of_ms, arena, out, error);
-}
-
-static int fault_rules_get(struct bb_registry *base, struct bb_span tenant, int64_t as_of_ms,
-                           struct bb_arena *arena, struct bb_master_rules *out,
-                           struct bb_error *error) {
-    UNDER_PLAN(rules_get, tenant, as_of_ms, arena, out, error);
+static int fault_master_get(struct bb_registry *base, enum bb_master_kind kind,
+                            struct bb_span tenant, struct bb_span name, int64_t as_of_ms,
+                            struct bb_arena *arena, struct bb_master *out, struct bb_error *error) {
+    UNDER_PLAN(master_get, kind, tenant, name, as_of_ms, arena, out, error);
 }
 
 static int fault_master_list(struct bb_registry *base, struct bb_span tenant, int64_t as_of_ms,
@@ -179,12 +149,7 @@ static const struct bb_registry_ops operations = {
     .close = fault_close,
     .position = fault_position,
     .project = fault_project,
-    .usage_point_get = fault_usage_point_get,
-    .tenant_get = fault_tenant_get,
-    .calendar_get = fault_calendar_get,
-    .profile_get = fault_profile_get,
-    .group_get = fault_group_get,
-    .rules_get = fault_rules_get,
+    .master_get = fault_master_get,
     .master_list = fault_master_list,
     .kind_list = fault_kind_list,
     .version_list = fault_version_list,

@@ -128,8 +128,8 @@ static int put_tags(struct listing *l, const struct bb_registry_usage_point *row
     struct bb_master_usage_point up;
 
     bb_arena_reset(&l->arena);
-    int found = registry->ops->usage_point_get(registry, row->tenant, row->name, l->as_of_ms,
-                                               &l->arena, &up, l->error);
+    int found = bb_registry_usage_point(registry, row->tenant, row->name, l->as_of_ms, &l->arena,
+                                        &up, l->error);
     bb_json_key(json, "tags");
     bb_json_object_begin(json);
     if (found == BB_FOUND)

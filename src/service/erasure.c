@@ -300,8 +300,8 @@ static int meet(void *context, int64_t recorded_ms, const struct bb_master *mast
     (void)recorded_ms;
     if (master->kind == BB_MASTER_GROUP)
         return meet_group(e, &master->group);
-    for (uint32_t i = 0;
-         !result && master->kind == BB_MASTER_RULES && i < master->rules.rule_count; i++)
+    for (uint32_t i = 0; !result && master->kind == BB_MASTER_RULES && i < master->rules.rule_count;
+         i++)
         result = meet_rule(e, &master->rules, &master->rules.rules[i]);
     return result;
 }

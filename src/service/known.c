@@ -102,8 +102,8 @@ static int tell_usage_point(void *context, const struct bb_registry_usage_point 
     u->channels = 0;
     u->least_zone = BB_SPAN("");
     u->greatest_commodity = BB_COMMODITY_UNKNOWN;
-    int found = registry->ops->usage_point_get(registry, now->tenant, now->name, u->as_of_ms,
-                                               &u->arena, &up, u->error);
+    int found = bb_registry_usage_point(registry, now->tenant, now->name, u->as_of_ms, &u->arena,
+                                        &up, u->error);
     int result = found < 0
                      ? found
                      : bb_query_every(u->plant, &query, BB_SPAN(""), count_channel, u, u->error);
@@ -179,8 +179,7 @@ int bb_known_usage_point(struct bb_plant *plant, struct bb_span tenant, struct b
                          int64_t as_of_ms, struct bb_arena *arena,
                          struct bb_master_usage_point *out, struct bb_error *error) {
     struct bb_registry *registry = plant->registry;
-    int result = registry->ops->usage_point_get(registry, tenant, name, as_of_ms, arena, out,
-                                                error);
+    int result = bb_registry_usage_point(registry, tenant, name, as_of_ms, arena, out, error);
 
     return result == BB_ABSENT ? entry_of_readings(plant, tenant, name, as_of_ms, arena, out, error)
                                : result;

@@ -65,8 +65,8 @@ static struct bb_span name_in_master(struct bb_plant *plant, const struct bb_que
     struct bb_master_usage_point up;
     struct bb_error ignored;
 
-    if (plant->registry->ops->usage_point_get(plant->registry, q->tenant, q->usage_point,
-                                              BB_TIME_NONE, arena, &up, &ignored) == 0)
+    if (bb_registry_usage_point(plant->registry, q->tenant, q->usage_point, BB_TIME_NONE, arena,
+                                &up, &ignored) == 0)
         found = bb_channel_master_of(&up, q->channel);
     return found ? found->name : BB_SPAN("");
 }
@@ -129,24 +129,9 @@ static int master_as_of(void *context, enum bb_master_kind kind, struct bb_span 
                         struct bb_error *error) {
     const struct bb_query_channel *c = context;
     struct bb_registry *registry = c->plant->registry;
-    int64_t as_of_ms = c->query->as_of_ms;
 
-    out->kind = kind;
-    switch (kind) {
-    case BB_MASTER_TENANT:
-        return registry->ops->tenant_get(registry, name, as_of_ms, arena, &out->tenant, error);
-    case BB_MASTER_CALENDAR:
-        return registry->ops->calendar_get(registry, tenant, name, as_of_ms, arena, &out->calendar,
-                                           error);
-    case BB_MASTER_RULES:
-        return registry->ops->rules_get(registry, tenant, as_of_ms, arena, &out->rules, error);
-    case BB_MASTER_PROFILE:
-        return registry->ops->profile_get(registry, tenant, name, as_of_ms, arena, &out->profile,
-                                          error);
-    default:
-        return registry->ops->usage_point_get(registry, tenant, name, as_of_ms, arena,
-                                              &out->usage_point, error);
-    }
+    return registry->ops->master_get(registry, kind, tenant, name, c->query->as_of_ms, arena, out,
+                                     error);
 }
 
 /* What the channel was taken for then. Its description stays that of the reading told first, which
@@ -273,8 +258,8 @@ static int find_channels(struct bb_plant *plant, const struct bb_query *q, struc
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the channels of a usage point");
     struct bb_master_usage_point up;
     if (l->count == 0) {
-        result = plant->registry->ops->usage_point_get(plant->registry, q->tenant, q->usage_point,
-                                                       BB_TIME_NONE, &l->arena, &up, error);
+        result = bb_registry_usage_point(plant->registry, q->tenant, q->usage_point, BB_TIME_NONE,
+                                         &l->arena, &up, error);
         if (result == 0)
             return q->channel.size == 0 ? 0
                                         : BB_FAIL(error, BB_E_CHANNEL_UNKNOWN,

@@ -213,8 +213,8 @@ static void put_about(struct run *r, const struct source *source, struct bb_buff
 
     bb_arena_init(&arena, NAMES_CHUNK, (size_t)ABOUT_MAX * 16);
     uint32_t told = 0;
-    bool known = registry->ops->usage_point_get(registry, r->asked->tenant, source->usage_point,
-                                                r->as_of_ms, &arena, &up, &ignored) == 0;
+    bool known = bb_registry_usage_point(registry, r->asked->tenant, source->usage_point,
+                                         r->as_of_ms, &arena, &up, &ignored) == 0;
     for (uint32_t k = 0; k < rule->other_count; k++)
         if (r->others[k].count > 0)
             others[told++] = (struct bb_rules_other){rule->others[k].name, r->others[k].channel,

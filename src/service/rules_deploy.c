@@ -15,10 +15,11 @@ const struct bb_master_rule *bb_rules_find(const struct bb_master_rules *rules,
 
 int bb_rules_standing(struct bb_registry *registry, struct bb_span tenant, int64_t as_of_ms,
                       struct bb_arena *arena, struct bb_master_rules *out, struct bb_error *error) {
-    int found = registry->ops->rules_get(registry, tenant, as_of_ms, arena, out, error);
+    struct bb_master entry;
+    int found = registry->ops->master_get(registry, BB_MASTER_RULES, tenant, tenant, as_of_ms,
+                                          arena, &entry, error);
 
-    if (found > 0)
-        *out = (struct bb_master_rules){.tenant = tenant};
+    *out = found == 0 ? entry.rules : (struct bb_master_rules){.tenant = tenant};
     return found < 0 ? found : 0;
 }
 
