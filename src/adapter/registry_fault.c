@@ -82,9 +82,18 @@ static int fault_version_list(struct bb_registry *base, struct bb_span tenant,
 }
 
 static int fault_usage_point_list(struct bb_registry *base, struct bb_span tenant,
-                                  bb_registry_usage_point_visit *visit, void *context,
-                                  struct bb_error *error) {
-    UNDER_PLAN(usage_point_list, tenant, visit, context, error);
+                                  struct bb_span usage_point, bb_registry_usage_point_visit *visit,
+                                  void *context, struct bb_error *error) {
+    UNDER_PLAN(usage_point_list, tenant, usage_point, visit, context, error);
+}
+
+static int fault_usage_point_search(struct bb_registry *base, struct bb_span tenant,
+                                    const struct bb_span *words, size_t word_count,
+                                    struct bb_span after, int64_t as_of_ms,
+                                    bb_registry_search_visit *visit, void *context,
+                                    struct bb_error *error) {
+    UNDER_PLAN(usage_point_search, tenant, words, word_count, after, as_of_ms, visit, context,
+               error);
 }
 
 static int fault_channel_list(struct bb_registry *base, struct bb_span tenant,
@@ -154,6 +163,7 @@ static const struct bb_registry_ops operations = {
     .kind_list = fault_kind_list,
     .version_list = fault_version_list,
     .usage_point_list = fault_usage_point_list,
+    .usage_point_search = fault_usage_point_search,
     .channel_list = fault_channel_list,
     .exception_list = fault_exception_list,
     .tenant_list = fault_tenant_list,

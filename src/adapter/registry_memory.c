@@ -157,6 +157,7 @@ static const struct bb_registry_ops operations = {
     .kind_list = bb_registry_memory_kind_list,
     .version_list = bb_registry_memory_version_list,
     .usage_point_list = bb_registry_memory_usage_point_list,
+    .usage_point_search = bb_registry_memory_usage_point_search,
     .channel_list = bb_registry_memory_channel_list,
     .exception_list = bb_registry_memory_exception_list,
     .tenant_list = bb_registry_memory_tenant_list,

@@ -91,8 +91,14 @@ int bb_registry_memory_version_list(struct bb_registry *base, struct bb_span ten
                                     bb_registry_master_visit *visit, void *context,
                                     struct bb_error *error);
 int bb_registry_memory_usage_point_list(struct bb_registry *base, struct bb_span tenant,
+                                        struct bb_span usage_point,
                                         bb_registry_usage_point_visit *visit, void *context,
                                         struct bb_error *error);
+int bb_registry_memory_usage_point_search(struct bb_registry *base, struct bb_span tenant,
+                                          const struct bb_span *words, size_t word_count,
+                                          struct bb_span after, int64_t as_of_ms,
+                                          bb_registry_search_visit *visit, void *context,
+                                          struct bb_error *error);
 int bb_registry_memory_channel_list(struct bb_registry *base, struct bb_span tenant,
                                     struct bb_span usage_point, bb_registry_channel_visit *visit,
                                     void *context, struct bb_error *error);

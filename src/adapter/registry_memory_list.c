@@ -89,6 +89,7 @@ static void complete_from_channels(const struct registry_memory *r,
 }
 
 int bb_registry_memory_usage_point_list(struct bb_registry *base, struct bb_span tenant,
+                                        struct bb_span usage_point,
                                         bb_registry_usage_point_visit *visit, void *context,
                                         struct bb_error *error) {
     const struct registry_memory *r = registry_memory_of(base);
@@ -100,7 +101,7 @@ int bb_registry_memory_usage_point_list(struct bb_registry *base, struct bb_span
         const struct usage_point_row *known = sorted_at(&r->usage_points, i);
         struct bb_registry_usage_point row = {.tenant = known->tenant, .name = known->name};
         struct bb_master_usage_point up;
-        if (!wanted(tenant, known->tenant))
+        if (!wanted(tenant, known->tenant) || !wanted(usage_point, known->name))
             continue;
         bb_arena_reset(&arena);
         answer = bb_registry_usage_point(base, known->tenant, known->name, BB_TIME_NONE, &arena,
@@ -115,6 +116,37 @@ int bb_registry_memory_usage_point_list(struct bb_registry *base, struct bb_span
         }
         complete_from_channels(r, &row);
         answer = visit(context, &row);
+    }
+    bb_arena_release(&arena);
+    return registry_memory_ended(answer);
+}
+
+int bb_registry_memory_usage_point_search(struct bb_registry *base, struct bb_span tenant,
+                                          const struct bb_span *words, size_t word_count,
+                                          struct bb_span after, int64_t as_of_ms,
+                                          bb_registry_search_visit *visit, void *context,
+                                          struct bb_error *error) {
+    const struct registry_memory *r = registry_memory_of(base);
+    int64_t until = as_of_ms == BB_TIME_NONE ? INT64_MAX : as_of_ms;
+    struct bb_arena arena;
+    int answer = 0;
+
+    bb_arena_init(&arena, REGISTRY_MEMORY_CHUNK_BYTES, REGISTRY_MEMORY_SCRATCH_LIMIT_BYTES);
+    for (size_t i = 0; answer == 0 && i < r->usage_points.count; i++) {
+        const struct usage_point_row *known = sorted_at(&r->usage_points, i);
+        struct master_row entry = {
+            .kind = BB_MASTER_USAGE_POINT, .tenant = known->tenant, .name = known->name};
+        struct bb_master master;
+        if (!bb_span_equal(tenant, known->tenant) || bb_span_compare(known->name, after) <= 0)
+            continue;
+        const struct master_row *row = bb_registry_memory_version_at(r, entry, until);
+        if (!bb_master_may_hold(row ? row->body : known->name, words, word_count))
+            continue;
+        bb_arena_reset(&arena);
+        if (row)
+            answer = bb_master_decode(row->body, &arena, &master, error);
+        if (answer == 0)
+            answer = visit(context, known->name, row ? &master.usage_point : NULL);
     }
     bb_arena_release(&arena);
     return registry_memory_ended(answer);

@@ -263,7 +263,8 @@ static void registry_close(struct bb_registry *base) {
         return;
     for (int i = 0; i < REGISTRY_STATEMENTS; i++)
         sqlite3_finalize(registry->statements[i]);
-    sqlite3_finalize(registry->channels_of_one);
+    for (int i = 0; i < REGISTRY_KEPT; i++)
+        sqlite3_finalize(registry->kept[i]);
     sqlite3_close(registry->db);
     bb_arena_release(&registry->scratch);
     free(registry);
@@ -279,6 +280,7 @@ static const struct bb_registry_ops operations = {
     .kind_list = bb_registry_sqlite_kind_list,
     .version_list = bb_registry_sqlite_version_list,
     .usage_point_list = bb_registry_sqlite_usage_point_list,
+    .usage_point_search = bb_registry_sqlite_usage_point_search,
     .channel_list = bb_registry_sqlite_channel_list,
     .exception_list = bb_registry_sqlite_exception_list,
     .tenant_list = bb_registry_sqlite_tenant_list,

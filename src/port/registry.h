@@ -78,6 +78,9 @@ typedef int bb_registry_key_visit(void *context, const struct bb_registry_key *r
 typedef int bb_registry_channel_visit(void *context, const struct bb_registry_channel *row);
 typedef int bb_registry_exception_visit(void *context, const struct bb_registry_exception *row);
 typedef int bb_registry_usage_point_visit(void *context, const struct bb_registry_usage_point *row);
+/* `entry` NULL: there is none, or it came later. */
+typedef int bb_registry_search_visit(void *context, struct bb_span name,
+                                     const struct bb_master_usage_point *entry);
 typedef int bb_registry_master_visit(void *context, int64_t recorded_ms,
                                      const struct bb_master *master);
 
@@ -107,9 +110,17 @@ struct bb_registry_ops {
     /* Every version of every master entry of a tenant (empty: all), in order of kind, name and time. */
     int (*version_list)(struct bb_registry *registry, struct bb_span tenant,
                         bb_registry_master_visit *visit, void *context, struct bb_error *error);
+    /* Usage points of a tenant (empty: of all); that one when usage_point is not empty. */
     int (*usage_point_list)(struct bb_registry *registry, struct bb_span tenant,
-                            bb_registry_usage_point_visit *visit, void *context,
-                            struct bb_error *error);
+                            struct bb_span usage_point, bb_registry_usage_point_visit *visit,
+                            void *context, struct bb_error *error);
+    /* The usage points of one tenant in whose name, or master entry as of the moment, each of the words stands, ASCII
+     * case aside: by name, those behind `after`. Entries are looked through as they are packed, so that more are
+     * visited than one would find that looks at their texts; none is left out. */
+    int (*usage_point_search)(struct bb_registry *registry, struct bb_span tenant,
+                              const struct bb_span *words, size_t word_count, struct bb_span after,
+                              int64_t as_of_ms, bb_registry_search_visit *visit, void *context,
+                              struct bb_error *error);
     /* Channels of a tenant, of one usage point when it is not empty. */
     int (*channel_list)(struct bb_registry *registry, struct bb_span tenant,
                         struct bb_span usage_point, bb_registry_channel_visit *visit, void *context,

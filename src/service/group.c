@@ -101,8 +101,8 @@ int bb_group_members(struct bb_plant *plant, const struct bb_group *group,
     if (result == -BB_E_NO_MEMORY)
         result = BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the usage points of a tenant");
     if (result >= 0)
-        result = bb_known_usage_points(plant, group->entry.tenant, group->as_of_ms, take_row, &m,
-                                       error);
+        result = bb_known_usage_points(plant, group->entry.tenant, BB_SPAN(""), group->as_of_ms,
+                                       take_row, &m, error);
     bb_arena_release(&m.arena);
     return result < 0 ? result : 0;
 }

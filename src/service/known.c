@@ -120,17 +120,18 @@ static int tell_usage_point(void *context, const struct bb_registry_usage_point 
     return u->visit(u->context, &then);
 }
 
-int bb_known_usage_points(struct bb_plant *plant, struct bb_span tenant, int64_t as_of_ms,
-                          bb_registry_usage_point_visit *visit, void *context,
+int bb_known_usage_points(struct bb_plant *plant, struct bb_span tenant, struct bb_span usage_point,
+                          int64_t as_of_ms, bb_registry_usage_point_visit *visit, void *context,
                           struct bb_error *error) {
     const struct bb_registry_ops *ops = plant->registry->ops;
     struct usage_points u = {
         .plant = plant, .as_of_ms = as_of_ms, .visit = visit, .context = context, .error = error};
 
     if (as_of_ms == BB_TIME_NONE)
-        return ops->usage_point_list(plant->registry, tenant, visit, context, error);
+        return ops->usage_point_list(plant->registry, tenant, usage_point, visit, context, error);
     bb_arena_init(&u.arena, ARENA_CHUNK_BYTES, arena_limit_bytes);
-    int result = ops->usage_point_list(plant->registry, tenant, tell_usage_point, &u, error);
+    int result = ops->usage_point_list(plant->registry, tenant, usage_point, tell_usage_point, &u,
+                                       error);
     bb_arena_release(&u.arena);
     return result;
 }

@@ -399,6 +399,119 @@ Test(registry, lists_one_kind_of_entry) {
     each_registry(lists_one_kind);
 }
 
+/* ---- searching ------------------------------------------------------------------------------- */
+
+/* "a+ b " of an entry and of a name that has none. A bb_registry_search_visit. */
+static int paint_found(void *context, struct bb_span name,
+                       const struct bb_master_usage_point *entry) {
+    struct registry_fixture *f = context;
+
+    if (entry)
+        cr_expect(bb_span_equal(entry->name, name));
+    bb_buffer_format(&f->picture, "%.*s%s ", BB_SPAN_ARGS(name), entry ? "+" : "");
+    return 0;
+}
+
+static void expect_found(struct registry_fixture *f, const char *first, const char *second,
+                         const char *after, int64_t as_of_ms, const char *picture) {
+    const struct bb_span words[] = {bb_span_of(first), bb_span_of(second)};
+
+    cr_assert_eq(f->registry->ops->usage_point_search(f->registry, BB_SPAN("demo"), words,
+                                                      second[0] ? 2 : 1, bb_span_of(after),
+                                                      as_of_ms, paint_found, f, &f->error),
+                 0, "%s", f->error.text);
+    cr_expect(bb_span_equal(bb_buffer_span(&f->picture), bb_span_of(picture)),
+              "%s: %s %s behind '%s' finds %.*s", f->adapter, first, second, after,
+              BB_SPAN_ARGS(bb_buffer_span(&f->picture)));
+    bb_buffer_clear(&f->picture);
+}
+
+static struct bb_outbox_record person(struct registry_fixture *f, const char *tenant,
+                                      const char *name, const char *customer, const char *street,
+                                      int64_t recorded_ms) {
+    struct bb_master_tag tag = {BB_SPAN("street"), bb_span_of(street)};
+    const struct bb_master master = {.kind = BB_MASTER_USAGE_POINT,
+                                     .usage_point = {.tenant = bb_span_of(tenant),
+                                                     .name = bb_span_of(name),
+                                                     .customer = bb_span_of(customer),
+                                                     .tags = &tag,
+                                                     .tag_count = 1}};
+
+    return registry_master(f, &master, recorded_ms);
+}
+
+static void finds_usage_points(struct registry_fixture *f) {
+    REGISTRY_TELL(f, 0, person(f, "demo", "m1", "Jansen", "Canal Street", 1000),
+                  person(f, "demo", "m2", "Jansen", "High Street", 2000),
+                  person(f, "demo", "m2", "Smit", "High Street", 3000),
+                  person(f, "demo", "m4", "Visser", "Jansenstraat", 1000),
+                  person(f, "other", "m5", "Jansen", "High Street", 1000),
+                  registry_channel(f, "demo", "m0-jansen", "a", 1),
+                  registry_channel(f, "demo", "m3", "jansen", 2),
+                  registry_channel(f, "demo", "m6-JANSEN", "a", 3),
+                  registry_group(f, "demo", "m7", "customer = Jansen", 1000));
+
+    expect_found(f, "jansen", "", "", BB_TIME_NONE, "m0-jansen m1+ m4+ m6-JANSEN ");
+    expect_found(f, "JANSEN", "street", "", BB_TIME_NONE, "m1+ m4+ ");
+    expect_found(f, "m", "", "", BB_TIME_NONE, "m0-jansen m1+ m2+ m3 m4+ m6-JANSEN ");
+    expect_found(f, "nobody", "", "", BB_TIME_NONE, "");
+    expect_found(f, "jansen", "nobody", "", BB_TIME_NONE, "");
+    expect_found(f, "jansen", "", "m1", BB_TIME_NONE, "m4+ m6-JANSEN ");
+    expect_found(f, "jansen", "", "m2", BB_TIME_NONE, "m4+ m6-JANSEN ");
+    expect_found(f, "jansen", "", "m6-JANSEN", BB_TIME_NONE, "");
+    /* as of a moment: by the entries of then; names are those that are known now */
+    expect_found(f, "jansen", "", "", 2999, "m0-jansen m1+ m2+ m4+ m6-JANSEN ");
+    expect_found(f, "jansen", "", "", 999, "m0-jansen m6-JANSEN ");
+    expect_found(f, "m2", "", "", 1999, "m2 ");
+    expect_found(f, "smit", "", "", 2999, "");
+
+    expect_registry_picture(
+        f,
+        f->registry->ops->usage_point_list(f->registry, BB_SPAN("demo"), BB_SPAN("m2"),
+                                           paint_registry_usage_point, f, &f->error),
+        "demo/m2 unknown zone= calendar= customer=Smit 0\n");
+    expect_registry_picture(
+        f,
+        f->registry->ops->usage_point_list(f->registry, BB_SPAN("other"), BB_SPAN("m2"),
+                                           paint_registry_usage_point, f, &f->error),
+        "");
+}
+
+Test(registry, finds_usage_points) {
+    each_registry(finds_usage_points);
+}
+
+/* What it was told stops the list, also when it is an error. */
+static int stop_at_first(void *context, struct bb_span name,
+                         const struct bb_master_usage_point *entry) {
+    struct registry_fixture *f = context;
+
+    (void)entry;
+    bb_buffer_format(&f->picture, "%.*s ", BB_SPAN_ARGS(name));
+    return name.data[1] == '4' ? -BB_E_USAGE : name.data[1] == '1';
+}
+
+static void a_search_ends_when_told(struct registry_fixture *f) {
+    const struct bb_span word = BB_SPAN("m");
+
+    REGISTRY_TELL(f, 0, person(f, "demo", "m1", "Jansen", "Canal Street", 1000),
+                  person(f, "demo", "m4", "Visser", "Jansenstraat", 1000));
+    cr_expect_eq(f->registry->ops->usage_point_search(f->registry, BB_SPAN("demo"), &word, 1,
+                                                      BB_SPAN(""), BB_TIME_NONE, stop_at_first, f,
+                                                      &f->error),
+                 0);
+    cr_expect_eq(f->registry->ops->usage_point_search(f->registry, BB_SPAN("demo"), &word, 1,
+                                                      BB_SPAN("m1"), BB_TIME_NONE, stop_at_first, f,
+                                                      &f->error),
+                 -BB_E_USAGE);
+    cr_expect(bb_span_equal(bb_buffer_span(&f->picture), BB_SPAN("m1 m4 ")), "%s", f->adapter);
+    bb_buffer_clear(&f->picture);
+}
+
+Test(registry, a_search_ends_when_told) {
+    each_registry(a_search_ends_when_told);
+}
+
 static void says_when_the_callers_memory_is_too_small(struct registry_fixture *f) {
     struct bb_master_usage_point up;
     struct bb_arena arena;
@@ -734,7 +847,8 @@ static void a_visitor_may_ask_the_same_registry(struct registry_fixture *f) {
                   registry_channel(f, "demo", "u2", "b", 3));
     expect_registry_picture(f,
                             f->registry->ops->usage_point_list(f->registry, BB_SPAN("demo"),
-                                                               paint_channels_of, f, &f->error),
+                                                               BB_SPAN(""), paint_channels_of, f,
+                                                               &f->error),
                             "u1 read\n"
                             "demo/u1/a" AS_BUILT "p0 #1\n"
                             "u2 applied\n"
@@ -795,7 +909,8 @@ static struct bb_span whole_picture(struct registry_fixture *f) {
 
     bb_buffer_clear(&f->picture);
     failed |= ops->tenant_list(f->registry, paint_registry_tenant, f, &f->error);
-    failed |= ops->usage_point_list(f->registry, all, paint_registry_usage_point, f, &f->error);
+    failed |= ops->usage_point_list(f->registry, all, BB_SPAN(""), paint_registry_usage_point, f,
+                                    &f->error);
     failed |= ops->channel_list(f->registry, all, all, paint_registry_channel, f, &f->error);
     failed |= ops->exception_list(f->registry, all, false, BB_TIME_NONE,
                                   paint_registry_exception_without_id, f, &f->error);
