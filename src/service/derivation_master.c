@@ -60,6 +60,20 @@ static int put_master(struct bb_derivation *d, const struct bb_master_version *v
     return bb_derivation_put_name(d, kind, name, v->value, error);
 }
 
+/* Rules that look at other channels have come: from now on channels see to those that look at them. */
+static int note_looks(struct bb_derivation_work *w, const struct bb_master_rules *rules,
+                      struct bb_error *error) {
+    bool found = false;
+
+    for (uint32_t i = 0; i < rules->rule_count; i++)
+        for (uint32_t k = 0; k < rules->rules[i].version_count; k++)
+            found |= rules->rules[i].versions[k].other_count > 0;
+    if (!found || w->channels->has_looks)
+        return 0;
+    w->channels->has_looks = true;
+    return bb_derivation_put_name(w->d, BB_NAME_META, BB_SPAN("has_looks"), BB_SPAN("1"), error);
+}
+
 int bb_derivation_masters(struct bb_derivation_work *w, struct bb_error *error) {
     struct bb_derivation *d = w->d;
     struct bb_gather *gather = w->gather;
@@ -78,6 +92,8 @@ int bb_derivation_masters(struct bb_derivation_work *w, struct bb_error *error) 
         key[size++] = '\0';
         t.received_ms = gather->masters.items[i].received_ms;
         result = put_master(d, &gather->masters.items[i], w->view, error);
+        if (!result && m->kind == BB_MASTER_RULES)
+            result = note_looks(w, &m->rules, error);
         if (!result && m->kind != BB_MASTER_GROUP) /* which bears on no channel */
             result = d->store->ops->name_scan(w->view, BB_NAME_CHANNEL, (struct bb_span){key, size},
                                               touch_channel, &t, error);
