@@ -231,6 +231,7 @@ Test(shuffle, seeds_that_once_found_a_fault, .timeout = 120) {
     run_shuffled(42, true, "master_data_may_come_at_any_time");
     run_shuffled(111, true, "master_data_may_come_at_any_time");
     run_shuffled(155, true, "master_data_may_come_at_any_time");
+    run_shuffled(307, true, "master_data_may_come_at_any_time");
     run_faulty(65, 65 % 2);
     run_faulty(155, 155 % 2);
 }
