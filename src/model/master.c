@@ -198,6 +198,12 @@ static const struct field rule_other_fields[] = {
 };
 static const struct shape rule_other = SHAPE(bb_master_rule_other, rule_other_fields);
 
+static const struct field rule_output_fields[] = {
+    TEXT_FIELD   (1, bb_master_rule_output, name, NAME_MAX),
+    NUMBER_FIELD (2, bb_master_rule_output, unit, 0, 0, BB_UNIT_COUNT - 1),
+};
+static const struct shape rule_output = SHAPE(bb_master_rule_output, rule_output_fields);
+
 static const struct field rule_version_fields[] = {
     TEXT_FIELD   (1, bb_master_rule_version, id, HASH_MAX),
     TEXT_FIELD   (2, bb_master_rule_version, module, HASH_MAX),
@@ -214,6 +220,7 @@ static const struct field rule_version_fields[] = {
     NUMBER_FIELD(13, bb_master_rule_version, share, BB_MASTER_SHARE_ALL, 0, BB_MASTER_SHARE_ALL),
     NUMBER_FIELD(14, bb_master_rule_version, commodity, 0, 0, BB_COMMODITY_COUNT - 1),
     LIST_FIELD  (15, bb_master_rule_version, others, other_count, &rule_other),
+    LIST_FIELD  (16, bb_master_rule_version, outputs, output_count, &rule_output),
 };
 static const struct shape rule_version = SHAPE(bb_master_rule_version, rule_version_fields);
 

@@ -148,6 +148,11 @@ struct
     struct bb_span name, channel;
 };
 
+struct bb_master_rule_output { /* a channel that a rule makes */
+    struct bb_span name;
+    int16_t unit;
+};
+
 struct bb_master_rule_version {
     struct bb_span id;          /* 16 hex digits, of all that can change what it says */
     struct bb_span module;      /* hash of one of the entry's modules */
@@ -162,7 +167,8 @@ struct bb_master_rule_version {
     uint32_t share;         /* of the usage points, in thousandths: which, bb_rule_in_share says */
     uint8_t commodity;      /* 0: any */
     struct bb_master_rule_other *others; /* as its module states them */
-    uint32_t other_count;
+    struct bb_master_rule_output *outputs;
+    uint32_t other_count, output_count;
 };
 
 struct bb_master_rule {

@@ -23,6 +23,8 @@ struct list {
     size_t count, capacity;
     struct bb_arena arena;
     bool overflow;
+    bool has_made; /* asked is one that rules make, of the listed channel that is asked */
+    struct bb_made_name made;
 };
 
 static int collect(void *context, const struct bb_registry_channel *row) {
@@ -114,6 +116,10 @@ static int mark_asked(struct bb_plant *plant, const struct bb_query *q, struct l
         return 0;
     size_t found = mark_by_obis(l, q->channel);
     if (found == 1)
+        return 0;
+    l->has_made = q->made && found == 0 && bb_made_name_parse(q->channel, &l->made) &&
+                  mark_by_name(l, l->made.channel) > 0;
+    if (l->has_made)
         return 0;
     join_names(l, found > 1, names, sizeof names);
     if (found > 1)
@@ -306,6 +312,19 @@ static int load_others(struct bb_query_channel *c, const struct list *l, struct 
     return result || !looks ? result : take_besides(&around, c, error);
 }
 
+static int act_on_made(struct bb_query_channel *of, const struct bb_made_name *name,
+                       bb_query_act *act, void *context, struct bb_error *error) {
+    struct bb_query_channel made;
+    int result = bb_query_made_open(of, name, &made, error);
+
+    if (result == BB_ABSENT)
+        return BB_FAIL(error, BB_E_CHANNEL_UNKNOWN,
+                       "no rule %.*s that makes %.*s speaks of channel %.*s of usage point %.*s",
+                       BB_SPAN_ARGS(name->rule), BB_SPAN_ARGS(name->output),
+                       BB_SPAN_ARGS(name->channel), BB_SPAN_ARGS(of->usage_point));
+    return result < 0 ? result : act(&made, context, error);
+}
+
 static int open_channel(struct bb_query_channel *c, const struct list *l, uint32_t partition,
                         bb_query_act *act, void *context, struct bb_error *error) {
     struct bb_store *store = c->plant->store;
@@ -315,10 +334,12 @@ static int open_channel(struct bb_query_channel *c, const struct list *l, uint32
         return result;
     bb_arena_reset(c->arena);
     result = load_channel(c, error);
-    if (!result && (c->query->explained || bb_query_is_made(c->query)))
+    const bool may_be_past = c->query->made && c->query->as_of_ms != BB_TIME_NONE;
+    if (!result && (c->query->explained || may_be_past || bb_query_is_made(c->query)))
         result = load_others(c, l, error);
     if (!result)
-        result = act(c, context, error);
+        result = l->has_made ? act_on_made(c, &l->made, act, context, error)
+                             : act(c, context, error);
     store->ops->view_end(c->view);
     return result;
 }
@@ -387,9 +408,34 @@ static int tell_lane(struct bb_query_channel *c, void *context, struct bb_error 
     return bb_query_lane(c, error);
 }
 
+/* A channel, and those that its rules make. */
+struct also_made {
+    struct bb_query_channel *of;
+    struct telling *telling;
+    struct bb_error *error;
+};
+
+/* A bb_made_visit. */
+static int tell_made(void *context, const struct bb_made_name *name, int unit) {
+    const struct also_made *also = context;
+
+    (void)unit;
+    return act_on_made(also->of, name, tell_lane, also->telling, also->error);
+}
+
+/* A bb_query_act. */
+static int tell_all(struct bb_query_channel *c, void *context, struct bb_error *error) {
+    struct also_made also = {c, context, error};
+    int result = tell_lane(c, context, error);
+
+    return result || c->of || !c->query->made || c->query->channel.size > 0
+               ? result
+               : bb_made_each(c->name, c->channel.rules, c->channel.rule_count, tell_made, &also);
+}
+
 int bb_query_run(struct bb_plant *plant, const struct bb_query *query, bb_query_visit *visit,
                  void *context, struct bb_error *error) {
     struct telling telling = {visit, context, query->limit ? query->limit : UINT64_MAX};
 
-    return bb_query_channels(plant, query, tell_lane, &telling, error);
+    return bb_query_channels(plant, query, tell_all, &telling, error);
 }

@@ -35,7 +35,8 @@ static struct bb_span alias_of(const struct bb_master_usage_point *up, struct bb
 }
 
 static bool fill_code(const struct bb_master_rules *entry,
-                      const struct bb_master_rule_version *version, struct bb_arena *arena,
+                      const struct bb_master_rule_version *version,
+                      const struct bb_channel_record *record, struct bb_arena *arena,
                       struct bb_rule_time *out) {
     static const struct bb_master_module none = {0};
     const struct bb_master_module *module = bb_rules_module_of(entry, version->module);
@@ -43,7 +44,9 @@ static bool fill_code(const struct bb_master_rules *entry,
 
     if (!code)
         return false;
-    *code = (struct bb_rule_code){module ? module : &none, version->function, version->parameters};
+    *code = (struct bb_rule_code){module ? module : &none, version->function, version->parameters,
+                                  version->outputs,
+                                  record->kind == BB_KIND_REGISTER ? 0 : version->output_count};
     out->code = code;
     return true;
 }
@@ -83,7 +86,7 @@ static bool add_rule(const struct bb_master_rules *entry, const struct bb_master
                                             .to_ms = stretches[i].to_ms,
                                             .window_ms = v->window_ms,
                                             .version = v->id};
-        if (!fill_code(entry, v, arena, &times[kept]) ||
+        if (!fill_code(entry, v, record, arena, &times[kept]) ||
             !fill_looks(v, record, arena, &times[kept]))
             return false;
         kept++;
@@ -155,6 +158,8 @@ uint64_t bb_rules_hash(const struct bb_channel_rule *rules, uint32_t count,
             add_number(&hash, rules[i].times[k].to_ms);
             add_number(&hash, rules[i].times[k].window_ms);
             add_number(&hash, rules[i].times[k].look_count);
+            const struct bb_rule_code *code = rules[i].times[k].code;
+            add_number(&hash, code->output_count);
             look |= rules[i].times[k].look_count > 0;
         }
     }

@@ -151,6 +151,12 @@ static int make_version(const struct bb_deploy *asked, struct bb_arena *arena,
     out->others = bb_arena_take_array(arena, asked->rule->other_count + 1, sizeof *out->others);
     if (!out->others)
         return no_memory(error);
+    out->outputs = bb_arena_take_array(arena, asked->rule->output_count + 1, sizeof *out->outputs);
+    if (!out->outputs)
+        return no_memory(error);
+    for (uint32_t k = 0; k < asked->rule->output_count; k++)
+        out->outputs[out->output_count++] = (struct bb_master_rule_output){
+            asked->rule->outputs[k].name, (int16_t)bb_unit_find(asked->rule->outputs[k].from)};
     for (uint32_t k = 0; k < asked->rule->other_count; k++)
         out->others[out->other_count++] = (struct bb_master_rule_other){
             asked->rule->others[k].name, asked->rule->others[k].from};

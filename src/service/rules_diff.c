@@ -311,7 +311,9 @@ static void count(struct diff *d, const struct bb_rules_diff_row *row, struct to
                     (isnan(row->old_value) ? 0 : row->old_value);
 
     t->points++;
-    if (same_value(row->old_value, row->new_value)) {
+    /* what a rule makes is no value of the channel that it judges */
+    if (same_value(row->old_value, row->new_value) || row->old_verdict == BB_RULES_MAKE ||
+        row->new_verdict == BB_RULES_MAKE) {
         sum->flags++;
         return;
     }
