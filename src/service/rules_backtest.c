@@ -82,7 +82,9 @@ static void count_change(struct run *r, const struct source *source, double befo
 
 static int tell_point(struct run *r, struct source *source, const struct bb_rules_part *part,
                       size_t i, size_t at, struct bb_span reason) {
-    const double before = r->gather.value[at];
+    const bool made = part->verdict[i] ==
+                      BB_RULES_MAKE; /* of another channel, which has none yet */
+    const double before = made ? (double)NAN : r->gather.value[at];
     const double after = part->verdict[i] == BB_RULES_FLAG ? before : part->value[i];
     const struct bb_backtest_row row = {.usage_point = source->usage_point,
                                         .channel = source->channel,
@@ -95,7 +97,8 @@ static int tell_point(struct run *r, struct source *source, const struct bb_rule
 
     r->sum->verdicts[part->verdict[i]]++;
     count_reason(r->sum, reason);
-    count_change(r, source, before, after);
+    if (!made)
+        count_change(r, source, before, after);
     r->sum->touched_channels += !source->touched;
     source->touched = true;
     return r->visit ? r->visit(r->context, &row) : 0;
@@ -219,8 +222,8 @@ static void put_about(struct run *r, const struct source *source, struct bb_buff
         if (r->others[k].count > 0)
             others[told++] = (struct bb_rules_other){rule->others[k].name, r->others[k].channel,
                                                      r->others[k].unit};
-    bb_rules_put_about_with(source->usage_point, source->channel, source->unit, known ? &up : NULL,
-                            others, told, out);
+    bb_rules_put_about(source->usage_point, source->channel, source->unit, known ? &up : NULL,
+                       others, told, out);
     bb_arena_release(&arena);
 }
 

@@ -206,7 +206,7 @@ static int test_old(struct diff *d, const struct bb_master_rule_version *version
     if (!source)
         return BB_FAIL(d->error, BB_E_RULE_LOAD, "version %.*s has no module",
                        BB_SPAN_ARGS(version->id));
-    int result = bb_rules_module_make(host, source->name, source->source, &module, d->error);
+    int result = bb_rules_module_make(host, source, &module, d->error);
     if (result)
         return result;
     const struct bb_rule *rule = bb_rules_module_find(&module, version->function);
@@ -308,7 +308,9 @@ static void count(struct diff *d, const struct bb_rules_diff_row *row, struct to
                     (isnan(row->old_value) ? 0 : row->old_value);
 
     t->points++;
-    if (same_value(row->old_value, row->new_value)) {
+    /* what a rule makes is no value of the channel that it judges */
+    if (same_value(row->old_value, row->new_value) || row->old_verdict == BB_RULES_MAKE ||
+        row->new_verdict == BB_RULES_MAKE) {
         sum->flags++;
         return;
     }

@@ -104,16 +104,16 @@ static int find_interpreter(struct bb_rules_loaded *loaded, struct bb_span tenan
 static int load(const struct interpreter *of, const struct bb_rule_code *code, struct module *out,
                 struct bb_error *error) {
     struct bb_rules_module module;
-    int result = bb_rules_module_make(of->rules, code->module, code->source, &module, error);
+    int result = bb_rules_module_make(of->rules, code->module, &module, error);
 
-    if (result && error->code != BB_E_RULE_LOAD)
+    if (result && error->code != BB_E_RULE_LOAD && error->code != BB_E_RULE_SIDE)
         return result;
     char *fault = result ? strndup(error->text, FAULT_MAX) : NULL;
     if (result && !fault)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a rules module");
     unload(out);
     *out = (struct module){.of = of, .module = module, .fault = fault};
-    snprintf(out->hash, sizeof out->hash, "%.*s", BB_SPAN_ARGS(code->hash));
+    snprintf(out->hash, sizeof out->hash, "%.*s", BB_SPAN_ARGS(code->module->hash));
     return 0;
 }
 
@@ -130,12 +130,13 @@ int bb_rules_loaded_find(struct bb_rules_loaded *loaded, struct bb_span tenant,
 
     if (result)
         return result;
-    for (size_t i = 0; i < MODULES_MAX && !is_it(found, of, code->hash); i++) {
+    for (size_t i = 0; i < MODULES_MAX && !is_it(found, of, code->module->hash); i++) {
         struct module *this = &loaded->modules[i];
-        if (is_it(this, of, code->hash) || (found->of && (!this->of || this->used < found->used)))
+        if (is_it(this, of, code->module->hash) ||
+            (found->of && (!this->of || this->used < found->used)))
             found = this;
     }
-    if (!is_it(found, of, code->hash))
+    if (!is_it(found, of, code->module->hash))
         result = load(of, code, found, error);
     if (result)
         return result;

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "model/block.h"
 #include "model/kind.h"
+#include "model/master.h"
 #include "port/rules.h"
 #include "service/rules_side.h"
 
@@ -13,14 +14,15 @@ enum {
     BB_MODULE_NAME_MAX = 200,
     BB_RULE_NAME_MAX = 64,
     BB_RULE_CHANNEL_MAX = 128,
-    BB_RULE_SERIES_MAX = 8,  /* other channels of a rule, and side inputs */
+    BB_RULE_SERIES_MAX = 8,  /* other channels of a rule, side inputs, outputs */
+    BB_RULE_UNIT_MAX = 20,   /* bytes of an output's unit */
     BB_RULES_SIDES_MAX = 16, /* files of a module */
     BB_RULES_SIDE_NAME_MAX = 101
 };
 
-struct bb_rule_series {  /* what a rule looks at beside its input */
+struct bb_rule_series {  /* what a rule looks at beside its input, or makes */
     struct bb_span name; /* that the rule calls it by */
-    struct bb_span from; /* a channel; of side inputs a file beside the module */
+    struct bb_span from; /* a channel; of side inputs a file beside the module; of outputs a unit */
 };
 
 struct bb_rule {
@@ -30,7 +32,8 @@ struct bb_rule {
     int64_t window_ms;
     bool batch;
     struct bb_rule_series others[BB_RULE_SERIES_MAX], side[BB_RULE_SERIES_MAX];
-    uint32_t other_count, side_count;
+    struct bb_rule_series outputs[BB_RULE_SERIES_MAX]; /* channels that it makes, and their units */
+    uint32_t other_count, side_count, output_count;
     struct bb_span parameters; /* JSON object: name -> {kind, default, help, ...} */
 };
 
@@ -49,10 +52,14 @@ struct bb_rules_module {
     struct bb_arena arena;
 };
 
-/* A module whose text is at hand, and copied; `name` is that of its file, without ending. Its side inputs, if it has any, are
- * empty. -BB_E_RULE_LOAD (the text has the traceback). */
-int bb_rules_module_make(struct bb_rules *rules, struct bb_span name, struct bb_span source,
+/* A module as it is deployed (its hash is not looked at): copied. -BB_E_RULE_LOAD (the text has the traceback),
+ * -BB_E_RULE_SIDE: a side input is not among its own, or cannot be read. */
+int bb_rules_module_make(struct bb_rules *rules, const struct bb_master_module *deployed,
                          struct bb_rules_module *out, struct bb_error *error) BB_MUST_USE;
+/* The module as it would be deployed; it borrows from this one and from `sides`, which has room for
+ * BB_RULES_SIDES_MAX. */
+struct bb_master_module bb_rules_module_content(const struct bb_rules_module *module,
+                                                struct bb_master_side *sides);
 /* -BB_E_INPUT_UNREADABLE, -BB_E_RULE_LOAD (the text has the traceback), -BB_E_RULE_SIDE. */
 int bb_rules_module_load(struct bb_rules *rules, const char *path, struct bb_rules_module *out,
                          struct bb_error *error) BB_MUST_USE;
