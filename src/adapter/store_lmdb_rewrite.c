@@ -28,6 +28,7 @@ static const struct {
 } changeable[] = {
     {"name.usage_point", BB_STORE_PART_MASTER},
     {"name.group", BB_STORE_PART_MASTER},
+    {"name.rules", BB_STORE_PART_MASTER},
     {"name.source", BB_STORE_PART_SOURCE},
     {"outbox", BB_STORE_PART_OUTBOX},
 };

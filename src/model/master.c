@@ -701,3 +701,12 @@ int bb_master_decode(struct bb_span bytes, struct bb_arena *arena, struct bb_mas
         return BB_FAIL(error, BB_E_STORE_CORRUPT, "a master data record is damaged");
     return 0;
 }
+
+/* Texts lie in it as they are. */
+bool bb_master_may_hold(struct bb_span bytes, const struct bb_span *words, size_t count) {
+    size_t held = 0;
+
+    while (held < count && bb_span_has_nocase(bytes, words[held]))
+        held++;
+    return held == count;
+}

@@ -216,6 +216,8 @@ struct bb_span bb_master_name(const struct bb_master *master);
 /* -BB_E_REGISTRY_INVALID when a text is longer than allowed or a number out of its range. */
 int bb_master_encode(const struct bb_master *master, struct bb_buffer *out, struct bb_error *error)
     BB_MUST_USE;
+/* May any text of the packed entry hold all the words, ASCII case aside? False: none does, and nothing was unpacked. */
+bool bb_master_may_hold(struct bb_span bytes, const struct bb_span *words, size_t count);
 /* Texts borrow from `bytes`, lists live in the arena. Unknown tags are passed over. Any bytes end in
  * an entry with a name, all of whose numbers are in range, or in an error. */
 int bb_master_decode(struct bb_span bytes, struct bb_arena *arena, struct bb_master *out,

@@ -188,8 +188,8 @@ static int tell_usage_point(void *context, const struct bb_registry_usage_point 
     u->channels = 0;
     u->least_zone = BB_SPAN("");
     u->greatest_commodity = BB_COMMODITY_UNKNOWN;
-    int found = registry->ops->usage_point_get(registry, now->tenant, now->name, u->as_of_ms,
-                                               &u->arena, &up, u->error);
+    int found = bb_registry_usage_point(registry, now->tenant, now->name, u->as_of_ms, &u->arena,
+                                        &up, u->error);
     int result = found < 0
                      ? found
                      : bb_query_every(u->plant, &query, BB_SPAN(""), count_channel, u, u->error);
@@ -206,17 +206,18 @@ static int tell_usage_point(void *context, const struct bb_registry_usage_point 
     return u->visit(u->context, &then);
 }
 
-int bb_known_usage_points(struct bb_plant *plant, struct bb_span tenant, int64_t as_of_ms,
-                          bb_registry_usage_point_visit *visit, void *context,
+int bb_known_usage_points(struct bb_plant *plant, struct bb_span tenant, struct bb_span usage_point,
+                          int64_t as_of_ms, bb_registry_usage_point_visit *visit, void *context,
                           struct bb_error *error) {
     const struct bb_registry_ops *ops = plant->registry->ops;
     struct usage_points u = {
         .plant = plant, .as_of_ms = as_of_ms, .visit = visit, .context = context, .error = error};
 
     if (as_of_ms == BB_TIME_NONE)
-        return ops->usage_point_list(plant->registry, tenant, visit, context, error);
+        return ops->usage_point_list(plant->registry, tenant, usage_point, visit, context, error);
     bb_arena_init(&u.arena, ARENA_CHUNK_BYTES, arena_limit_bytes);
-    int result = ops->usage_point_list(plant->registry, tenant, tell_usage_point, &u, error);
+    int result = ops->usage_point_list(plant->registry, tenant, usage_point, tell_usage_point, &u,
+                                       error);
     bb_arena_release(&u.arena);
     return result;
 }
@@ -265,8 +266,7 @@ int bb_known_usage_point(struct bb_plant *plant, struct bb_span tenant, struct b
                          int64_t as_of_ms, struct bb_arena *arena,
                          struct bb_master_usage_point *out, struct bb_error *error) {
     struct bb_registry *registry = plant->registry;
-    int result = registry->ops->usage_point_get(registry, tenant, name, as_of_ms, arena, out,
-                                                error);
+    int result = bb_registry_usage_point(registry, tenant, name, as_of_ms, arena, out, error);
 
     return result == BB_ABSENT ? entry_of_readings(plant, tenant, name, as_of_ms, arena, out, error)
                                : result;

@@ -3,7 +3,7 @@
 #include "service/query_internal.h"
 
 #include "base/list.h"
-#include "model/obis.h"
+#include "model/channel_name.h"
 #include "service/companions.h"
 #include "service/tick.h"
 
@@ -60,18 +60,17 @@ static void join_names(const struct list *l, bool asked_only, char *text, size_t
     bb_buffer_release(&b);
 }
 
-/* The channel that master data calls `alias`; empty when there is none. */
-static struct bb_span name_of_alias(struct bb_plant *plant, const struct bb_query *q,
-                                    struct bb_arena *arena) {
+/* The channel that master data calls so; empty when there is none. */
+static struct bb_span name_in_master(struct bb_plant *plant, const struct bb_query *q,
+                                     struct bb_arena *arena) {
+    const struct bb_master_channel *found = NULL;
     struct bb_master_usage_point up;
     struct bb_error ignored;
 
-    if (plant->registry->ops->usage_point_get(plant->registry, q->tenant, q->usage_point,
-                                              BB_TIME_NONE, arena, &up, &ignored) == 0)
-        for (uint32_t i = 0; i < up.channel_count; i++)
-            if (bb_span_equal(up.channels[i].alias, q->channel))
-                return up.channels[i].name;
-    return BB_SPAN("");
+    if (bb_registry_usage_point(plant->registry, q->tenant, q->usage_point, BB_TIME_NONE, arena,
+                                &up, &ignored) == 0)
+        found = bb_channel_master_of(&up, q->channel);
+    return found ? found->name : BB_SPAN("");
 }
 
 static size_t mark_by_name(struct list *l, struct bb_span name) {
@@ -85,15 +84,14 @@ static size_t mark_by_name(struct list *l, struct bb_span name) {
 }
 
 static size_t mark_by_obis(struct list *l, struct bb_span text) {
-    struct bb_obis pattern, code;
+    struct bb_obis pattern;
     size_t found = 0;
 
     if (!bb_obis_parse(text, &pattern))
         return 0;
     for (size_t i = 0; i < l->count; i++) {
-        bool has_code = bb_obis_parse(l->items[i].obis, &code) ||
-                        bb_obis_parse(l->items[i].name, &code);
-        l->items[i].asked = has_code && bb_obis_match(&pattern, &code);
+        const struct bb_channel_name called = {l->items[i].name, l->items[i].obis, NULL};
+        l->items[i].asked = bb_channel_has_code(&called, &pattern);
         found += l->items[i].asked;
     }
     return found;
@@ -111,7 +109,7 @@ static int mark_asked(struct bb_plant *plant, const struct bb_query *q, struct l
     }
     if (mark_by_name(l, q->channel) > 0)
         return 0;
-    struct bb_span name = name_of_alias(plant, q, &l->arena);
+    struct bb_span name = name_in_master(plant, q, &l->arena);
     if (name.size > 0 && mark_by_name(l, name) > 0)
         return 0;
     size_t found = mark_by_obis(l, q->channel);
@@ -137,24 +135,9 @@ static int master_as_of(void *context, enum bb_master_kind kind, struct bb_span 
                         struct bb_error *error) {
     const struct bb_query_channel *c = context;
     struct bb_registry *registry = c->plant->registry;
-    int64_t as_of_ms = c->query->as_of_ms;
 
-    out->kind = kind;
-    switch (kind) {
-    case BB_MASTER_TENANT:
-        return registry->ops->tenant_get(registry, name, as_of_ms, arena, &out->tenant, error);
-    case BB_MASTER_CALENDAR:
-        return registry->ops->calendar_get(registry, tenant, name, as_of_ms, arena, &out->calendar,
-                                           error);
-    case BB_MASTER_RULES:
-        return registry->ops->rules_get(registry, tenant, as_of_ms, arena, &out->rules, error);
-    case BB_MASTER_PROFILE:
-        return registry->ops->profile_get(registry, tenant, name, as_of_ms, arena, &out->profile,
-                                          error);
-    default:
-        return registry->ops->usage_point_get(registry, tenant, name, as_of_ms, arena,
-                                              &out->usage_point, error);
-    }
+    return registry->ops->master_get(registry, kind, tenant, name, c->query->as_of_ms, arena, out,
+                                     error);
 }
 
 /* What the channel was taken for then. Its description stays that of the reading told first, which
@@ -354,8 +337,8 @@ static int find_channels(struct bb_plant *plant, const struct bb_query *q, struc
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the channels of a usage point");
     struct bb_master_usage_point up;
     if (l->count == 0) {
-        result = plant->registry->ops->usage_point_get(plant->registry, q->tenant, q->usage_point,
-                                                       BB_TIME_NONE, &l->arena, &up, error);
+        result = bb_registry_usage_point(plant->registry, q->tenant, q->usage_point, BB_TIME_NONE,
+                                         &l->arena, &up, error);
         if (result == 0)
             return q->channel.size == 0 ? 0
                                         : BB_FAIL(error, BB_E_CHANNEL_UNKNOWN,

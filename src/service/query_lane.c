@@ -402,8 +402,8 @@ static int ask_again(struct bb_query_channel *c, const struct bb_rule_ask *ask,
         .tenant = c->query->tenant, .usage_point = c->usage_point, .channel = c->name, .ask = ask};
     struct bb_master_usage_point up;
 
-    int result = registry->ops->usage_point_get(registry, c->query->tenant, c->usage_point,
-                                                c->query->as_of_ms, c->arena, &up, error);
+    int result = bb_registry_usage_point(registry, c->query->tenant, c->usage_point,
+                                         c->query->as_of_ms, c->arena, &up, error);
     if (result < 0)
         return result;
     question.about = result == 0 ? &up : NULL;

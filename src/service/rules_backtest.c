@@ -5,6 +5,7 @@
 #include "model/rule_version.h"
 #include "service/query_internal.h"
 #include "service/rules_channel.h"
+#include "service/rules_silence.h"
 #include "service/rules_window.h"
 
 #include <jansson.h>
@@ -41,6 +42,7 @@ struct run {
     double *weights; /* of the points of the channel at hand; has_profile: they are right */
     size_t weights_room;
     bool has_profile;
+    int64_t as_of_ms; /* to ask about */
     bool stopped;
     struct bb_error *error;
     int result;
@@ -214,8 +216,8 @@ static void put_about(struct run *r, const struct source *source, struct bb_buff
 
     bb_arena_init(&arena, NAMES_CHUNK, (size_t)ABOUT_MAX * 16);
     uint32_t told = 0;
-    bool known = registry->ops->usage_point_get(registry, r->asked->tenant, source->usage_point,
-                                                r->asked->as_of_ms, &arena, &up, &ignored) == 0;
+    bool known = bb_registry_usage_point(registry, r->asked->tenant, source->usage_point,
+                                         r->as_of_ms, &arena, &up, &ignored) == 0;
     for (uint32_t k = 0; k < rule->other_count; k++)
         if (r->others[k].count > 0)
             others[told++] = (struct bb_rules_other){rule->others[k].name, r->others[k].channel,
@@ -386,7 +388,7 @@ static int read_points(struct run *r, struct bb_span usage_point, struct bb_span
                      ? asked->to_ms
                      : asked->to_ms + 1, /* an instant at the end of the last interval counts */
         .lane = asked->rule->lane,
-        .as_of_ms = asked->as_of_ms};
+        .as_of_ms = r->as_of_ms};
     struct taking taking = {r, into};
 
     into->count = 0;
@@ -456,7 +458,9 @@ int bb_backtest_run(struct bb_plant *plant, const struct bb_backtest *asked,
                     bb_backtest_visit *visit, void *context, struct bb_backtest_sum *sum,
                     struct bb_error *error) {
     struct run *r = calloc(1, sizeof *r);
+    struct bb_rules_silence silence;
 
+    BB_ASSERT(asked->now_ms > 0);
     if (!r)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a back-test");
     *r = (struct run){.plant = plant,
@@ -464,15 +468,21 @@ int bb_backtest_run(struct bb_plant *plant, const struct bb_backtest *asked,
                       .sum = sum,
                       .visit = visit,
                       .context = context,
+                      .as_of_ms = asked->as_of_ms,
                       .error = error};
     memset(sum, 0, sizeof *sum);
     bb_rules_gather_init(&r->gather);
     r->gather.others.channels = asked->rule->other_count;
     bb_arena_init(&r->names, NAMES_CHUNK, NAMES_MAX);
-    int result = asked->usage_point.size ? run_usage_point(r, asked->usage_point, false)
+    int result = bb_rules_silence_begin(&silence, plant, asked->tenant,
+                                        asked->name.size ? asked->name : asked->rule->name,
+                                        asked->now_ms, &r->as_of_ms, error);
+    if (result >= 0)
+        result = asked->usage_point.size ? run_usage_point(r, asked->usage_point, false)
                                          : run_all(r);
     if (result >= 0 && !r->stopped)
         result = flush(r);
+    bb_rules_silence_end(&silence);
     bb_rules_gather_release(&r->gather);
     bb_arena_release(&r->names);
     free(r->at_hand.points);

@@ -3,35 +3,19 @@
 
 #include "base/hash.h"
 #include "base/json_write.h"
-#include "model/obis.h"
+#include "model/channel_name.h"
 #include "model/unit.h"
 
 /* ---- which --------------------------------------------------------------------------------------- */
 
 struct subject {
-    struct bb_span name, alias, obis;
+    struct bb_channel_name called;
     uint8_t commodity;
 };
 
-/* By name, alias or OBIS code, as people name channels. */
 static bool is_meant(const struct subject *s, const struct bb_master_rule_version *version) {
-    struct bb_obis pattern, code;
-
-    if (version->commodity && version->commodity != s->commodity)
-        return false;
-    if (bb_span_equal(version->channel, s->name) ||
-        (s->alias.size > 0 && bb_span_equal(version->channel, s->alias)))
-        return true;
-    return bb_obis_parse(version->channel, &pattern) &&
-           (bb_obis_parse(s->obis, &code) || bb_obis_parse(s->name, &code)) &&
-           bb_obis_match(&pattern, &code);
-}
-
-static struct bb_span alias_of(const struct bb_master_usage_point *up, struct bb_span name) {
-    for (uint32_t i = 0; up && i < up->channel_count; i++)
-        if (bb_span_equal(up->channels[i].name, name))
-            return up->channels[i].alias;
-    return BB_SPAN("");
+    return (!version->commodity || version->commodity == s->commodity) &&
+           bb_channel_is_called(&s->called, version->channel);
 }
 
 static bool fill_code(const struct bb_master_rules *entry,
@@ -100,7 +84,8 @@ bool bb_rules_of_channel(const struct bb_master_rules *entry, struct bb_span usa
                          const struct bb_master_usage_point *up, struct bb_span name,
                          const struct bb_channel_record *record, struct bb_arena *arena,
                          struct bb_channel_rule **out, uint32_t *count) {
-    const struct subject subject = {name, alias_of(up, name), record->obis, record->commodity};
+    const struct subject subject = {{name, record->obis, bb_channel_master_of(up, name)},
+                                    record->commodity};
     bool room = true;
 
     *count = 0;

@@ -16,10 +16,11 @@ const struct bb_master_rule *bb_rules_find(const struct bb_master_rules *rules,
 
 int bb_rules_standing(struct bb_registry *registry, struct bb_span tenant, int64_t as_of_ms,
                       struct bb_arena *arena, struct bb_master_rules *out, struct bb_error *error) {
-    int found = registry->ops->rules_get(registry, tenant, as_of_ms, arena, out, error);
+    struct bb_master entry;
+    int found = registry->ops->master_get(registry, BB_MASTER_RULES, tenant, tenant, as_of_ms,
+                                          arena, &entry, error);
 
-    if (found > 0)
-        *out = (struct bb_master_rules){.tenant = tenant};
+    *out = found == 0 ? entry.rules : (struct bb_master_rules){.tenant = tenant};
     return found < 0 ? found : 0;
 }
 
@@ -122,6 +123,9 @@ static int check(const struct bb_deploy *asked, struct bb_span name,
                            BB_SPAN_ARGS(asked->module->sides[i].name));
     if (asked->share == 0 || asked->share > BB_MASTER_SHARE_ALL)
         return BB_FAIL(error, BB_E_USAGE, "a share is from a thousandth to all");
+    if (asked->before.size > 0 && bb_span_equal(asked->before, name))
+        return BB_FAIL(error, BB_E_USAGE, "rule %.*s cannot stand before itself",
+                       BB_SPAN_ARGS(name));
     if (asked->reason.size > BB_MASTER_TEXT_MAX || asked->by.size > BB_MASTER_TEXT_MAX)
         return BB_FAIL(error, BB_E_USAGE, "a reason has at most %d bytes", BB_MASTER_TEXT_MAX);
     return 0;

@@ -310,11 +310,11 @@ void expect_registry_channels(struct registry_fixture *f, const char *tenant, co
 
 void expect_registry_usage_points(struct registry_fixture *f, const char *tenant,
                                   const char *expected) {
-    expect_registry_picture(f,
-                            f->registry->ops->usage_point_list(f->registry, bb_span_of(tenant),
-                                                               paint_registry_usage_point, f,
-                                                               &f->error),
-                            expected);
+    expect_registry_picture(
+        f,
+        f->registry->ops->usage_point_list(f->registry, bb_span_of(tenant), BB_SPAN(""),
+                                           paint_registry_usage_point, f, &f->error),
+        expected);
 }
 
 void expect_registry_exceptions(struct registry_fixture *f, const char *tenant, bool open_only,
