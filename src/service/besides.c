@@ -1,7 +1,7 @@
 /* Besides: see besides.h. Pure. */
 #include "service/besides.h"
 
-#include "model/obis.h"
+#include "model/channel_name.h"
 
 static size_t by_name(const struct bb_sibling *siblings, size_t count, struct bb_span name) {
     for (size_t i = 0; i < count; i++)
@@ -19,14 +19,14 @@ static size_t by_alias(const struct bb_sibling *siblings, size_t count, struct b
 }
 
 static size_t by_obis(const struct bb_sibling *siblings, size_t count, struct bb_span text) {
-    struct bb_obis pattern, code;
+    struct bb_obis pattern;
     size_t found = SIZE_MAX;
 
     if (!bb_obis_parse(text, &pattern))
         return SIZE_MAX;
     for (size_t i = 0; i < count; i++) {
-        if ((!bb_obis_parse(siblings[i].obis, &code) && !bb_obis_parse(siblings[i].name, &code)) ||
-            !bb_obis_match(&pattern, &code))
+        const struct bb_channel_name one = {siblings[i].name, siblings[i].obis, NULL};
+        if (!bb_channel_has_code(&one, &pattern))
             continue;
         if (found != SIZE_MAX)
             return SIZE_MAX;

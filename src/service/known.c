@@ -84,8 +84,8 @@ static int tell_all_made(struct channels *c, const struct bb_registry_channel *r
     uint32_t count;
 
     bb_arena_reset(&c->one);
-    int found = registry->ops->usage_point_get(registry, row->tenant, row->usage_point, c->as_of_ms,
-                                               &c->one, &up, c->error);
+    int found = bb_registry_usage_point(registry, row->tenant, row->usage_point, c->as_of_ms,
+                                        &c->one, &up, c->error);
     if (found < 0)
         return c->result = found;
     if (!bb_rules_of_channel(&c->entry, row->usage_point, found == 0 ? &up : NULL, row->channel,

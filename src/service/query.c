@@ -260,8 +260,8 @@ static int take_besides(const struct around *around, struct bb_query_channel *c,
     struct bb_span called[BB_BESIDES_MAX];
     const size_t count = bb_besides_called(&c->channel, called);
     struct bb_master_usage_point up;
-    int result = registry->ops->usage_point_get(registry, c->query->tenant, c->usage_point,
-                                                c->query->as_of_ms, c->arena, &up, error);
+    int result = bb_registry_usage_point(registry, c->query->tenant, c->usage_point,
+                                         c->query->as_of_ms, c->arena, &up, error);
     const bool known = result == 0;
 
     c->besides = bb_arena_take_array(c->arena, count, sizeof *c->besides);
