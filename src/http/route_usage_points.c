@@ -122,12 +122,12 @@ static int tell_found(struct listing *l, struct bb_error *error) {
                                              take_match, l, error);
 }
 
-/* A bb_http_page_teller. */
+/* The list begins at its beginning, a search anywhere: one without words finds all. A bb_http_page_teller. */
 static int tell(struct bb_http_page *page, void *context, struct bb_error *error) {
     struct listing *l = context;
 
     l->page = page;
-    int result = l->words.count > 0
+    int result = l->words.count > 0 || page->after.size > 0
                      ? tell_found(l, error)
                      : bb_known_usage_points(l->plant, bb_http_tenant(page->call), BB_SPAN(""),
                                              l->as_of_ms, take_row, l, error);
