@@ -12,10 +12,9 @@ static size_t by_name(const struct bb_sibling *siblings, size_t count, struct bb
 
 static size_t by_alias(const struct bb_sibling *siblings, size_t count, struct bb_span alias,
                        const struct bb_master_usage_point *up) {
-    for (uint32_t i = 0; up && i < up->channel_count; i++)
-        if (bb_span_equal(up->channels[i].alias, alias))
-            return by_name(siblings, count, up->channels[i].name);
-    return SIZE_MAX;
+    const struct bb_master_channel *master = bb_channel_master_of(up, alias);
+
+    return master ? by_name(siblings, count, master->name) : SIZE_MAX;
 }
 
 static size_t by_obis(const struct bb_sibling *siblings, size_t count, struct bb_span text) {
@@ -25,8 +24,8 @@ static size_t by_obis(const struct bb_sibling *siblings, size_t count, struct bb
     if (!bb_obis_parse(text, &pattern))
         return SIZE_MAX;
     for (size_t i = 0; i < count; i++) {
-        const struct bb_channel_name one = {siblings[i].name, siblings[i].obis, NULL};
-        if (!bb_channel_has_code(&one, &pattern))
+        const struct bb_channel_name called = {siblings[i].name, siblings[i].obis, NULL};
+        if (!bb_channel_has_code(&called, &pattern))
             continue;
         if (found != SIZE_MAX)
             return SIZE_MAX;
