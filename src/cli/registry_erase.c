@@ -118,8 +118,7 @@ static const struct met_kind {
      " its texts go; look whether it is still of use",
      " it asks for a usage point or a tag's value of theirs, and does so on: look whether that is "
      "about them"},
-    {BB_MASTER_RULES, "rule", "rules", "code_stays",
-     " who deployed it, or why, goes",
+    {BB_MASTER_RULES, "rule", "rules", "code_stays", " who deployed it, or why, goes",
      " a module or parameters of its versions hold a word of theirs, and stay, as they run: deploy "
      "it without"}};
 enum { MET_KINDS = sizeof met_kinds / sizeof met_kinds[0] };

@@ -59,7 +59,8 @@ static const struct bb_option options[] = {
      .kind = BB_OPTION_TEXT,
      .offset = AT(name),
      .value = "NAME",
-     .help = "backtest, diff, deploy: what it is called where it is deployed (default: as its function)"},
+     .help =
+         "backtest, diff, deploy: what it is called where it is deployed (default: as its function)"},
     {.name = "canary",
      .kind = BB_OPTION_TEXT,
      .offset = AT(canary),

@@ -7,8 +7,8 @@
 #include "model/obis.h"
 
 struct bb_channel_name {
-    struct bb_span name; /* as sent */
-    struct bb_span obis; /* empty: its name may be a code */
+    struct bb_span name;                    /* as sent */
+    struct bb_span obis;                    /* empty: its name may be a code */
     const struct bb_master_channel *master; /* NULL: nothing is said of it */
 };
 

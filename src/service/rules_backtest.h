@@ -13,7 +13,7 @@
 
 struct bb_backtest {
     struct bb_span tenant, usage_point; /* usage_point empty: all */
-    struct bb_span name;                /* where it is deployed, or may be; empty: as the function is called */
+    struct bb_span name;     /* where it is deployed, or may be; empty: as the function is called */
     struct bb_span share_of; /* of all those alone that are in this rule's share; empty: all */
     uint32_t share;
     const struct bb_rules_module *module;
