@@ -24,8 +24,8 @@ static size_t by_obis(const struct bb_sibling *siblings, size_t count, struct bb
     if (!bb_obis_parse(text, &pattern))
         return SIZE_MAX;
     for (size_t i = 0; i < count; i++) {
-        const struct bb_channel_name one = {siblings[i].name, siblings[i].obis, NULL};
-        if (!bb_channel_has_code(&one, &pattern))
+        const struct bb_channel_name called = {siblings[i].name, siblings[i].obis, NULL};
+        if (!bb_channel_has_code(&called, &pattern))
             continue;
         if (found != SIZE_MAX)
             return SIZE_MAX;

@@ -278,7 +278,8 @@ int paint_registry_tenant(void *context, struct bb_span name, struct bb_span zon
 
 int paint_registry_master(void *context, int64_t recorded_ms, const struct bb_master *master) {
     struct registry_fixture *f = context;
-    static const char *const kinds[] = {"", "usage point", "tenant", "calendar", "profile"};
+    static const char *const kinds[] = {"",        "usage point", "tenant", "calendar",
+                                        "profile", "group",       "rules"};
     struct bb_span zone = master->kind == BB_MASTER_USAGE_POINT ? master->usage_point.zone
                           : master->kind == BB_MASTER_TENANT    ? master->tenant.zone
                           : master->kind == BB_MASTER_CALENDAR  ? master->calendar.zone
