@@ -103,7 +103,13 @@ int bb_rules_environment_find(const struct bb_config *config, struct bb_span ten
             add_path(out, &count, "/usr/local", below);
         }
     }
+    if (config->rules_cage[0] && strcmp(config->rules_cage, "whole") != 0 &&
+        strcmp(config->rules_cage, "seccomp") != 0)
+        return BB_FAIL(error, BB_E_CONFIG_INVALID,
+                       "rules.cage cannot be \"%s\": allowed is whole or seccomp",
+                       config->rules_cage);
     *options = (struct bb_rules_python_options){
+        .without_landlock = strcmp(config->rules_cage, "seccomp") == 0,
         .python = out->python,
         .paths = out->paths,
         .imports = config->rules_imports,
@@ -113,6 +119,14 @@ int bb_rules_environment_find(const struct bb_config *config, struct bb_span ten
         .recycle = (uint32_t)config->rules_recycle,
         .answer_bytes = 1 << 20};
     return 0;
+}
+
+const char *bb_rules_cage_warning(const struct bb_config *config) {
+    return strcmp(config->rules_cage, "seccomp") == 0 && !bb_rules_python_has_landlock()
+               ? "rules run WITHOUT Landlock, which this kernel does not have: while an environment is "
+                 "imported, nothing but file permissions keeps it from reading this machine's files "
+                 "(rules.cage: seccomp)"
+               : NULL;
 }
 
 /* ---- its hash -------------------------------------------------------------------------------- */
