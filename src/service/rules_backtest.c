@@ -258,8 +258,8 @@ static void put_about(struct run *r, const struct source *source, struct bb_buff
         if (r->others[k].count > 0)
             others[told++] = (struct bb_rules_other){rule->others[k].name, r->others[k].channel,
                                                      r->others[k].unit};
-    bb_rules_put_about_with(source->usage_point, source->channel, source->unit, known ? &up : NULL,
-                            others, told, out);
+    bb_rules_put_about(source->usage_point, source->channel, source->unit, known ? &up : NULL,
+                       others, told, out);
     bb_arena_release(&arena);
 }
 

@@ -8,7 +8,6 @@ import os
 import pathlib
 import statistics
 import subprocess
-import sys
 
 import pytest
 
@@ -210,26 +209,6 @@ def test_an_environment_of_its_own(history, tmp_path):
     assert "ours" in history.run("rules", "backtest", path, expect=4).err
     told = history.run("--config", config, "rules", "backtest", path, "--json", expect=0)
     assert told.json()["changed"] == 3
-
-
-if os.environ.get("BUSBAR_SOAK"):  # it fetches a package
-
-    def test_two_environments_with_different_numpys(history, tmp_path):
-        environment = tmp_path / "environment"
-        for command in ([sys.executable, "-m", "venv", environment], [environment / "bin/pip", "install", "-q", "numpy==2.1.3"]):
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode != 0:
-                pytest.skip(f"no package is to be had here: {done.stderr[-300:]}")
-        config = history.file("rules.yaml", f"rules: {{environment: {environment}}}\n")
-        path = module(history, """
-    @rule(inputs="1-1:1.29.0", window="1d")
-    def version(w):
-        w.flag(w.new & (w.value > 1), np.__version__)
-    """)
-        debian = backtest(history, path)
-        own = history.run("--config", config, "rules", "backtest", path, "--json", expect=0).json()
-        assert own["reasons"] == {"2.1.3": 3} and set(debian["reasons"].values()) == {3}
-        assert set(debian["reasons"]) != set(own["reasons"])
 
 
 def test_without_numpy_it_says_what_is_missing(history, tmp_path):
