@@ -226,12 +226,14 @@ static int flush(struct run *r) {
         bb_rules_gather_batch(&r->gather, &batch);
         batch.rule = (uint32_t)(r->asked->rule - module->items);
         batch.parameters = r->asked->parameters;
+        batch.until_ns = r->asked->bounds.until_ns;
         result = module->rules->ops->run(module->set, &batch, &sink, r->error);
     }
     bb_rules_gather_clear(&r->gather);
     bb_arena_reset(&r->names);
     r->source_count = 0;
-    if (result == -BB_E_RULE_SLOW && r->late) {
+    if (result == -BB_E_RULE_SLOW) {
+        r->late = true;
         forget_unsure(r);
         return 0;
     }
