@@ -55,6 +55,9 @@ struct bb_rules_batch {
     struct bb_rules_others others;
     const double
         *profile; /* of each point: what its interval weighs; NaN: no profile; NULL: of nobody */
+    int64_t
+        until_ns; /* monotonic; 0: no matter. A run that is not done by then ends with -BB_E_RULE_SLOW, and windows are
+                       * left over that are in no part and no failure */
     uint32_t
         abort_at; /* for tests: its process ends once, when it has judged this many windows; 0: it does not */
 };
@@ -85,7 +88,7 @@ struct bb_rules_part {
     const double *value;    /* but of flags; NaN: an estimate that there is none */
     const uint8_t *raised;  /* of each window: its rule raised, and said nothing */
     struct bb_span told;  /* JSON object: reasons, evidence, exceptions, tags, failures, printed */
-    uint64_t nanoseconds; /* that the rule took */
+    uint64_t nanoseconds; /* of processors, that the rule took, with tries before */
 };
 
 enum bb_rules_failure_kind {
@@ -100,6 +103,7 @@ struct bb_rules_failure {
     enum bb_rules_failure_kind kind;
     struct bb_span told; /* JSON object, or empty */
     struct bb_span text;
+    uint64_t nanoseconds; /* as of a part */
 };
 
 struct bb_rules_sink {

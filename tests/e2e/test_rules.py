@@ -62,7 +62,7 @@ def test_a_new_rule_passes_its_own_tests_and_finds_the_spikes(history):
     [row] = history.run("rules", "list", "--json", expect=0).json()
     assert (row["module"], row["rule"], row["channel"], row["lane"]) == ("far_values", "far_values", "1-1:1.29.0", "vee")
     assert row["parameters"]["k"] == {"kind": "number", "default": 8.0, "help": "how many median deviations are too many",
-                                      "least": 1.0, "most": 100.0}
+                                      "min": 1.0, "max": 100.0}
     cases = history.run("rules", "test", "far_values", "--json", expect=0).json()
     assert len(cases) == 7 and all(case["passed"] for case in cases)
     told = backtest(history, "far_values", "--parameters", '{"k": 20}')
@@ -193,6 +193,45 @@ def steady(w):
 ''')
     told = history.run("rules", "test", path, "--json").json()
     assert all(case["passed"] for case in told if case["rule"] == "steady"), told
+
+
+def test_what_a_window_may_say_is_counted_by_window(history):
+    """Each of eight windows says as much as one may: together that is more than one may."""
+    path = module(history, '''
+@rule(inputs="x")
+def talks(w):
+    at = int(w.ts[0].astype("i8")) + int(np.nan_to_num(w.value[0]) * 10)
+    for i in range(20):
+        w.tag(f"tag_{i}", str(at))
+    for i in range(90):
+        w.exception(f"{at}: the {i}th thing")
+        w.flag(np.array([i % len(w)]), f"reason_{at}_{i}", **{f"column_{at % 100}_{i % 8}": i})
+''')
+    told = history.run("rules", "test", path, "--json").json()
+    assert all(case["passed"] for case in told), told
+    for says, refused in (("w.tag(str(i), 'x')", "20 tags"), ("w.exception(str(i))", "100 exceptions"), ("w.flag(w.new, f'r{i}')", "100 different reasons"),
+                          ("w.flag(w.new, 'r', **{f'c{i}': i})", "8 evidence columns")):
+        path = module(history, f'''
+@rule(inputs="x")
+def floods(w):
+    for i in range(101):
+        {says}
+''')
+        told = history.run("rules", "test", path, "--json", expect=1).json()
+        assert all(refused in case["reason"] and "of one window" in case["reason"] for case in told), told
+
+
+def test_a_rule_that_remembers_in_its_words_alone_is_found(history):
+    for says in ("w.exception(f'the {seen[0]}th window')", "w.tag('seen', str(seen[0]))", "w.flag(w.new, f'seen_{seen[0]}')", "w.flag(w.new, 'seen', n=seen[0])"):
+        path = module(history, f'''
+seen = [0]
+@rule(inputs="x")
+def counts(w):
+    seen[0] += 1
+    {says}
+''')
+        told = {case["case"]: case["passed"] for case in history.run("rules", "test", path, "--json", expect=1).json()}
+        assert not told["a window alone and among others"], (says, told)
 
 
 def test_an_environment_of_its_own(history, tmp_path):
