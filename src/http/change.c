@@ -18,12 +18,12 @@ static bool is_member(const struct bb_http_member *members, const char *name) {
     return false;
 }
 
-int bb_http_body_members(const json_t *object, const struct bb_http_member *members,
+int bb_http_body_members(json_t *object, const struct bb_http_member *members,
                          struct bb_error *error) {
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)object, name, value) {
+    json_object_foreach(object, name, value) {
         struct bb_nearest nearest;
         if (is_member(members, name))
             continue;

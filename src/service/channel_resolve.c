@@ -120,7 +120,7 @@ static bool counts_amounts(const struct bb_channel_record *r) {
 static bool becomes_energy(const struct resolving *r) {
     const struct bb_master_channel *c = r->channel;
 
-    if (!c || c->unit < 0 || !counts_amounts(r->record) ||
+    if (!c || !r->usage_point || c->unit < 0 || !counts_amounts(r->record) ||
         bb_unit_dimension(c->unit) != BB_DIMENSION_ENERGY ||
         bb_unit_dimension(r->record->unit) != BB_DIMENSION_VOLUME)
         return false;

@@ -64,7 +64,7 @@ static int tell_made(void *context, const struct bb_made_name *name, int unit) {
     struct bb_registry_channel row = *c->row;
     struct bb_buffer text;
 
-    bb_buffer_init(&text, 3 * BB_NAME_MAX);
+    bb_buffer_init(&text, 3 * (size_t)BB_NAME_MAX);
     bb_made_name_format(name, &text);
     row.channel = bb_buffer_span(&text);
     row.obis = BB_SPAN("");

@@ -75,7 +75,7 @@ int bb_query_made_open(struct bb_query_channel *of, const struct bb_made_name *n
     if (bb_made_each(name->channel, of->channel.rules, of->channel.rule_count, take_unit,
                      &opening) == 0)
         return BB_ABSENT;
-    bb_buffer_init(&text, 3 * BB_NAME_MAX);
+    bb_buffer_init(&text, 3 * (size_t)BB_NAME_MAX);
     bb_made_name_format(name, &text);
     out->name = bb_arena_copy(of->arena, bb_buffer_span(&text));
     bb_buffer_release(&text);
