@@ -88,8 +88,8 @@ static bool is_module_name(struct bb_span name) {
 }
 
 /* "side": what lies beside the module, by its name. */
-static int read_sides(struct bb_http_rules_ask *ask, const json_t *sides,
-                      struct bb_master_module *out, struct bb_error *error) {
+static int read_sides(struct bb_http_rules_ask *ask, json_t *sides, struct bb_master_module *out,
+                      struct bb_error *error) {
     const char *name;
     json_t *text;
 
@@ -101,7 +101,7 @@ static int read_sides(struct bb_http_rules_ask *ask, const json_t *sides,
                                      sizeof *out->sides);
     if (!out->sides)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for side inputs");
-    json_object_foreach((json_t *)(uintptr_t)sides, name, text) {
+    json_object_foreach(sides, name, text) {
         if (!json_is_string(text))
             return BB_FAIL(error, BB_E_PARAMETER, "module.side: %.100s: it has to be a text", name);
         out->sides[out->side_count++] = (struct bb_master_side){
@@ -115,7 +115,7 @@ static const struct bb_http_member module_members[] = {
 
 static int read_posted(struct bb_http_rules_ask *ask, const json_t *module,
                        struct bb_master_module *out, struct bb_error *error) {
-    const json_t *sides = json_object_get(module, "side");
+    json_t *sides = json_object_get(module, "side");
 
     int result = json_is_object(module)
                      ? bb_http_body_members(module, module_members, error)
