@@ -113,8 +113,8 @@ static int read_sides(struct bb_http_rules_ask *ask, json_t *sides, struct bb_ma
 static const struct bb_http_member module_members[] = {
     {"name", true}, {"source", true}, {"side", false}, {NULL, false}};
 
-static int read_posted(struct bb_http_rules_ask *ask, const json_t *module,
-                       struct bb_master_module *out, struct bb_error *error) {
+static int read_posted(struct bb_http_rules_ask *ask, json_t *module, struct bb_master_module *out,
+                       struct bb_error *error) {
     json_t *sides = json_object_get(module, "side");
 
     int result = json_is_object(module)
@@ -158,7 +158,7 @@ static int read_deployed(struct bb_http_rules_ask *ask, struct bb_span rule, str
 
 static int find_wanted(struct bb_http_rules_ask *ask, struct bb_span rule, struct wanted *out,
                        struct bb_error *error) {
-    const json_t *module = json_object_get(ask->body, "module");
+    json_t *module = json_object_get(ask->body, "module");
     struct bb_span function;
 
     *out = (struct wanted){.version = NULL};
