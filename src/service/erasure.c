@@ -294,8 +294,7 @@ static int meet_rule(struct bb_erasure *e, const struct bb_master_rules *entry,
         const struct bb_master_rule_version *v = &rule->versions[i];
         const struct bb_master_module *module = bb_rules_module_of(entry, v->module);
         goes |= bb_erasure_knows(e, v->by) || bb_erasure_knows(e, v->reason);
-        stays |= bb_erasure_knows(e, v->parameters) ||
-                 (module && knows_module(e, module));
+        stays |= bb_erasure_knows(e, v->parameters) || (module && knows_module(e, module));
     }
     return note_met(e, BB_MASTER_RULES, rule->name, goes, stays);
 }
