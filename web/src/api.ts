@@ -1,6 +1,7 @@
 // The one place that talks to the plant: its public API, with the shapes it answers. The key, when one is needed,
 // lives in this tab alone (sessionStorage) and goes only where this page came from.
 import type { LogLine } from './pure/log';
+import type { DiffRow, Parameters, Values } from './pure/rules';
 import type { Columns } from './pure/series';
 
 export type Lane = 'raw' | 'vee' | 'hour' | 'day' | 'month';
@@ -130,6 +131,43 @@ export interface LogQuery { level?: string; decision?: number; limit?: number }
 
 export interface Me { tenant: string; role: 'reader' | 'ingest' | 'admin' | 'local' | string; name: string }
 
+export interface RuleVersion {
+    rule: string; state: 'deployed' | 'canary' | string; latest: boolean; lane: Lane; channel: string; commodity?: string;
+    version: string; module: string; function: string; parameters: Values;
+    /** What it speaks of: values that end behind `from` and not behind `to`. */
+    from?: string; to?: string;
+    window_seconds: number; share: number; environment: string; by: string; reason: string; deployed: string;
+}
+
+/** Since the server started. */
+export interface RuleCost { windows: number; points: number; failures: number; seconds: number }
+
+export interface Rule {
+    rule: string; lane: Lane; channel: string; module: string; function: string; description: string;
+    /** null: the module does not load, and `fault` says why. */
+    parameters: Parameters | null; fault?: string;
+    source: string; versions: RuleVersion[]; cost: RuleCost;
+}
+
+export interface RuleTrial {
+    rule: string; parameters?: Values; from?: string; to?: string; usage_point?: string; canary?: number; rows?: number;
+}
+
+export interface RuleFailure { usage_point: string; channel: string; how: string; text: string }
+
+export interface Backtest {
+    rule: string; version: string; from?: string; to?: string; rows: DiffRow[];
+    values: number; changed: number; flags_changed: number; channels: number; touched_channels: number;
+    /** Not told when units differ, or nothing changes. */
+    difference?: number; unit?: string;
+    reasons?: Record<string, number>;
+    most_touched: { usage_point: string; channel: string; values: number; difference: number; unit: string }[];
+    failed_windows: number; failures: RuleFailure[]; rule_seconds: number; seconds: number;
+}
+
+export interface DeployAnswer extends Pending { rule: string; version: string; replaced: string | null; same?: boolean }
+export interface RollbackAnswer extends Pending { rule: string; taken_away: string; version: string | null }
+
 /** Of an answer 202: it is kept, and counts as soon as it is derived. */
 interface Pending { pending: boolean }
 export interface EditAnswer extends Pending { usage_point: string; channel: string; at: string; old: ValueRow | null; new: ValueRow | null }
@@ -196,8 +234,8 @@ async function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Pr
     return (await request(path, query, { signal }, 'application/json')).json();
 }
 
-async function post<T>(path: string, body: unknown): Promise<T> {
-    const response = await request(path, {}, { method: 'POST', body: JSON.stringify(body) }, 'application/json');
+async function post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+    const response = await request(path, {}, { method: 'POST', body: JSON.stringify(body), signal }, 'application/json');
     return { ...await response.json(), pending: response.status === 202 };
 }
 
@@ -242,6 +280,13 @@ export const api = {
     /** A map file as body, or none. */
     replay: async (file: string, query: Query, map: string): Promise<ReplayAnswer> =>
         (await request(`/v1/files/${part(file)}/replay`, query, { method: 'POST', body: map, headers: { 'Content-Type': 'application/yaml' } }, 'application/json')).json(),
+
+    rules: (query: { limit?: number; cursor?: string }, signal?: AbortSignal) => get<Page<RuleVersion>>('/v1/rules', query, signal),
+    rule: (name: string, signal?: AbortSignal) => get<Rule>(`/v1/rules/${part(name)}`, {}, signal),
+    /** Changes nothing. */
+    backtest: (trial: RuleTrial, signal?: AbortSignal) => post<Backtest>('/v1/rules/backtest', trial, signal),
+    deploy: (trial: RuleTrial & { reason: string }) => post<DeployAnswer>('/v1/rules', trial),
+    rollback: (name: string, reason: string) => post<RollbackAnswer>(`/v1/rules/${part(name)}/rollback`, { reason }),
 
     log: (query: LogQuery, signal?: AbortSignal) => get<Page<LogLine>>('/v1/log', { ...query }, signal),
     /** null: this server has none. */

@@ -1,0 +1,212 @@
+// One rule: what it says, what it costs, and its parameters in a form, to be tried on history and deployed.
+//
+// What stands in the form stands in the address (p.NAME, from, to, share, usage_point), so that a proposal can be sent
+// to a colleague. Nothing runs until somebody asks for it.
+import { useEffect, useState } from 'preact/hooks';
+import { api, ApiError, type Rule, type RuleTrial } from '../api';
+import { compact, duration, number, plural } from '../pure/format';
+import { fieldOf, fromAddress, intoAddress, readForm, speaking, startOf, valuesText, type Form, type Parameters, type Texts } from '../pure/rules';
+import { addDays, isDate, localMinute, startOfDay, utcText } from '../pure/time';
+import { change, formatRoute, go } from '../route';
+import { BacktestOutcome, type Outcome } from '../part/backtest';
+import { DeployDialog, RollbackDialog, share } from '../part/deploy';
+import { HERE } from '../part/file';
+import { askAgain, useLoad } from '../part/load';
+import { mayChange, useMe } from '../part/me';
+import { ParameterFields } from '../part/parameters';
+import { useRun } from '../part/run';
+import { Failed, Show } from '../part/state';
+import { Canary, VersionTable } from './rules';
+
+type Query = Record<string, string>;
+
+export function RulePage({ name, query }: { name: string; query: Query }) {
+    const loaded = useLoad(`rule ${name}`, signal => api.rule(name, signal));
+    return (
+        <>
+            <p class="crumb"><a href={formatRoute(['rules'])}>Rules</a></p>
+            <Show of={loaded} rows={8}>{rule => <Told rule={rule} query={query} />}</Show>
+        </>
+    );
+}
+
+function Told({ rule, query }: { rule: Rule; query: Query }) {
+    const me = useMe();
+    const may = mayChange(me);
+    const [said, setSaid] = useState('');
+    const [rolling, setRolling] = useState(false);
+    const [last] = rule.versions;
+    return (
+        <>
+            <div class="title">
+                <h1 class="mono">{rule.rule}</h1>
+                <span class="muted">{[rule.lane, rule.channel, last.commodity].filter(Boolean).join(', ')}</span>
+                <Canary version={last} />
+            </div>
+            {rule.description && <p class="lead">{rule.description}</p>}
+            {said && <p class="done" role="status">{said}</p>}
+            {rule.fault && <div class="failed" role="alert"><strong>Its module does not load</strong><pre class="code" tabIndex={0}>{rule.fault}</pre></div>}
+            <Now rule={rule} />
+            {rule.parameters && (may ? <Bench rule={rule} described={rule.parameters} query={query} setSaid={setSaid} /> : <Stated rule={rule} described={rule.parameters} known={me !== null} />)}
+            <section class="card">
+                <div class="figure-head">
+                    <h2>{plural(rule.versions.length, 'version')}</h2>
+                    {may && <button onClick={() => setRolling(true)}>Roll back…</button>}
+                </div>
+                <div class="scroll" tabIndex={0} role="region" aria-label="Versions"><VersionTable versions={rule.versions} /></div>
+                <p class="muted">The last deployed stands first. Of a value the first version speaks that is there for its time and its meter; to roll back is to take the first one away.</p>
+                {may && <RollbackDialog versions={rule.versions} open={rolling} onClose={() => setRolling(false)} done={answer => {
+                    setRolling(false);
+                    if (answer.version === null) { go(formatRoute(['rules'], { gone: rule.rule })); return; }
+                    setSaid(`Version ${answer.taken_away} is taken away; ${answer.version} speaks.` + (answer.pending ? ' It counts as soon as values are derived.' : ''));
+                    askAgain();
+                }} />}
+            </section>
+            <section class="card">
+                <details class="source">
+                    <summary><h2>Source</h2> <span class="muted">{rule.module}.py, as it is deployed</span></summary>
+                    <pre class="code" tabIndex={0} role="region" aria-label={`Source of ${rule.module}.py`}>{rule.source}</pre>
+                </details>
+            </section>
+        </>
+    );
+}
+
+function Now({ rule }: { rule: Rule }) {
+    const { cost } = rule;
+    const [last] = rule.versions;
+    return (
+        <dl class="figures small">
+            {speaking(rule.versions).map(version => (
+                <div key={version.version} class="version">
+                    <dt>Speaks{version.share < 1 && ` of ${share(version.share)}`}</dt><dd class="mono">{version.version}</dd>
+                    <dd class="under">since {localMinute(Date.parse(version.deployed), HERE)}{version.by && `, by ${version.by}`}{version.reason && <>: “{version.reason}”</>}</dd>
+                </div>
+            ))}
+            <div><dt>Looks back</dt><dd>{duration(last.window_seconds)}</dd><dd class="under"><code>{rule.function}</code> of {rule.module}.py</dd></div>
+            <div><dt>Time since the start</dt><dd>{duration(cost.seconds)}</dd><dd class="under">{cost.windows === 0 ? 'not asked yet' : `${number(cost.windows)} windows, ${compact(cost.windows / (cost.seconds || 1))} a second`}</dd></div>
+            <div><dt>Windows that failed</dt><dd class={cost.failures ? 'bad' : undefined}>{number(cost.failures)}</dd><dd class="under">{cost.failures ? <a href={formatRoute(['exceptions'], { check: 'rule' })}>exceptions of rules</a> : 'since the server started'}</dd></div>
+        </dl>
+    );
+}
+
+/** For those who may only read. */
+function Stated({ rule, described, known }: { rule: Rule; described: Parameters; known: boolean }) {
+    const spoken = rule.versions[0].parameters;
+    return (
+        <section class="card">
+            <h2>Parameters</h2>
+            {Object.keys(described).length === 0 ? <p class="muted">It takes none.</p> : (
+                <div class="scroll" tabIndex={0} role="region" aria-label="Parameters"><table>
+                    <thead><tr><th scope="col">Parameter</th><th scope="col">Value</th><th scope="col">Default</th><th scope="col">What it is</th></tr></thead>
+                    <tbody>{Object.entries(described).map(([name, about]) => (
+                        <tr key={name}><th scope="row"><code>{name}</code></th><td>{valuesText({ '': spoken[name] ?? about.default }).trim()}</td><td>{String(about.default)}</td><td>{about.help}</td></tr>
+                    ))}</tbody>
+                </table></div>
+            )}
+            {known && <p class="muted">This key may read. To try or deploy rules, use one with the role admin.</p>}
+        </section>
+    );
+}
+
+// ---- trying and deploying -------------------------------------------------------------------------------------
+
+interface Proposal { form: Form; trial: RuleTrial; wrong: Record<string, string> }
+
+/** What the address says, held against what the rule takes. */
+function readProposal(rule: Rule, described: Parameters, query: Query): Proposal & { texts: Texts } {
+    const spoken = rule.versions[0].parameters;
+    const texts = startOf(described, spoken);
+    for (const name of Object.keys(described)) if (query[`p.${name}`] !== undefined) texts[name] = fromAddress(query[`p.${name}`]);
+    const form = readForm(described, texts, spoken);
+    const wrong = { ...form.wrong };
+    const part = !query.share ? 100 : Number(query.share.replace(',', '.'));
+    if (!(part >= 0.1 && part <= 100)) wrong.share = 'Allowed: from 0.1 to 100';
+    for (const name of ['from', 'to']) if (query[name] && !isDate(query[name])) wrong[name] = 'This is no day';
+    const start = query.from && !wrong.from ? startOfDay(query.from, HERE) : undefined;
+    const end = query.to && !wrong.to ? startOfDay(addDays(query.to, 1), HERE) : undefined;
+    if (start !== undefined && end !== undefined && end <= start) wrong.to = 'It ends before it begins';
+    return {
+        texts, form, wrong,
+        trial: {
+            rule: rule.rule, parameters: form.values, usage_point: query.usage_point || undefined, canary: part < 100 ? part / 100 : undefined,
+            from: start === undefined ? undefined : utcText(start), to: end === undefined ? undefined : utcText(end),
+        },
+    };
+}
+
+const PLACES = ['from', 'to', 'share', 'usage_point'];
+
+function Bench({ rule, described, query, setSaid }: { rule: Rule; described: Parameters; query: Query; setSaid: (words: string) => void }) {
+    const run = useRun<Outcome>();
+    const [deploying, setDeploying] = useState(false);
+    const stands = rule.versions.map(version => version.version + version.deployed).join();
+    useEffect(run.forget, [stands]); // it was held against what spoke then
+    const { texts, wrong, trial } = readProposal(rule, described, query);
+    const fresh = run.data !== null && JSON.stringify(run.data.trial) === JSON.stringify(trial) && run.data.answer.rule === rule.rule;
+    const field = run.error instanceof ApiError ? fieldOf(run.error.problem, [...Object.keys(described), ...PLACES, 'canary']) : '';
+    const told: Record<string, string> = field ? { [field === 'canary' ? 'share' : field]: run.error!.message } : {};
+    const faults = { ...told, ...wrong };
+    const right = Object.keys(wrong).length === 0;
+    const set = (name: string, text: string) => change({ [name]: text }, true);
+    const test = () => run.start(async signal => ({ trial, answer: await api.backtest({ ...trial, rows: 100 }, signal) }));
+    const touched = Object.keys(query).some(name => name.startsWith('p.'));
+    const reset = () => change(Object.fromEntries(Object.keys(query).filter(name => name.startsWith('p.')).map(name => [name, null])), true);
+
+    return (
+        <>
+            <form class="card bench" noValidate onSubmit={event => { event.preventDefault(); if (right && run.seconds === null) test(); }}>
+                <div class="figure-head"><h2>Parameters</h2>{touched && <button type="button" class="plain" onClick={reset}>As they are deployed</button>}</div>
+                {Object.keys(described).length === 0 ? <p class="muted">It takes none.</p>
+                    : <ParameterFields described={described} texts={texts} wrong={faults} set={(name, text) => set(`p.${name}`, intoAddress(text))} />}
+                <h3>What is looked at</h3>
+                <div class="fields">
+                    <Plain name="from" label="From day" type="date" query={query} wrong={faults} set={set} help={`its beginning in ${HERE}; none: the last seven days`} />
+                    <Plain name="to" label="To day" type="date" query={query} wrong={faults} set={set} help="its end; none: what is stored" />
+                    <Plain name="usage_point" label="Usage point" query={query} wrong={faults} set={set} help="none: all of them" />
+                    <Plain name="share" label="Share of usage points, %" query={query} wrong={faults} set={set} help="below 100 it is a canary: always the same ones" placeholder="100" />
+                </div>
+                <div class="buttons">
+                    {run.seconds !== null && <span class="running" role="status">The back-test runs<span aria-hidden="true"> {duration(run.seconds)}</span>…</span>}
+                    {run.seconds !== null
+                        ? <button type="button" onClick={run.stop}>Stop</button>
+                        : <button class={fresh ? undefined : 'primary'} disabled={!right}>Back-test</button>}
+                    <button type="button" class={fresh ? 'primary' : undefined} disabled={!right} onClick={() => setDeploying(true)}>Deploy…</button>
+                </div>
+                {run.error && !field && <Failed error={run.error} />}
+            </form>
+            {run.data && (
+                <section class={run.seconds !== null ? 'busy' : undefined} aria-label="Back-test">
+                    <div class="title"><h2>Back-test</h2>
+                        <span class="muted">{valuesText(run.data.trial.parameters ?? {}) || 'parameters as the author says'}</span>
+                        {!fresh && <span class="tag warn">the form says something else by now</span>}
+                    </div>
+                    <BacktestOutcome outcome={run.data} lane={rule.lane} usagePoint={query.shown ?? ''} choose={shown => change({ shown }, true)} />
+                </section>
+            )}
+            <DeployDialog rule={rule} trial={trial} outcome={fresh ? run.data : null} from={query.from ?? ''} open={deploying} onClose={() => setDeploying(false)} done={answer => {
+                setDeploying(false);
+                setSaid(answer.same ? `Version ${answer.version} speaks already, of all that was asked: nothing was to be done.`
+                    : `Version ${answer.version} is deployed.` + (answer.pending ? ' It counts as soon as values are derived.' : ''));
+                scrollTo({ top: 0 });
+                reset();
+                askAgain();
+            }} />
+        </>
+    );
+}
+
+function Plain({ name, label, type, query, wrong, help, placeholder, set }: {
+    name: string; label: string; type?: string; query: Query; wrong: Record<string, string>; help: string; placeholder?: string; set: (name: string, text: string) => void;
+}) {
+    const id = `place-${name}`;
+    return (
+        <div class="field">
+            <label for={id}>{label}</label>
+            <input id={id} type={type} autocomplete="off" spellcheck={false} placeholder={placeholder} value={query[name] ?? ''} aria-invalid={Boolean(wrong[name])}
+                aria-describedby={wrong[name] ? `${id}-wrong ${id}-help` : `${id}-help`} onInput={event => set(name, event.currentTarget.value)} />
+            {wrong[name] && <p class="wrong" id={`${id}-wrong`} role="alert">{wrong[name]}</p>}
+            <p class="muted" id={`${id}-help`}>{help}</p>
+        </div>
+    );
+}

@@ -1,0 +1,41 @@
+// Something long that a person starts: that it runs, for how long, its outcome, and a way to stop it. The page stays
+// usable meanwhile; what was there before stays until the new outcome is.
+import { useEffect, useRef, useState } from 'preact/hooks';
+
+export interface Run<T> {
+    data: T | null; error: Error | null;
+    seconds: number | null;   // it has been running for; null: it does not run
+    start: (ask: (signal: AbortSignal) => Promise<T>) => void;
+    stop: () => void;
+    forget: () => void;
+}
+
+export function useRun<T>(): Run<T> {
+    const [state, setState] = useState<{ data: T | null; error: Error | null }>({ data: null, error: null });
+    const [seconds, setSeconds] = useState<number | null>(null);
+    const abort = useRef<AbortController | null>(null);
+
+    const end = () => { abort.current = null; setSeconds(null); };
+    const stop = () => { abort.current?.abort(); end(); };
+    const start = (ask: (signal: AbortSignal) => Promise<T>) => {
+        abort.current?.abort();
+        const own = abort.current = new AbortController();
+        setSeconds(0);
+        setState(state => ({ ...state, error: null }));
+        ask(own.signal).then(
+            data => { if (abort.current === own) { setState({ data, error: null }); end(); } },
+            error => { if (abort.current === own) { setState(state => ({ ...state, error })); end(); } });
+    };
+    const runs = seconds !== null;
+    useEffect(() => {
+        if (!runs) return;
+        const began = Date.now();
+        const timer = setInterval(() => setSeconds(Math.round((Date.now() - began) / 1000)), 1000);
+        return () => clearInterval(timer);
+    }, [runs]);
+    useEffect(() => () => abort.current?.abort(), []);
+
+    const forget = () => { stop(); setState({ data: null, error: null }); };
+
+    return { ...state, seconds, start, stop, forget };
+}
