@@ -135,9 +135,12 @@ export interface RuleVersion {
     rule: string; state: 'deployed' | 'canary' | string; latest: boolean; lane: Lane; channel: string; commodity?: string;
     version: string; module: string; function: string; parameters: Values;
     /** What it speaks of: values that end behind `from` and not behind `to`. */
-    from?: string; to?: string;
-    window_seconds: number; share: number; environment: string; by: string; reason: string; deployed: string;
+    from?: string | null; to?: string | null;
+    share: number; by: string; reason: string; deployed: string; window_seconds?: number;
 }
+
+/** In a list parameters are a text. */
+type RuleRow = Omit<RuleVersion, 'parameters'> & { parameters: Values | string };
 
 /** Since the server started. */
 export interface RuleCost { windows: number; points: number; failures: number; seconds: number }
@@ -156,7 +159,9 @@ export interface RuleTrial {
 export interface RuleFailure { usage_point: string; channel: string; how: string; text: string }
 
 export interface Backtest {
-    rule: string; version: string; from?: string; to?: string; rows: DiffRow[];
+    rule: string; version: string; from: string | null; to: string | null; rows: DiffRow[];
+    /** It ended after its time, through this usage point. */
+    cut_short?: boolean; through?: string | null;
     values: number; changed: number; flags_changed: number; channels: number; touched_channels: number;
     /** Not told when units differ, or nothing changes. */
     difference?: number; unit?: string;
@@ -240,6 +245,7 @@ async function post<T>(path: string, body: unknown, signal?: AbortSignal): Promi
 }
 
 const part = encodeURIComponent;
+const version = (row: RuleRow): RuleVersion => ({ ...row, parameters: typeof row.parameters === 'string' ? JSON.parse(row.parameters) : row.parameters });
 
 export const api = {
     me: (signal?: AbortSignal) => get<Me>('/v1/me', {}, signal),
@@ -281,8 +287,14 @@ export const api = {
     replay: async (file: string, query: Query, map: string): Promise<ReplayAnswer> =>
         (await request(`/v1/files/${part(file)}/replay`, query, { method: 'POST', body: map, headers: { 'Content-Type': 'application/yaml' } }, 'application/json')).json(),
 
-    rules: (query: { limit?: number; cursor?: string }, signal?: AbortSignal) => get<Page<RuleVersion>>('/v1/rules', query, signal),
-    rule: (name: string, signal?: AbortSignal) => get<Rule>(`/v1/rules/${part(name)}`, {}, signal),
+    rules: async (query: { limit?: number; cursor?: string }, signal?: AbortSignal): Promise<Page<RuleVersion>> => {
+        const page = await get<Page<RuleRow>>('/v1/rules', query, signal);
+        return { ...page, items: page.items.map(version) };
+    },
+    rule: async (name: string, signal?: AbortSignal): Promise<Rule> => {
+        const rule = await get<Omit<Rule, 'versions'> & { versions: RuleRow[] }>(`/v1/rules/${part(name)}`, {}, signal);
+        return { ...rule, versions: rule.versions.map(version) };
+    },
     /** Changes nothing. */
     backtest: (trial: RuleTrial, signal?: AbortSignal) => post<Backtest>('/v1/rules/backtest', trial, signal),
     deploy: (trial: RuleTrial & { reason: string }) => post<DeployAnswer>('/v1/rules', trial),

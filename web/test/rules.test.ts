@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
-    allowed, byRule, changes, fieldOf, fromAddress, intoAddress, pictureOf, qualityAfter, readField, readForm, speaking, startOf, stepOf, stepped, valuesText,
+    allowed, byRule, changes, fieldOf, fromAddress, intoAddress, paragraphs, pictureOf, qualityAfter, readField, readForm, speaking, startOf, stepOf, stepped, valuesText, verdictText,
     type Described, type DiffRow, type Parameters,
 } from '../src/pure/rules';
 import { Shade } from '../src/pure/quality';
@@ -17,6 +17,7 @@ const DESCRIBED: Parameters = {
 describe('fields', () => {
     it('say what they take', () => {
         expect(Object.values(DESCRIBED).map(allowed)).toEqual(['from 3 to 1000', '', '', '', 'at most 4 characters']);
+        expect(allowed({ kind: 'number', default: 1, least: 0, most: 1e6 })).toBe('from 0 to 1\u202f000\u202f000');
         expect(allowed({ kind: 'number', default: 1, least: 0 })).toBe('0 or more');
         expect(allowed({ kind: 'number', default: 1, most: 9, least: null })).toBe('9 or less');
     });
@@ -96,6 +97,16 @@ describe('versions', () => {
         const versions = [version('b', 0.05), version('b', 1), version('b', 1)];
         expect(speaking(versions)).toEqual(versions.slice(0, 2));
         expect(speaking([versions[0]])).toEqual([versions[0]]);
+    });
+});
+
+describe('words', () => {
+    it('of an author are paragraphs', () => {
+        expect(paragraphs('Peaks that\n    are far.\n\n\nThey are flagged.\n')).toEqual(['Peaks that are far.', 'They are flagged.']);
+        expect(paragraphs('')).toEqual([]);
+    });
+    it('tell what is said', () => {
+        expect([verdictText('flag', 'far_from_median'), verdictText('nothing', ''), verdictText('correct', '')]).toEqual(['flagged: far from median', 'nothing', 'corrected']);
     });
 });
 

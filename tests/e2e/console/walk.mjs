@@ -23,7 +23,7 @@ const URL_ = process.env.CONSOLE_URL.replace(/\/?$/, '/');
 const SHOTS = process.env.CONSOLE_SHOTS ?? '.';
 const PAINT_MS = Number(process.env.CONSOLE_PAINT_MS ?? Infinity);
 const PHONE = { width: 390, height: 844 }, DESK = { width: 1440, height: 900 };
-const PAGES = ['#/', '#/meters', '#/quality', '#/exceptions', '#/files', '#/dead-letters', '#/system'];
+const PAGES = ['#/', '#/meters', '#/quality', '#/exceptions', '#/rules', '#/files', '#/dead-letters', '#/system'];
 mkdirSync(SHOTS, { recursive: true });
 
 const browser = await chromium.launch({
@@ -334,6 +334,144 @@ const steps = {
         await page.go(`#/meters/${item.usage_point}?channel=${item.channel}&at=${item.to}&as_of=${new Date().toISOString()}`);
         await page.getByText('as it was known then').waitFor();
         assert.equal(await page.getByRole('button', { name: 'Save as a new version' }).count(), 0, 'the past cannot be edited');
+    },
+
+    async rules(page) {
+        const { items } = await ask('v1/rules');
+        await page.go('#/rules');
+        const row = page.getByRole('row').filter({ has: page.getByRole('link', { name: 'far_peaks', exact: true }) });
+        assert.match(await row.innerText(), new RegExp(`${items[0].version}.*ann: peaks that the checks let through`, 's'));
+        const links = await page.getByRole('region', { name: 'Deployed rules' }).getByRole('link').allInnerTexts();
+        assert.deepEqual(links, [...new Set(items.map(item => item.rule))], 'in the order in which they run');
+        const canary = page.getByRole('row').filter({ has: page.getByRole('link', { name: 'careful', exact: true }) });
+        await canary.getByText('canary, 25 % of the meters').waitFor();
+        await canary.getByRole('button', { name: 'Show 1 version' }).click();
+        await page.getByRole('cell', { name: 'k 100' }).waitFor();
+        await page.getByText('What was done').waitFor();
+        await shot(page, 'rules');
+        await row.getByRole('link', { name: 'far_peaks' }).click();
+        await page.getByRole('heading', { level: 1, name: 'far_peaks' }).waitFor();
+        await page.getByText('Single values that stand far out of the last seven days of their meter.').waitFor();
+        await page.getByText('Source', { exact: true }).click();
+        assert.match(await page.getByRole('region', { name: 'Source of far_peaks.py' }).innerText(), /def far_peaks\(w, k, least, then, nights, note\):/);
+    },
+
+    async 'parameters of a rule'(page) {
+        await page.go('#/rules/far_peaks');
+        const k = page.getByRole('spinbutton', { name: 'k', exact: true });
+        const test = page.getByRole('button', { name: 'Back-test', exact: true });
+        assert.equal(await k.inputValue(), '30');
+        await k.focus();
+        await page.keyboard.press('ArrowDown');
+        assert.equal(await k.inputValue(), '25');
+        await page.getByRole('button', { name: 'Less by 5' }).click();
+        assert.equal(await k.inputValue(), '20');
+        assert.ok(page.url().includes('p.k=20'), 'what stands in the form stands in the address');
+        await k.fill('2');
+        await page.getByText('Allowed: from 3 to 1000').waitFor();
+        assert.equal(await k.getAttribute('aria-invalid'), 'true');
+        assert.ok(await test.isDisabled());
+        await k.fill('2e1');
+        assert.ok(await test.isEnabled());
+        await page.getByLabel('then', { exact: true }).selectOption('line');
+        await page.getByLabel('nights', { exact: true }).uncheck();
+        await page.getByLabel('note', { exact: true }).fill('');
+        await page.reload();
+        await settled(page);
+        assert.deepEqual(await Promise.all(['k', 'then', 'note'].map(name => page.getByLabel(name, { exact: true }).inputValue())), ['2e1', 'line', '']);
+        assert.ok(!await page.getByLabel('nights', { exact: true }).isChecked());
+        await page.getByRole('button', { name: 'Set then to its default, flag' }).click();
+        assert.equal(await page.getByLabel('then', { exact: true }).inputValue(), 'flag');
+        await page.getByRole('button', { name: 'As they are deployed' }).click();
+        assert.equal(await k.inputValue(), '30');
+
+        page.expected.push('404');
+        await page.getByLabel('Usage point', { exact: true }).fill('there-is-none');
+        await test.click();
+        await page.locator('.field', { has: page.getByLabel('Usage point', { exact: true }) }).getByRole('alert').waitFor();
+    },
+
+    async 'a rule that fails'(page) {
+        await page.go('#/rules/far_peaks?p.note=fail&from=2026-04-01');
+        await page.getByRole('button', { name: 'Back-test', exact: true }).click();
+        const failures = page.getByRole('alert').filter({ hasText: /The rule fails on \d+ windows?/ });
+        await failures.getByText(/ValueError: \d+ values of \d+ are far/).first().waitFor();
+        await shot(page, 'rule-fails', true);
+    },
+
+    async 'back-test, deploy, roll back'(page) {
+        const [before] = (await ask('v1/rules')).items.filter(item => item.rule === 'far_peaks');
+        await page.go('#/rules/far_peaks');
+        await page.getByRole('spinbutton', { name: 'k', exact: true }).fill('20');
+        await page.getByLabel('then', { exact: true }).selectOption('line');
+        await page.getByLabel('From day', { exact: true }).fill('2026-03-20');
+        await page.getByRole('button', { name: 'Back-test', exact: true }).click();
+        const figure = page.locator('figure').filter({ has: page.getByRole('heading', { name: 'Before and after' }) });
+        await figure.getByRole('img').first().waitFor();
+        await settled(page);
+        const sums = page.getByRole('region', { name: 'Back-test', exact: true });
+        const changed = Number((await sums.locator('dd').first().innerText()).replace(/\D/g, ''));
+        assert.ok(changed > 0);
+        assert.match(await figure.locator('figcaption').innerText(), /\d+ values? becomes? others?/);
+        await shot(page, 'backtest', true);
+        await figure.getByRole('button', { name: 'The next difference' }).click();
+        await settled(page);
+        assert.match(await figure.locator('figcaption').innerText(), /In view/);
+        await figure.getByRole('group', { name: /Arrow keys move from value to value/ }).focus();
+        await page.keyboard.press('ArrowRight');
+        assert.match(await figure.locator('.readout').innerText(), /kWh.*before .*kWh/);
+        const choice = figure.getByRole('combobox', { name: 'Usage point' });
+        const names = await choice.locator('option').evaluateAll(options => options.map(option => option.value));
+        await choice.selectOption(names[1]);
+        await settled(page);
+        assert.ok((await figure.locator('figcaption').innerText()).startsWith(names[1]));
+        await figure.getByRole('button', { name: 'Table' }).click();
+        const row = (await figure.locator('tbody tr').first().innerText()).split('\t');
+        assert.deepEqual(row.slice(3), ['nothing', 'estimated: far peak']);
+        assert.notEqual(row[1], row[2]);
+        await page.getByLabel('nights', { exact: true }).uncheck();
+        await page.getByText('the form says something else by now').waitFor();
+        await page.getByLabel('nights', { exact: true }).check();
+
+        await page.getByRole('button', { name: 'Deploy…' }).click();
+        const dialog = page.getByRole('dialog', { name: 'Deploy far_peaks' });
+        assert.match(await dialog.innerText(), new RegExp(`k 30 → 20.*then flag → line.*all usage points.*${changed} values? change`, 's'));
+        const deploy = dialog.getByRole('button', { name: 'Deploy', exact: true });
+        await dialog.getByLabel(/^since a day/).check();
+        assert.equal(await dialog.getByLabel('Since', { exact: true }).inputValue(), '2026-03-20');
+        assert.ok(await deploy.isDisabled(), 'a reason is wanted');
+        await dialog.getByLabel(/^Reason/).fill('peaks are estimated');
+        await shot(page, 'deploy');
+        await page.keyboard.press('Escape');
+        await dialog.waitFor({ state: 'detached' });
+        assert.equal((await ask('v1/rules')).items.filter(item => item.rule === 'far_peaks').length, 1, 'nothing was done');
+        await page.getByRole('button', { name: 'Deploy…' }).click();
+        await dialog.getByLabel(/^since a day/).check();
+        await dialog.getByLabel(/^Reason/).fill('peaks are estimated');
+        await page.keyboard.press('Enter');
+        await page.getByText(/^Version [0-9a-f]{16} is deployed\./).waitFor();
+        await page.getByRole('heading', { name: '2 versions' }).waitFor();
+        const [fresh] = (await ask('v1/rules')).items.filter(item => item.rule === 'far_peaks');
+        assert.notEqual(fresh.version, before.version);
+        assert.deepEqual([JSON.parse(fresh.parameters), fresh.reason], [{ k: 20, then: 'line' }, 'peaks are estimated']);
+        const versions = page.getByRole('region', { name: 'Versions', exact: true }).locator('tbody tr');
+        assert.match(await versions.first().innerText(), new RegExp(`${fresh.version}.*speaks.*k 20, then line.*peaks are estimated`, 's'));
+        assert.equal(await page.getByRole('spinbutton', { name: 'k', exact: true }).inputValue(), '20');
+        await shot(page, 'rule-deployed', true);
+        await page.getByRole('link', { name: 'Rules', exact: true }).first().click();
+        await page.getByRole('cell', { name: /peaks are estimated/ }).first().waitFor();
+        await page.goBack();
+
+        await page.getByRole('button', { name: 'Roll back…' }).click();
+        const back = page.getByRole('dialog', { name: 'Roll back far_peaks' });
+        assert.match(await back.innerText(), new RegExp(`${fresh.version}.*is taken away.*${before.version} speaks again`, 's'));
+        await back.getByLabel(/^Reason/).fill('flags were enough');
+        await back.getByRole('button', { name: 'Roll back', exact: true }).click();
+        await page.getByText(new RegExp(`^Version ${fresh.version} is taken away; ${before.version} speaks`)).waitFor();
+        await page.getByRole('heading', { name: '1 version' }).waitFor();
+        assert.deepEqual((await ask('v1/rules')).items.filter(item => item.rule === 'far_peaks'), [before]);
+        await page.getByRole('spinbutton', { name: 'k', exact: true }).and(page.locator('[value="30"], *')).waitFor();
+        assert.equal(await page.getByRole('spinbutton', { name: 'k', exact: true }).inputValue(), '30');
     },
 
     async files(page) {

@@ -5,7 +5,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { api, ApiError, type Rule, type RuleTrial } from '../api';
 import { compact, duration, number, plural } from '../pure/format';
-import { fieldOf, fromAddress, intoAddress, readForm, speaking, startOf, valuesText, type Form, type Parameters, type Texts } from '../pure/rules';
+import { fieldOf, fromAddress, intoAddress, paragraphs, readForm, speaking, startOf, valuesText, type Form, type Parameters, type Texts } from '../pure/rules';
 import { addDays, isDate, localMinute, startOfDay, utcText } from '../pure/time';
 import { change, formatRoute, go } from '../route';
 import { BacktestOutcome, type Outcome } from '../part/backtest';
@@ -43,7 +43,7 @@ function Told({ rule, query }: { rule: Rule; query: Query }) {
                 <span class="muted">{[rule.lane, rule.channel, last.commodity].filter(Boolean).join(', ')}</span>
                 <Canary version={last} />
             </div>
-            {rule.description && <p class="lead">{rule.description}</p>}
+            <div class="lead">{paragraphs(rule.description).map(text => <p key={text}>{text}</p>)}</div>
             {said && <p class="done" role="status">{said}</p>}
             {rule.fault && <div class="failed" role="alert"><strong>Its module does not load</strong><pre class="code" tabIndex={0}>{rule.fault}</pre></div>}
             <Now rule={rule} />
@@ -83,7 +83,7 @@ function Now({ rule }: { rule: Rule }) {
                     <dd class="under">since {localMinute(Date.parse(version.deployed), HERE)}{version.by && `, by ${version.by}`}{version.reason && <>: “{version.reason}”</>}</dd>
                 </div>
             ))}
-            <div><dt>Looks back</dt><dd>{duration(last.window_seconds)}</dd><dd class="under"><code>{rule.function}</code> of {rule.module}.py</dd></div>
+            <div><dt>Of module</dt><dd class="mono">{rule.module}</dd><dd class="under"><code>{rule.function}</code>{last.window_seconds !== undefined && <>, looks back {duration(last.window_seconds)}</>}</dd></div>
             <div><dt>Time since the start</dt><dd>{duration(cost.seconds)}</dd><dd class="under">{cost.windows === 0 ? 'not asked yet' : `${number(cost.windows)} windows, ${compact(cost.windows / (cost.seconds || 1))} a second`}</dd></div>
             <div><dt>Windows that failed</dt><dd class={cost.failures ? 'bad' : undefined}>{number(cost.failures)}</dd><dd class="under">{cost.failures ? <a href={formatRoute(['exceptions'], { check: 'rule' })}>exceptions of rules</a> : 'since the server started'}</dd></div>
         </dl>

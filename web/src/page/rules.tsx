@@ -46,8 +46,8 @@ function Row({ place, versions }: { place: number; versions: RuleVersion[] }) {
     return (
         <>
             <tr>
-                <th scope="row"><span class="muted">{place}</span> <a class="mono" href={ruleLink(last.rule)}>{last.rule}</a></th>
-                <td><span class="tag">{last.lane}</span><code>{last.channel}</code>{last.commodity && <span class="muted"> {last.commodity}</span>}</td>
+                <th scope="row" class="nowrap"><span class="muted">{place}</span> <a class="mono" href={ruleLink(last.rule)}>{last.rule}</a></th>
+                <td><span class="tag">{last.lane}</span><code class="nowrap">{last.channel}</code>{last.commodity && <span class="muted"> {last.commodity}</span>}</td>
                 <td><code>{last.version}</code> <Canary version={last} /><br />
                     <button class="link" aria-expanded={open} onClick={() => setOpen(!open)}>{open ? 'Hide' : 'Show'} {plural(versions.length, 'version')}</button></td>
                 <td class="nowrap">{localMinute(Date.parse(last.deployed), HERE)}</td>
@@ -64,7 +64,7 @@ export function Canary({ version }: { version: RuleVersion }) {
 }
 
 export function VersionTable({ versions }: { versions: RuleVersion[] }) {
-    const time = (text: string | undefined) => text ? localMinute(Date.parse(text), HERE) : '';
+    const time = (text: string | null | undefined) => text ? localMinute(Date.parse(text), HERE) : '';
     const speak = speaking(versions).length;
     return (
         <table class="small">

@@ -1,6 +1,6 @@
 // What a back-test says: sums, failures, one meter's values before and after, and the values that change.
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { api, type Backtest, type Lane, type RuleFailure, type RuleTrial } from '../api';
+import { api, ApiError, type Backtest, type Lane, type RuleFailure, type RuleTrial } from '../api';
 import { duration, number, plural, quantity, rounded, words } from '../pure/format';
 import { pictureOf, verdictText, type DiffRow, type Picture } from '../pure/rules';
 import { readColumns, unsuspected, type Series } from '../pure/series';
@@ -35,7 +35,11 @@ export function BacktestOutcome({ outcome, lane, usagePoint, choose }: {
     return (
         <>
             <Sums answer={answer} />
-            {answer.values === 0 && <Empty title="Nothing is stored in this period">Without a date the last seven days are looked at: choose an earlier one.</Empty>}
+            {answer.cut_short && (
+                <p class="failed" role="alert"><strong>It was cut short</strong> after {duration(answer.seconds)}{answer.through && <>, behind <span class="mono">{answer.through}</span></>}: look at
+                    {' '}one usage point or fewer days, or ask <code>busbar rules diff</code>, which takes the time that it needs.</p>
+            )}
+            {answer.values === 0 && !answer.cut_short && <Empty title="Nothing is stored in this period">Without a date the last seven days are looked at: choose an earlier one.</Empty>}
             {answer.failed_windows > 0 && <Failures count={answer.failed_windows} failures={answer.failures} />}
             {answer.values > 0 && !touched && <Empty title="Nothing changes">{answer.failed_windows ? 'Of windows on which the rule fails it says nothing.' : 'Every value stays, and what is said of it.'}</Empty>}
             {touched && <PictureOf outcome={outcome} lane={lane} usagePoint={usagePoint} choose={choose} />}
@@ -80,11 +84,26 @@ function Failures({ count, failures }: { count: number; failures: RuleFailure[] 
     );
 }
 
+const BUSY_MS = 500, BUSY_TRIES = 60;
+
+/** One back-test runs at a time; a question that was dropped may still be under way. */
+async function patiently(trial: RuleTrial, signal: AbortSignal): Promise<Backtest> {
+    for (let tries = 0; ; tries++) {
+        try {
+            return await api.backtest(trial, signal);
+        } catch (error) {
+            if (!(error instanceof ApiError && error.status === 429) || tries >= BUSY_TRIES) throw error;
+        }
+        await new Promise(done => setTimeout(done, BUSY_MS));
+        signal.throwIfAborted();
+    }
+}
+
 /** The rows of one usage point, all of them, and its values as they stand. */
 async function load(outcome: Outcome, lane: Lane, usage_point: string, signal: AbortSignal) {
     const { trial, answer } = outcome;
     const whole = trial.usage_point === usage_point && answer.rows.length >= answer.changed + answer.flags_changed;
-    const { rows } = whole ? answer : await api.backtest({ ...trial, usage_point, rows: PICTURE_ROWS }, signal);
+    const { rows } = whole ? answer : await patiently({ ...trial, usage_point, rows: PICTURE_ROWS }, signal);
     if (rows.length === 0) return null;
     const channel = rows[0].channel;
     const own = rows.filter(row => row.channel === channel);
@@ -180,7 +199,9 @@ function sentence(usagePoint: string, rows: DiffRow[], picture: Picture, zone: s
         + (picture.lost ? ` ${plural(picture.lost, 'of them lies', 'of them lie')} where no value is stored.` : '') + part;
 }
 
-const text = (value: number | null) => value === null ? '' : number(value);
+/** What a rule computes has digits that nobody metered. */
+const shown = (value: number | null) => value === null ? null : Number(value.toPrecision(9));
+const text = (value: number | null) => value === null ? '' : number(shown(value));
 const cells = (row: DiffRow, zone: string) => [
     localMinute(Date.parse(row.end), zone), text(row.before), text(row.after), verdictText(row.old_verdict, row.old_reason), verdictText(row.verdict, row.reason),
 ];
@@ -196,7 +217,7 @@ function Rows({ rows, whole, of }: { rows: DiffRow[]; whole: number; of?: string
                     const [time, , , old, fresh] = cells(row, HERE);
                     return [
                         <a class="mono" href={meterLink(row.usage_point, { channel: row.channel, from: utcText(end - DAY), to: utcText(end + DAY), at: row.end })}>{row.usage_point}</a>,
-                        <code>{row.channel}</code>, time, quantity(row.before, row.unit), row.before === row.after ? 'the same' : quantity(row.after, row.unit), old, fresh,
+                        <code class="nowrap">{row.channel}</code>, time, quantity(shown(row.before), row.unit), row.before === row.after ? 'the same' : quantity(shown(row.after), row.unit), old, fresh,
                     ];
                 }} />
         </section>

@@ -1,4 +1,5 @@
 // Rules: what their parameters take, what a form makes of them, and what a series becomes when rules speak.
+import { number } from './format';
 import { firstAfter, type Series } from './series';
 import { parseQuality, shadeOf } from './quality';
 
@@ -25,8 +26,8 @@ export const textOf = (value: Value) => String(value);
 export function allowed(about: Described): string {
     if (about.kind === 'number') {
         const least = about.least ?? null, most = about.most ?? null;
-        if (least !== null && most !== null) return `from ${least} to ${most}`;
-        return least !== null ? `${least} or more` : most !== null ? `${most} or less` : '';
+        if (least !== null && most !== null) return `from ${number(least)} to ${number(most)}`;
+        return least !== null ? `${number(least)} or more` : most !== null ? `${number(most)} or less` : '';
     }
     return about.kind === 'text' && about.longest ? `at most ${about.longest} characters` : '';
 }
@@ -183,7 +184,10 @@ export function pictureOf(before: Series, rows: DiffRow[]): Picture {
     return picture;
 }
 
-/** "flagged (far_from_median)", "as it is": what a row's verdict does. */
+/** "A rule in\nits lines.\n\nAnother paragraph." → its paragraphs. */
+export const paragraphs = (text: string) => text.split(/\n\s*\n/).map(part => part.replace(/\s+/g, ' ').trim()).filter(Boolean);
+
+/** "flagged: far from median", "nothing": what a verdict does. */
 export function verdictText(verdict: Verdict, reason: string): string {
     const words: Record<Verdict, string> = { nothing: 'nothing', flag: 'flagged', estimate: 'estimated', correct: 'corrected' };
     return words[verdict] + (verdict !== 'nothing' && reason ? `: ${reason.replace(/_/g, ' ')}` : '');
