@@ -45,10 +45,15 @@ def make(plant):
     (plant.folder / "head-end-export.csv").write_text(lines[0] + "\n" + lines[1].replace(times[0], "yesterday") + "\n")
     run(plant, "ingest", "head-end-export.csv", expect=1)
 
-    shutil.copytree(RULES, plant.data / "rules")
     since = (LAST - datetime.timedelta(days=10)).isoformat()
-    run(plant, "rules", "deploy", "far_peaks", "--from", since, "--by", "ann", "--reason", "peaks that the checks let through", "--yes")
-    run(plant, "rules", "deploy", "far_peaks", "--name", "careful", "--canary", "25%", "--parameters", '{"k": 100}', "--by", "bob", "--reason", "a second look", "--yes")
+    deploy(plant, "far_peaks", "--from", since, "--by", "ann", "--reason", "peaks that the checks let through")
+    deploy(plant, "far_peaks", "--name", "careful", "--canary", "25%", "--parameters", '{"k": 100}', "--by", "bob", "--reason", "a second look")
+
+
+def deploy(plant, *arguments):
+    """A rule of console/rules/."""
+    shutil.copytree(RULES, plant.data / "rules", dirs_exist_ok=True)
+    run(plant, "rules", "deploy", *arguments, "--yes")
 
 
 def run(plant, *arguments, expect=0):

@@ -142,7 +142,14 @@ export interface RuleVersion {
 /** In a list parameters are a text. */
 type RuleRow = Omit<RuleVersion, 'parameters'> & { parameters: Values | string };
 
-/** Since the server started. */
+export interface RuleChange {
+    at: string; done: 'deployed' | 'rolled back' | string; rule: string; version: string;
+    /** Since then; empty: the rule was gone. */
+    speaks: string;
+    parameters: string; from: string | null; share: number; by: string; reason: string;
+}
+
+/** Since the server started; seconds are those of processors. */
 export interface RuleCost { windows: number; points: number; failures: number; seconds: number }
 
 export interface Rule {
@@ -291,6 +298,7 @@ export const api = {
         const page = await get<Page<RuleRow>>('/v1/rules', query, signal);
         return { ...page, items: page.items.map(version) };
     },
+    ruleHistory: (query: { limit?: number; cursor?: string }, signal?: AbortSignal) => get<Page<RuleChange>>('/v1/rules', { history: 'true', ...query }, signal),
     rule: async (name: string, signal?: AbortSignal): Promise<Rule> => {
         const rule = await get<Omit<Rule, 'versions'> & { versions: RuleRow[] }>(`/v1/rules/${part(name)}`, {}, signal);
         return { ...rule, versions: rule.versions.map(version) };

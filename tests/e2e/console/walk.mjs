@@ -413,7 +413,11 @@ const steps = {
         const changed = Number((await sums.locator('dd').first().innerText()).replace(/\D/g, ''));
         assert.ok(changed > 0);
         assert.match(await figure.locator('figcaption').innerText(), /\d+ values? becomes? others?/);
-        await shot(page, 'backtest', true);
+        await shot(page, 'backtest-whole', true);
+        await page.setViewportSize({ ...DESK, height: 1230 });
+        await settled(page);
+        await shot(page, 'backtest');
+        await page.setViewportSize(DESK);
         await figure.getByRole('button', { name: 'The next difference' }).click();
         await settled(page);
         assert.match(await figure.locator('figcaption').innerText(), /In view/);
@@ -572,7 +576,7 @@ const steps = {
     async phone() {
         const page = await open({ viewport: PHONE, deviceScaleFactor: 2, hasTouch: true, isMobile: true });
         const gap = await gappy();
-        for (const hash of [...PAGES, gap.hash, `${gap.hash}&at=${gap.to}`]) {
+        for (const hash of [...PAGES, gap.hash, `${gap.hash}&at=${gap.to}`, '#/rules/far_peaks?p.k=20']) {
             await page.go(hash);
             const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
             assert.ok(wide <= 0, `${hash} is ${wide} pixels wider than a phone`);
@@ -594,7 +598,7 @@ const steps = {
         const findings = [];
         for (const colorScheme of ['light', 'dark']) {
             const page = await open({ colorScheme, bypassCSP: true });
-                for (const hash of [...PAGES, gap.hash, `${gap.hash}&at=${gap.to}`, `#/exceptions?check=high&id=${spike.id}`]) {
+                for (const hash of [...PAGES, gap.hash, `${gap.hash}&at=${gap.to}`, `#/exceptions?check=high&id=${spike.id}`, '#/rules/far_peaks?p.k=2']) {
                 await page.go(hash);
                 await page.evaluate(AXE);
                 const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
@@ -642,10 +646,29 @@ const steps = {
         assert.equal(await page.getByRole('region', { name: 'Log' }).count(), 0);
         await page.goBack();
         await page.getByText('This key may read.').waitFor();
+        await page.getByRole('link', { name: 'Rules', exact: true }).click();
+        await page.getByRole('link', { name: 'far_peaks', exact: true }).first().click();
+        await page.getByText('To try or deploy rules, use one with the role admin.').waitFor();
+        assert.deepEqual(await page.getByRole('button', { name: /Back-test|Deploy|Roll back/ }).count(), 0, 'nothing that would be refused');
+        await page.getByRole('row', { name: /k 30 30 how many median deviations/ }).waitFor();
+        await page.goBack();
+        await page.goBack();
+        await page.getByText('This key may read.').waitFor();
         await page.getByRole('button', { name: 'Key', exact: true }).click();
         await page.locator('#key-text').fill(process.env.CONSOLE_ADMIN);
         await page.getByRole('button', { name: 'Use this key' }).click();
         await page.getByRole('button', { name: 'Save as a new version' }).waitFor();
+        await page.getByRole('link', { name: 'Rules', exact: true }).click(); // whose only rule goes
+        await page.getByRole('link', { name: 'far_peaks', exact: true }).first().click();
+        await page.getByRole('button', { name: 'Roll back…' }).click();
+        const back = page.getByRole('dialog', { name: 'Roll back far_peaks' });
+        await back.getByText('It is the only one: the rule goes.').waitFor();
+        await back.getByLabel(/^Reason/).fill('it was for show');
+        await back.getByRole('button', { name: 'Roll back', exact: true }).click();
+        await page.getByText('No rule is deployed').waitFor();
+        await page.getByText('had no other version: it is gone').waitFor();
+        await page.getByRole('row', { name: /rolled back .*; the rule was gone .* it was for show/ }).waitFor();
+        await shot(page, 'rules-none');
         await page.context().close();
     },
 

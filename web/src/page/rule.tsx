@@ -11,6 +11,7 @@ import { change, formatRoute, go } from '../route';
 import { BacktestOutcome, type Outcome } from '../part/backtest';
 import { DeployDialog, RollbackDialog, share } from '../part/deploy';
 import { HERE } from '../part/file';
+import { History } from '../part/history';
 import { askAgain, useLoad } from '../part/load';
 import { mayChange, useMe } from '../part/me';
 import { ParameterFields } from '../part/parameters';
@@ -62,6 +63,7 @@ function Told({ rule, query }: { rule: Rule; query: Query }) {
                     askAgain();
                 }} />}
             </section>
+            <History rule={rule.rule} />
             <section class="card">
                 <details class="source">
                     <summary><h2>Source</h2> <span class="muted">{rule.module}.py, as it is deployed</span></summary>
@@ -84,7 +86,7 @@ function Now({ rule }: { rule: Rule }) {
                 </div>
             ))}
             <div><dt>Of module</dt><dd class="mono">{rule.module}</dd><dd class="under"><code>{rule.function}</code>{last.window_seconds !== undefined && <>, looks back {duration(last.window_seconds)}</>}</dd></div>
-            <div><dt>Time since the start</dt><dd>{duration(cost.seconds)}</dd><dd class="under">{cost.windows === 0 ? 'not asked yet' : `${number(cost.windows)} windows, ${compact(cost.windows / (cost.seconds || 1))} a second`}</dd></div>
+            <div><dt>Processor time</dt><dd>{duration(cost.seconds)}</dd><dd class="under">{cost.windows === 0 ? 'not asked yet' : `${number(cost.windows)} windows, ${compact(cost.windows / (cost.seconds || 1))} a second`}</dd></div>
             <div><dt>Windows that failed</dt><dd class={cost.failures ? 'bad' : undefined}>{number(cost.failures)}</dd><dd class="under">{cost.failures ? <a href={formatRoute(['exceptions'], { check: 'rule' })}>exceptions of rules</a> : 'since the server started'}</dd></div>
         </dl>
     );

@@ -4,15 +4,13 @@ import { api, everything, type RuleCost, type RuleVersion } from '../api';
 import { compact, duration, number, plural } from '../pure/format';
 import { byRule, speaking, valuesText } from '../pure/rules';
 import { localMinute } from '../pure/time';
-import { formatRoute } from '../route';
 import { share } from '../part/deploy';
 import { HERE } from '../part/file';
 import { useLoad } from '../part/load';
+import { History, ruleLink } from '../part/history';
 import { Empty, Show } from '../part/state';
 
 const PAGES = 20, LIMIT = 1000; // more rules than a tenant may have
-
-export const ruleLink = (name: string) => formatRoute(['rules', name]);
 
 export function RulesPage({ query }: { query: Record<string, string> }) {
     const loaded = useLoad('rules', signal => everything(cursor => api.rules({ limit: LIMIT, cursor }, signal), PAGES));
@@ -27,7 +25,7 @@ export function RulesPage({ query }: { query: Record<string, string> }) {
                 )
                 : (
                     <>
-                        <p class="muted">In the order in which they run; times are of {HERE}. Costs are those since the server started.</p>
+                        <p class="muted">In the order in which they run; times are of {HERE}. Costs are processor time since the server started.</p>
                         <div class="scroll" tabIndex={0} role="region" aria-label="Deployed rules">
                             <table class="rows">
                                 <thead><tr><th scope="col">Rule</th><th scope="col">Judges</th><th scope="col">Version that speaks</th><th scope="col">Since</th><th scope="col">Who and why</th><th scope="col">Cost</th></tr></thead>
@@ -36,6 +34,7 @@ export function RulesPage({ query }: { query: Record<string, string> }) {
                         </div>
                     </>
                 )}</Show>
+            <History />
         </>
     );
 }
