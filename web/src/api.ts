@@ -153,7 +153,7 @@ export interface RuleChange {
 export interface RuleCost { windows: number; points: number; failures: number; seconds: number }
 
 export interface Rule {
-    rule: string; lane: Lane; channel: string; module: string; function: string; description: string;
+    rule: string; lane: Lane; channel: string; module: string; function: string; description: string | null;
     /** null: the module does not load, and `fault` says why. */
     parameters: Parameters | null; fault?: string;
     source: string; versions: RuleVersion[]; cost: RuleCost;
@@ -172,7 +172,8 @@ export interface Backtest {
     values: number; changed: number; flags_changed: number; channels: number; touched_channels: number;
     /** Not told when units differ, or nothing changes. */
     difference?: number; unit?: string;
-    reasons?: Record<string, number>;
+    /** Of all that it says, whether it differs there or not. */
+    reasons: Record<string, number>;
     most_touched: { usage_point: string; channel: string; values: number; difference: number; unit: string }[];
     failed_windows: number; failures: RuleFailure[]; rule_seconds: number; seconds: number;
 }

@@ -8,7 +8,7 @@ import { compact, duration, number, plural } from '../pure/format';
 import { fieldOf, fromAddress, intoAddress, paragraphs, readForm, speaking, startOf, valuesText, type Form, type Parameters, type Texts } from '../pure/rules';
 import { addDays, isDate, localMinute, startOfDay, utcText } from '../pure/time';
 import { change, formatRoute, go } from '../route';
-import { BacktestOutcome, type Outcome } from '../part/backtest';
+import { BacktestOutcome, effect, patiently, type Outcome } from '../part/backtest';
 import { DeployDialog, RollbackDialog, share } from '../part/deploy';
 import { HERE } from '../part/file';
 import { History } from '../part/history';
@@ -44,7 +44,7 @@ function Told({ rule, query }: { rule: Rule; query: Query }) {
                 <span class="muted">{[rule.lane, rule.channel, last.commodity].filter(Boolean).join(', ')}</span>
                 <Canary version={last} />
             </div>
-            <div class="lead">{paragraphs(rule.description).map(text => <p key={text}>{text}</p>)}</div>
+            <div class="lead">{paragraphs(rule.description ?? '').map(text => <p key={text}>{text}</p>)}</div>
             {said && <p class="done" role="status">{said}</p>}
             {rule.fault && <div class="failed" role="alert"><strong>Its module does not load</strong><pre class="code" tabIndex={0}>{rule.fault}</pre></div>}
             <Now rule={rule} />
@@ -122,7 +122,7 @@ function readProposal(rule: Rule, described: Parameters, query: Query): Proposal
     for (const name of Object.keys(described)) if (query[`p.${name}`] !== undefined) texts[name] = fromAddress(query[`p.${name}`]);
     const form = readForm(described, texts, spoken);
     const wrong = { ...form.wrong };
-    const part = !query.share ? 100 : Number(query.share.replace(',', '.'));
+    const part = query.share ? Number(query.share.replace(',', '.')) : usualShare(rule); // a canary stays one until somebody says 100
     if (!(part >= 0.1 && part <= 100)) wrong.share = 'Allowed: from 0.1 to 100';
     for (const name of ['from', 'to']) if (query[name] && !isDate(query[name])) wrong[name] = 'This is no day';
     const start = query.from && !wrong.from ? startOfDay(query.from, HERE) : undefined;
@@ -136,6 +136,8 @@ function readProposal(rule: Rule, described: Parameters, query: Query): Proposal
         },
     };
 }
+
+const usualShare = (rule: Rule) => Number((rule.versions[0].share * 100).toFixed(1));
 
 const PLACES = ['from', 'to', 'share', 'usage_point'];
 
@@ -151,7 +153,7 @@ function Bench({ rule, described, query, setSaid }: { rule: Rule; described: Par
     const faults = { ...told, ...wrong };
     const right = Object.keys(wrong).length === 0;
     const set = (name: string, text: string) => change({ [name]: text }, true);
-    const test = () => run.start(async signal => ({ trial, answer: await api.backtest({ ...trial, rows: 100 }, signal) }));
+    const test = () => run.start(async signal => ({ trial, answer: await patiently({ ...trial, rows: 100 }, signal) }));
     const touched = Object.keys(query).some(name => name.startsWith('p.'));
     const reset = () => change(Object.fromEntries(Object.keys(query).filter(name => name.startsWith('p.')).map(name => [name, null])), true);
 
@@ -166,7 +168,8 @@ function Bench({ rule, described, query, setSaid }: { rule: Rule; described: Par
                     <Plain name="from" label="From day" type="date" query={query} wrong={faults} set={set} help={`its beginning in ${HERE}; none: the last seven days`} />
                     <Plain name="to" label="To day" type="date" query={query} wrong={faults} set={set} help="its end; none: what is stored" />
                     <Plain name="usage_point" label="Usage point" query={query} wrong={faults} set={set} help="none: all of them" />
-                    <Plain name="share" label="Share of usage points, %" query={query} wrong={faults} set={set} help="below 100 it is a canary: always the same ones" placeholder="100" />
+                    <Plain name="share" label="Share of usage points, %" query={query} wrong={faults} set={set} placeholder={String(usualShare(rule))}
+                        help={usualShare(rule) < 100 ? `it is a canary of ${usualShare(rule)}; 100: of all` : 'below 100 it is a canary: always the same ones'} />
                 </div>
                 <div class="buttons">
                     {run.seconds !== null && <span class="running" role="status">The back-test runs<span aria-hidden="true"> {duration(run.seconds)}</span>…</span>}
@@ -177,6 +180,7 @@ function Bench({ rule, described, query, setSaid }: { rule: Rule; described: Par
                 </div>
                 {run.error && !field && <Failed error={run.error} />}
             </form>
+            <p class="hidden" role="status">{fresh && `The back-test has ended: ${effect(run.data!.answer)}.`}</p>
             {run.data && (
                 <section class={run.seconds !== null ? 'busy' : undefined} aria-label="Back-test">
                     <div class="title"><h2>Back-test</h2>
@@ -188,6 +192,7 @@ function Bench({ rule, described, query, setSaid }: { rule: Rule; described: Par
             )}
             <DeployDialog rule={rule} trial={trial} outcome={fresh ? run.data : null} from={query.from ?? ''} open={deploying} onClose={() => setDeploying(false)} done={answer => {
                 setDeploying(false);
+                run.forget();
                 setSaid(answer.same ? `Version ${answer.version} speaks already, of all that was asked: nothing was to be done.`
                     : `Version ${answer.version} is deployed.` + (answer.pending ? ' It counts as soon as values are derived.' : ''));
                 scrollTo({ top: 0 });

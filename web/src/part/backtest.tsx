@@ -50,7 +50,7 @@ export function BacktestOutcome({ outcome, lane, usagePoint, choose }: {
 
 function Sums({ answer }: { answer: Backtest }) {
     const { difference, unit, failed_windows } = answer;
-    const reasons = Object.entries(answer.reasons ?? {}).sort((a, b) => b[1] - a[1]);
+    const reasons = Object.entries(answer.reasons).sort((a, b) => b[1] - a[1]);
     return (
         <>
             <dl class="figures small">
@@ -62,7 +62,7 @@ function Sums({ answer }: { answer: Backtest }) {
                 <div><dt>Windows that failed</dt><dd class={failed_windows ? 'bad' : undefined}>{number(failed_windows)}</dd><dd class="under">{failed_windows ? 'nothing is said of them' : 'it ran everywhere'}</dd></div>
                 <div><dt>Time</dt><dd>{duration(answer.seconds)}</dd><dd class="under">{duration(answer.rule_seconds)} of it in the rule</dd></div>
             </dl>
-            {reasons.length > 0 && <p class="reasons"><span class="muted">Reasons</span> {reasons.map(([name, count]) => <span key={name} class="tag">{words(name)} {number(count)}</span>)}</p>}
+            {reasons.length > 0 && <p class="reasons"><span class="muted">It says</span> {reasons.map(([name, count]) => <span key={name} class="tag">{words(name)} {number(count)}</span>)}</p>}
         </>
     );
 }
@@ -86,8 +86,8 @@ function Failures({ count, failures }: { count: number; failures: RuleFailure[] 
 
 const BUSY_MS = 500, BUSY_TRIES = 60;
 
-/** One back-test runs at a time; a question that was dropped may still be under way. */
-async function patiently(trial: RuleTrial, signal: AbortSignal): Promise<Backtest> {
+/** The plant tries one rule at a time; one that was stopped here may still be under way there. */
+export async function patiently(trial: RuleTrial, signal: AbortSignal): Promise<Backtest> {
     for (let tries = 0; ; tries++) {
         try {
             return await api.backtest(trial, signal);

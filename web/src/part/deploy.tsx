@@ -63,7 +63,7 @@ export function DeployDialog({ rule, trial, outcome, from: fromForm, open, onClo
             <dl class="facts">
                 <dt>Parameters</dt><dd><Changed rule={rule} values={trial.parameters ?? {}} /></dd>
                 <dt>Speaks of</dt><dd>{trial.canary ? `${share(trial.canary)} of the usage points, always the same ones` : 'all usage points'}</dd>
-                <dt>Back-test</dt><dd>{outcome ? effect(outcome.answer) : 'none was run with these values'}</dd>
+                <dt>Back-test</dt><dd>{outcome ? <>{effect(outcome.answer)}{outcome.trial.usage_point && <>; of <span class="mono">{outcome.trial.usage_point}</span> alone</>}</> : 'none was run with these values'}</dd>
             </dl>
             <fieldset>
                 <legend>From when</legend>
