@@ -136,7 +136,7 @@ export interface RuleVersion {
     version: string; module: string; function: string; parameters: Values;
     /** What it speaks of: values that end behind `from` and not behind `to`. */
     from?: string | null; to?: string | null;
-    share: number; by: string; reason: string; deployed: string; window_seconds?: number;
+    share: number; by: string; reason: string; deployed: string;
 }
 
 /** In a list parameters are a text. */
@@ -151,6 +151,9 @@ export interface RuleChange {
 
 /** Since the server started; seconds are those of processors. */
 export interface RuleCost { windows: number; points: number; failures: number; seconds: number }
+
+/** Costs are those of all rules, on every page. */
+export interface RulePage extends Page<RuleVersion> { costs: Record<string, RuleCost> }
 
 export interface Rule {
     rule: string; lane: Lane; channel: string; module: string; function: string; description: string | null;
@@ -295,11 +298,11 @@ export const api = {
     replay: async (file: string, query: Query, map: string): Promise<ReplayAnswer> =>
         (await request(`/v1/files/${part(file)}/replay`, query, { method: 'POST', body: map, headers: { 'Content-Type': 'application/yaml' } }, 'application/json')).json(),
 
-    rules: async (query: { limit?: number; cursor?: string }, signal?: AbortSignal): Promise<Page<RuleVersion>> => {
-        const page = await get<Page<RuleRow>>('/v1/rules', query, signal);
+    rules: async (query: { limit?: number; cursor?: string }, signal?: AbortSignal): Promise<RulePage> => {
+        const page = await get<Page<RuleRow> & { costs: RulePage['costs'] }>('/v1/rules', query, signal);
         return { ...page, items: page.items.map(version) };
     },
-    ruleHistory: (query: { limit?: number; cursor?: string }, signal?: AbortSignal) => get<Page<RuleChange>>('/v1/rules', { history: 'true', ...query }, signal),
+    ruleHistory: (query: { limit?: number; cursor?: string }, signal?: AbortSignal) => get<Page<RuleChange>>('/v1/rules', { history: 1, ...query }, signal),
     rule: async (name: string, signal?: AbortSignal): Promise<Rule> => {
         const rule = await get<Omit<Rule, 'versions'> & { versions: RuleRow[] }>(`/v1/rules/${part(name)}`, {}, signal);
         return { ...rule, versions: rule.versions.map(version) };

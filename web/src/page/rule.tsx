@@ -76,7 +76,6 @@ function Told({ rule, query }: { rule: Rule; query: Query }) {
 
 function Now({ rule }: { rule: Rule }) {
     const { cost } = rule;
-    const [last] = rule.versions;
     return (
         <dl class="figures small">
             {speaking(rule.versions).map(version => (
@@ -85,7 +84,7 @@ function Now({ rule }: { rule: Rule }) {
                     <dd class="under">since {localMinute(Date.parse(version.deployed), HERE)}{version.by && `, by ${version.by}`}{version.reason && <>: “{version.reason}”</>}</dd>
                 </div>
             ))}
-            <div><dt>Of module</dt><dd class="mono">{rule.module}</dd><dd class="under"><code>{rule.function}</code>{last.window_seconds !== undefined && <>, looks back {duration(last.window_seconds)}</>}</dd></div>
+            <div><dt>Of module</dt><dd class="mono">{rule.module}</dd><dd class="under">function <code>{rule.function}</code></dd></div>
             <div><dt>Processor time</dt><dd>{duration(cost.seconds)}</dd><dd class="under">{cost.windows === 0 ? 'not asked yet' : `${number(cost.windows)} windows, ${compact(cost.windows / (cost.seconds || 1))} a second`}</dd></div>
             <div><dt>Windows that failed</dt><dd class={cost.failures ? 'bad' : undefined}>{number(cost.failures)}</dd><dd class="under">{cost.failures ? <a href={formatRoute(['exceptions'], { check: 'rule' })}>exceptions of rules</a> : 'since the server started'}</dd></div>
         </dl>
@@ -141,6 +140,15 @@ const usualShare = (rule: Rule) => Number((rule.versions[0].share * 100).toFixed
 
 const PLACES = ['from', 'to', 'share', 'usage_point'];
 
+/** "k 20, then line; 2026-03-20 00:00 to the last value; of A alone". */
+function asked({ trial, answer }: Outcome): string {
+    const time = (text: string | null, none: string) => text ? localMinute(Date.parse(text), HERE) : none;
+    return [
+        valuesText(trial.parameters ?? {}) || 'parameters as the author says', `${time(answer.from, 'the first value')} to ${time(answer.to, 'the last value')}`,
+        trial.usage_point && `${trial.usage_point} alone`, trial.canary && `${share(trial.canary)} of the usage points`,
+    ].filter(Boolean).join('; ');
+}
+
 function Bench({ rule, described, query, setSaid }: { rule: Rule; described: Parameters; query: Query; setSaid: (words: string) => void }) {
     const run = useRun<Outcome>();
     const [deploying, setDeploying] = useState(false);
@@ -184,7 +192,7 @@ function Bench({ rule, described, query, setSaid }: { rule: Rule; described: Par
             {run.data && (
                 <section class={run.seconds !== null ? 'busy' : undefined} aria-label="Back-test">
                     <div class="title"><h2>Back-test</h2>
-                        <span class="muted">{valuesText(run.data.trial.parameters ?? {}) || 'parameters as the author says'}</span>
+                        <span class="muted">{asked(run.data)}</span>
                         {!fresh && <span class="tag warn">the form says something else by now</span>}
                     </div>
                     <BacktestOutcome outcome={run.data} lane={rule.lane} usagePoint={query.shown ?? ''} choose={shown => change({ shown }, true)} />

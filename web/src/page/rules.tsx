@@ -10,10 +10,18 @@ import { useLoad } from '../part/load';
 import { History, ruleLink } from '../part/history';
 import { Empty, Show } from '../part/state';
 
-const PAGES = 20, LIMIT = 1000; // more rules than a tenant may have
+const PAGES = 2, LIMIT = 1000; // more rules than a tenant may have
 
 export function RulesPage({ query }: { query: Record<string, string> }) {
-    const loaded = useLoad('rules', signal => everything(cursor => api.rules({ limit: LIMIT, cursor }, signal), PAGES));
+    const loaded = useLoad('rules', async signal => {
+        let costs: Record<string, RuleCost> = {};
+        const page = await everything(async cursor => {
+            const answer = await api.rules({ limit: LIMIT, cursor }, signal);
+            costs = answer.costs;
+            return answer;
+        }, PAGES);
+        return { ...page, costs };
+    });
     return (
         <>
             <h1>Rules</h1>
@@ -29,7 +37,7 @@ export function RulesPage({ query }: { query: Record<string, string> }) {
                         <div class="scroll" tabIndex={0} role="region" aria-label="Deployed rules">
                             <table class="rows">
                                 <thead><tr><th scope="col">Rule</th><th scope="col">Judges</th><th scope="col">Version that speaks</th><th scope="col">Since</th><th scope="col">Who and why</th><th scope="col">Cost</th></tr></thead>
-                                <tbody>{byRule(page.items).map(({ rule, versions }, i) => <Row key={rule} place={i + 1} versions={versions} />)}</tbody>
+                                <tbody>{byRule(page.items).map(({ rule, versions }, i) => <Row key={rule} place={i + 1} versions={versions} cost={page.costs[rule]} />)}</tbody>
                             </table>
                         </div>
                     </>
@@ -39,7 +47,7 @@ export function RulesPage({ query }: { query: Record<string, string> }) {
     );
 }
 
-function Row({ place, versions }: { place: number; versions: RuleVersion[] }) {
+function Row({ place, versions, cost }: { place: number; versions: RuleVersion[]; cost: RuleCost | undefined }) {
     const [open, setOpen] = useState(false);
     const [last] = versions;
     return (
@@ -51,7 +59,7 @@ function Row({ place, versions }: { place: number; versions: RuleVersion[] }) {
                     <button class="link" aria-expanded={open} onClick={() => setOpen(!open)}>{open ? 'Hide' : 'Show'} {plural(versions.length, 'version')}</button></td>
                 <td class="nowrap">{localMinute(Date.parse(last.deployed), HERE)}</td>
                 <td class="said">{last.by && <>{last.by}: </>}{last.reason || <span class="muted">no reason was told</span>}</td>
-                <td><Cost rule={last.rule} /></td>
+                <td>{cost && <Cost cost={cost} />}</td>
             </tr>
             {open && <tr class="detail"><td colSpan={6}><VersionTable versions={versions} /></td></tr>}
         </>
@@ -81,15 +89,7 @@ export function VersionTable({ versions }: { versions: RuleVersion[] }) {
     );
 }
 
-/** Asked for beside the list: a module that does not load must not hide the others. */
-function Cost({ rule }: { rule: string }) {
-    const loaded = useLoad(rule, signal => api.rule(rule, signal));
-    if (loaded.error) return <span class="tag bad" title={loaded.error.message}>not known</span>;
-    return loaded.data ? <CostText cost={loaded.data.cost} fault={loaded.data.fault} /> : null;
-}
-
-export function CostText({ cost, fault }: { cost: RuleCost; fault?: string }) {
-    if (fault) return <span class="tag bad" title={fault}>does not load</span>;
+function Cost({ cost }: { cost: RuleCost }) {
     if (cost.windows === 0) return <span class="muted">not asked yet</span>;
     return (
         <>
