@@ -40,8 +40,8 @@ class Number(Parameter):
         return float(value)
 
     def describe(self) -> dict[str, Any]:
-        return {**super().describe(), "least": None if math.isinf(self.least) else self.least,
-                "most": None if math.isinf(self.most) else self.most}
+        return {**super().describe(), "min": None if math.isinf(self.least) else self.least,
+                "max": None if math.isinf(self.most) else self.most}
 
 
 class Flag(Parameter):

@@ -35,7 +35,7 @@ struct bb_rules_side_head {
 
 struct bb_rules_answer_head {
     uint32_t magic, state, at_window, reserved;
-    uint64_t told_bytes, nanoseconds;
+    uint64_t told_bytes;
 };
 
 static inline size_t bb_rules_aligned(size_t bytes) {

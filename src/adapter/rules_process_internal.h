@@ -32,6 +32,9 @@ struct bb_rules_worker {
     size_t request_bytes, answer_bytes;
     int request_fd, answer_fd;
     int side_fd; /* the set's: what it is given to read beside its requests; -1: nothing */
+    uint64_t
+        spent_ns; /* of processors, as the kernel says, since whoever sums it up took it away; of a call in which it
+                        * ended what the clock says */
 };
 
 /* Regions of at least these sizes, and a worker that has them. The regions stay when it ends. */

@@ -218,6 +218,14 @@ static bool all_right(const struct bb_rules_part *part) {
     return right;
 }
 
+/* Also of tries that came to nothing. */
+static uint64_t take_spent(struct bb_rules_set *set) {
+    uint64_t spent_ns = set->worker.spent_ns;
+
+    set->worker.spent_ns = 0;
+    return spent_ns;
+}
+
 /* Copy the answer out and check the copy. False: it breaks the layout. */
 static bool take_part(struct bb_rules_set *set, struct bb_rules_shape s, struct bb_rules_stretch at,
                       size_t first_point, struct bb_rules_part *out) {
@@ -233,7 +241,7 @@ static bool take_part(struct bb_rules_set *set, struct bb_rules_shape s, struct 
                                   .first_point = first_point,
                                   .points = s.points,
                                   .told = bb_buffer_span(&set->told),
-                                  .nanoseconds = head.nanoseconds};
+                                  .nanoseconds = take_spent(set)};
     out->verdict = (const uint8_t *)column;
     column += bb_rules_aligned(s.points);
     out->reason = (const uint16_t *)(const void *)column;
@@ -259,7 +267,8 @@ static int run_part(struct running *r, struct bb_rules_stretch at, struct bb_err
 
 static int fail_window(struct running *r, uint32_t window, enum bb_rules_failure_kind kind,
                        struct bb_error *error) {
-    struct bb_rules_failure failure = {.window = window, .kind = kind};
+    struct bb_rules_failure failure = {
+        .window = window, .kind = kind, .nanoseconds = take_spent(r->set)};
 
     if (kind == BB_RULES_RAISED)
         failure.told = bb_buffer_span(&r->set->told);

@@ -178,18 +178,27 @@ void bb_rules_worker_release(struct bb_rules_worker *worker) {
 
 /* ---- a call --------------------------------------------------------------------------------- */
 
-static int64_t monotonic_ms(void) {
+static int64_t clock_ns(clockid_t clock) {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+    return clock_gettime(clock, &now) == 0 ? now.tv_sec * INT64_C(1000000000) + now.tv_nsec : -1;
 }
 
-enum bb_rules_call bb_rules_worker_call(struct bb_rules_worker *worker, uint32_t deadline_ms) {
+static int64_t monotonic_ms(void) {
+    return clock_ns(CLOCK_MONOTONIC) / 1000000;
+}
+
+/* -1: it has ended. */
+static int64_t processor_ns(pid_t pid) {
+    clockid_t clock;
+
+    return pid > 0 && clock_getcpuclockid(pid, &clock) == 0 ? clock_ns(clock) : -1;
+}
+
+static enum bb_rules_call call(struct bb_rules_worker *worker, uint32_t deadline_ms) {
     const int64_t until_ms = monotonic_ms() + deadline_ms;
     const uint64_t once = 1;
     uint64_t done;
-    enum bb_rules_call call = BB_RULES_ENDED;
 
     if (worker->pid > 0 && write(worker->wake_fd, &once, sizeof once) == sizeof once) {
         for (;;) {
@@ -202,10 +211,21 @@ enum bb_rules_call bb_rules_worker_call(struct bb_rules_worker *worker, uint32_t
             if (ready > 0 && events[0].revents & POLLIN &&
                 read(worker->done_fd, &done, sizeof done) == sizeof done)
                 return BB_RULES_ANSWERED;
-            call = ready == 0 ? BB_RULES_LATE : BB_RULES_ENDED;
-            break;
+            return ready == 0 ? BB_RULES_LATE : BB_RULES_ENDED;
         }
     }
-    bb_rules_worker_end(worker);
-    return call;
+    return BB_RULES_ENDED;
+}
+
+enum bb_rules_call bb_rules_worker_call(struct bb_rules_worker *worker, uint32_t deadline_ms) {
+    const int64_t spent_ns = processor_ns(worker->pid), began_ns = clock_ns(CLOCK_MONOTONIC);
+    const enum bb_rules_call result = call(worker, deadline_ms);
+    const int64_t now_ns = processor_ns(worker->pid);
+
+    worker->spent_ns += (uint64_t)(spent_ns >= 0 && now_ns >= spent_ns
+                                       ? now_ns - spent_ns
+                                       : clock_ns(CLOCK_MONOTONIC) - began_ns);
+    if (result != BB_RULES_ANSWERED)
+        bb_rules_worker_end(worker);
+    return result;
 }

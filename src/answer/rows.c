@@ -99,6 +99,20 @@ static const struct bb_field_row rule_fields[] = {
     {.name = "reason", .is_aside = true},
     {.name = "deployed"},
 };
+static const struct bb_field_row rule_change_fields[] = {
+    {.name = "at"},
+    {.name = "done"},
+    {.name = "rule"},
+    {.name = "version"},
+    {.name = "speaks"},
+    {.name = "module"},
+    {.name = "function", .is_aside = true},
+    {.name = "parameters"},
+    {.name = "from"},
+    {.name = "share", .is_number = true},
+    {.name = "by"},
+    {.name = "reason"},
+};
 static const struct bb_field_row tenant_fields[] = {{.name = "tenant"}, {.name = "zone"}};
 
 static const struct bb_field_row audit_fields[] = {
@@ -142,6 +156,7 @@ const struct bb_list_row bb_lists[BB_LISTS] = {
     [BB_LIST_INSTALLATIONS] = {"installations", FIELDS(installation_fields)},
     [BB_LIST_CUSTOMERS] = {"customers", FIELDS(customer_fields)},
     [BB_LIST_RULES] = {"rules", FIELDS(rule_fields)},
+    [BB_LIST_RULE_CHANGES] = {"rule-changes", FIELDS(rule_change_fields)},
     [BB_LIST_TENANTS] = {"tenants", FIELDS(tenant_fields)},
     [BB_LIST_AUDIT] = {"audit", FIELDS(audit_fields)},
     [BB_LIST_FILES] = {"files", FIELDS(file_fields)},
@@ -261,12 +276,39 @@ void bb_record_of_group(const struct bb_master_group *row, struct bb_record *out
     bb_record_text(out, row->description);
 }
 
+static void put_thousandths(struct bb_record *out, uint32_t share) {
+    char text[BB_DECIMAL_TEXT_MAX];
+    size_t size = bb_decimal_format((struct bb_decimal){share, -3}, true, text);
+
+    bb_record_digits(out, (struct bb_span){text, size});
+}
+
+void bb_record_of_rule_change(const struct bb_rules_change *change, struct bb_record *out) {
+    const struct bb_master_rule_version *version = change->version;
+    const struct bb_master_module *module = bb_rules_module_of(change->rules, version->module);
+
+    begin(out, BB_LIST_RULE_CHANGES);
+    bb_record_time(out, change->at_ms);
+    bb_record_name(out, bb_rules_done_name(change->done));
+    bb_record_text(out, change->rule);
+    bb_record_text(out, version->id);
+    if (change->speaks)
+        bb_record_text(out, change->speaks->id);
+    else
+        bb_record_nothing(out);
+    bb_record_text(out, module ? module->name : BB_SPAN(""));
+    bb_record_text(out, version->function);
+    bb_record_text(out, version->parameters);
+    bb_record_time(out, version->from_ms);
+    put_thousandths(out, version->share);
+    bb_record_text(out, change->by);
+    bb_record_text(out, change->reason);
+}
+
 /* Each version of a rule is a row: the last deployed one first, as they are looked through. */
 void bb_record_of_rule(const struct bb_master_rules *rules, const struct bb_master_rule *rule,
                        const struct bb_master_rule_version *version, struct bb_record *out) {
     const struct bb_master_module *module = bb_rules_module_of(rules, version->module);
-    char share[BB_DECIMAL_TEXT_MAX];
-    size_t size = bb_decimal_format((struct bb_decimal){version->share, -3}, true, share);
 
     begin(out, BB_LIST_RULES);
     bb_record_text(out, rule->name);
@@ -280,7 +322,7 @@ void bb_record_of_rule(const struct bb_master_rules *rules, const struct bb_mast
     bb_record_text(out, version->parameters);
     bb_record_time(out, version->from_ms);
     bb_record_time(out, version->to_ms);
-    bb_record_digits(out, (struct bb_span){share, size});
+    put_thousandths(out, version->share);
     bb_record_text(out, version->by);
     bb_record_text(out, version->reason);
     bb_record_time(out, version->deployed_ms);

@@ -10,6 +10,7 @@
 #include "service/file_list.h"
 #include "service/findings.h"
 #include "service/inventory.h"
+#include "service/rules_history.h"
 
 enum bb_list { /* what can be listed */
                BB_LIST_USAGE_POINTS = 0,
@@ -22,6 +23,7 @@ enum bb_list { /* what can be listed */
                BB_LIST_INSTALLATIONS,
                BB_LIST_CUSTOMERS,
                BB_LIST_RULES,
+               BB_LIST_RULE_CHANGES,
                BB_LIST_TENANTS,
                BB_LIST_AUDIT,
                BB_LIST_FILES,
@@ -41,6 +43,7 @@ void bb_record_of_channel(const struct bb_registry_channel *row, struct bb_recor
 void bb_record_of_completeness(const struct bb_completeness_row *row, struct bb_record *out);
 void bb_record_of_exception(const struct bb_registry_exception *row, struct bb_record *out);
 void bb_record_of_finding(const struct bb_findings_row *row, struct bb_record *out);
+void bb_record_of_rule_change(const struct bb_rules_change *change, struct bb_record *out);
 void bb_record_of_rule(const struct bb_master_rules *rules, const struct bb_master_rule *rule,
                        const struct bb_master_rule_version *version, struct bb_record *out);
 void bb_record_of_group(const struct bb_master_group *row, struct bb_record *out);

@@ -79,6 +79,15 @@ void bb_rules_put_stated(struct bb_json *json, const struct bb_rule *rule) {
     bb_json_raw(json, rule->parameters);
 }
 
+void bb_rules_put_cost(struct bb_json *json, const struct bb_rule_cost *cost) {
+    bb_json_object_begin(json);
+    bb_json_put_u64(json, "windows", cost->windows);
+    bb_json_put_u64(json, "points", cost->points);
+    bb_json_put_u64(json, "failures", cost->failures);
+    bb_json_put_double(json, "seconds", (double)cost->nanoseconds / 1e9);
+    bb_json_object_end(json);
+}
+
 /* ---- back-tests ------------------------------------------------------------------------------- */
 
 void bb_rules_put_backtest_row(struct bb_json *json, const struct bb_backtest_row *row) {

@@ -4,6 +4,7 @@
 
 #include "base/json_write.h"
 #include "model/master.h"
+#include "service/rule_cost.h"
 #include "service/rules_backtest.h"
 #include "service/rules_diff.h"
 
@@ -18,6 +19,9 @@ void bb_rules_put_deployed(struct bb_json *json, const struct bb_master_rules *r
                            const struct bb_master_rule_version *version);
 /* A rule of a module as its author states it: members of an object. */
 void bb_rules_put_stated(struct bb_json *json, const struct bb_rule *rule);
+
+/* An object. */
+void bb_rules_put_cost(struct bb_json *json, const struct bb_rule_cost *cost);
 
 void bb_rules_put_backtest_row(struct bb_json *json, const struct bb_backtest_row *row);
 /* Members of an object. */

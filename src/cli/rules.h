@@ -41,8 +41,8 @@ int bb_rules_diff_shown(struct bb_rules_command *r, struct bb_error *error);
 int bb_rules_deploy_asked(struct bb_rules_command *r, struct bb_error *error);
 int bb_rules_rollback_asked(struct bb_rules_command *r, struct bb_error *error);
 
-/* The cases of the file beside r->path, where there is one; each that fails is told. */
-int bb_rules_run_cases(struct bb_rules_command *r, const struct bb_rules_module *module,
-                       uint64_t *failed, struct bb_error *error) BB_MUST_USE;
+/* The cases of the file beside r->path, where there is one, before it is deployed; each that fails is told. */
+int bb_rules_allow_cases(struct bb_rules_command *r, const struct bb_rules_module *module,
+                         struct bb_error *error) BB_MUST_USE;
 
 #endif

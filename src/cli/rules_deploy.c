@@ -2,7 +2,6 @@
  *
  *   cases ─► difference on what is stored ─► yes? ─► audit entry ─► log ─► recomputed
  */
-#include "service/rules_deploy.h"
 #include "cli/asked_times.h"
 #include "cli/audit.h"
 #include "cli/human.h"
@@ -10,29 +9,22 @@
 #include "cli/rules.h"
 #include "cli/rules_diff_print.h"
 #include "model/rule_version.h"
-#include "service/master.h"
 #include "service/registry_turn.h"
+#include "service/rules_proposal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum {
-    ARENA_CHUNK_BYTES = 64 << 10,
-    ARENA_LIMIT_BYTES = 256 << 20,
-    TURN_MS = 120000,
-    PREVIEW_DAYS = 7 /* that are looked at when it is deployed from now on */
-};
+enum { ARENA_CHUNK_BYTES = 64 << 10, ARENA_LIMIT_BYTES = 256 << 20, TURN_MS = 120000 };
 
 struct deploying {
     struct bb_rules_command *r;
     struct bb_rules_module module;
-    struct bb_deploy asked;
+    struct bb_rules_proposal proposal;
     char environment[BB_RULES_ENVIRONMENT_HASH + 1], who[BB_CLI_WHO_MAX];
     struct bb_arena arena;
-    struct bb_master_rules current, next;
-    enum bb_deploy_outcome outcome;
-    int64_t looked_from_ms;
+    struct bb_rules_look look;
     struct bb_rules_diff_print print;
     struct bb_worker_counts counts;
 };
@@ -51,11 +43,10 @@ static int read_share(const char *text, uint32_t *share, struct bb_error *error)
         value /= 100;
         end++;
     }
-    if (end == text || *end || !(value >= 0.001 && value <= 1))
-        return BB_FAIL(error, BB_E_USAGE,
-                       "--canary cannot be \"%s\": allowed is 0.1%% to 100%%, such as 5%%", text);
-    *share = (uint32_t)(value * BB_MASTER_SHARE_ALL + 0.5);
-    return 0;
+    if (end != text && !*end && bb_rules_share_of(value, share))
+        return 0;
+    return BB_FAIL(error, BB_E_USAGE,
+                   "--canary cannot be \"%s\": allowed is 0.1%% to 100%%, such as 5%%", text);
 }
 
 static struct bb_span text_of(const char *given) {
@@ -65,7 +56,7 @@ static struct bb_span text_of(const char *given) {
 static int read_asked(struct deploying *d, struct bb_error *error) {
     const struct bb_rules_options *given = d->r->given;
     const struct bb_asked_channels every = {.zone = given->zone ? given->zone : "UTC"};
-    struct bb_deploy *asked = &d->asked;
+    struct bb_deploy *asked = &d->proposal.asked;
 
     *asked = (struct bb_deploy){.module = &d->module,
                                 .parameters = text_of(given->parameters),
@@ -89,52 +80,24 @@ static int read_asked(struct deploying *d, struct bb_error *error) {
 
 /* ---- what it changes -------------------------------------------------------------------------- */
 
-static int plan(struct deploying *d, struct bb_error *error) {
-    int result = bb_rules_standing(d->r->plant.registry, bb_command_tenant(d->r->command),
-                                   BB_TIME_NONE, &d->arena, &d->current, error);
-
-    if (!result)
-        result = bb_rules_deploy(&d->current, &d->asked, &d->arena, &d->next, error);
-    if (result >= 0)
-        d->outcome = (enum bb_deploy_outcome)result;
-    return result < 0 ? result : 0;
-}
-
 static void say_heading(struct deploying *d) {
     char text[BB_TIME_TEXT_MAX];
 
-    bb_time_format_utc(d->looked_from_ms, text);
-    if (d->asked.from_ms == BB_TIME_NONE)
+    bb_time_format_utc(d->look.from_ms, text);
+    if (d->proposal.asked.from_ms == BB_TIME_NONE)
         bb_buffer_format(&d->r->command->out->buffer,
                          "\nhad it been there for the last %d days (nothing of them is changed):\n",
-                         PREVIEW_DAYS);
+                         BB_PREVIEW_DAYS);
     else
         bb_buffer_format(&d->r->command->out->buffer, "\nwhat changes, from %s on:\n", text);
 }
 
-/* From now on nothing is stored yet: the last days are looked at, as if it had been there. */
 static int look(struct deploying *d, struct bb_error *error) {
-    struct bb_deploy asked = d->asked;
-    struct bb_master_rules looked;
-
-    if (asked.from_ms == BB_TIME_NONE)
-        asked.from_ms = asked.now_ms - PREVIEW_DAYS * (int64_t)BB_DAY_MS;
-    d->looked_from_ms = asked.from_ms;
-    int result = bb_rules_deploy(&d->current, &asked, &d->arena, &looked, error);
-    if (result < 0)
-        return result;
-    const struct bb_rules_diff diff = {.tenant = bb_command_tenant(d->r->command),
-                                       .name = asked.name,
-                                       .before = &d->current,
-                                       .after = &looked,
-                                       .module = &d->module,
-                                       .rule = asked.rule,
-                                       .from_ms = asked.from_ms,
-                                       .to_ms = BB_TIME_NONE,
-                                       .now_ms = asked.now_ms};
+    d->look = (struct bb_rules_look){.from_ms = bb_rules_proposal_looks_from(&d->proposal),
+                                     .to_ms = BB_TIME_NONE};
     if (bb_command_talks(d->r->command))
         say_heading(d);
-    result = bb_rules_diff_print_run(&d->print, &d->r->plant, &diff, error);
+    int result = bb_rules_diff_print_run(&d->print, &d->proposal, &d->look, error);
     if (!result && d->print.sum->points == 0 && bb_command_talks(d->r->command))
         bb_buffer_format(
             &d->r->command->out->buffer,
@@ -143,9 +106,9 @@ static int look(struct deploying *d, struct bb_error *error) {
 }
 
 static void say_what(struct deploying *d) {
-    const struct bb_master_rule *rule = bb_rules_find(&d->next, d->asked.name);
-    const struct bb_master_rule *old = bb_rules_find(&d->current, d->asked.name);
-    const struct bb_master_rule_version *v = rule->versions;
+    const struct bb_rules_proposal *p = &d->proposal;
+    const struct bb_master_rule *rule = bb_rules_find(&p->next, p->asked.name);
+    const struct bb_master_rule_version *v = rule->versions, *old = bb_rules_proposal_before(p);
     struct bb_buffer *out = &d->r->command->out->buffer;
     char text[BB_TIME_TEXT_MAX];
 
@@ -154,7 +117,7 @@ static void say_what(struct deploying *d) {
                      BB_SPAN_ARGS(rule->name), BB_SPAN_ARGS(v->id),
                      bb_lanes[rule->raw ? BB_LANE_RAW : BB_LANE_VEE].name, BB_SPAN_ARGS(v->channel),
                      BB_SPAN_ARGS(v->parameters));
-    if (d->asked.from_ms == BB_TIME_NONE)
+    if (p->asked.from_ms == BB_TIME_NONE)
         bb_buffer_format(out, "it speaks of values from now on; --from TIME lets it speak of "
                               "history, too\n");
     else
@@ -162,9 +125,9 @@ static void say_what(struct deploying *d) {
     if (v->share < BB_MASTER_SHARE_ALL)
         bb_buffer_format(out, "on %g %% of the usage points, a canary\n",
                          v->share * 100.0 / BB_MASTER_SHARE_ALL);
-    if (old && d->outcome == BB_DEPLOY_DONE)
-        bb_buffer_format(out, "before version %.*s, which %.*s deployed\n",
-                         BB_SPAN_ARGS(old->versions[0].id), BB_SPAN_ARGS(old->versions[0].by));
+    if (old && p->outcome == BB_DEPLOY_DONE)
+        bb_buffer_format(out, "before version %.*s, which %.*s deployed\n", BB_SPAN_ARGS(old->id),
+                         BB_SPAN_ARGS(old->by));
 }
 
 /* ---- doing it --------------------------------------------------------------------------------- */
@@ -189,33 +152,21 @@ static int check_asking(const struct bb_rules_command *r, struct bb_error *error
                    "nobody can be asked here: look with --dry-run first, then give --yes");
 }
 
-/* Between the question and the answer somebody else may have deployed. */
-static int check_standing(struct deploying *d, struct bb_error *error) {
-    struct bb_master_rules now;
-    int result = bb_rules_standing(d->r->plant.registry, bb_command_tenant(d->r->command),
-                                   BB_TIME_NONE, &d->arena, &now, error);
-
-    if (!result && !bb_rules_equal(&now, &d->current))
-        result = BB_FAIL(error, BB_E_RULES_CHANGED,
-                         "the deployed rules were changed while this was shown: look again");
-    return result;
-}
-
 static int append(struct deploying *d, const char *verb, struct bb_error *error) {
     struct bb_command *command = d->r->command;
-    const struct bb_master master = {.kind = BB_MASTER_RULES, .rules = d->next};
-    const struct bb_master_rule *rule = bb_rules_find(&d->next, d->asked.name);
+    const struct bb_rules_proposal *p = &d->proposal;
+    const struct bb_master_rule_version *after = bb_rules_proposal_after(p);
     struct bb_cli_act act;
 
     bb_cli_act_init(&act, verb);
     act.by = d->r->given->by;
-    act.reason = d->asked.reason;
-    bb_buffer_format(&act.subject, "rule %.*s", BB_SPAN_ARGS(d->asked.name));
-    if (rule)
-        bb_buffer_format(&act.subject, ", version %.*s", BB_SPAN_ARGS(rule->versions[0].id));
+    act.reason = p->asked.reason;
+    bb_buffer_format(&act.subject, "rule %.*s", BB_SPAN_ARGS(p->asked.name));
+    if (after)
+        bb_buffer_format(&act.subject, ", version %.*s", BB_SPAN_ARGS(after->id));
     int result = bb_cli_act_begin(&act, command, d->r->plant.registry, error);
     if (!result) {
-        result = bb_master_append(&d->r->plant, &master, 1, bb_clock_system(), error);
+        result = bb_rules_proposal_append(p, &d->r->plant, bb_clock_system(), error);
         result = bb_cli_act_end(&act, command, d->r->plant.registry, result);
     }
     bb_cli_act_release(&act);
@@ -228,7 +179,7 @@ static int change_in_turn(struct deploying *d, const char *verb, struct bb_error
 
     if (result)
         return result;
-    result = check_standing(d, error);
+    result = bb_rules_proposal_confirm(&d->proposal, error);
     if (!result)
         result = append(d, verb, error);
     bb_registry_turn_end(turn);
@@ -236,19 +187,19 @@ static int change_in_turn(struct deploying *d, const char *verb, struct bb_error
 }
 
 static void report_json(struct deploying *d, bool done) {
-    const struct bb_master_rule *rule = bb_rules_find(&d->next, d->asked.name);
+    const struct bb_master_rule_version *after = bb_rules_proposal_after(&d->proposal);
     struct bb_json json = bb_command_json(d->r->command);
 
     bb_json_object_begin(&json);
-    bb_json_put_text(&json, "rule", d->asked.name);
-    if (rule)
-        bb_json_put_text(&json, "version", rule->versions[0].id);
-    bb_json_put_bool(&json, "already", d->outcome == BB_DEPLOY_SAME);
+    bb_json_put_text(&json, "rule", d->proposal.asked.name);
+    if (after)
+        bb_json_put_text(&json, "version", after->id);
+    bb_json_put_bool(&json, "already", d->proposal.outcome == BB_DEPLOY_SAME);
     bb_json_put_bool(&json, "done", done);
     if (d->print.sum) {
         char text[BB_TIME_TEXT_MAX];
         bb_json_put_text(&json, "looked_from",
-                         (struct bb_span){text, bb_time_format_utc(d->looked_from_ms, text)});
+                         (struct bb_span){text, bb_time_format_utc(d->look.from_ms, text)});
         bb_rules_diff_print_json(&d->print, &json);
     }
     bb_json_object_end(&json);
@@ -266,18 +217,7 @@ static int do_deploy(struct deploying *d, struct bb_error *error) {
         bb_buffer_format(&r->command->out->buffer,
                          "\ndeployed\nnext: busbar rules list; to undo: busbar rules rollback "
                          "%.*s\n",
-                         BB_SPAN_ARGS(d->asked.name));
-    return result;
-}
-
-static int check_cases(struct deploying *d, struct bb_error *error) {
-    uint64_t failed;
-    int result = bb_rules_run_cases(d->r, &d->module, &failed, error);
-
-    if (!result && failed > 0 && !d->r->given->force)
-        result = BB_FAIL(error, BB_E_RULE_CASE_FAILED,
-                         "%llu cases fail: it is not deployed; --force does it all the same",
-                         (unsigned long long)failed);
+                         BB_SPAN_ARGS(d->proposal.asked.name));
     return result;
 }
 
@@ -297,20 +237,20 @@ static int deploy_loaded(struct deploying *d, bool only_diff, struct bb_error *e
     if (!result)
         result = read_asked(d, error);
     if (!result && !only_diff)
-        result = check_cases(d, error);
+        result = bb_rules_allow_cases(d->r, &d->module, error);
     if (!result)
-        result = plan(d, error);
+        result = bb_rules_propose(&d->proposal, error);
     if (!result && bb_command_talks(command))
         say_what(d);
-    if (!result && d->outcome == BB_DEPLOY_SAME && bb_command_talks(command))
+    if (!result && d->proposal.outcome == BB_DEPLOY_SAME && bb_command_talks(command))
         bb_buffer_format(&command->out->buffer, "it speaks already: there is nothing to do\n");
-    if (!result && d->outcome == BB_DEPLOY_DONE) {
+    if (!result && d->proposal.outcome == BB_DEPLOY_DONE) {
         result = look(d, error);
         if (!result && makes)
             result = do_deploy(d, error);
     }
     if (!result && command->globals.json)
-        report_json(d, makes && d->outcome == BB_DEPLOY_DONE);
+        report_json(d, makes && d->proposal.outcome == BB_DEPLOY_DONE);
     return result;
 }
 
@@ -323,6 +263,8 @@ static struct deploying *deploying_new(struct bb_rules_command *r, struct bb_err
     }
     d->r = r;
     bb_arena_init(&d->arena, ARENA_CHUNK_BYTES, ARENA_LIMIT_BYTES);
+    d->proposal = (struct bb_rules_proposal){
+        .plant = &r->plant, .tenant = bb_command_tenant(r->command), .arena = &d->arena};
     bb_rules_diff_print_init(&d->print, r->command, r->given->rows);
     return d;
 }
@@ -361,20 +303,20 @@ int bb_rules_deploy_asked(struct bb_rules_command *r, struct bb_error *error) {
 /* ---- rollback --------------------------------------------------------------------------------- */
 
 static void say_rollback(struct deploying *d) {
-    const struct bb_master_rule *old = bb_rules_find(&d->current, d->asked.name);
-    const struct bb_master_rule *new = bb_rules_find(&d->next, d->asked.name);
+    const struct bb_master_rule_version *old = bb_rules_proposal_before(&d->proposal);
+    const struct bb_master_rule_version *new = bb_rules_proposal_after(&d->proposal);
     struct bb_buffer *out = &d->r->command->out->buffer;
     char deployed[BB_TIME_TEXT_MAX], from[BB_TIME_TEXT_MAX] = "the beginning";
 
-    bb_time_format_utc(old->versions[0].deployed_ms, deployed);
-    if (old->versions[0].from_ms != BB_TIME_NONE)
-        bb_time_format_utc(old->versions[0].from_ms, from);
+    bb_time_format_utc(old->deployed_ms, deployed);
+    if (old->from_ms != BB_TIME_NONE)
+        bb_time_format_utc(old->from_ms, from);
     bb_buffer_format(out, "rule %.*s: version %.*s, which %.*s deployed at %s, is taken away\n",
-                     BB_SPAN_ARGS(old->name), BB_SPAN_ARGS(old->versions[0].id),
-                     BB_SPAN_ARGS(old->versions[0].by), deployed);
+                     BB_SPAN_ARGS(d->proposal.asked.name), BB_SPAN_ARGS(old->id),
+                     BB_SPAN_ARGS(old->by), deployed);
     if (new)
         bb_buffer_format(out, "version %.*s speaks again, of values from %s on\n",
-                         BB_SPAN_ARGS(new->versions[0].id), from);
+                         BB_SPAN_ARGS(new->id), from);
     else
         bb_buffer_format(out, "it has no other version: the rule is gone, from %s on\n", from);
 }
@@ -384,13 +326,10 @@ static int rollback(struct deploying *d, struct bb_error *error) {
     const bool makes = !d->r->given->dry_run;
     int result = begin(d, makes, error);
 
-    d->asked.name = bb_span_of(command->arguments[1]);
-    d->asked.reason = text_of(d->r->given->reason);
+    d->proposal.asked.name = bb_span_of(command->arguments[1]);
+    d->proposal.asked.reason = text_of(d->r->given->reason);
     if (!result)
-        result = bb_rules_standing(d->r->plant.registry, bb_command_tenant(command), BB_TIME_NONE,
-                                   &d->arena, &d->current, error);
-    if (!result)
-        result = bb_rules_rollback(&d->current, d->asked.name, &d->arena, &d->next, error);
+        result = bb_rules_propose_rollback(&d->proposal, error);
     if (!result && bb_command_talks(command))
         say_rollback(d);
     if (!result && makes)

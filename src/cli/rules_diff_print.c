@@ -79,8 +79,9 @@ static void sums(struct bb_rules_diff_print *print) {
                          bb_human_count(sum->test.failures, a), sum->test.first_failures[0].text);
 }
 
-int bb_rules_diff_print_run(struct bb_rules_diff_print *print, struct bb_plant *plant,
-                            const struct bb_rules_diff *asked, struct bb_error *error) {
+int bb_rules_diff_print_run(struct bb_rules_diff_print *print,
+                            const struct bb_rules_proposal *proposal,
+                            const struct bb_rules_look *look, struct bb_error *error) {
     struct showing showing = {.print = print};
     const bool talks = bb_command_talks(print->command);
 
@@ -92,7 +93,7 @@ int bb_rules_diff_print_run(struct bb_rules_diff_print *print, struct bb_plant *
     if (talks)
         bb_table_init(&showing.table, print->command->out, columns,
                       sizeof columns / sizeof columns[0]);
-    int result = bb_rules_diff_run(plant, asked, take_row, &showing, print->sum, error);
+    int result = bb_rules_proposal_look(proposal, look, take_row, &showing, print->sum, error);
     bb_json_array_end(&print->json);
     if (talks)
         bb_table_finish(&showing.table);

@@ -3,7 +3,7 @@
 #define BB_CLI_RULES_DIFF_PRINT_H
 
 #include "cli/cli.h"
-#include "service/rules_diff.h"
+#include "service/rules_proposal.h"
 
 struct bb_rules_diff_print {
     struct bb_command *command;
@@ -17,8 +17,9 @@ void bb_rules_diff_print_init(struct bb_rules_diff_print *print, struct bb_comma
                               int64_t rows);
 void bb_rules_diff_print_release(struct bb_rules_diff_print *print);
 /* Compares, and prints what people see as it goes. */
-int bb_rules_diff_print_run(struct bb_rules_diff_print *print, struct bb_plant *plant,
-                            const struct bb_rules_diff *asked, struct bb_error *error) BB_MUST_USE;
+int bb_rules_diff_print_run(struct bb_rules_diff_print *print,
+                            const struct bb_rules_proposal *proposal,
+                            const struct bb_rules_look *look, struct bb_error *error) BB_MUST_USE;
 /* Members of an object that the caller begins and ends. */
 void bb_rules_diff_print_json(struct bb_rules_diff_print *print, struct bb_json *json);
 

@@ -33,17 +33,26 @@ static void tell_case(void *context, const struct bb_case_outcome *outcome) {
     }
 }
 
-/* NAME.test.yaml beside NAME.py, where there is one. */
-static int test_cases(struct bb_rules_command *r, const struct bb_rules_module *module,
-                      struct tested *t, bb_case_visit *visit, struct bb_error *error) {
-    char path[PATH_MAX];
+/* NAME.test.yaml beside NAME.py; 1: there is none. */
+static int find_cases(const struct bb_rules_command *r, char path[PATH_MAX],
+                      struct bb_error *error) {
     struct bb_span base = bb_span_of(r->path);
 
     base.size -= bb_span_ends_with(base, BB_SPAN(".py")) ? strlen(".py") : 0;
-    if (snprintf(path, sizeof path, "%.*s.test.yaml", BB_SPAN_ARGS(base)) >= (int)sizeof path)
+    if (snprintf(path, PATH_MAX, "%.*s.test.yaml", BB_SPAN_ARGS(base)) >= PATH_MAX)
         return BB_FAIL(error, BB_E_USAGE, "the name of the module is too long");
+    return access(path, F_OK) == 0 ? 0 : 1;
+}
+
+static int test_cases(struct bb_rules_command *r, const struct bb_rules_module *module,
+                      struct tested *t, struct bb_error *error) {
+    char path[PATH_MAX];
+    const struct bb_rules_cases cases = {.path = path};
+    int found = find_cases(r, path, error);
+
     t->rule = bb_span_of("cases");
-    return access(path, F_OK) == 0 ? bb_rules_cases_run(module, path, visit, t, error) : 0;
+    return found ? (found < 0 ? found : 0)
+                 : bb_rules_cases_run(module, &cases, tell_case, t, error);
 }
 
 int bb_rules_test(struct bb_rules_command *r, struct bb_error *error) {
@@ -57,7 +66,7 @@ int bb_rules_test(struct bb_rules_command *r, struct bb_error *error) {
         t.json = bb_command_json(r->command);
         bb_json_array_begin(&t.json);
     }
-    result = test_cases(r, &module, &t, tell_case, error);
+    result = test_cases(r, &module, &t, error);
     for (uint32_t i = 0; !result && i < module.count; i++) {
         t.rule = module.items[i].name;
         result = bb_rules_bears(&module, &module.items[i], tell_case, &t, error);
@@ -86,11 +95,13 @@ static void tell_failed(void *context, const struct bb_case_outcome *outcome) {
     bb_command_complain(t->command, &error);
 }
 
-int bb_rules_run_cases(struct bb_rules_command *r, const struct bb_rules_module *module,
-                       uint64_t *failed, struct bb_error *error) {
+int bb_rules_allow_cases(struct bb_rules_command *r, const struct bb_rules_module *module,
+                         struct bb_error *error) {
     struct tested t = {.command = r->command};
-    int result = test_cases(r, module, &t, tell_failed, error);
+    char path[PATH_MAX];
+    const struct bb_rules_cases cases = {.path = path};
+    int found = find_cases(r, path, error);
 
-    *failed = t.failed;
-    return result;
+    return found ? (found < 0 ? found : 0)
+                 : bb_rules_cases_allow(module, &cases, r->given->force, tell_failed, &t, error);
 }

@@ -105,8 +105,9 @@ static void put_member(const char *name, const json_t *value, struct bb_buffer *
  * is known of a customer. */
 static void put_subject(const struct bb_http_call *call, const json_t *body,
                         struct bb_buffer *out) {
-    static const char *const members[] = {"action", "ids", "id",    "usage_point", "channel", "at",
-                                          "from",   "to",  "value", "unit",        "withdraw"};
+    static const char *const members[] = {"action",   "ids",  "id",   "usage_point", "channel",
+                                          "at",       "from", "to",   "value",       "unit",
+                                          "withdraw", "rule", "name", "canary",      "force"};
 
     if (call->match.part_count > 0)
         bb_buffer_append_span(out, call->path);

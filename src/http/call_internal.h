@@ -24,6 +24,7 @@
 #include "http/spool_internal.h"
 #include "http/sums_internal.h"
 #include "http/wait_internal.h"
+#include "service/rules_describe.h"
 
 enum bb_http_call_state {
     BB_CALL_NEW = 0,
@@ -99,10 +100,11 @@ struct bb_http_server {
     struct bb_http_listener listeners[BB_HTTP_DAEMONS];
     struct bb_http_links links;
     struct bb_http_nudger nudger;
-    struct bb_http_crew questions, posts;
+    struct bb_http_crew questions, posts, trials; /* trials: of rules */
     struct bb_http_spool_room room;
     struct bb_http_gate gate; /* who may come in */
     struct bb_http_auditor auditor;
+    struct bb_rules_describer *describer;
     struct bb_http_watcher watcher;
     atomic_bool draining;
     _Atomic int64_t running; /* calls whose answer has not been sent */

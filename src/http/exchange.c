@@ -298,7 +298,9 @@ static enum MHD_Result dispatch(struct bb_http_call *call) {
     if (route->quick)
         return run_quick(call);
     bool is_post = route->takes_readings || route->among_posts;
-    hand_over(call, is_post ? &server->posts : &server->questions);
+    hand_over(call, is_post              ? &server->posts
+                    : route->tries_rules ? &server->trials
+                                         : &server->questions);
     return MHD_YES;
 }
 

@@ -19,16 +19,35 @@ void bb_exposition_begin(struct bb_exposition *e, enum bb_metric metric) {
         bb_buffer_format(e->out, "# UNIT %s %s\n", row->name, row->unit);
 }
 
-void bb_exposition_put(struct bb_exposition *e, const char *label, const char *value,
-                       double number) {
+void bb_exposition_label(struct bb_buffer *labels, const char *name, struct bb_span value) {
+    bb_buffer_format(labels, "%s%s=\"", labels->size > 0 ? "," : "", name);
+    for (size_t i = 0; i < value.size; i++) {
+        if (value.data[i] == '\\' || value.data[i] == '"')
+            bb_buffer_append_byte(labels, '\\');
+        if (value.data[i] == '\n')
+            bb_buffer_append(labels, "\\n", 2);
+        else
+            bb_buffer_append(labels, &value.data[i], 1);
+    }
+    bb_buffer_append_byte(labels, '"');
+}
+
+void bb_exposition_put_labelled(struct bb_exposition *e, const char *labels, double number) {
     char text[BB_PROMQL_NUMBER_TEXT_MAX];
     size_t size = bb_promql_number_text(number, text);
 
-    bb_buffer_format(e->out, "%s%s", e->row->name,
-                     e->row->type == BB_METRIC_COUNTER ? "_total" : "");
+    bb_buffer_format(e->out, "%s%s%s%s%s %.*s\n", e->row->name,
+                     e->row->type == BB_METRIC_COUNTER ? "_total" : "", labels[0] ? "{" : "",
+                     labels, labels[0] ? "}" : "", (int)size, text);
+}
+
+void bb_exposition_put(struct bb_exposition *e, const char *label, const char *value,
+                       double number) {
+    char labels[200] = "";
+
     if (label)
-        bb_buffer_format(e->out, "{%s=\"%s\"}", label, value);
-    bb_buffer_format(e->out, " %.*s\n", (int)size, text);
+        snprintf(labels, sizeof labels, "%s=\"%s\"", label, value);
+    bb_exposition_put_labelled(e, labels, number);
 }
 
 void bb_exposition_put_histogram(struct bb_exposition *e, const char *labels,

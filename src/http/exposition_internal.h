@@ -20,6 +20,10 @@ void bb_exposition_begin(struct bb_exposition *e, enum bb_metric metric);
 /* A sample; `label` NULL: it has none. Values need no escaping. */
 void bb_exposition_put(struct bb_exposition *e, const char *label, const char *value,
                        double number);
+/* One label more, as it is written; its value may be any text. */
+void bb_exposition_label(struct bb_buffer *labels, const char *name, struct bb_span value);
+/* A sample with labels as they are written, "tenant=\"a\",rule=\"b\""; "": it has none. */
+void bb_exposition_put_labelled(struct bb_exposition *e, const char *labels, double number);
 /* A histogram; `labels`: as they are written, "route=\"/v1/readings\"", or "". */
 void bb_exposition_put_histogram(struct bb_exposition *e, const char *labels,
                                  const struct bb_metric_histogram *histogram);

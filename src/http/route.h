@@ -90,6 +90,8 @@ struct bb_http_route {
     bool
         takes_readings; /* a post: its answer counts them (Busbar-...), its own crew decodes it, and it has an objective
                           * of its own (burn.h) */
+    bool
+        tries_rules; /* runs a module that somebody posted: a crew of its own does, so that no question waits for it */
     bool among_posts; /* handled beside posts, which are short: long questions do not hold it up */
     /* Looks at the head of a request, before its body comes; never waits. NULL: there is nothing to look at.
      * What it refuses is refused without reading the body. */

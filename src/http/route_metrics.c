@@ -8,6 +8,7 @@
 #include "http/routes_internal.h"
 #include "model/quality.h"
 #include "model/timestamp.h"
+#include "service/rule_cost.h"
 
 #include <stdio.h>
 
@@ -56,7 +57,9 @@ static void put_waiting(struct page *p) {
     struct {
         const char *name;
         struct bb_http_crew *crew;
-    } rows[] = {{"posts", &p->server->posts}, {"questions", &p->server->questions}};
+    } rows[] = {{"posts", &p->server->posts},
+                {"questions", &p->server->questions},
+                {"trials", &p->server->trials}};
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         pthread_mutex_lock(&rows[i].crew->lock);
@@ -184,6 +187,64 @@ static void put_exceptions(struct page *p) {
         put_with(p, bb_check_name(check), (double)counted[check]);
 }
 
+/* ---- rules: by name those of the caller's tenant; what others cost is one sum */
+
+struct rules {
+    struct page *page;
+    double (*number_of)(const struct bb_rule_cost *cost);
+    double others;
+};
+
+/* A bb_rule_cost_visit. */
+static void put_rule(void *context, struct bb_span tenant, struct bb_span rule,
+                     const struct bb_rule_cost *cost) {
+    struct rules *r = context;
+    struct bb_buffer labels;
+
+    if (rule.size == 0 || !bb_span_equal(tenant, bb_http_tenant(r->page->call))) {
+        r->others += r->number_of(cost);
+        return;
+    }
+    bb_buffer_init(&labels, 1024);
+    bb_exposition_label(&labels, "tenant", tenant);
+    bb_exposition_label(&labels, "rule", rule);
+    bb_buffer_append_byte(&labels, '\0');
+    bb_exposition_put_labelled(&r->page->text, labels.data, r->number_of(cost));
+    bb_buffer_release(&labels);
+}
+
+static void put_rules(struct page *p, double (*number_of)(const struct bb_rule_cost *cost)) {
+    struct rules r = {p, number_of, 0};
+
+    bb_rule_cost_each(put_rule, &r);
+    put(p, r.others);
+}
+
+static double windows_of(const struct bb_rule_cost *cost) {
+    return (double)cost->windows;
+}
+static double points_of(const struct bb_rule_cost *cost) {
+    return (double)cost->points;
+}
+static double failures_of(const struct bb_rule_cost *cost) {
+    return (double)cost->failures;
+}
+static double seconds_of(const struct bb_rule_cost *cost) {
+    return (double)cost->nanoseconds / 1e9;
+}
+static void put_rule_windows(struct page *p) {
+    put_rules(p, windows_of);
+}
+static void put_rule_points(struct page *p) {
+    put_rules(p, points_of);
+}
+static void put_rule_failures(struct page *p) {
+    put_rules(p, failures_of);
+}
+static void put_rule_seconds(struct page *p) {
+    put_rules(p, seconds_of);
+}
+
 /* ---- disk */
 
 static void put_store_bytes(struct page *p) {
@@ -248,6 +309,10 @@ static void (*const looked_up[BB_METRIC_COUNT])(struct page *p) = {
     [BB_METRIC_WORKERS_WANTED] = put_workers_wanted,
     [BB_METRIC_WORKERS_MEMORY] = put_workers_memory,
     [BB_METRIC_EXCEPTIONS_OPEN] = put_exceptions,
+    [BB_METRIC_RULE_WINDOWS] = put_rule_windows,
+    [BB_METRIC_RULE_POINTS] = put_rule_points,
+    [BB_METRIC_RULE_FAILURES] = put_rule_failures,
+    [BB_METRIC_RULE_SECONDS] = put_rule_seconds,
     [BB_METRIC_STORE_BYTES] = put_store_bytes,
     [BB_METRIC_LOG_BYTES] = put_log_bytes,
     [BB_METRIC_DISK_FREE] = put_disk_free,
@@ -295,7 +360,8 @@ const struct bb_http_route bb_http_route_metrics = {
     .path = "/metrics",
     .right = BB_RIGHT_READ,
     .summary = "what the plant tells of itself, for Prometheus",
-    .details = "Numbers of the whole plant; no meter and no tenant is named.",
+    .details =
+        "Numbers of the whole plant; no meter is named, and of rules those alone of the caller's tenant.",
     .answers = answers,
     .among_posts = true, /* who watches has to be answered when all are asking */
     .handle = get_metrics,

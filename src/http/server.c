@@ -20,7 +20,8 @@ enum {
     FILES_RESERVED = 256, /* for the log, the store, spools */
     CERTIFICATE_BYTES = 1 << 20,
     BODY_GRACE_MS = 30000,
-    DRAIN_LOOK_MS = 10
+    DRAIN_LOOK_MS = 10,
+    TRIALS = 4 /* of rules, at a time */
 };
 
 /* ---- what it needs */
@@ -166,6 +167,9 @@ static int start_parts(struct bb_http_server *server, struct bb_error *error) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     uint32_t decoders = cores < 1 ? 1 : cores > 16 ? 16 : (uint32_t)cores;
 
+    server->describer = bb_rules_describer_open(config);
+    if (!server->describer)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a server");
     int result = bb_key_ring_open(o->data, &server->gate.ring, error);
     if (!result)
         result = bb_http_auditor_start(&server->auditor, o->data, error);
@@ -180,6 +184,8 @@ static int start_parts(struct bb_http_server *server, struct bb_error *error) {
                                     o->config_path, error);
     if (!result)
         result = bb_http_crew_start(&server->posts, decoders, o->data, o->config_path, error);
+    if (!result)
+        result = bb_http_crew_start(&server->trials, TRIALS, o->data, o->config_path, error);
     if (!result)
         result = bb_http_watcher_start(&server->watcher, o->data, o->config_path, o->partitions,
                                        &o->logger, error);
@@ -258,9 +264,11 @@ void bb_http_server_stop(struct bb_http_server *server) {
             MHD_stop_daemon(server->listeners[i].daemon);
     bb_http_crew_stop(&server->questions);
     bb_http_crew_stop(&server->posts);
+    bb_http_crew_stop(&server->trials);
     bb_http_links_stop(&server->links);
     bb_http_watcher_stop(&server->watcher);
     bb_http_auditor_stop(&server->auditor);
+    bb_rules_describer_close(server->describer);
     bb_issuer_close(server->gate.issuer);
     bb_key_ring_close(server->gate.ring);
     if (server->options.socket_path)

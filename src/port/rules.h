@@ -84,7 +84,7 @@ struct bb_rules_part {
     const double *value;    /* of estimates and corrections; NaN: an estimate that there is none */
     const uint8_t *raised;  /* of each window: its rule raised, and said nothing */
     struct bb_span told;  /* JSON object: reasons, evidence, exceptions, tags, failures, printed */
-    uint64_t nanoseconds; /* that the rule took */
+    uint64_t nanoseconds; /* of processors, that the rule took, with tries before */
 };
 
 enum bb_rules_failure_kind {
@@ -99,6 +99,7 @@ struct bb_rules_failure {
     enum bb_rules_failure_kind kind;
     struct bb_span told; /* JSON object, or empty */
     struct bb_span text;
+    uint64_t nanoseconds; /* as of a part */
 };
 
 struct bb_rules_sink {

@@ -63,6 +63,8 @@ static const struct bb_config_key plain[] = {
         "what takes longer over a batch of windows is ended"),
     KEY("rules.recycle", COUNT, rules_recycle, 10000, 0, 1000000000,
         "batches after which a rule's process is replaced; 0: never"),
+    KEY("rules.trial", DURATION, rules_trial_ms, SECONDS(60), 100, BB_HOUR_MS,
+        "how long a rule may be tried over HTTP"),
     KEY("http.body", BYTES, http_body_bytes, MIB(256), 1 << 16, GIB(64),
         "the largest body of a post, as it was sent"),
     KEY("http.unpacked", BYTES, http_unpacked_bytes, GIB(4), 1 << 16, GIB(64),

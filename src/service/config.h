@@ -25,6 +25,7 @@ struct bb_config {
     char rules_python[BB_CONFIG_PATH_MAX], rules_environment[BB_CONFIG_PATH_MAX];
     char rules_imports[BB_CONFIG_PATH_MAX];
     int64_t rules_memory_bytes, rules_deadline_ms, rules_recycle; /* see adapter/rules_python.h */
+    int64_t rules_trial_ms;
     int64_t http_body_bytes, http_unpacked_bytes; /* of one post: as sent, and unpacked */
     int64_t http_connections, http_threads, http_handlers;
     int64_t http_head_ms,

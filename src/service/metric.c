@@ -29,6 +29,7 @@ struct counters {
     uint64_t size; /* another build's memory is not ours */
     _Atomic uint64_t counts[BB_METRIC_COUNT][BB_METRIC_VALUES_MAX];
     struct bb_metric_histogram histograms[BB_METRIC_COUNT];
+    struct bb_metric_rule rules[BB_METRIC_RULES + 1];
 };
 
 static struct counters own = {.size = sizeof own};
@@ -61,6 +62,10 @@ uint64_t bb_metric_get(enum bb_metric metric, int value) {
 
 const struct bb_metric_histogram *bb_metric_histogram_of(enum bb_metric metric) {
     return &counters->histograms[metric];
+}
+
+struct bb_metric_rule *bb_metric_rules(void) {
+    return counters->rules;
 }
 
 static struct counters *map(int fd) {

@@ -49,6 +49,16 @@ void bb_metric_observe(enum bb_metric metric, int64_t took_ns, uint64_t count);
 uint64_t bb_metric_get(enum bb_metric metric, int value);
 const struct bb_metric_histogram *bb_metric_histogram_of(enum bb_metric metric);
 
+/* What one rule of customers cost (rule_cost.h). Names are written once, before `state` says so. */
+enum { BB_METRIC_RULES = 256 };
+struct bb_metric_rule {
+    _Atomic uint32_t state;
+    char tenant[68], rule[64]; /* whole names: who has none of this length has no place */
+    _Atomic uint64_t windows, points, failures, nanoseconds;
+};
+/* BB_METRIC_RULES places, and one for all that have none. */
+struct bb_metric_rule *bb_metric_rules(void);
+
 /* Move the counters to memory that children can map; a file descriptor for them, or -1: it stays as it is. Once,
  * before anything is counted by another thread. */
 int bb_metrics_share(void);

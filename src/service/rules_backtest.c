@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 enum { NAMES_CHUNK = 64 << 10, NAMES_MAX = 1 << 30, SOURCES_MAX = 8192, ABOUT_MAX = 64 << 10 };
+static const int64_t bounded_batch_ns = 250 * INT64_C(1000000); /* of reading for a batch */
 
 struct source { /* a channel of the batch at hand */
     struct bb_span usage_point, channel;
@@ -41,13 +42,46 @@ struct run {
     double *weights; /* of the points of the channel at hand; has_profile: they are right */
     size_t weights_room;
     bool has_profile;
-    bool stopped;
+    bool stopped, late;
+    int64_t
+        flushed_ns; /* bounded runs look at the clock between batches, so these are not too long */
+    struct {        /* as they were after the last batch */
+        uint64_t points, windows, channels;
+    } sure;
+    char gathered[BB_NAME_MAX + 1]; /* the last usage point that is whole */
     struct bb_error *error;
     int result;
 };
 
 static int no_memory(struct run *r) {
     return BB_FAIL(r->error, BB_E_NO_MEMORY, "no memory for the history of a channel");
+}
+
+/* ---- bounds --------------------------------------------------------------------------------- */
+
+static bool is_late(struct run *r) {
+    r->late = r->late || bb_rules_bounds_over(&r->asked->bounds);
+    return r->late;
+}
+
+/* Within a batch: what the port gives up by. */
+static int go_on(struct run *r) {
+    return is_late(r) ? BB_FAIL(r->error, BB_E_RULE_SLOW, "it took too long") : 0;
+}
+
+static void note_sure(struct run *r) {
+    r->sure.points = r->sum->points;
+    r->sure.windows = r->sum->windows;
+    r->sure.channels = r->sum->channels;
+    memcpy(r->sum->through, r->gathered, sizeof r->gathered);
+    r->flushed_ns = bb_monotonic_ns();
+}
+
+static void forget_unsure(struct run *r) {
+    r->sum->cut_short = true;
+    r->sum->points = r->sure.points;
+    r->sum->windows = r->sure.windows;
+    r->sum->channels = r->sure.channels;
 }
 
 /* ---- what came of a batch ------------------------------------------------------------------- */
@@ -163,7 +197,7 @@ static int take_part(void *context, const struct bb_rules_part *part, struct bb_
         }
     take_failures(r, part, json_object_get(root, "failures"));
     json_decref(root);
-    return 0;
+    return part->first + part->windows < g->windows ? go_on(r) : 0;
 }
 
 static int take_failure(void *context, const struct bb_rules_failure *failure,
@@ -175,10 +209,11 @@ static int take_failure(void *context, const struct bb_rules_failure *failure,
         json_object_get(json_array_get(json_object_get(root, "failures"), 0), "text"));
 
     (void)error;
+    r->sum->nanoseconds += failure->nanoseconds;
     keep_failure(r, failure->window, failure->kind,
                  text ? bb_span_trim(bb_span_of(text)) : failure->text);
     json_decref(root);
-    return 0;
+    return failure->window + 1 < r->gather.windows ? go_on(r) : 0;
 }
 
 static int flush(struct run *r) {
@@ -196,6 +231,12 @@ static int flush(struct run *r) {
     bb_rules_gather_clear(&r->gather);
     bb_arena_reset(&r->names);
     r->source_count = 0;
+    if (result == -BB_E_RULE_SLOW && r->late) {
+        forget_unsure(r);
+        return 0;
+    }
+    if (!result)
+        note_sure(r);
     return result;
 }
 
@@ -303,8 +344,6 @@ static int end_channel(struct run *r) {
         bb_buffer_release(&about);
     }
     r->at_hand.count = 0;
-    if (!result && (bb_rules_gather_full(&r->gather) || r->source_count == SOURCES_MAX))
-        result = flush(r);
     return result;
 }
 
@@ -404,13 +443,28 @@ static int run_usage_point(struct run *r, struct bb_span usage_point, bool may_l
     return result < 0 ? result : end_channel(r);
 }
 
+static bool is_batch(const struct run *r) {
+    return bb_rules_gather_full(&r->gather) || r->source_count == SOURCES_MAX ||
+           (bb_rules_bounds_any(&r->asked->bounds) &&
+            bb_monotonic_ns() - r->flushed_ns > bounded_batch_ns);
+}
+
+static int run_one_of_all(struct run *r, struct bb_span usage_point) {
+    int result = run_usage_point(r, usage_point, true);
+
+    if (result < 0)
+        return result;
+    snprintf(r->gathered, sizeof r->gathered, "%.*s", BB_SPAN_ARGS(usage_point));
+    return is_batch(r) ? flush(r) : 0;
+}
+
 /* ---- all ------------------------------------------------------------------------------------ */
 
 struct names {
     struct bb_span *items;
     size_t count, room;
     int commodity;
-    struct bb_span share_of;
+    struct bb_span share_of, through;
     uint32_t share;
     struct bb_arena arena;
 };
@@ -421,6 +475,8 @@ static int take_name(void *context, const struct bb_registry_channel *row) {
 
     if (n->commodity >= 0 && row->commodity != n->commodity)
         return 0;
+    if (n->through.size > 0 && bb_span_compare(row->usage_point, n->through) > 0)
+        return 1;
     if (n->count > 0 && bb_span_equal(n->items[n->count - 1], row->usage_point))
         return 0;
     if (n->share_of.size > 0 && !bb_rule_in_share(n->share_of, row->usage_point, n->share))
@@ -434,6 +490,7 @@ static int take_name(void *context, const struct bb_registry_channel *row) {
 static int run_all(struct run *r) {
     struct names names = {.commodity = r->asked->rule->commodity,
                           .share_of = r->asked->share_of,
+                          .through = r->asked->through,
                           .share = r->asked->share};
     struct bb_registry *registry = r->plant->registry;
 
@@ -443,7 +500,12 @@ static int run_all(struct run *r) {
     if (result == -BB_E_NO_MEMORY)
         result = no_memory(r);
     for (size_t i = 0; result >= 0 && !r->stopped && i < names.count; i++)
-        result = run_usage_point(r, names.items[i], true);
+        if (is_late(r)) {
+            r->sum->cut_short = true;
+            break;
+        } else {
+            result = run_one_of_all(r, names.items[i]);
+        }
     bb_arena_release(&names.arena);
     free(names.items);
     return result < 0 ? result : 0;
@@ -466,6 +528,8 @@ int bb_backtest_run(struct bb_plant *plant, const struct bb_backtest *asked,
     bb_rules_gather_init(&r->gather);
     r->gather.others.channels = asked->rule->other_count;
     bb_arena_init(&r->names, NAMES_CHUNK, NAMES_MAX);
+    note_sure(r);
+    snprintf(r->gathered, sizeof r->gathered, "%.*s", BB_SPAN_ARGS(asked->usage_point));
     int result = asked->usage_point.size ? run_usage_point(r, asked->usage_point, false)
                                          : run_all(r);
     if (result >= 0 && !r->stopped)

@@ -8,6 +8,7 @@
 #define BB_SERVICE_RULES_BACKTEST_H
 
 #include "service/plant.h"
+#include "service/rules_bounds.h"
 #include "service/rules_module.h"
 
 struct bb_backtest {
@@ -19,6 +20,10 @@ struct bb_backtest {
     struct bb_span parameters; /* JSON object; empty: as the rule says */
     int64_t from_ms, to_ms;    /* points that are judged: from < end <= to; BB_TIME_NONE: open */
     int64_t as_of_ms;
+    struct bb_span through; /* usage points no further than this one; empty: all */
+    struct bb_rules_bounds
+        bounds; /* what is begun when they are over is thrown away: usage points are looked at whole,
+                                    * or not at all */
 };
 
 /* A point about which the rule said something. */
@@ -41,6 +46,8 @@ struct bb_backtest_sum {
     bool units_differ;                    /* then energy is not told */
     uint64_t exceptions, tags, failures;  /* failures: windows */
     uint64_t nanoseconds;                 /* of the rule itself */
+    bool cut_short;                /* its bounds were reached: it looked at some usage points, */
+    char through[BB_NAME_MAX + 1]; /* those up to this one; empty: at none */
     struct {
         char name[BB_RULE_NAME_MAX];
         uint64_t count;

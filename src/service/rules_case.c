@@ -44,9 +44,13 @@ static void compare(const struct bb_case_series *s, const struct bb_case_answer 
 
 struct reader {
     yaml_document_t document;
-    const char *path;
+    const struct bb_rules_cases *cases;
     struct bb_error *error;
 };
+
+static const char *name_of(const struct bb_rules_cases *cases) {
+    return cases->path ? cases->path : "cases";
+}
 
 static int fail(struct reader *r, const yaml_node_t *node, const char *format, ...) BB_PRINTF(3, 4);
 
@@ -58,7 +62,7 @@ static int fail(struct reader *r, const yaml_node_t *node, const char *format, .
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     int result = BB_FAIL(r->error, BB_E_RULE_CASES, "%s", text);
-    bb_error_locate(r->error, r->path, node ? node->start_mark.line + 1 : 0);
+    bb_error_locate(r->error, name_of(r->cases), node ? node->start_mark.line + 1 : 0);
     return result;
 }
 
@@ -318,6 +322,8 @@ static int run_cases(struct reader *r, const struct bb_rules_module *module,
     for (const yaml_node_item_t *item = cases->data.sequence.items.start;
          !result && item < cases->data.sequence.items.top; item++) {
         struct bb_case_outcome outcome = {.passed = false};
+        if (bb_rules_bounds_over(&r->cases->bounds))
+            return BB_FAIL(r->error, BB_E_RULE_SLOW, "its cases take too long");
         result = read_case(r, node_at(r, *item), rule, s, outcome.name);
         if (!result)
             result = bb_case_run(module, rule, s, (struct bb_case_windows){0, 1, 0}, answer,
@@ -364,29 +370,75 @@ static int run_document(struct reader *r, const struct bb_rules_module *module,
     return result;
 }
 
-int bb_rules_cases_run(const struct bb_rules_module *module, const char *path, bb_case_visit *visit,
-                       void *context, struct bb_error *error) {
-    struct reader r = {.path = path, .error = error};
-    yaml_parser_t parser;
-    FILE *file = fopen(path, "re");
+static int run_parsed(struct reader *r, yaml_parser_t *parser, const struct bb_rules_module *module,
+                      bb_case_visit *visit, void *context) {
+    int result;
 
-    if (!file)
-        return BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "cannot open %s", path);
+    if (!yaml_parser_load(parser, &r->document)) {
+        result = BB_FAIL(r->error, BB_E_RULE_CASES, "this is no YAML: %s",
+                         parser->problem ? parser->problem : "out of memory");
+        bb_error_locate(r->error, name_of(r->cases), parser->problem_mark.line + 1);
+        return result;
+    }
+    result = run_document(r, module, visit, context);
+    yaml_document_delete(&r->document);
+    return result;
+}
+
+int bb_rules_cases_run(const struct bb_rules_module *module, const struct bb_rules_cases *cases,
+                       bb_case_visit *visit, void *context, struct bb_error *error) {
+    struct reader r = {.cases = cases, .error = error};
+    yaml_parser_t parser;
+    FILE *file = cases->path ? fopen(cases->path, "re") : NULL;
     int result = 0;
+
+    if (cases->path && !file)
+        return BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "cannot open %s", cases->path);
     if (!yaml_parser_initialize(&parser)) {
         result = BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a YAML parser");
     } else {
-        yaml_parser_set_input_file(&parser, file);
-        if (!yaml_parser_load(&parser, &r.document)) {
-            result = BB_FAIL(error, BB_E_RULE_CASES, "this is no YAML: %s",
-                             parser.problem ? parser.problem : "out of memory");
-            bb_error_locate(error, path, parser.problem_mark.line + 1);
-        } else {
-            result = run_document(&r, module, visit, context);
-            yaml_document_delete(&r.document);
-        }
+        if (file)
+            yaml_parser_set_input_file(&parser, file);
+        else
+            yaml_parser_set_input_string(&parser, (const unsigned char *)cases->text.data,
+                                         cases->text.size);
+        result = run_parsed(&r, &parser, module, visit, context);
         yaml_parser_delete(&parser);
     }
-    fclose(file);
+    if (file)
+        fclose(file);
     return result;
+}
+
+/* ---- before deploying ----------------------------------------------------------------------- */
+
+struct counting {
+    bb_case_visit *visit;
+    void *context;
+    uint64_t failed;
+    struct bb_case_outcome first; /* that failed */
+};
+
+/* A bb_case_visit. */
+static void count(void *context, const struct bb_case_outcome *outcome) {
+    struct counting *c = context;
+
+    if (!outcome->passed && c->failed++ == 0)
+        c->first = *outcome;
+    if (c->visit)
+        c->visit(c->context, outcome);
+}
+
+int bb_rules_cases_allow(const struct bb_rules_module *module, const struct bb_rules_cases *cases,
+                         bool force, bb_case_visit *visit, void *context, struct bb_error *error) {
+    struct counting c = {.visit = visit, .context = context};
+    int result = bb_rules_cases_run(module, cases, count, &c, error);
+
+    if (result || force || c.failed == 0)
+        return result;
+    return BB_FAIL(
+        error, BB_E_RULE_CASE_FAILED,
+        "%llu of its cases fail, and it is not deployed unless it is forced; the first is %s: %s",
+        (unsigned long long)c.failed, c.first.name[0] ? c.first.name : "without a name",
+        c.first.reason);
 }

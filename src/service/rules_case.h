@@ -16,6 +16,7 @@
 #ifndef BB_SERVICE_RULES_CASE_H
 #define BB_SERVICE_RULES_CASE_H
 
+#include "service/rules_bounds.h"
 #include "service/rules_module.h"
 
 enum { BB_CASE_NAME_MAX = 96, BB_CASE_REASON_MAX = 1024 };
@@ -28,9 +29,21 @@ struct bb_case_outcome {
 
 typedef void bb_case_visit(void *context, const struct bb_case_outcome *outcome);
 
-/* The cases of a file, about a rule of the module. -BB_E_RULE_CASES: the file is not as above, with its line. */
-int bb_rules_cases_run(const struct bb_rules_module *module, const char *path, bb_case_visit *visit,
-                       void *context, struct bb_error *error) BB_MUST_USE;
+/* Where cases stand: in a file, or in a text. */
+struct bb_rules_cases {
+    const char *path;              /* NULL: none is opened, */
+    struct bb_span text;           /* and this is it */
+    struct bb_rules_bounds bounds; /* none is begun when they are over */
+};
+
+/* The cases, about a rule of the module. -BB_E_RULE_CASES: they are not as above, with their line; -BB_E_RULE_SLOW. */
+int bb_rules_cases_run(const struct bb_rules_module *module, const struct bb_rules_cases *cases,
+                       bb_case_visit *visit, void *context, struct bb_error *error) BB_MUST_USE;
+/* Before a rule is deployed: one that fails refuses, unless it is forced. `visit` may be NULL. -BB_E_RULE_CASE_FAILED and
+ * those above. */
+int bb_rules_cases_allow(const struct bb_rules_module *module, const struct bb_rules_cases *cases,
+                         bool force, bb_case_visit *visit, void *context, struct bb_error *error)
+    BB_MUST_USE;
 /* What every rule has to bear: no value known, one value, a day of 23 and of 25 hours, nothing known or nothing at all
  * beside its channel; the same answer twice, also when its process is ended in the middle of a batch, and of a window alone as
  * among others. */

@@ -49,6 +49,8 @@ struct diff {
     size_t stretch_counts[2];
     bb_rule_judge *judge; /* the plant's own */
     void *judge_context;
+    struct bb_rules_bounds bounds; /* of the side at hand */
+    struct bb_span through;        /* how far the new version came; empty: all the way */
     struct bb_rules_diff_sum *sum;
     struct bb_error *error;
     int result;
@@ -184,6 +186,9 @@ static int take(void *context, const struct bb_backtest_row *row) {
 static int test(struct diff *d, const struct bb_rules_module *module, const struct bb_rule *rule,
                 const struct bb_master_rule_version *version, struct bb_backtest_sum *sum) {
     const struct bb_backtest asked = {.tenant = d->asked->tenant,
+                                      .usage_point = d->asked->usage_point,
+                                      .through = d->through,
+                                      .bounds = d->bounds,
                                       .share_of = d->asked->name,
                                       .share = d->new->versions[0].share,
                                       .module = module,
@@ -217,6 +222,10 @@ static int test_old(struct diff *d, const struct bb_master_rule_version *version
                   : BB_FAIL(d->error, BB_E_RULE_LOAD, "version %.*s: its module has no rule %.*s",
                             BB_SPAN_ARGS(version->id), BB_SPAN_ARGS(version->function));
     bb_rules_module_release(&module);
+    if (!result && sum->cut_short)
+        result = BB_FAIL(d->error, BB_E_RULE_SLOW,
+                         "version %.*s, which stands, takes too long to be compared with",
+                         BB_SPAN_ARGS(version->id));
     return result;
 }
 
@@ -365,6 +374,29 @@ static int silence(void *context, const struct bb_rule_question *question, struc
                : d->judge(d->judge_context, question, arena, out, error);
 }
 
+/* ---- bounds ----------------------------------------------------------------------------------- */
+
+/* Of the time that there is: the versions that stand need as much. */
+static struct bb_rules_bounds half_of(const struct diff *d) {
+    struct bb_rules_bounds bounds = d->asked->bounds;
+
+    if (d->old && bounds.until_ns > 0)
+        bounds.until_ns -= (bounds.until_ns - bb_monotonic_ns()) / 2;
+    return bounds;
+}
+
+/* What the new version said of usage points that it did not come to the end of. */
+static void forget_beyond(struct diff *d) {
+    struct side *side = &d->sides[1];
+    size_t kept = 0;
+
+    d->through = bb_span_of(d->sum->test.through);
+    for (size_t i = 0; i < side->count; i++)
+        if (bb_span_compare(d->sources[side->items[i].source].usage_point, d->through) <= 0)
+            side->items[kept++] = side->items[i];
+    side->count = kept;
+}
+
 /* ---- the face --------------------------------------------------------------------------------- */
 
 static int compare(struct diff *d, bb_rules_diff_visit *visit, void *context) {
@@ -373,9 +405,14 @@ static int compare(struct diff *d, bb_rules_diff_visit *visit, void *context) {
     if (!ignored)
         return no_memory(d);
     d->taking = &d->sides[1];
+    d->bounds = half_of(d);
     int result = test(d, d->asked->module, d->asked->rule, d->new->versions, &d->sum->test);
+    bool any = !d->sum->test.cut_short || d->sum->test.through[0];
+    if (!result && d->sum->test.cut_short)
+        forget_beyond(d);
     d->taking = &d->sides[0];
-    for (uint32_t i = 0; !result && d->old && i < d->old->version_count; i++)
+    d->bounds = d->asked->bounds;
+    for (uint32_t i = 0; !result && any && d->old && i < d->old->version_count; i++)
         if (may_speak(d, i))
             result = test_old(d, &d->old->versions[i], ignored);
     free(ignored);

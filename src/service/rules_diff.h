@@ -20,6 +20,8 @@ struct bb_rules_diff {
     const struct bb_rule *rule;
     int64_t from_ms, to_ms; /* from < end <= to; BB_TIME_NONE: open */
     int64_t now_ms;
+    struct bb_span usage_point; /* empty: all */
+    struct bb_rules_bounds bounds;
 };
 
 /* A point on which they differ: what is said of it, and the value that comes of that. */
@@ -50,13 +52,15 @@ struct bb_rules_diff_sum {
         int unit;
     } top[BB_DIFF_CHANNELS_SHOWN];
     uint32_t top_count;
-    struct bb_backtest_sum test; /* of the new version, by itself */
+    struct bb_backtest_sum
+        test; /* of the new version, by itself; cut_short holds of the difference, too */
 };
 
 typedef int bb_rules_diff_visit(void *context, const struct bb_rules_diff_row *row);
 
 /* Rows come by channel and time. -BB_E_RULES_HOST, -BB_E_RULE_LOAD (of a version that stands); -BB_E_USAGE: more points
- * than are kept are touched. */
+ * than are kept are touched; -BB_E_RULE_SLOW: the versions that stand did not come as far as the new one within the
+ * bounds, of which it has half. */
 int bb_rules_diff_run(struct bb_plant *plant, const struct bb_rules_diff *asked,
                       bb_rules_diff_visit *visit, void *context, struct bb_rules_diff_sum *sum,
                       struct bb_error *error) BB_MUST_USE;

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "derive/rule.h"
+#include "service/rule_cost.h"
 #include "service/rules_channel.h"
 #include "service/rules_environment.h"
 #include "service/rules_module.h"
@@ -35,8 +36,6 @@ struct bb_rules_host {
     struct bb_rules_point *points; /* of the window at hand, and what they weigh */
     double *weights;
     size_t point_room;
-    struct bb_rule_cost costs[BB_RULE_COSTS_MAX];
-    size_t cost_count;
 };
 
 struct bb_rules_host *bb_rules_host_open(const struct bb_config *config) {
@@ -206,34 +205,14 @@ static int judge_version(struct bb_rules_host *host, const struct bb_rule_questi
 
 /* ---- costs --------------------------------------------------------------------------------------- */
 
-static void count_cost(struct bb_rules_host *host, const struct bb_rule_question *q,
-                       const struct bb_rules_said *said) {
-    struct bb_rule_cost *cost = NULL;
+static void count_cost(const struct bb_rule_question *q, const struct bb_rules_said *said) {
+    struct bb_rule_cost cost = {.windows = q->ask->window_count,
+                                .failures = said->failures,
+                                .nanoseconds = said->nanoseconds};
 
-    for (size_t i = 0; i < host->cost_count && !cost; i++)
-        if (bb_span_equal(bb_span_of(host->costs[i].tenant), q->tenant) &&
-            bb_span_equal(bb_span_of(host->costs[i].rule), q->ask->rule->name))
-            cost = &host->costs[i];
-    if (!cost && host->cost_count == BB_RULE_COSTS_MAX)
-        return;
-    if (!cost) {
-        cost = &host->costs[host->cost_count++];
-        snprintf(cost->tenant, sizeof cost->tenant, "%.*s", BB_SPAN_ARGS(q->tenant));
-        snprintf(cost->rule, sizeof cost->rule, "%.*s", BB_SPAN_ARGS(q->ask->rule->name));
-    }
-    cost->windows += q->ask->window_count;
     for (size_t i = 0; i < q->ask->window_count; i++)
-        cost->points += q->ask->windows[i].end - q->ask->windows[i].first;
-    cost->failures += said->failures;
-    cost->nanoseconds += said->nanoseconds;
-}
-
-size_t bb_rules_host_costs(struct bb_rules_host *host, struct bb_rule_cost *out) {
-    pthread_mutex_lock(&host->lock);
-    size_t count = host->cost_count;
-    memcpy(out, host->costs, count * sizeof *out);
-    pthread_mutex_unlock(&host->lock);
-    return count;
+        cost.points += q->ask->windows[i].end - q->ask->windows[i].first;
+    bb_rule_cost_add(q->tenant, q->ask->rule->name, &cost);
 }
 
 /* ---- the face ------------------------------------------------------------------------------------ */
@@ -257,7 +236,7 @@ static int judge(struct bb_rules_host *host, const struct bb_rule_question *q,
     if (!result)
         result = bb_rules_said_end(&said, out, error);
     if (!result)
-        count_cost(host, q, &said);
+        count_cost(q, &said);
     bb_rules_gather_clear(&host->gather);
     return result;
 }

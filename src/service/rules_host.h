@@ -7,7 +7,7 @@
  * rule may not say, and what it says that is not so, becomes a failure of its window; so does a window on which it raises,
  * hangs or dies. Nothing else is lost by it.
  *
- * Interpreters start with the first ask. Any thread; one ask at a time.
+ * What it costs is counted by rule (rule_cost.h). Interpreters start with the first ask. Any thread; one ask at a time.
  */
 #ifndef BB_SERVICE_RULES_HOST_H
 #define BB_SERVICE_RULES_HOST_H
@@ -30,18 +30,9 @@ typedef int bb_rule_judge(void *context, const struct bb_rule_question *question
 
 struct bb_rules_host;
 
-/* What rules have cost since the host was opened, by rule. */
-struct bb_rule_cost {
-    char tenant[BB_MASTER_TENANT_MAX + 1], rule[64];
-    uint64_t windows, points, failures, nanoseconds;
-};
-enum { BB_RULE_COSTS_MAX = 256 };
-
 /* Nothing is started yet; the config outlives the host. NULL when memory is out. */
 struct bb_rules_host *bb_rules_host_open(const struct bb_config *config);
 void bb_rules_host_close(struct bb_rules_host *host);
 bb_rule_judge bb_rules_host_judge; /* context: the host */
-/* Copies at most BB_RULE_COSTS_MAX; returns how many. */
-size_t bb_rules_host_costs(struct bb_rules_host *host, struct bb_rule_cost *out);
 
 #endif

@@ -14,7 +14,7 @@ enum { ALLOWED_MAX = 400 };
 /* ---- one value ------------------------------------------------------------------------------- */
 
 static bool fits_number(json_t *about, json_t *value) {
-    json_t *least = json_object_get(about, "least"), *most = json_object_get(about, "most");
+    json_t *least = json_object_get(about, "min"), *most = json_object_get(about, "max");
     double number = json_number_value(value);
 
     return json_is_number(value) && isfinite(number) &&
@@ -23,7 +23,7 @@ static bool fits_number(json_t *about, json_t *value) {
 }
 
 static void allow_number(json_t *about, char out[ALLOWED_MAX]) {
-    json_t *least = json_object_get(about, "least"), *most = json_object_get(about, "most");
+    json_t *least = json_object_get(about, "min"), *most = json_object_get(about, "max");
     int size = snprintf(out, ALLOWED_MAX, "a number");
 
     if (json_is_number(least))

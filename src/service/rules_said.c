@@ -237,6 +237,7 @@ static int take_failure(void *context, const struct bb_rules_failure *failure,
     char text[TEXT_MAX];
 
     (void)error;
+    s->nanoseconds += failure->nanoseconds;
     snprintf(text, sizeof text, "%.*s", BB_SPAN_ARGS(failure->text));
     bb_rules_said_fail(s, end_of(s->gather, failure->window), told ? told : text);
     json_decref(root);

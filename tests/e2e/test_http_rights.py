@@ -18,10 +18,13 @@ BODIES = {
     "/v1/edits": (json.dumps({"usage_point": "A", "channel": "1-1:1.29.0", "at": AT, "value": "0.5", "reason": "matrix"}), "application/json"),
     "/v1/registry": ("groups: [{name: matrix, expression: 'district = north'}]", "application/yaml"),
     "/v1/rules/usage_point/rollback": (json.dumps({"reason": "matrix"}), "application/json"),
+    "/v1/rules/backtest": (json.dumps({"rule": "nobody"}), "application/json"),
+    "/v1/rules": (json.dumps({"rule": "nobody", "reason": "matrix"}), "application/json"),
     "/v1/exceptions": (json.dumps({"action": "accept", "ids": [999999], "reason": "matrix"}), "application/json"),
 }
 # What a route answers to who may ask it, where that is not 200.
-ANSWERS = {("post", "/v1/exceptions"): 404, ("post", "/v1/rules/{name}/rollback"): 404}
+ANSWERS = {("post", "/v1/exceptions"): 404, ("post", "/v1/rules/{name}/rollback"): 404, ("get", "/v1/rules/{name}"): 404, ("post", "/v1/rules"): 404,
+           ("post", "/v1/rules/backtest"): 404}
 ALLOWED = {"none": {"ing", "ro", "adm", None}, "any": {"ing", "ro", "adm"}, "ingest": {"ing", "adm"}, "read": {"ro", "adm"}, "admin": {"adm"}}
 
 

@@ -63,7 +63,7 @@ def test_a_new_rule_passes_its_own_tests_and_finds_the_spikes(history):
     [row] = history.run("rules", "list", "--json", expect=0).json()
     assert (row["module"], row["rule"], row["channel"], row["lane"]) == ("far_values", "far_values", "1-1:1.29.0", "vee")
     assert row["parameters"]["k"] == {"kind": "number", "default": 8.0, "help": "how many median deviations are too many",
-                                      "least": 1.0, "most": 100.0}
+                                      "min": 1.0, "max": 100.0}
     cases = history.run("rules", "test", "far_values", "--json", expect=0).json()
     assert len(cases) == 7 and all(case["passed"] for case in cases)
     told = backtest(history, "far_values", "--parameters", '{"k": 20}')

@@ -30,8 +30,8 @@ static void set_module(struct plan *p, const char *source, const char *function,
         .lane = lane,
         .commodity = -1,
         .window_ms = 86400000,
-        .parameters = BB_SPAN("{\"k\": {\"kind\": \"number\", \"default\": 8, \"least\": 1, "
-                              "\"most\": 100}, \"on\": {\"kind\": \"flag\", \"default\": true}}")};
+        .parameters = BB_SPAN("{\"k\": {\"kind\": \"number\", \"default\": 8, \"min\": 1, "
+                              "\"max\": 100}, \"on\": {\"kind\": \"flag\", \"default\": true}}")};
 }
 
 static void plan_init(struct plan *p) {
