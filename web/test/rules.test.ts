@@ -7,9 +7,9 @@ import { Shade } from '../src/pure/quality';
 import { readColumns } from '../src/pure/series';
 import { MINUTE, utcText } from '../src/pure/time';
 
-const K: Described = { kind: 'number', default: 30, least: 3, most: 1000, help: 'how many' };
+const K: Described = { kind: 'number', default: 30, min: 3, max: 1000, help: 'how many' };
 const DESCRIBED: Parameters = {
-    k: K, open: { kind: 'number', default: 0.5, least: null, most: null },
+    k: K, open: { kind: 'number', default: 0.5, min: null, max: null },
     nights: { kind: 'flag', default: true }, then: { kind: 'choice', default: 'flag', choices: ['flag', 'cap'] },
     note: { kind: 'text', default: '', longest: 4 },
 };
@@ -17,9 +17,9 @@ const DESCRIBED: Parameters = {
 describe('fields', () => {
     it('say what they take', () => {
         expect(Object.values(DESCRIBED).map(allowed)).toEqual(['from 3 to 1000', '', '', '', 'at most 4 characters']);
-        expect(allowed({ kind: 'number', default: 1, least: 0, most: 1e6 })).toBe('from 0 to 1\u202f000\u202f000');
-        expect(allowed({ kind: 'number', default: 1, least: 0 })).toBe('0 or more');
-        expect(allowed({ kind: 'number', default: 1, most: 9, least: null })).toBe('9 or less');
+        expect(allowed({ kind: 'number', default: 1, min: 0, max: 1e6 })).toBe('from 0 to 1\u202f000\u202f000');
+        expect(allowed({ kind: 'number', default: 1, min: 0 })).toBe('0 or more');
+        expect(allowed({ kind: 'number', default: 1, max: 9, min: null })).toBe('9 or less');
     });
     it('read numbers as people write them', () => {
         expect(['40', ' 40 ', '4e1', '40,0', '+40', '40.'].map(text => readField(K, text).value)).toEqual([40, 40, 40, 40, 40, 40]);
@@ -35,7 +35,7 @@ describe('fields', () => {
         expect(readField(DESCRIBED.note, '12345').wrong).toBe('Allowed: at most 4 characters');
     });
     it('go by steps that fit what is usual', () => {
-        const step = (def: number, least: number, most: number) => stepOf({ kind: 'number', default: def, least, most });
+        const step = (def: number, min: number, max: number) => stepOf({ kind: 'number', default: def, min, max });
         expect([step(30, 3, 1000), step(0.8, 0, 1), step(1, 0, 1e6), step(8, 1, 100), step(52, -90, 90), step(0, 0, 1e6)]).toEqual([5, 0.01, 0.1, 0.5, 1, 10_000]);
         expect(stepOf({ kind: 'number', default: 0 })).toBe(0.1);
     });
@@ -43,7 +43,7 @@ describe('fields', () => {
         expect([1, -1, 10].map(steps => stepped(K, '30', steps))).toEqual(['35', '25', '80']);
         expect([1, -1].map(steps => stepped(K, '31', steps))).toEqual(['35', '30']);
         expect([stepped(K, '4', -1), stepped(K, '999', 1), stepped(K, 'x', 1)]).toEqual(['3', '1000', '35']);
-        const share: Described = { kind: 'number', default: 0.8, least: 0, most: 1 };
+        const share: Described = { kind: 'number', default: 0.8, min: 0, max: 1 };
         expect(stepped(share, stepped(share, '0.28', 1), 1)).toBe('0.3'); // and no 0.30000000000000004
     });
 });
@@ -80,6 +80,8 @@ describe('a form', () => {
         expect(fieldOf({ detail: 'parameter k does not fit: allowed is a number from 3 to 1000' }, names)).toBe('k');
         expect(fieldOf({ detail: 'the rule has no parameter k: it takes none' }, names)).toBe('k');
         expect(fieldOf({ detail: 'from: no time' }, names)).toBe('from');
+        expect(fieldOf({ detail: 'usage point X is unknown' }, names)).toBe('usage_point');
+        expect(fieldOf({ detail: 'kind of odd' }, names)).toBe('');
         expect(fieldOf({ detail: 'usage point X is unknown', field: 'usage_point' }, names)).toBe('usage_point');
         expect(fieldOf({ field: 'parameters.k', detail: 'it is too small' }, names)).toBe('k');
         expect(fieldOf({ detail: 'the log is being written' }, names)).toBe('');

@@ -339,19 +339,20 @@ const steps = {
     async rules(page) {
         const { items } = await ask('v1/rules');
         await page.go('#/rules');
-        const row = page.getByRole('row').filter({ has: page.getByRole('link', { name: 'far_peaks', exact: true }) });
+        const list = page.getByRole('region', { name: 'Deployed rules' });
+        const row = list.getByRole('row').filter({ has: page.getByRole('link', { name: 'far_peaks', exact: true }) });
         assert.match(await row.innerText(), new RegExp(`${items[0].version}.*ann: peaks that the checks let through`, 's'));
-        const links = await page.getByRole('region', { name: 'Deployed rules' }).getByRole('link').allInnerTexts();
+        const links = await list.getByRole('link').allInnerTexts();
         assert.deepEqual(links, [...new Set(items.map(item => item.rule))], 'in the order in which they run');
-        const canary = page.getByRole('row').filter({ has: page.getByRole('link', { name: 'careful', exact: true }) });
+        const canary = list.getByRole('row').filter({ has: page.getByRole('link', { name: 'careful', exact: true }) });
         await canary.getByText('canary, 25 % of the meters').waitFor();
         await canary.getByRole('button', { name: 'Show 1 version' }).click();
-        await page.getByRole('cell', { name: 'k 100' }).waitFor();
-        await page.getByText('What was done').waitFor();
+        await list.getByRole('cell', { name: 'k 100', exact: true }).waitFor();
+        await page.getByRole('region', { name: 'What was done' }).getByRole('row', { name: /careful deployed to 25 % .* bob: a second look/ }).waitFor();
         await shot(page, 'rules');
         await row.getByRole('link', { name: 'far_peaks' }).click();
         await page.getByRole('heading', { level: 1, name: 'far_peaks' }).waitFor();
-        await page.getByText('Single values that stand far out of the last seven days of their meter.').waitFor();
+        await page.getByText('Single values that stand far out of the last seven days of their meter.', { exact: true }).waitFor();
         await page.getByText('Source', { exact: true }).click();
         assert.match(await page.getByRole('region', { name: 'Source of far_peaks.py' }).innerText(), /def far_peaks\(w, k, least, then, nights, note\):/);
     },
@@ -442,7 +443,7 @@ const steps = {
         assert.match(await dialog.innerText(), new RegExp(`k 30 → 20.*then flag → line.*all usage points.*${changed} values? change`, 's'));
         const deploy = dialog.getByRole('button', { name: 'Deploy', exact: true });
         await dialog.getByLabel(/^since a day/).check();
-        assert.equal(await dialog.getByLabel('Since', { exact: true }).inputValue(), '2026-03-20');
+        assert.equal(await dialog.getByLabel(/^Since/).inputValue(), '2026-03-20');
         assert.ok(await deploy.isDisabled(), 'a reason is wanted');
         await dialog.getByLabel(/^Reason/).fill('peaks are estimated');
         await shot(page, 'deploy');

@@ -52,7 +52,7 @@ function NumberControl(field: FieldProps) {
         <div class="stepper">
             <button type="button" tabIndex={-1} aria-label={`Less by ${stepOf(about)}`} aria-controls={id} onClick={() => step(-1)}>−</button>
             <input {...described(field)} role="spinbutton" inputMode="decimal" autocomplete="off" value={text} onKeyDown={keys}
-                aria-valuenow={Number(text.replace(',', '.')) || 0} aria-valuetext={text} aria-valuemin={about.least ?? undefined} aria-valuemax={about.most ?? undefined}
+                aria-valuenow={Number(text.replace(',', '.')) || 0} aria-valuetext={text} aria-valuemin={about.min ?? undefined} aria-valuemax={about.max ?? undefined}
                 onInput={event => set(event.currentTarget.value)} />
             <button type="button" tabIndex={-1} aria-label={`More by ${stepOf(about)}`} aria-controls={id} onClick={() => step(1)}>+</button>
         </div>

@@ -11,7 +11,7 @@ export type Value = number | boolean | string;
 export interface Described {
     kind: 'number' | 'flag' | 'text' | 'choice' | string;
     default: Value; help?: string;
-    least?: number | null; most?: number | null; // of a number; null: no bound
+    min?: number | null; max?: number | null; // of a number; null: no bound
     longest?: number;                            // characters of a text
     choices?: string[];
 }
@@ -25,7 +25,7 @@ export const textOf = (value: Value) => String(value);
 /** "from 3 to 1000", "at most 80 characters": what a field says of what it takes; empty: nothing. */
 export function allowed(about: Described): string {
     if (about.kind === 'number') {
-        const least = about.least ?? null, most = about.most ?? null;
+        const least = about.min ?? null, most = about.max ?? null;
         if (least !== null && most !== null) return `from ${number(least)} to ${number(most)}`;
         return least !== null ? `${number(least)} or more` : most !== null ? `${number(most)} or less` : '';
     }
@@ -38,7 +38,7 @@ function readNumber(about: Described, text: string): Read {
     const plain = text.trim().replace(',', '.').replace('\u2212', '-');
     if (!/^[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?$/i.test(plain)) return { wrong: 'This is no number' };
     const value = Number(plain);
-    const fits = value >= (about.least ?? -Infinity) && value <= (about.most ?? Infinity);
+    const fits = value >= (about.min ?? -Infinity) && value <= (about.max ?? Infinity);
     return fits ? { value } : { wrong: `Allowed: ${allowed(about)}` };
 }
 
@@ -52,7 +52,7 @@ export function readField(about: Described, text: string): Read {
 
 /** How far an arrow key goes: of a range about its hundredth, else about the tenth of the default; 1, 2 or 5 of a power of ten. */
 export function stepOf(about: Described): number {
-    const range = (about.most ?? NaN) - (about.least ?? NaN), size = Math.abs(Number(about.default));
+    const range = (about.max ?? NaN) - (about.min ?? NaN), size = Math.abs(Number(about.default));
     // A range far wider than the default says where nonsense begins, and nothing of what is usual.
     const wanted = range > 0 && !(size > 0 && range > 100 * size) ? range / 100 : (size || 1) / 10;
     const power = 10 ** Math.floor(Math.log10(wanted) + 1e-9);
@@ -65,7 +65,7 @@ export function stepped(about: Described, text: string, steps: number): string {
     const read = readNumber({ kind: 'number', default: 0 }, text);
     const step = stepOf(about), from = typeof read.value === 'number' ? read.value : Number(about.default);
     const on = steps > 0 ? Math.floor(from / step + 1e-9) : Math.ceil(from / step - 1e-9);
-    const value = Math.min(about.most ?? Infinity, Math.max(about.least ?? -Infinity, (on + steps) * step));
+    const value = Math.min(about.max ?? Infinity, Math.max(about.min ?? -Infinity, (on + steps) * step));
     return String(Number(value.toPrecision(12)));
 }
 
@@ -111,11 +111,11 @@ export function changes(described: Parameters | null, old: Values, fresh: Values
 /** "k 40, then cap": what a version tells of its parameters. */
 export const valuesText = (values: Values) => Object.entries(values).map(([name, value]) => `${name} ${value === '' ? '“”' : value}`).join(', ');
 
-/** Which of the fields a refusal is about; empty: none of them. */
+/** Which of the fields a refusal is about; empty: none of them. "parameter k does not fit", "from: ...", "usage point A is unknown". */
 export function fieldOf(problem: { field?: string; detail?: string }, names: string[]): string {
-    const word = problem.field ?? /^(?:the rule has no )?(?:parameter )?([\w.]+)/.exec(problem.detail ?? '')?.[1] ?? '';
-    const name = word.replace(/^parameters\./, '');
-    return names.includes(name) ? name : '';
+    const told = problem.field?.replace(/^parameters\./, '');
+    const detail = (problem.detail ?? '').replace(/^(the rule has no )?parameter /, '');
+    return names.find(name => told === undefined ? [name, name.replace(/_/g, ' ')].some(start => detail.startsWith(`${start}:`) || detail.startsWith(`${start} `)) : name === told) ?? '';
 }
 
 // ---- versions -------------------------------------------------------------------------------------------------
