@@ -349,7 +349,6 @@ const steps = {
         await canary.getByRole('button', { name: 'Show 1 version' }).click();
         await list.getByRole('cell', { name: 'k 100', exact: true }).waitFor();
         await page.getByRole('region', { name: 'What was done' }).getByRole('row', { name: /careful deployed to 25 % .* bob: a second look/ }).waitFor();
-        await shot(page, 'rules');
         await row.getByRole('link', { name: 'far_peaks' }).click();
         await page.getByRole('heading', { level: 1, name: 'far_peaks' }).waitFor();
         await page.getByText('Single values that stand far out of the last seven days of their meter.', { exact: true }).waitFor();
@@ -415,7 +414,7 @@ const steps = {
         assert.ok(changed > 0);
         assert.match(await figure.locator('figcaption').innerText(), /\d+ values? becomes? others?/);
         await shot(page, 'backtest-whole', true);
-        await page.setViewportSize({ ...DESK, height: 1230 });
+        await page.setViewportSize({ ...DESK, height: 1350 });
         await settled(page);
         await shot(page, 'backtest');
         await page.setViewportSize(DESK);
@@ -475,8 +474,12 @@ const steps = {
         await page.getByText(new RegExp(`^Version ${fresh.version} is taken away; ${before.version} speaks`)).waitFor();
         await page.getByRole('heading', { name: '1 version' }).waitFor();
         assert.deepEqual((await ask('v1/rules')).items.filter(item => item.rule === 'far_peaks'), [before]);
-        await page.getByRole('spinbutton', { name: 'k', exact: true }).and(page.locator('[value="30"], *')).waitFor();
         assert.equal(await page.getByRole('spinbutton', { name: 'k', exact: true }).inputValue(), '30');
+        await page.go('#/rules');
+        await page.getByRole('button', { name: 'Show 1 version' }).last().click();
+        assert.match(await page.getByRole('region', { name: 'Deployed rules' }).innerText(), /windows\/s/, 'what it cost');
+        await page.getByRole('row', { name: new RegExp(`far_peaks rolled back ${fresh.version}; then ${before.version} .*: flags were enough`) }).waitFor();
+        await shot(page, 'rules');
     },
 
     async files(page) {

@@ -161,7 +161,7 @@ function Bench({ rule, described, query, setSaid }: { rule: Rule; described: Par
     const faults = { ...told, ...wrong };
     const right = Object.keys(wrong).length === 0;
     const set = (name: string, text: string) => change({ [name]: text }, true);
-    const test = () => run.start(async signal => ({ trial, answer: await patiently({ ...trial, rows: 100 }, signal) }));
+    const test = () => run.start(async (signal, waits) => ({ trial, answer: await patiently({ ...trial, rows: 100 }, signal, waits) }));
     const touched = Object.keys(query).some(name => name.startsWith('p.'));
     const reset = () => change(Object.fromEntries(Object.keys(query).filter(name => name.startsWith('p.')).map(name => [name, null])), true);
 
@@ -180,10 +180,10 @@ function Bench({ rule, described, query, setSaid }: { rule: Rule; described: Par
                         help={usualShare(rule) < 100 ? `it is a canary of ${usualShare(rule)}; 100: of all` : 'below 100 it is a canary: always the same ones'} />
                 </div>
                 <div class="buttons">
-                    {run.seconds !== null && <span class="running" role="status">The back-test runs<span aria-hidden="true"> {duration(run.seconds)}</span>…</span>}
-                    {run.seconds !== null
-                        ? <button type="button" onClick={run.stop}>Stop</button>
-                        : <button class={fresh ? undefined : 'primary'} disabled={!right}>Back-test</button>}
+                    {run.seconds !== null && <span class="running" role="status">{run.waits ? 'Another back-test is under way, this one waits' : 'The back-test runs'}<span aria-hidden="true"> {duration(run.seconds)}</span>…</span>}
+                    {run.seconds !== null /* with keys: a click on the one must not become one on the other */
+                        ? <button key="stop" type="button" onClick={run.stop}>Stop</button>
+                        : <button key="test" class={fresh ? undefined : 'primary'} disabled={!right}>Back-test</button>}
                     <button type="button" class={fresh ? 'primary' : undefined} disabled={!right} onClick={() => setDeploying(true)}>Deploy…</button>
                 </div>
                 {run.error && !field && <Failed error={run.error} />}
@@ -195,7 +195,7 @@ function Bench({ rule, described, query, setSaid }: { rule: Rule; described: Par
                         <span class="muted">{asked(run.data)}</span>
                         {!fresh && <span class="tag warn">the form says something else by now</span>}
                     </div>
-                    <BacktestOutcome outcome={run.data} lane={rule.lane} usagePoint={query.shown ?? ''} choose={shown => change({ shown }, true)} />
+                    <BacktestOutcome outcome={run.data} lane={rule.lane} channel={rule.channel} usagePoint={query.shown ?? ''} choose={shown => change({ shown }, true)} />
                 </section>
             )}
             <DeployDialog rule={rule} trial={trial} outcome={fresh ? run.data : null} from={query.from ?? ''} open={deploying} onClose={() => setDeploying(false)} done={answer => {

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { api, ApiError, type Backtest, type Lane, type RuleFailure, type RuleTrial } from '../api';
 import { duration, number, plural, quantity, rounded, words } from '../pure/format';
 import { pictureOf, verdictText, type DiffRow, type Picture } from '../pure/rules';
-import { readColumns, unsuspected, type Series } from '../pure/series';
+import { isInstants, readColumns, unsuspected, type Series } from '../pure/series';
 import { DAY, HOUR, localMinute, utcText } from '../pure/time';
 import { meterLink } from '../route';
 import { DataTable, Figure, Legend } from './figure';
@@ -17,9 +17,9 @@ const PICTURE_ROWS = 10_000;
 export interface Outcome { trial: RuleTrial; answer: Backtest }
 
 /** "412 values change, −38.2 kWh, 12 of 40 channels". */
-export function effect({ changed, flags_changed, difference, unit, touched_channels, channels }: Backtest): string {
-    if (changed + flags_changed === 0) return 'nothing changes';
-    return [
+export function effect({ changed, flags_changed, difference, unit, touched_channels, channels, cut_short }: Backtest): string {
+    if (changed + flags_changed === 0) return cut_short ? 'cut short before anything changed' : 'nothing changes';
+    return (cut_short ? 'cut short; until then ' : '') + [
         changed > 0 && `${plural(changed, 'value')} ${changed === 1 ? 'changes' : 'change'}`,
         difference !== undefined && changed > 0 && `${difference > 0 ? '+' : ''}${rounded(difference)} ${unit}`,
         flags_changed > 0 && `of ${plural(flags_changed, 'value')} something else is said`,
@@ -27,8 +27,8 @@ export function effect({ changed, flags_changed, difference, unit, touched_chann
     ].filter(Boolean).join(', ');
 }
 
-export function BacktestOutcome({ outcome, lane, usagePoint, choose }: {
-    outcome: Outcome; lane: Lane; usagePoint: string; choose: (usagePoint: string) => void;
+export function BacktestOutcome({ outcome, lane, channel, usagePoint, choose }: {
+    outcome: Outcome; lane: Lane; channel: string; usagePoint: string; choose: (usagePoint: string) => void;
 }) {
     const { answer, trial } = outcome;
     const touched = answer.changed + answer.flags_changed > 0;
@@ -39,7 +39,7 @@ export function BacktestOutcome({ outcome, lane, usagePoint, choose }: {
                 <p class="failed" role="alert"><strong>It was cut short</strong> after {duration(answer.seconds)}{answer.through && <>, behind <span class="mono">{answer.through}</span></>}: look at
                     {' '}one usage point or fewer days, or ask <code>busbar rules diff</code>, which takes the time that it needs.</p>
             )}
-            {answer.values === 0 && !answer.cut_short && <Empty title="Nothing is stored in this period">Without a date the last seven days are looked at: choose an earlier one.</Empty>}
+            {answer.values === 0 && !answer.cut_short && <Empty title="There is nothing to look at">No value of <code>{channel}</code> is stored in these days{trial.usage_point && ' at this usage point'}.{!trial.from && ' They are the last seven: choose an earlier one to begin with.'}</Empty>}
             {answer.failed_windows > 0 && <Failures count={answer.failed_windows} failures={answer.failures} />}
             {answer.values > 0 && !touched && <Empty title="Nothing changes">{answer.failed_windows ? 'Of windows on which the rule fails it says nothing.' : 'Every value stays, and what is said of it.'}</Empty>}
             {touched && <PictureOf outcome={outcome} lane={lane} usagePoint={usagePoint} choose={choose} />}
@@ -84,17 +84,20 @@ function Failures({ count, failures }: { count: number; failures: RuleFailure[] 
     );
 }
 
-const BUSY_MS = 500, BUSY_TRIES = 60;
+const PAUSES_S = [0.5, 1, 2, 3, 5];
+const PATIENCE = 20; // times
 
 /** The plant tries one rule at a time; one that was stopped here may still be under way there. */
-export async function patiently(trial: RuleTrial, signal: AbortSignal): Promise<Backtest> {
+export async function patiently(trial: RuleTrial, signal: AbortSignal, waits?: () => void): Promise<Backtest> {
     for (let tries = 0; ; tries++) {
         try {
             return await api.backtest(trial, signal);
         } catch (error) {
-            if (!(error instanceof ApiError && error.status === 429) || tries >= BUSY_TRIES) throw error;
+            if (!(error instanceof ApiError && error.status === 429) || tries >= PATIENCE) throw error;
         }
-        await new Promise(done => setTimeout(done, BUSY_MS));
+        waits?.();
+        const pause = PAUSES_S[Math.min(tries, PAUSES_S.length - 1)];
+        await new Promise(done => setTimeout(done, pause * 1000));
         signal.throwIfAborted();
     }
 }
@@ -146,14 +149,17 @@ function usualTop(after: Series, before: Series): number | null {
 function BeforeAfter({ usagePoint, rows, before, choice }: { usagePoint: string; rows: DiffRow[]; before: Series; choice: preact.ComponentChildren }) {
     const zone = before.zone || 'UTC';
     const picture = useMemo(() => pictureOf(before, rows), [before, rows]);
-    const whole = { from: before.start[0] ?? 0, to: before.end[before.end.length - 1] ?? DAY };
+    const count = before.end.length;
+    const step = count > 1 ? (before.end[count - 1] - before.end[0]) / (count - 1) : HOUR;
+    const room = isInstants(before) ? step / 2 : 0; // a point at the edge is seen whole
+    const whole = { from: (before.start[0] ?? 0) - room, to: (before.end[count - 1] ?? DAY) + room };
     const [view, setView] = useState(whole);
     const [full, setFull] = useState(true);
     useEffect(() => setView(whole), [before]);
-    if (before.end.length === 0) return <Empty title="No values of this channel are stored in this period" />;
+    if (count === 0) return <Empty title="No values of this channel are stored in this period" />;
 
     const usual = usualTop(picture.after, before);
-    const near = (at: number) => { const room = Math.max(6 * HOUR, 40 * (before.end[0] - before.start[0])); setView({ from: at - room, to: at + room }); };
+    const near = (at: number) => { const half = Math.max(6 * HOUR, 30 * step); setView({ from: Math.max(whole.from, at - half), to: Math.min(whole.to, at + half) }); };
     const summary = sentence(usagePoint, rows, picture, zone, view, whole);
     return (
         <Figure title="Before and after" summary={summary}

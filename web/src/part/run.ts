@@ -5,7 +5,8 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 export interface Run<T> {
     data: T | null; error: Error | null;
     seconds: number | null;   // it has been running for; null: it does not run
-    start: (ask: (signal: AbortSignal) => Promise<T>) => void;
+    waits: boolean;           // for another one to end
+    start: (ask: (signal: AbortSignal, waits: () => void) => Promise<T>) => void;
     stop: () => void;
     forget: () => void;
 }
@@ -13,16 +14,18 @@ export interface Run<T> {
 export function useRun<T>(): Run<T> {
     const [state, setState] = useState<{ data: T | null; error: Error | null }>({ data: null, error: null });
     const [seconds, setSeconds] = useState<number | null>(null);
+    const [waits, setWaits] = useState(false);
     const abort = useRef<AbortController | null>(null);
 
-    const end = () => { abort.current = null; setSeconds(null); };
+    const end = () => { abort.current = null; setSeconds(null); setWaits(false); };
     const stop = () => { abort.current?.abort(); end(); };
-    const start = (ask: (signal: AbortSignal) => Promise<T>) => {
+    const start: Run<T>['start'] = ask => {
         abort.current?.abort();
         const own = abort.current = new AbortController();
         setSeconds(0);
+        setWaits(false);
         setState(state => ({ ...state, error: null }));
-        ask(own.signal).then(
+        ask(own.signal, () => setWaits(true)).then(
             data => { if (abort.current === own) { setState({ data, error: null }); end(); } },
             error => { if (abort.current === own) { setState(state => ({ ...state, error })); end(); } });
     };
@@ -37,5 +40,5 @@ export function useRun<T>(): Run<T> {
 
     const forget = () => { stop(); setState({ data: null, error: null }); };
 
-    return { ...state, seconds, start, stop, forget };
+    return { ...state, seconds, waits, start, stop, forget };
 }
