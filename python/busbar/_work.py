@@ -22,7 +22,7 @@ import numpy as np
 
 from .rule import Rule, RuleError, registered
 from .series import Side
-from .window import Batch, Others, Verdicts, Window, Windows
+from .window import Batch, Crowded, Others, Verdicts, Window, Windows
 
 # magic, operation, rule, windows, points, meta bytes, seed, now in ms, other channels, has a profile, their points,
 # windows after which to end
@@ -34,7 +34,7 @@ LOAD, RUN = 1, 2
 DONE, REFUSED = 1, 2
 COLUMNS_AT, ALIGN = 64, 64
 TELL_MOST = 1 << 20
-FAILURES_MOST, TRACE_MOST, PRINTED_MOST = 20, 4000, 4000
+TRACE_MOST, PRINTED_MOST = 2000, 4000
 
 
 def _aligned(size: int) -> int:
@@ -154,8 +154,9 @@ class Worker:
             except (KeyboardInterrupt, SystemExit, Exception) as error:
                 batch.verdicts.forget(window._part)
                 self.failed[number] = 1
-                if len(failures) < FAILURES_MOST:
-                    failures.append({"window": number, "text": _trace(error)})
+                failures.append({"window": number, "text": _trace(error)})
+            if batch.verdicts.crowded:
+                raise Crowded
             self._judged(number + 1)
         return failures
 
@@ -166,6 +167,8 @@ class Worker:
             _seed(seeds[first])
             _freeze_clock(batch, first)
             rule.function(Windows(batch, first, last), **arguments)
+            if batch.verdicts.crowded:
+                raise Crowded
             self._judged(last)
         return []
 
@@ -176,9 +179,9 @@ class Worker:
         arguments = rule.arguments(batch.meta.get("params") or {})
         failures = (self._all_at_once if rule.batch else self._one_by_one)(rule, batch, arguments, seed)
         verdicts = batch.verdicts
-        evidence = {}
+        evidence, heard = {}, (verdicts.verdict != 0) & batch.new() if verdicts.evidence else None
         for name, column in verdicts.evidence.items():
-            at = np.flatnonzero(np.isfinite(column) & (verdicts.verdict != 0))[:10_000]
+            at = np.flatnonzero(np.isfinite(column) & heard)
             evidence[name] = [at.tolist(), column[at].tolist()]
         return {"reasons": list(verdicts.reasons), "evidence": evidence, "failures": failures,
                 "exceptions": [e for e in verdicts.exceptions if not self.failed[e["window"]]],
@@ -199,7 +202,7 @@ class Worker:
                 told = self.load(text, name)
             else:
                 told = self.run(*asked)
-        except (KeyboardInterrupt, SystemExit, Exception) as error:
+        except (KeyboardInterrupt, SystemExit, Crowded, Exception) as error:
             told, state = {"failures": [{"window": 0, "text": _trace(error)}]}, REFUSED
         if printed.text:
             told["printed"] = printed.text

@@ -16,14 +16,21 @@ from .series import Named, Series, Side
 
 #: Verdicts, as the host reads them.
 NOTHING, FLAG, ESTIMATE, CORRECT = 0, 1, 2, 3
-REASON_LENGTH, REASONS_MOST, EVIDENCE_MOST = 63, 1000, 8
-EXCEPTIONS_MOST, TAGS_MOST, TEXT_LENGTH = 100, 20, 500
+REASON_LENGTH, TEXT_LENGTH = 63, 500
+#: Of one window. A window says the same alone and among others: so what a rule may say is counted by window.
+REASONS_MOST, EVIDENCE_MOST, EXCEPTIONS_MOST, TAGS_MOST = 100, 8, 100, 20
+#: Of a batch. One that has more is cut by the host and asked again, so that no verdict hangs on it.
+BATCH_REASONS_MOST, BATCH_EVIDENCE_MOST = 60_000, 64
 
 
 class Quality:
     """Bits of the column `quality`."""
 
     MEASURED, ESTIMATED, EDITED, MISSING, SUSPECT = 1, 2, 4, 8, 16
+
+
+class Crowded(BaseException):
+    """What the windows of a batch say together does not fit: fewer at a time do. No fault of the rule, which does not see it."""
 
 
 class Verdicts:
@@ -35,22 +42,45 @@ class Verdicts:
         self.evidence: dict[str, np.ndarray] = {}
         self.exceptions: list[dict[str, Any]] = []
         self.tags: list[dict[str, Any]] = []
+        self.said: dict[tuple[str, int], set[str]] = {}
+        self.crowded = False
 
-    def code_of(self, reason: str) -> int:
+    def _crowd(self) -> None:
+        self.crowded = True  # also for those who swallow it
+        raise Crowded
+
+    def _note(self, what: str, who: "_Answers", name: str, most: int, refusal: str) -> None:
+        """A window says one thing more of this kind."""
+        said = self.said.setdefault((what, who.number), set())
+        if name not in said and len(said) >= most:
+            if not who.is_alone:
+                self._crowd()
+            raise ValueError(refusal)
+        said.add(name)
+
+    def code_of(self, reason: str, who: "_Answers") -> int:
         if not isinstance(reason, str) or not 0 < len(reason) <= REASON_LENGTH:
             raise ValueError(f"a reason is a text of 1 to {REASON_LENGTH} characters, not {reason!r}")
-        if reason not in self.reasons and len(self.reasons) >= REASONS_MOST:
-            raise ValueError(f"more than {REASONS_MOST} different reasons: put numbers into evidence columns")
+        self._note("reason", who, reason, REASONS_MOST,
+                   f"more than {REASONS_MOST} different reasons of one window: put numbers into evidence columns")
+        if reason not in self.reasons and len(self.reasons) >= BATCH_REASONS_MOST:
+            self._crowd()
         return self.reasons.setdefault(reason, len(self.reasons))
 
-    def column(self, name: str) -> np.ndarray:
+    def column(self, name: str, who: "_Answers") -> np.ndarray:
+        if not name.isidentifier() or len(name) > REASON_LENGTH:
+            raise ValueError(f"{name!r} cannot name an evidence column")
+        self._note("evidence", who, name, EVIDENCE_MOST, f"more than {EVIDENCE_MOST} evidence columns of one window")
         if name not in self.evidence:
-            if len(self.evidence) >= EVIDENCE_MOST:
-                raise ValueError(f"more than {EVIDENCE_MOST} evidence columns")
-            if not name.isidentifier() or len(name) > REASON_LENGTH:
-                raise ValueError(f"{name!r} cannot name an evidence column")
+            if len(self.evidence) >= BATCH_EVIDENCE_MOST:
+                self._crowd()
             self.evidence[name] = np.full(self.verdict.shape, np.nan)
         return self.evidence[name]
+
+    def add(self, what: str, rows: list[dict[str, Any]], who: "_Answers", most: int, row: dict[str, Any]) -> None:
+        """An exception or a tag of a window."""
+        self._note(what, who, str(len(rows)), most, f"more than {most} {what}s of one window")
+        rows.append({"window": who.number, **row})
 
     def forget(self, part: slice) -> None:
         """Nothing was said of these points after all: the rule failed."""
@@ -64,6 +94,8 @@ class _Answers:
 
     shape: tuple[int, ...]
     value: np.ndarray
+    number: int  # of the window, or the first of them
+    is_alone: bool
     _verdicts: Verdicts
     _part: slice
 
@@ -85,7 +117,7 @@ class _Answers:
 
     def _tell(self, where: Any, verdict: int, reason: str, values: Any, evidence: Mapping[str, Any]) -> None:
         mask, v = self._mask(where), self._verdicts
-        code = v.code_of(reason)
+        code = v.code_of(reason, self)
         if not mask.any():
             return
         self._view(v.verdict)[mask] = verdict
@@ -99,7 +131,7 @@ class _Answers:
             self._view(v.value)[mask] = values
         for name, column in evidence.items():
             column = np.asarray(column, float)
-            self._view(v.column(name))[mask] = column[mask] if column.shape == self.shape else column
+            self._view(v.column(name, self))[mask] = column[mask] if column.shape == self.shape else column
 
     def flag(self, where: Any, reason: str, **evidence: Any) -> None:
         """These points are suspect. Evidence: numbers, or a column of the window's or the mask's length."""
@@ -147,7 +179,7 @@ class Window(_Answers):
     """
 
     def __init__(self, batch: "Batch", number: int):
-        self._verdicts, self._batch, self.number = batch.verdicts, batch, number
+        self._verdicts, self._batch, self.number, self.is_alone = batch.verdicts, batch, number, True
         first, last = int(batch.offset[number]), int(batch.offset[number + 1])
         self._part, self.shape = slice(first, last), (last - first,)
         self.value, self.quality = batch.value[first:last], batch.quality[first:last]
@@ -220,17 +252,13 @@ class Window(_Answers):
         mask = self.new if where is None else self._mask(where)
         at = np.flatnonzero(mask)
         if at.size:
-            if len(self._verdicts.exceptions) >= EXCEPTIONS_MOST:
-                raise ValueError(f"more than {EXCEPTIONS_MOST} exceptions of one batch")
-            self._verdicts.exceptions.append({"window": self.number, "first": int(at[0]), "last": int(at[-1]),
-                                              "text": str(text)[:TEXT_LENGTH]})
+            self._verdicts.add("exception", self._verdicts.exceptions, self, EXCEPTIONS_MOST,
+                               {"first": int(at[0]), "last": int(at[-1]), "text": str(text)[:TEXT_LENGTH]})
 
     def tag(self, name: str, value: str) -> None:
         """The usage point is tagged, as of the first new point."""
-        if len(self._verdicts.tags) >= TAGS_MOST * max(1, len(self._batch)):
-            raise ValueError(f"more than {TAGS_MOST} tags a window")
-        self._verdicts.tags.append({"window": self.number, "name": str(name)[:REASON_LENGTH],
-                                    "value": str(value)[:TEXT_LENGTH]})
+        self._verdicts.add("tag", self._verdicts.tags, self, TAGS_MOST,
+                           {"name": str(name)[:REASON_LENGTH], "value": str(value)[:TEXT_LENGTH]})
 
     def to_pandas(self) -> Any:
         """A pandas Series of the values by their moments in UTC; rules.imports has to name pandas."""
@@ -248,6 +276,7 @@ class Windows(_Answers):
         start, end = int(batch.offset[first]), int(batch.offset[last])
         self._batch, self._verdicts = batch, batch.verdicts
         self.first, self.last, self._part = first, last, slice(start, end)
+        self.number, self.is_alone = first, last - first == 1
         self.shape = (last - first, (end - start) // (last - first))
         self.value, self.quality = self._view(batch.value), self._view(batch.quality)
 
@@ -345,6 +374,11 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.offset) - 1
+
+    def new(self) -> np.ndarray:
+        """Mask: the points that are asked about."""
+        length = np.diff(self.offset.astype("i8"))
+        return np.arange(int(self.offset[-1])) >= np.repeat(self.offset[:-1].astype("i8") + self.judge, length)
 
     def about(self, number: int) -> dict[str, Any]:
         windows = self.meta.get("windows") or []

@@ -7,6 +7,7 @@
 
 #include "adapter/rules_process_internal.h"
 #include "adapter/rules_request_internal.h"
+#include "base/clock.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -296,6 +297,20 @@ static int cut(struct running *r, struct bb_rules_stretch at, bool knows, uint32
     return result;
 }
 
+/* Of a try. */
+static uint32_t deadline_of(const struct running *r) {
+    const uint32_t usual_ms = r->set->host->options.deadline_ms;
+    const int64_t left_ms = (r->batch->until_ns - bb_monotonic_ns()) / 1000000;
+
+    if (r->batch->until_ns <= 0 || left_ms >= (int64_t)usual_ms)
+        return usual_ms;
+    return left_ms > 0 ? (uint32_t)left_ms : 0;
+}
+
+static bool is_over(const struct running *r) {
+    return r->batch->until_ns > 0 && bb_monotonic_ns() >= r->batch->until_ns;
+}
+
 static int run_part(struct running *r, struct bb_rules_stretch at, struct bb_error *error) {
     struct bb_rules_set *set = r->set;
     const struct bb_rules_batch *b = r->batch;
@@ -314,7 +329,9 @@ static int run_part(struct running *r, struct bb_rules_stretch at, struct bb_err
     r->abort_at = 0;
     put_head(set, head);
     set->calls++;
-    enum bb_rules_call call = bb_rules_worker_call(&set->worker, set->host->options.deadline_ms);
+    enum bb_rules_call call = bb_rules_worker_call(&set->worker, deadline_of(r));
+    if (call == BB_RULES_LATE && is_over(r))
+        return BB_FAIL(error, BB_E_RULE_SLOW, "the rule was not done in time");
     if (call == BB_RULES_ANSWERED && take_part(set, s, at, b->offset[at.first], &part))
         return r->sink->part(r->sink->context, &part, error);
 

@@ -236,6 +236,15 @@ static void put_rule_version(struct bb_json *json, const struct bb_master_rule_v
     put_time(json, "deployed", v->deployed_ms);
     put_said(json, "by", v->by);
     put_said(json, "reason", v->reason);
+    if (v->other_count > 0) {
+        bb_json_key(json, "others");
+        bb_json_object_begin(json);
+        for (uint32_t i = 0; i < v->other_count; i++) {
+            bb_json_key_span(json, v->others[i].name);
+            bb_json_text(json, v->others[i].channel);
+        }
+        bb_json_object_end(json);
+    }
     bb_json_object_end(json);
 }
 
@@ -252,6 +261,20 @@ static void put_rule(struct bb_json *json, const struct bb_master_rule *rule) {
     bb_json_object_end(json);
 }
 
+static void put_sides(struct bb_json *json, const struct bb_master_module *module) {
+    if (module->side_count == 0)
+        return;
+    bb_json_key(json, "sides");
+    bb_json_array_begin(json);
+    for (uint32_t i = 0; i < module->side_count; i++) {
+        bb_json_object_begin(json);
+        bb_json_put_text(json, "name", module->sides[i].name);
+        bb_json_put_text(json, "text", module->sides[i].text);
+        bb_json_object_end(json);
+    }
+    bb_json_array_end(json);
+}
+
 static void put_rules(struct bb_json *json, const struct bb_master_rules *rules) {
     put_said(json, "tenant", rules->tenant);
     bb_json_key(json, "modules");
@@ -261,6 +284,7 @@ static void put_rules(struct bb_json *json, const struct bb_master_rules *rules)
         bb_json_put_text(json, "hash", rules->modules[i].hash);
         bb_json_put_text(json, "name", rules->modules[i].name);
         bb_json_put_text(json, "source", rules->modules[i].source);
+        put_sides(json, &rules->modules[i]);
         bb_json_object_end(json);
     }
     bb_json_array_end(json);

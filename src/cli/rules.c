@@ -109,7 +109,8 @@ int bb_rules_find_module(struct bb_rules_command *r, const char *name, struct bb
 
 int bb_rules_open_host(struct bb_rules_command *r, struct bb_error *error) {
     struct bb_rules_python_options python;
-    int result = bb_rules_environment_find(&r->plant.config, &r->environment, &python, error);
+    int result = bb_rules_environment_find(&r->plant.config, bb_command_tenant(r->command),
+                                           &r->environment, &python, error);
 
     return result ? result : bb_rules_python_open(&python, &r->host, error);
 }

@@ -34,11 +34,22 @@ struct bb_companion {
     const struct bb_coverage *coverage;
 };
 
+/* Another channel of the usage point, at which the channel's rules look (rule.h). Its own lanes are current when the plan
+ * runs. */
+enum { BB_BESIDES_MAX = 32 };
+struct bb_beside {
+    struct bb_span called, name; /* as the rules call it; its own */
+    const struct bb_channel *channel;
+    const struct bb_coverage *coverage;
+};
+
 struct bb_plan_input {
     const struct bb_channel *channel;
     struct bb_coverage *coverage; /* grows with the days that are told of */
     const struct bb_companion *companions;
-    size_t companion_count;     /* at most BB_METERS_MAX */
+    size_t companion_count; /* at most BB_METERS_MAX */
+    const struct bb_beside *besides;
+    size_t beside_count;        /* at most BB_BESIDES_MAX */
     const struct bb_told *told; /* ascending by end_ms */
     size_t told_count;
     const struct bb_attribute *attributes; /* of told */
@@ -55,7 +66,8 @@ struct bb_plan_input {
 
 struct bb_plan_key {
     uint8_t lane;
-    uint8_t companion; /* 0: the channel itself; i: companions[i - 1], which is only read */
+    uint8_t
+        companion; /* 0: the channel itself; i: companions[i - 1], and behind these the besides; they are only read */
     int32_t span;
 };
 

@@ -21,8 +21,9 @@ struct bb_plan_work {
     int64_t *level;                  /* of raw */
     struct bb_stat stat; /* of the days before and in the window, changed ones included */
     struct bb_total_list totals;
-    struct bb_meter *meters; /* by companion */
-    struct bb_window past;   /* raw points of like days, too; empty without gaps */
+    struct bb_meter *meters;            /* by companion */
+    struct bb_rule_beside *sent, *seen; /* by beside: raw, and of the lane vee */
+    struct bb_window past;              /* raw points of like days, too; empty without gaps */
     size_t gap_rows;
     struct bb_finding_list findings;
     size_t judged_count; /* points of vee up to judge_to */
@@ -56,14 +57,31 @@ static inline struct bb_plan_slot *bb_plan_want_own(struct bb_plan *plan, uint8_
 struct bb_plan_slot *bb_plan_next(const struct bb_plan *plan, uint8_t companion, uint8_t lane,
                                   int32_t first, int32_t last, size_t *at);
 
-/* The channel at hand or a companion of it. */
+/* The channel at hand, a companion of it, or one that its rules look at. */
+static inline uint8_t bb_plan_beside(const struct bb_plan *plan, size_t beside) {
+    return (uint8_t)(plan->input.companion_count + 1 + beside);
+}
+static inline const struct bb_beside *bb_plan_is_beside(const struct bb_plan *plan,
+                                                        uint8_t companion) {
+    return companion > plan->input.companion_count
+               ? &plan->input.besides[companion - 1 - plan->input.companion_count]
+               : NULL;
+}
 static inline const struct bb_channel *bb_plan_channel(const struct bb_plan *plan,
                                                        uint8_t companion) {
-    return companion ? plan->input.companions[companion - 1].channel : plan->input.channel;
+    const struct bb_beside *beside = bb_plan_is_beside(plan, companion);
+
+    return companion == 0 ? plan->input.channel
+           : beside       ? beside->channel
+                          : plan->input.companions[companion - 1].channel;
 }
 static inline const struct bb_coverage *bb_plan_coverage(const struct bb_plan *plan,
                                                          uint8_t companion) {
-    return companion ? plan->input.companions[companion - 1].coverage : plan->input.coverage;
+    const struct bb_beside *beside = bb_plan_is_beside(plan, companion);
+
+    return companion == 0 ? plan->input.coverage
+           : beside       ? beside->coverage
+                          : plan->input.companions[companion - 1].coverage;
 }
 
 /* A list of `size`-byte items that grows in the plan's arena; NULL when memory is out. */

@@ -491,6 +491,8 @@ static void want_all(struct bb_plan *plan) {
     want_days(plan, 0, gaps);
     for (size_t k = 0; k < plan->input.companion_count; k++)
         want_days(plan, (uint8_t)(k + 1), false);
+    for (size_t k = 0; k < plan->input.beside_count; k++)
+        want_days(plan, bb_plan_beside(plan, k), true);
     want_months(plan, bb_utc_day_of(plan->look_from + 1) - BB_STAT_DAYS,
                 bb_utc_day_of(plan->look_to));
     if (plan->input.channel->rule_count > 0 || plan->input.force_from < plan->input.force_to)

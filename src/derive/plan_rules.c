@@ -29,6 +29,8 @@ int bb_plan_rules(struct bb_plan *plan, bool raw, struct bb_error *error) {
         if (!bb_rule_windows(channel, rule, raw ? &w->raw : &w->sight, judged_from(plan, raw),
                              raw ? plan->window_to : plan->judge_to, plan->arena, &plan->ask))
             return no_memory(error);
+        plan->ask.besides = raw ? w->sent : w->seen;
+        plan->ask.beside_count = plan->input.beside_count;
         if (plan->ask.window_count > 0)
             return BB_PLAN_ASK;
     }

@@ -70,21 +70,49 @@ static bool gather_stat(struct bb_plan *plan, struct bb_stat *out) {
     return true;
 }
 
-/* The accepted points of a register beside the channel. */
-static int gather_meter(struct bb_plan *plan, uint8_t companion, struct bb_meter *meter,
-                        struct bb_error *error) {
-    const struct bb_channel *channel = bb_plan_channel(plan, companion);
+/* The points of another channel in the window, as sent and as validated. */
+static int gather_other(struct bb_plan *plan, uint8_t companion, struct bb_window *raw,
+                        struct bb_window *vee, struct bb_error *error) {
     const struct bb_block **overlays;
-    struct bb_window *raw = &meter->sent, *vee = &meter->accepted;
-    size_t count, rows, kept = 0;
+    size_t count, rows;
 
-    meter->channel = channel;
     if (!gather_raw(plan, companion, raw) ||
         !gather_overlays(plan, companion, &overlays, &count, &rows) ||
         !bb_plan_window(plan, vee, raw->count + rows))
         return no_memory(error);
-    int result = bb_vee_restore(channel, raw, plan->window_from, plan->window_to, overlays, count,
-                                plan->arena, vee, error);
+    return bb_vee_restore(bb_plan_channel(plan, companion), raw, plan->window_from, plan->window_to,
+                          overlays, count, plan->arena, vee, error);
+}
+
+/* What the channel's rules look at. */
+static int gather_besides(struct bb_plan *plan, struct bb_error *error) {
+    const size_t count = plan->input.beside_count;
+    struct bb_plan_work *w = plan->work;
+    int result = 0;
+
+    BB_ASSERT(count <= BB_BESIDES_MAX);
+    w->sent = bb_arena_take_array(plan->arena, count + 1, sizeof *w->sent);
+    w->seen = bb_arena_take_array(plan->arena, count + 1, sizeof *w->seen);
+    if (!w->sent || !w->seen)
+        return no_memory(error);
+    for (size_t k = 0; !result && k < count; k++) {
+        const struct bb_beside *beside = &plan->input.besides[k];
+        w->sent[k] = w->seen[k] = (struct bb_rule_beside){
+            .called = beside->called, .name = beside->name, .channel = beside->channel};
+        result = gather_other(plan, bb_plan_beside(plan, k), &w->sent[k].points, &w->seen[k].points,
+                              error);
+    }
+    return result;
+}
+
+/* The accepted points of a register beside the channel. */
+static int gather_meter(struct bb_plan *plan, uint8_t companion, struct bb_meter *meter,
+                        struct bb_error *error) {
+    struct bb_window *vee = &meter->accepted;
+    size_t kept = 0;
+
+    meter->channel = bb_plan_channel(plan, companion);
+    int result = gather_other(plan, companion, &meter->sent, vee, error);
     for (size_t i = 0; i < vee->count; i++)
         if (vee->points[i].usable)
             vee->points[kept++] = vee->points[i];
@@ -125,7 +153,8 @@ int bb_plan_gather(struct bb_plan *plan, struct bb_error *error) {
         return no_memory(error);
     bb_window_levels(plan->input.channel, &w->raw, w->level);
     w->overlay_rows = overlay_rows;
-    return gather_totals(plan, error);
+    int result = gather_besides(plan, error);
+    return result ? result : gather_totals(plan, error);
 }
 
 struct bb_plan_facts bb_plan_facts(const struct bb_plan *plan) {

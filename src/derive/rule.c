@@ -26,6 +26,14 @@ bool bb_rules_any(const struct bb_channel *channel, bool raw) {
     return false;
 }
 
+bool bb_rules_look(const struct bb_channel *channel) {
+    for (uint32_t i = 0; i < channel->rule_count; i++)
+        for (uint32_t k = 0; k < channel->rules[i].time_count; k++)
+            if (channel->rules[i].times[k].look_count > 0)
+                return true;
+    return false;
+}
+
 int64_t bb_rules_look_from(const struct bb_channel *channel, bool raw, int64_t from_ms) {
     for (uint32_t i = channel->rule_count; i-- > 0;)
         if (channel->rules[i].raw == raw)
@@ -132,6 +140,14 @@ bool bb_rule_windows(const struct bb_channel *channel, const struct bb_channel_r
         out->windows[out->window_count++] = (struct bb_rule_window){first, at, end, time};
     }
     return true;
+}
+
+const struct bb_rule_beside *bb_rule_beside_of(const struct bb_rule_ask *ask,
+                                               const struct bb_rule_look *look) {
+    for (size_t i = 0; i < ask->beside_count; i++)
+        if (bb_span_equal(ask->besides[i].called, look->channel))
+            return &ask->besides[i];
+    return NULL;
 }
 
 /* ---- answers */

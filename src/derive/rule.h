@@ -8,6 +8,10 @@
  * not depend on the order in which readings came, and a changed reading bears on no later day than its window reaches.
  *
  * Statistics, like days and the registers beside a channel are of what was received: no rule changes them.
+ *
+ * A version may look at other channels of the usage point, each called as people call channels: as they were sent, or as
+ * they are when all is said of them. Such a channel does not look at others itself (whoever makes the plan sees to that),
+ * so that it can be derived first.
  */
 #ifndef BB_DERIVE_RULE_H
 #define BB_DERIVE_RULE_H
@@ -15,11 +19,17 @@
 #include "derive/point.h"
 #include "derive/saying.h"
 
+struct bb_rule_look { /* another channel, by the name that the rule gave it */
+    struct bb_span name, channel;
+};
+
 struct bb_rule_time { /* a version, where it speaks: of values that end in (from, to] */
     int64_t from_ms, to_ms;
     int64_t window_ms;
     struct bb_span version;
     const void *code; /* the caller's */
+    const struct bb_rule_look *looks;
+    uint32_t look_count;
 };
 
 struct bb_channel_rule {
@@ -39,6 +49,9 @@ int64_t bb_rules_look_from(const struct bb_channel *channel, bool raw, int64_t f
 int64_t bb_rules_reach_to(const struct bb_channel *channel, bool raw, int64_t t);
 bool bb_rules_any(const struct bb_channel *channel, bool raw);
 
+/* Does any version of its rules look at other channels? */
+bool bb_rules_look(const struct bb_channel *channel);
+
 /* The earliest time from which on two rules, or two states of one, are not the same version; INT64_MAX: never. */
 int64_t bb_rule_parts_at(const struct bb_channel_rule *a, const struct bb_channel_rule *b);
 
@@ -51,13 +64,25 @@ struct bb_rule_window { /* points [first, end) of the asked window, judged from 
     const struct bb_rule_time *time;
 };
 
+struct bb_rule_beside {          /* the channel that a look means, around the asked windows */
+    struct bb_span called, name; /* name: of the channel */
+    const struct bb_channel *channel;
+    struct bb_window points; /* raw ones as sent, or those of the lane vee */
+};
+
 struct bb_rule_ask {
     const struct bb_channel *channel;
     const struct bb_channel_rule *rule;
     const struct bb_window *points; /* raw ones as sent, or those of the lane vee */
     struct bb_rule_window *windows;
     size_t window_count; /* 0: there is nothing to ask */
+    const struct bb_rule_beside *besides;
+    size_t beside_count;
 };
+
+/* NULL: there is no such channel. */
+const struct bb_rule_beside *bb_rule_beside_of(const struct bb_rule_ask *ask,
+                                               const struct bb_rule_look *look);
 
 /* The windows of a rule over points, judging those that end in (from, to]. False when memory is out. */
 bool bb_rule_windows(const struct bb_channel *channel, const struct bb_channel_rule *rule,

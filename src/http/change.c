@@ -18,7 +18,7 @@ static bool is_member(const struct bb_http_member *members, const char *name) {
     return false;
 }
 
-static int check_members(const json_t *object, const struct bb_http_member *members,
+int bb_http_body_members(const json_t *object, const struct bb_http_member *members,
                          struct bb_error *error) {
     const char *name;
     json_t *value;
@@ -50,7 +50,7 @@ int bb_http_body_object(struct bb_http_call *call, const struct bb_http_member *
         return BB_FAIL(error, BB_E_PARAMETER, "the body is no JSON: line %d: %.200s", wrong.line,
                        wrong.text);
     int result = json_is_object(*out)
-                     ? check_members(*out, members, error)
+                     ? bb_http_body_members(*out, members, error)
                      : BB_FAIL(error, BB_E_PARAMETER, "the body has to be a JSON object");
     if (result) {
         json_decref(*out);

@@ -21,6 +21,9 @@ struct bb_http_member {
 /* -BB_E_PARAMETER. `out` is the caller's to json_decref. */
 int bb_http_body_object(struct bb_http_call *call, const struct bb_http_member *members,
                         json_t **out, struct bb_error *error) BB_MUST_USE;
+/* -BB_E_PARAMETER: an object has others than these, or lacks one. */
+int bb_http_body_members(const json_t *object, const struct bb_http_member *members,
+                         struct bb_error *error) BB_MUST_USE;
 /* -BB_E_PARAMETER unless the member is a text; a missing one is empty. Borrowed from the object. */
 int bb_http_body_text(const json_t *object, const char *name, struct bb_span *out,
                       struct bb_error *error) BB_MUST_USE;

@@ -71,7 +71,8 @@ static int read_parameters(struct bb_http_rules_ask *ask, struct bb_span *out,
 /* ---- the module ------------------------------------------------------------------------------- */
 
 struct wanted { /* of which module what */
-    struct bb_span module, source, function, parameters;
+    struct bb_master_module module;
+    struct bb_span function, parameters;
     const struct bb_master_rule_version *version; /* of its own module; NULL: it was posted */
 };
 
@@ -86,29 +87,50 @@ static bool is_module_name(struct bb_span name) {
     return fine;
 }
 
-static int read_posted(const json_t *module, struct wanted *out, struct bb_error *error) {
+/* "side": what lies beside the module, by its name. */
+static int read_sides(struct bb_http_rules_ask *ask, const json_t *sides,
+                      struct bb_master_module *out, struct bb_error *error) {
     const char *name;
-    json_t *value;
+    json_t *text;
 
-    if (!json_is_object(module))
-        return BB_FAIL(error, BB_E_PARAMETER, "module: it has to be {\"name\":...,\"source\":...}");
-    json_object_foreach((json_t *)(uintptr_t)module, name, value) {
-        if (strcmp(name, "side") == 0)
-            return BB_FAIL(error, BB_E_RULE_SIDE,
-                           "module.side: side inputs cannot be posted; `busbar rules backtest` has "
-                           "them from the files beside the module");
-        if (strcmp(name, "name") != 0 && strcmp(name, "source") != 0)
-            return BB_FAIL(error, BB_E_PARAMETER, "module: it has no member \"%.60s\"", name);
+    if (!json_is_object(sides) || json_object_size(sides) > BB_RULES_SIDES_MAX)
+        return BB_FAIL(error, BB_E_PARAMETER,
+                       "module.side: it has to be {\"FILE\":\"its text\"}, %d at most",
+                       BB_RULES_SIDES_MAX);
+    out->sides = bb_arena_take_array(bb_http_arena(ask->call), json_object_size(sides) + 1,
+                                     sizeof *out->sides);
+    if (!out->sides)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for side inputs");
+    json_object_foreach((json_t *)(uintptr_t)sides, name, text) {
+        if (!json_is_string(text))
+            return BB_FAIL(error, BB_E_PARAMETER, "module.side: %.100s: it has to be a text", name);
+        out->sides[out->side_count++] = (struct bb_master_side){
+            bb_span_of(name), {json_string_value(text), json_string_length(text)}};
     }
-    int result = bb_http_body_text(module, "name", &out->module, error);
+    return 0;
+}
+
+static const struct bb_http_member module_members[] = {
+    {"name", true}, {"source", true}, {"side", false}, {NULL, false}};
+
+static int read_posted(struct bb_http_rules_ask *ask, const json_t *module,
+                       struct bb_master_module *out, struct bb_error *error) {
+    const json_t *sides = json_object_get(module, "side");
+
+    int result = json_is_object(module)
+                     ? bb_http_body_members(module, module_members, error)
+                     : BB_FAIL(error, BB_E_PARAMETER,
+                               "module: it has to be {\"name\":...,\"source\":...}");
+    if (!result)
+        result = bb_http_body_text(module, "name", &out->name, error);
     if (!result)
         result = bb_http_body_text(module, "source", &out->source, error);
-    if (!result && !is_module_name(out->module))
+    if (!result && !is_module_name(out->name))
         result = BB_FAIL(error, BB_E_PARAMETER,
                          "module.name: it has to be 1 to 100 letters, digits, _, - and .");
     if (!result && out->source.size == 0)
         result = BB_FAIL(error, BB_E_PARAMETER, "module.source: it is the text of the module");
-    return result;
+    return !result && sides ? read_sides(ask, sides, out, error) : result;
 }
 
 /* Of the version of the rule that was deployed last. */
@@ -130,7 +152,7 @@ static int read_deployed(struct bb_http_rules_ask *ask, struct bb_span rule, str
     if (!module)
         return BB_FAIL(error, BB_E_RULE_LOAD, "version %.*s has no module",
                        BB_SPAN_ARGS(version->id));
-    *out = (struct wanted){.module = module->name, .source = module->source, .version = version};
+    *out = (struct wanted){.module = *module, .version = version};
     return 0;
 }
 
@@ -140,7 +162,8 @@ static int find_wanted(struct bb_http_rules_ask *ask, struct bb_span rule, struc
     struct bb_span function;
 
     *out = (struct wanted){.version = NULL};
-    int result = module ? read_posted(module, out, error) : read_deployed(ask, rule, out, error);
+    int result = module ? read_posted(ask, module, &out->module, error)
+                        : read_deployed(ask, rule, out, error);
     if (!result)
         result = bb_http_body_text(ask->body, "function", &function, error);
     if (!result)
@@ -168,12 +191,18 @@ static int choose(struct bb_http_rules_ask *ask, const struct wanted *wanted, st
                    : BB_FAIL(error, BB_E_PARAMETER,
                              "function: module %.*s has several rules, which one?",
                              BB_SPAN_ARGS(module->name));
-    if ((*out)->side_count > 0)
-        return BB_FAIL(error, BB_E_RULE_SIDE,
-                       "rule %.*s looks at the side input %.*s, which cannot be posted; `busbar "
-                       "rules backtest` has it from the file beside the module",
-                       BB_SPAN_ARGS((*out)->name), BB_SPAN_ARGS((*out)->side[0].from));
     return 0;
+}
+
+/* Problems tell a line, and no file: of the module's side inputs it matters which. */
+static int name_side(int result, struct bb_error *error) {
+    const struct bb_error told = *error;
+
+    if (result != -BB_E_RULE_SIDE || !told.source[0])
+        return result;
+    result = BB_FAIL(error, BB_E_RULE_SIDE, "%s: %s", told.source, told.text);
+    error->line = told.line;
+    return result;
 }
 
 /* ---- all -------------------------------------------------------------------------------------- */
@@ -232,8 +261,9 @@ int bb_http_rules_ask_begin(struct bb_http_call *call, const struct bb_http_memb
     if (!result)
         result = find_wanted(ask, rule, &wanted, error);
     if (!result)
-        result = bb_rules_trial_open(config, bb_http_tenant(call), wanted.module, wanted.source,
-                                     &ask->trial, error);
+        result = name_side(
+            bb_rules_trial_open(config, bb_http_tenant(call), &wanted.module, &ask->trial, error),
+            error);
     if (!result)
         result = choose(ask, &wanted, rule, &asked->rule, error);
     if (result)

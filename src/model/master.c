@@ -178,12 +178,25 @@ static const struct field group_fields[] = {
     TEXT_FIELD   (4, bb_master_group, description, TEXT_MAX),
 };
 
+static const struct field side_fields[] = {
+    TEXT_FIELD   (1, bb_master_side, name, NAME_MAX),
+    TEXT_FIELD   (2, bb_master_side, text, BB_MASTER_SIDE_MAX),
+};
+static const struct shape side = SHAPE(bb_master_side, side_fields);
+
 static const struct field module_fields[] = {
     TEXT_FIELD   (1, bb_master_module, hash, HASH_MAX),
     TEXT_FIELD   (2, bb_master_module, name, NAME_MAX),
     TEXT_FIELD   (3, bb_master_module, source, BB_MASTER_SOURCE_MAX),
+    LIST_FIELD   (4, bb_master_module, sides, side_count, &side),
 };
 static const struct shape module = SHAPE(bb_master_module, module_fields);
+
+static const struct field rule_other_fields[] = {
+    TEXT_FIELD   (1, bb_master_rule_other, name, NAME_MAX),
+    TEXT_FIELD   (2, bb_master_rule_other, channel, NAME_MAX),
+};
+static const struct shape rule_other = SHAPE(bb_master_rule_other, rule_other_fields);
 
 static const struct field rule_version_fields[] = {
     TEXT_FIELD   (1, bb_master_rule_version, id, HASH_MAX),
@@ -200,6 +213,7 @@ static const struct field rule_version_fields[] = {
     NUMBER_FIELD(12, bb_master_rule_version, window_ms, 0, 0, RULE_WINDOW_MAX_MS),
     NUMBER_FIELD(13, bb_master_rule_version, share, BB_MASTER_SHARE_ALL, 0, BB_MASTER_SHARE_ALL),
     NUMBER_FIELD(14, bb_master_rule_version, commodity, 0, 0, BB_COMMODITY_COUNT - 1),
+    LIST_FIELD  (15, bb_master_rule_version, others, other_count, &rule_other),
 };
 static const struct shape rule_version = SHAPE(bb_master_rule_version, rule_version_fields);
 

@@ -127,13 +127,25 @@ struct bb_master_group { /* of usage points: those of which an expression holds 
  * them all, so that their order is one thing, too. */
 enum {
     BB_MASTER_SOURCE_MAX = 1 << 20,      /* bytes of a module */
+    BB_MASTER_SIDE_MAX = 1 << 20,        /* of a side input */
     BB_MASTER_PARAMETERS_MAX = 16 << 10, /* of a version's parameters */
     BB_MASTER_SHARE_ALL = 1000           /* thousandths */
 };
 
+struct bb_master_side { /* a side input of a module: a file of times and numbers (docs/rules.md) */
+    struct bb_span name, text;
+};
+
 struct bb_master_module { /* a Python file, as deployed */
-    struct bb_span hash;  /* of its content, 16 hex digits */
+    struct bb_span hash;  /* of its content and its side inputs', 16 hex digits */
     struct bb_span name, source;
+    struct bb_master_side *sides;
+    uint32_t side_count;
+};
+
+struct
+    bb_master_rule_other { /* another channel of the usage point, that a rule sees by a name of its own */
+    struct bb_span name, channel;
 };
 
 struct bb_master_rule_version {
@@ -149,6 +161,8 @@ struct bb_master_rule_version {
     int64_t window_ms;      /* how far it looks back */
     uint32_t share;         /* of the usage points, in thousandths: which, bb_rule_in_share says */
     uint8_t commodity;      /* 0: any */
+    struct bb_master_rule_other *others; /* as its module states them */
+    uint32_t other_count;
 };
 
 struct bb_master_rule {

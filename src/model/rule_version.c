@@ -21,6 +21,16 @@ void bb_rule_version_id(const struct bb_master_rule_version *v, char id[BB_RULE_
     snprintf(id, BB_RULE_ID_SIZE + 1, "%016" PRIx64, hash);
 }
 
+/* The same module with another winter is another one. */
+void bb_rule_module_hash(const struct bb_master_module *module, char hash[BB_RULE_ID_SIZE + 1]) {
+    uint64_t sum = bb_hash(module->source);
+
+    for (uint32_t i = 0; i < module->side_count; i++)
+        sum = bb_hash_seeded(module->sides[i].text,
+                             bb_hash_seeded(module->sides[i].name, sum + 1) + 1);
+    snprintf(hash, BB_RULE_ID_SIZE + 1, "%016" PRIx64, sum);
+}
+
 /* ---- stretches ------------------------------------------------------------------------------- */
 
 struct stretches {

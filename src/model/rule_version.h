@@ -28,6 +28,9 @@ struct bb_rule_stretch {
 size_t bb_rule_stretches(const struct bb_master_rule *rule, struct bb_span usage_point,
                          struct bb_rule_stretch out[BB_RULE_STRETCHES_MAX]);
 
+/* What a module is called: 16 hex digits of its source, and of its side inputs if it has any. */
+void bb_rule_module_hash(const struct bb_master_module *module, char hash[BB_RULE_ID_SIZE + 1]);
+
 const struct bb_master_module *bb_rules_module_of(const struct bb_master_rules *rules,
                                                   struct bb_span hash);
 

@@ -55,6 +55,9 @@ struct bb_rules_batch {
     struct bb_rules_others others;
     const double
         *profile; /* of each point: what its interval weighs; NaN: no profile; NULL: of nobody */
+    int64_t
+        until_ns; /* monotonic; 0: no matter. A run that is not done by then ends with -BB_E_RULE_SLOW, and windows are
+                       * left over that are in no part and no failure */
     uint32_t
         abort_at; /* for tests: its process ends once, when it has judged this many windows; 0: it does not */
 };

@@ -247,16 +247,50 @@ static const struct bb_channel_rules *known_rules(const struct bb_channel_table 
     return NULL;
 }
 
-/* A module's text is kept once, however many rules and versions of it there are. */
-static struct bb_span keep_source(struct bb_channel_table *t, const struct bb_rule_code *code) {
+/* A module with its texts is kept once, however many rules and versions of it there are. */
+static const struct bb_master_module *known_module(const struct bb_channel_table *t,
+                                                   struct bb_span hash) {
     for (uint32_t i = 0; i < t->rules_count; i++)
         for (uint32_t r = 0; r < t->rules[i].count; r++)
             for (uint32_t k = 0; k < t->rules[i].rules[r].time_count; k++) {
-                const struct bb_rule_code *other = t->rules[i].rules[r].times[k].code;
-                if (bb_span_equal(other->hash, code->hash))
-                    return other->source;
+                const struct bb_rule_code *code = t->rules[i].rules[r].times[k].code;
+                if (bb_span_equal(code->module->hash, hash))
+                    return code->module;
             }
-    return bb_arena_copy(&t->arena, code->source);
+    return NULL;
+}
+
+static const struct bb_master_module *keep_module(struct bb_channel_table *t,
+                                                  const struct bb_master_module *from) {
+    const struct bb_master_module *known = known_module(t, from->hash);
+    struct bb_master_module *module = known ? NULL
+                                            : bb_arena_take_array(&t->arena, 1, sizeof *module);
+
+    if (!module)
+        return known;
+    *module = *from;
+    module->sides = bb_arena_take_array(&t->arena, from->side_count + 1, sizeof *module->sides);
+    bool room = module->sides && keep(t, &module->hash) && keep(t, &module->name) &&
+                keep(t, &module->source);
+    for (uint32_t i = 0; room && i < from->side_count; i++) {
+        module->sides[i] = from->sides[i];
+        room = keep(t, &module->sides[i].name) && keep(t, &module->sides[i].text);
+    }
+    return room ? module : NULL;
+}
+
+static bool keep_looks(struct bb_channel_table *t, const struct bb_rule_time *from,
+                       struct bb_rule_time *out) {
+    struct bb_rule_look *looks = bb_arena_take_array(&t->arena, from->look_count + 1,
+                                                     sizeof *looks);
+    bool room = looks != NULL;
+
+    for (uint32_t i = 0; room && i < from->look_count; i++) {
+        looks[i] = from->looks[i];
+        room = keep(t, &looks[i].name) && keep(t, &looks[i].channel);
+    }
+    out->looks = looks;
+    return room;
 }
 
 static bool keep_time(struct bb_channel_table *t, const struct bb_rule_time *from,
@@ -265,18 +299,13 @@ static bool keep_time(struct bb_channel_table *t, const struct bb_rule_time *fro
     struct bb_rule_code *kept = bb_arena_take_array(&t->arena, 1, sizeof *kept);
 
     *out = *from;
-    out->version = bb_arena_copy(&t->arena, from->version);
-    if (!kept || !out->version.data)
+    if (!kept)
         return false;
     *kept = *code;
-    kept->module = bb_arena_copy(&t->arena, code->module);
-    kept->hash = bb_arena_copy(&t->arena, code->hash);
-    kept->function = bb_arena_copy(&t->arena, code->function);
-    kept->parameters = bb_arena_copy(&t->arena, code->parameters);
-    kept->source = keep_source(t, code);
+    kept->module = keep_module(t, code->module);
     out->code = kept;
-    return kept->module.data && kept->hash.data && kept->function.data && kept->parameters.data &&
-           kept->source.data;
+    return kept->module && keep(t, &kept->function) && keep(t, &kept->parameters) &&
+           keep(t, &out->version) && keep_looks(t, from, out);
 }
 
 static bool keep_rule(struct bb_channel_table *t, const struct bb_channel_rule *from,

@@ -57,6 +57,8 @@ struct bb_channel_table {
     uint32_t rules_count, rules_capacity;
     uint32_t next_number;
     bool has_registers; /* the partition has channels that may stand beside others (companions.h) */
+    bool
+        has_looks; /* rules of the partition's tenants look at other channels (besides.h), or did */
 };
 
 void bb_channel_table_init(struct bb_channel_table *table, struct bb_plant *plant);

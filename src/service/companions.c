@@ -87,7 +87,8 @@ static bool add(struct bb_siblings *out, const struct bb_channel_table *table, u
         out->too_many = true;
         return false;
     }
-    out->items[out->count++] = (struct bb_sibling){r->obis, r->kind, slot};
+    out->items[out->count++] = (struct bb_sibling){bb_channel_slot_channel(&table->slots[slot]),
+                                                   r->obis, r->kind, slot};
     return true;
 }
 

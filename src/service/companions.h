@@ -16,7 +16,7 @@
 enum { BB_SIBLINGS_MAX = 256 }; /* channels of a usage point; with more there are no companions */
 
 struct bb_sibling { /* a channel of a usage point */
-    struct bb_span obis;
+    struct bb_span name, obis;
     uint8_t kind;
     uint32_t id; /* the caller's */
 };

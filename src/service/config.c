@@ -55,6 +55,8 @@ static const struct bb_config_key plain[] = {
         "the Python that runs customers' rules; empty: /usr/bin/python3"),
     KEY("rules.environment", PATH, rules_environment, 0, 0, 0,
         "folder of a virtual environment with the packages that rules may import; empty: none"),
+    KEY("rules.environments", PATH, rules_environments, 0, 0, 0,
+        "folder with virtual environments of tenants that have their own, by the tenants' names; empty: none"),
     KEY("rules.imports", PATH, rules_imports, 0, 0, 0,
         "modules that rules may import besides numpy and the usual ones of Python, by blanks"),
     KEY("rules.memory", BYTES, rules_memory_bytes, MIB(512), MIB(64), GIB(64),

@@ -23,6 +23,7 @@ struct bb_config {
     char drop_map[BB_CONFIG_PATH_MAX];    /* empty: files are read by their own conventions */
     int64_t drop_quiet_ms, drop_held_ms;  /* see service/drop.h */
     char rules_python[BB_CONFIG_PATH_MAX], rules_environment[BB_CONFIG_PATH_MAX];
+    char rules_environments[BB_CONFIG_PATH_MAX]; /* service/rules_environment.h */
     char rules_imports[BB_CONFIG_PATH_MAX];
     int64_t rules_memory_bytes, rules_deadline_ms, rules_recycle; /* see adapter/rules_python.h */
     int64_t rules_trial_ms;

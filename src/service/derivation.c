@@ -141,8 +141,17 @@ static int put_sources(struct bb_derivation *d, const struct bb_gather *gather,
     return result;
 }
 
-/* One round over the slots: intervals come last, which look at the registers that they stand beside. */
-static int derive_slots(struct bb_derivation_work *w, uint32_t told_slots, bool intervals,
+/* Who looks at others comes behind them: intervals at the registers that they stand beside, and last the channels whose
+ * rules look at other ones. */
+enum round { ROUND_FIRST, ROUND_INTERVALS, ROUND_LOOKING };
+
+static enum round round_of(const struct bb_channel_slot *slot) {
+    return bb_rules_look(&slot->channel)           ? ROUND_LOOKING
+           : slot->record.kind == BB_KIND_INTERVAL ? ROUND_INTERVALS
+                                                   : ROUND_FIRST;
+}
+
+static int derive_slots(struct bb_derivation_work *w, uint32_t told_slots, enum round round,
                         struct bb_error *error) {
     int result = 0;
 
@@ -150,9 +159,8 @@ static int derive_slots(struct bb_derivation_work *w, uint32_t told_slots, bool 
         const struct bb_channel_slot *s = &w->channels->slots[slot];
         size_t first = slot < told_slots ? w->gather->starts[slot] : 0;
         size_t count = slot < told_slots ? w->gather->starts[slot + 1] - first : 0;
-        if ((s->record.kind == BB_KIND_INTERVAL) == intervals &&
-            (count > 0 || s->changed || s->derive_again || s->force_from < s->force_to ||
-             s->ticked))
+        if (round_of(s) == round && (count > 0 || s->changed || s->derive_again ||
+                                     s->force_from < s->force_to || s->ticked))
             result = bb_derivation_channel(w, slot, w->gather->sorted + first, count, error);
     }
     return result;
@@ -191,11 +199,15 @@ int bb_derivation_run(struct bb_derivation *d, struct bb_gather *gather,
         result = w.fresh ? 0 : bb_derivation_no_memory(error);
     }
     if (!result)
-        result = derive_slots(&w, told_slots, false, error);
+        result = derive_slots(&w, told_slots, ROUND_FIRST, error);
     for (uint32_t slot = 0; !result && slot < channels->count; slot++)
         result = bb_derivation_follow_interval(&w, slot, error);
     if (!result)
-        result = derive_slots(&w, told_slots, true, error);
+        result = derive_slots(&w, told_slots, ROUND_INTERVALS, error);
+    for (uint32_t slot = 0; !result && slot < channels->count; slot++)
+        result = bb_derivation_follow_looking(&w, slot, error);
+    if (!result)
+        result = derive_slots(&w, told_slots, ROUND_LOOKING, error);
     if (!result)
         result = put_sources(d, gather, error);
     bb_big_endian(channels->next_number, sizeof next, next);

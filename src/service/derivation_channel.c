@@ -1,22 +1,24 @@
 /* Derivation of one channel: see derivation.h. One worker, one thread; no I/O but through the view. */
 #include "service/derivation_internal.h"
-#include "service/rules_channel.h"
+
+#include "derive/estimate.h"
 
 #include "base/list.h"
 
 #include <stdlib.h>
 
-enum {
-    PLAN_GAP_DAYS = 8, /* readings further apart are planned apart */
-    ABOUT_MAX_BYTES = 1 << 20
-};
+enum { PLAN_GAP_DAYS = 8 /* readings further apart are planned apart */ };
 
 /* A block as this derivation made it, or as the store has it. */
 static int fetch(struct bb_derivation_work *w, struct bb_plan_key key, struct bb_span *packed,
                  struct bb_error *error) {
     const struct bb_derivation *d = w->d;
+    const size_t beside = key.companion > w->companion_count ? key.companion - w->companion_count
+                                                             : 0;
     const struct bb_channel_slot *slot =
-        key.companion ? &w->channels->slots[w->companion_slots[key.companion - 1]] : w->slot;
+        beside          ? &w->channels->slots[w->beside_slots[beside - 1]]
+        : key.companion ? &w->channels->slots[w->companion_slots[key.companion - 1]]
+                        : w->slot;
     size_t end = key.companion ? slot->output_to : d->output_count;
 
     for (size_t i = end; i-- > slot->output_from;) {
@@ -70,6 +72,18 @@ static int collect_changed(struct bb_derivation_work *w, const struct bb_told *t
     return bb_derivation_put_outbox(w->d, &record, error);
 }
 
+/* Master data of the usage point at hand, into *up. */
+static int find_usage_point(struct bb_derivation_work *w, struct bb_master *up,
+                            struct bb_error *error) {
+    int result = bb_channel_table_master(w->channels, w->view, &w->gather->masters,
+                                         BB_MASTER_USAGE_POINT, bb_channel_slot_tenant(w->slot),
+                                         bb_channel_slot_usage_point(w->slot), &w->d->plan, up,
+                                         error);
+
+    w->usage_point = result == BB_FOUND ? &up->usage_point : NULL;
+    return result < 0 ? result : 0;
+}
+
 /* What the channel's rule says, from whoever runs it. */
 static int answer(struct bb_derivation_work *w, struct bb_plan *plan, struct bb_error *error) {
     struct bb_arena *arena = &w->d->plan;
@@ -80,19 +94,12 @@ static int answer(struct bb_derivation_work *w, struct bb_plan *plan, struct bb_
                                         .ask = &plan->ask};
     struct bb_sayings said;
     struct bb_master up;
-    struct bb_buffer about;
 
-    int result = bb_channel_table_master(w->channels, w->view, &w->gather->masters,
-                                         BB_MASTER_USAGE_POINT, question.tenant,
-                                         question.usage_point, arena, &up, error);
-    if (result < 0)
+    int result = find_usage_point(w, &up, error);
+    if (result)
         return result;
-    bb_buffer_init(&about, ABOUT_MAX_BYTES);
-    bb_rules_put_about(question.usage_point, question.channel, bb_rules_unit(&plan->ask),
-                       result == BB_FOUND ? &up.usage_point : NULL, &about);
-    question.about = bb_buffer_span(&about);
+    question.about = w->usage_point;
     result = plant->judge(plant->judge_context, &question, arena, &said, error);
-    bb_buffer_release(&about);
     return result < 0 ? result : bb_plan_answer(plan, said.items, said.count, error);
 }
 
@@ -121,6 +128,7 @@ static int run_plan(struct bb_derivation_work *w, const struct bb_plan_input *in
     }
     if (result)
         return result;
+    w->plan_count++;
     w->coverage_changed |= plan.coverage_changed;
     if (plan.dirty) {
         w->judged_from = plan.judge_from < w->judged_from ? plan.judge_from : w->judged_from;
@@ -186,6 +194,8 @@ static int plan_told(struct bb_derivation_work *w, struct bb_told *told, size_t 
                                       .coverage = &w->coverage,
                                       .companions = w->companions,
                                       .companion_count = w->companion_count,
+                                      .besides = w->besides,
+                                      .beside_count = w->beside_count,
                                       .tick_ms = w->tick_ms,
                                       .told = told + at,
                                       .told_count = length,
@@ -236,6 +246,8 @@ static int plan_stretch(struct bb_derivation_work *w, int64_t from_ms, int64_t t
                                   .coverage = &w->coverage,
                                   .companions = w->companions,
                                   .companion_count = w->companion_count,
+                                  .besides = w->besides,
+                                  .beside_count = w->beside_count,
                                   .tick_ms = w->tick_ms,
                                   .force_from = from_ms,
                                   .force_to = to_ms};
@@ -258,25 +270,56 @@ static int plan_again(struct bb_derivation_work *w, struct bb_error *error) {
     return result;
 }
 
-/* Registers beside the channel have changed: derive again what their readings hold, as far as the plans
- * for its own readings did not come by. */
-static int plan_forced(struct bb_derivation_work *w, struct bb_error *error) {
+/* As much of (from, to] as lies in (of_from, of_to]. */
+static int plan_within(struct bb_derivation_work *w, int64_t from, int64_t to, int64_t of_from,
+                       int64_t of_to, struct bb_error *error) {
     const int64_t stretch_ms = BB_PLAN_DAYS_MAX * (int64_t)BB_DAY_MS;
-    int64_t from = w->slot->force_from, to = w->slot->force_to;
     int result = 0;
 
-    if (from >= to || (w->judged_from <= from && w->judged_to >= to))
+    from = from > of_from ? from : of_from;
+    to = to < of_to ? to : of_to;
+    for (int64_t t = from; !result && t < to; t += stretch_ms)
+        result = plan_stretch(w, t, t + stretch_ms < to ? t + stretch_ms : to, error);
+    return result;
+}
+
+/* What the channel looks at has changed: registers beside it, other channels. Derive again what that bears on, as far as
+ * the plans for its own readings did not come by; in gaps, too, where rows stand on days without readings. */
+static int plan_forced(struct bb_derivation_work *w, struct bb_error *error) {
+    const int64_t rows_ms = (BB_GAP_ROWS_DAYS + 2) * (int64_t)BB_DAY_MS;
+    const int64_t from = w->slot->force_from, to = w->slot->force_to;
+    int result = 0;
+
+    if (from >= to || (w->plan_count == 1 && w->judged_from <= from && w->judged_to >= to))
         return 0;
     for (uint32_t i = 0; !result && i < w->coverage.count; i++) {
-        int64_t run_from = w->coverage.runs[i].first * (int64_t)BB_DAY_MS;
-        int64_t run_to = ((int64_t)w->coverage.runs[i].last + 1) * BB_DAY_MS;
-        run_from = run_from > from ? run_from : from;
-        run_to = run_to < to ? run_to : to;
-        for (int64_t t = run_from; !result && t < run_to; t += stretch_ms) {
-            int64_t end = t + stretch_ms;
-            result = plan_stretch(w, t, end < run_to ? end : run_to, error);
-        }
+        int64_t begin = w->coverage.runs[i].first * (int64_t)BB_DAY_MS;
+        int64_t end = ((int64_t)w->coverage.runs[i].last + 1) * BB_DAY_MS;
+        int64_t next = i + 1 < w->coverage.count
+                           ? w->coverage.runs[i + 1].first * (int64_t)BB_DAY_MS
+                           : w->tick_ms;
+        result = plan_within(w, from, to, begin, end, error);
+        if (!result)
+            result = plan_within(w, from, to, end, next < end + rows_ms ? next : end + rows_ms,
+                                 error);
     }
+    return result;
+}
+
+/* Was anything read on a day that counts? What is told may be that nothing is known. */
+static int any_usable(struct bb_derivation_work *w, int32_t day, bool *any,
+                      struct bb_error *error) {
+    struct bb_block block;
+    struct bb_span packed;
+    int result = fetch(w, (struct bb_plan_key){BB_LANE_RAW, 0, day}, &packed, error);
+
+    *any = false;
+    if (result || packed.size == 0)
+        return result;
+    result = bb_block_unpack(packed, &w->d->plan, &block, error);
+    for (uint32_t row = 0; !result && row < block.count; row++)
+        *any |= bb_attribute_usable(&w->slot->channel,
+                                    &block.attributes.items[block.attribute[row]]);
     return result;
 }
 
@@ -286,10 +329,16 @@ static int plan_ticked(struct bb_derivation_work *w, struct bb_error *error) {
 
     if (!w->slot->ticked || c->count == 0 || w->slot->record.kind != BB_KIND_INTERVAL)
         return 0;
-    int64_t last_day_ms = c->runs[c->count - 1].last * (int64_t)BB_DAY_MS;
-    if (w->tick_ms <= last_day_ms ||
-        w->stored_tick_ms > last_day_ms + (BB_TICK_DAYS + 1) * (int64_t)BB_DAY_MS)
-        return 0; /* readings have come since, or nobody waits any longer */
+    int32_t last_day = c->runs[c->count - 1].last;
+    int64_t last_day_ms = last_day * (int64_t)BB_DAY_MS;
+    bool since = false;
+    if (w->stored_tick_ms > last_day_ms + (BB_TICK_DAYS + 1) * (int64_t)BB_DAY_MS)
+        return 0; /* nobody waits any longer */
+    if (w->tick_ms <= last_day_ms) {
+        int result = any_usable(w, last_day, &since, error);
+        if (result || since)
+            return result; /* readings have come since */
+    }
     return plan_stretch(w, last_day_ms, last_day_ms + BB_DAY_MS, error);
 }
 
@@ -366,6 +415,7 @@ static int write_coverage(struct bb_derivation_work *w, struct bb_error *error) 
 
 /* ---- registers beside a channel */
 
+/* All channels of the usage point at hand. */
 static int find_siblings(struct bb_derivation_work *w, struct bb_error *error) {
     int result = bb_siblings_find(w->channels, w->view, w->number, w->fresh, w->fresh_count,
                                   &w->siblings, error);
@@ -391,13 +441,6 @@ static size_t pick(const struct bb_siblings *siblings, uint32_t slot, uint32_t i
 static int load_companions(struct bb_derivation_work *w, struct bb_error *error) {
     int result = 0;
 
-    w->companion_count = 0;
-    if (w->slot->record.kind != BB_KIND_INTERVAL || !w->channels->has_registers ||
-        w->slot->record.obis.size == 0)
-        return 0;
-    result = find_siblings(w, error);
-    if (result)
-        return result;
     w->companion_count = pick(&w->siblings, w->number, w->companion_slots);
     for (size_t i = 0; !result && i < w->companion_count; i++) {
         const struct bb_channel_slot *slot = &w->channels->slots[w->companion_slots[i]];
@@ -405,6 +448,53 @@ static int load_companions(struct bb_derivation_work *w, struct bb_error *error)
         result = load_coverage(w, slot, &w->companion_coverages[i], error);
     }
     return result;
+}
+
+/* The slot of the channel that a look of siblings[own] means; NULL: there is none. */
+static struct bb_channel_slot *looked_at(const struct bb_derivation_work *w, size_t own,
+                                         struct bb_span called) {
+    size_t at = w->siblings.too_many || own == SIZE_MAX
+                    ? SIZE_MAX
+                    : bb_beside_pick(w->siblings.items, w->siblings.count, own, called,
+                                     w->usage_point);
+    struct bb_channel_slot *slot = at == SIZE_MAX ? NULL
+                                                  : &w->channels->slots[w->siblings.items[at].id];
+
+    return slot && bb_rules_look(&slot->channel) ? NULL : slot;
+}
+
+/* The channels at which the rules of the one at hand look. */
+static int load_besides(struct bb_derivation_work *w, struct bb_error *error) {
+    struct bb_span called[BB_BESIDES_MAX];
+    const size_t count = bb_besides_called(&w->slot->channel, called);
+    const size_t own = place_among(&w->siblings, w->number);
+    struct bb_master up;
+    int result = count ? find_usage_point(w, &up, error) : 0;
+
+    for (size_t i = 0; !result && i < count; i++) {
+        const struct bb_channel_slot *slot = looked_at(w, own, called[i]);
+        if (!slot)
+            continue;
+        const size_t k = w->beside_count++;
+        w->beside_slots[k] = (uint32_t)(slot - w->channels->slots);
+        w->besides[k] = (struct bb_beside){called[i], bb_channel_slot_channel(slot), &slot->channel,
+                                           &w->beside_coverages[k]};
+        result = load_coverage(w, slot, &w->beside_coverages[k], error);
+    }
+    return result;
+}
+
+/* What the channel at hand looks at. */
+static int load_others(struct bb_derivation_work *w, struct bb_error *error) {
+    const bool stands_beside = w->slot->record.kind == BB_KIND_INTERVAL &&
+                               w->channels->has_registers && w->slot->record.obis.size > 0;
+    const bool looks = bb_rules_look(&w->slot->channel);
+
+    w->companion_count = w->beside_count = 0;
+    int result = stands_beside || looks ? find_siblings(w, error) : 0;
+    if (!result && stands_beside)
+        result = load_companions(w, error);
+    return result || !looks ? result : load_besides(w, error);
 }
 
 /* Does an interval channel that was there before stand beside other registers than it did, because the
@@ -423,6 +513,17 @@ static void force_whole(const struct bb_derivation_work *w, struct bb_channel_sl
     bb_derivation_note_cause(slot, w->recorded_ms);
     slot->force_from = INT64_MIN / 2;
     slot->force_to = INT64_MAX / 2;
+}
+
+/* The channel at hand was judged there: one that looks at it must follow. */
+static void force_judged(const struct bb_derivation_work *w, struct bb_channel_slot *slot) {
+    bool none = slot->force_from >= slot->force_to;
+
+    bb_derivation_note_cause(slot, w->recorded_ms);
+    if (none || w->judged_from < slot->force_from)
+        slot->force_from = w->judged_from;
+    if (none || w->judged_to > slot->force_to)
+        slot->force_to = w->judged_to;
 }
 
 /* The register at hand has changed: channels that it stands beside must follow. */
@@ -444,31 +545,71 @@ static int force_siblings(struct bb_derivation_work *w, struct bb_error *error) 
             continue;
         }
         size_t count = pick(&w->siblings, w->siblings.items[i].id, ids);
-        for (size_t k = 0; k < count; k++) {
-            if (ids[k] != w->number)
-                continue;
-            bool none = slot->force_from >= slot->force_to;
-            bb_derivation_note_cause(slot, w->recorded_ms);
-            if (none || w->judged_from < slot->force_from)
-                slot->force_from = w->judged_from;
-            if (none || w->judged_to > slot->force_to)
-                slot->force_to = w->judged_to;
-        }
+        for (size_t k = 0; k < count; k++)
+            if (ids[k] == w->number)
+                force_judged(w, slot);
+    }
+    return result;
+}
+
+/* It came to be, or became what it is, with the reading that describes it or with master data. */
+static void begin_following(struct bb_derivation_work *w, uint32_t number) {
+    w->number = number;
+    w->slot = &w->channels->slots[number];
+    w->recorded_ms = w->slot->record.first_received_ms;
+    if (w->slot->cause_ms > w->recorded_ms)
+        w->recorded_ms = w->slot->cause_ms;
+}
+
+static bool looks_at(const struct bb_derivation_work *w, size_t sibling) {
+    const struct bb_channel_slot *slot = &w->channels->slots[w->siblings.items[sibling].id];
+    struct bb_span called[BB_BESIDES_MAX];
+    const size_t count = bb_besides_called(&slot->channel, called);
+
+    for (size_t i = 0; i < count; i++)
+        if (looked_at(w, sibling, called[i]) == w->slot)
+            return true;
+    return false;
+}
+
+/* The channel at hand was judged: those whose rules look at it must follow. */
+static int force_looking(struct bb_derivation_work *w, struct bb_error *error) {
+    struct bb_master up;
+
+    if (!w->channels->has_looks || w->judged_from >= w->judged_to ||
+        bb_rules_look(&w->slot->channel))
+        return 0;
+    int result = find_siblings(w, error);
+    if (!result)
+        result = find_usage_point(w, &up, error);
+    for (size_t i = 0; !result && i < w->siblings.count; i++) {
+        struct bb_channel_slot *slot = &w->channels->slots[w->siblings.items[i].id];
+        if (slot != w->slot && looks_at(w, i))
+            force_judged(w, slot);
+    }
+    return result;
+}
+
+int bb_derivation_follow_looking(struct bb_derivation_work *w, uint32_t number,
+                                 struct bb_error *error) {
+    begin_following(w, number);
+    if (!w->channels->has_looks || !w->slot->changed)
+        return 0;
+    int result = find_siblings(w, error);
+    for (size_t i = 0; !result && i < w->siblings.count; i++) {
+        struct bb_channel_slot *slot = &w->channels->slots[w->siblings.items[i].id];
+        if (slot != w->slot && !slot->is_new && bb_rules_look(&slot->channel))
+            force_whole(w, slot);
     }
     return result;
 }
 
 int bb_derivation_follow_interval(struct bb_derivation_work *w, uint32_t number,
                                   struct bb_error *error) {
-    w->number = number;
-    w->slot = &w->channels->slots[number];
+    begin_following(w, number);
     if (!w->channels->has_registers || !w->slot->changed ||
         w->slot->record.kind != BB_KIND_INTERVAL)
         return 0;
-    /* It came to be, or became what it is, with the reading that describes it or with master data. */
-    w->recorded_ms = w->slot->record.first_received_ms;
-    if (w->slot->cause_ms > w->recorded_ms)
-        w->recorded_ms = w->slot->cause_ms;
     int result = find_siblings(w, error);
     for (size_t i = 0; !result && i < w->siblings.count; i++)
         if (w->siblings.items[i].id != number && other_companions(w, i))
@@ -491,10 +632,11 @@ int bb_derivation_channel(struct bb_derivation_work *w, uint32_t number,
     w->recorded_ms = w->slot->cause_ms;
     w->judged_from = INT64_MAX;
     w->judged_to = INT64_MIN;
+    w->plan_count = 0;
     bb_big_endian(w->slot->record.number, sizeof key, key);
     int result = bb_derivation_tick_of(w, bb_channel_slot_tenant(w->slot), &w->tick_ms, error);
     if (!result)
-        result = load_companions(w, error);
+        result = load_others(w, error);
     if (!result)
         result = load_coverage(w, w->slot, &w->coverage, error);
     if (!result && run_count > 0)
@@ -512,5 +654,7 @@ int bb_derivation_channel(struct bb_derivation_work *w, uint32_t number,
     if (!result)
         result = write_coverage(w, error);
     w->slot->output_to = w->d->output_count;
-    return result ? result : force_siblings(w, error);
+    if (!result)
+        result = force_siblings(w, error);
+    return result ? result : force_looking(w, error);
 }

@@ -8,7 +8,7 @@
 #ifndef BB_SERVICE_DERIVATION_INTERNAL_H
 #define BB_SERVICE_DERIVATION_INTERNAL_H
 
-#include "service/companions.h"
+#include "service/besides.h"
 #include "service/derivation.h"
 
 struct bb_derivation_work {
@@ -26,13 +26,21 @@ struct bb_derivation_work {
     struct bb_channel_slot *slot; /* valid until the table grows */
     struct bb_coverage coverage;
     bool coverage_changed;
-    int64_t tick_ms;                /* its tenant's */
-    int64_t recorded_ms;            /* the latest received time among what caused this */
-    int64_t judged_from, judged_to; /* what its plans judged, all in all */
+    int64_t tick_ms;     /* its tenant's */
+    int64_t recorded_ms; /* the latest received time among what caused this */
+    int64_t judged_from,
+        judged_to; /* what its plans judged, all in all; of several not without holes */
+    uint32_t plan_count;
     uint32_t companion_slots[BB_METERS_MAX];
     struct bb_coverage companion_coverages[BB_METERS_MAX];
     struct bb_companion companions[BB_METERS_MAX];
     size_t companion_count;
+    uint32_t beside_slots[BB_BESIDES_MAX];
+    struct bb_coverage beside_coverages[BB_BESIDES_MAX];
+    struct bb_beside besides[BB_BESIDES_MAX];
+    size_t beside_count;
+    const struct bb_master_usage_point
+        *usage_point; /* whose master data is known; NULL: nobody's */
 };
 
 static inline int bb_derivation_no_memory(struct bb_error *error) {
@@ -70,6 +78,10 @@ int bb_derivation_channel(struct bb_derivation_work *w, uint32_t number,
  * registers, and then nobody has them. They follow. */
 int bb_derivation_follow_interval(struct bb_derivation_work *w, uint32_t number,
                                   struct bb_error *error) BB_MUST_USE;
+/* A channel came to be, or became what it is: channels whose rules look at others may mean another one than they did, at
+ * all times. */
+int bb_derivation_follow_looking(struct bb_derivation_work *w, uint32_t number,
+                                 struct bb_error *error) BB_MUST_USE;
 /* Each entry is written, and every channel it may bear on is resolved anew. */
 int bb_derivation_masters(struct bb_derivation_work *w, struct bb_error *error) BB_MUST_USE;
 

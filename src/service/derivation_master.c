@@ -60,6 +60,20 @@ static int put_master(struct bb_derivation *d, const struct bb_master_version *v
     return bb_derivation_put_name(d, kind, name, v->value, error);
 }
 
+/* Rules that look at other channels have come: from now on channels see to those that look at them. */
+static int note_looks(struct bb_derivation_work *w, const struct bb_master_rules *rules,
+                      struct bb_error *error) {
+    bool found = false;
+
+    for (uint32_t i = 0; i < rules->rule_count; i++)
+        for (uint32_t k = 0; k < rules->rules[i].version_count; k++)
+            found |= rules->rules[i].versions[k].other_count > 0;
+    if (!found || w->channels->has_looks)
+        return 0;
+    w->channels->has_looks = true;
+    return bb_derivation_put_name(w->d, BB_NAME_META, BB_SPAN("has_looks"), BB_SPAN("1"), error);
+}
+
 int bb_derivation_masters(struct bb_derivation_work *w, struct bb_error *error) {
     struct bb_derivation *d = w->d;
     struct bb_gather *gather = w->gather;
@@ -78,6 +92,8 @@ int bb_derivation_masters(struct bb_derivation_work *w, struct bb_error *error) 
         key[size++] = '\0';
         t.received_ms = gather->masters.items[i].received_ms;
         result = put_master(d, &gather->masters.items[i], w->view, error);
+        if (!result && m->kind == BB_MASTER_RULES)
+            result = note_looks(w, &m->rules, error);
         if (!result && m->kind != BB_MASTER_GROUP) /* which bears on no channel */
             result = d->store->ops->name_scan(w->view, BB_NAME_CHANNEL, (struct bb_span){key, size},
                                               touch_channel, &t, error);
@@ -115,6 +131,23 @@ int bb_derivation_tick_of(struct bb_derivation_work *w, struct bb_span tenant, i
     return 0;
 }
 
+/* When a tick was first told: it may come again, and in any order. */
+static int first_told(struct bb_derivation_work *w, const struct bb_tick *tick,
+                      int64_t *received_ms, struct bb_error *error) {
+    int64_t stored_ms;
+    int result = bb_tick_told(w->d->store, w->view, tick->tenant, tick->at_ms, &stored_ms, error);
+
+    *received_ms = result == BB_FOUND && stored_ms < tick->received_ms ? stored_ms
+                                                                       : tick->received_ms;
+    for (size_t i = 0; i < w->gather->tick_count; i++) {
+        const struct bb_tick *other = &w->gather->ticks[i];
+        if (other->at_ms == tick->at_ms && other->received_ms < *received_ms &&
+            bb_span_equal(other->tenant, tick->tenant))
+            *received_ms = other->received_ms;
+    }
+    return result < 0 ? result : 0;
+}
+
 int bb_derivation_ticks(struct bb_derivation_work *w, struct bb_error *error) {
     struct touch t = {w->channels, w->view, NULL, 0, error, 0};
     char key[BB_NAME_KEY_MAX], value[8];
@@ -123,9 +156,12 @@ int bb_derivation_ticks(struct bb_derivation_work *w, struct bb_error *error) {
     for (size_t i = 0; !result && i < w->gather->tick_count; i++) {
         const struct bb_tick *tick = &w->gather->ticks[i];
         size_t size = bb_tick_key(tick->tenant, tick->at_ms, key);
-        bb_big_endian((uint64_t)tick->received_ms, sizeof value, value);
-        result = bb_derivation_put_name(w->d, BB_NAME_TICK, (struct bb_span){key, size},
-                                        (struct bb_span){value, sizeof value}, error);
+        int64_t told_ms;
+        result = first_told(w, tick, &told_ms, error);
+        bb_big_endian((uint64_t)told_ms, sizeof value, value);
+        if (!result)
+            result = bb_derivation_put_name(w->d, BB_NAME_TICK, (struct bb_span){key, size},
+                                            (struct bb_span){value, sizeof value}, error);
         memcpy(key, tick->tenant.data, tick->tenant.size);
         t.received_ms = tick->received_ms;
         key[tick->tenant.size] = '\0';

@@ -213,39 +213,97 @@ static int load_channel(struct bb_query_channel *c, struct bb_error *error) {
     return result < 0 ? result : 0;
 }
 
-/* The registers beside the channel, as they were known at the asked moment. */
-static int load_companions(struct bb_query_channel *c, const struct list *l,
-                           struct bb_error *error) {
+/* All channels of a usage point, as they were known at the asked moment. */
+struct around {
     struct bb_query_channel *all;
     struct bb_sibling *siblings;
-    uint32_t ids[BB_METERS_MAX];
+    size_t count, own;
+};
+
+static int no_memory(struct bb_error *error) {
+    return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the channels of a usage point");
+}
+
+static int load_around(const struct bb_query_channel *c, const struct list *l, struct around *out,
+                       struct bb_error *error) {
     const int64_t as_of_ms = c->query->as_of_ms;
-    size_t own = 0;
     int result = 0;
 
-    if (c->record.kind != BB_KIND_INTERVAL || c->record.obis.size == 0 ||
-        l->count > BB_SIBLINGS_MAX)
-        return 0;
-    all = bb_arena_take_array(c->arena, l->count, sizeof *all);
-    siblings = bb_arena_take_array(c->arena, l->count, sizeof *siblings);
-    c->companions = bb_arena_take_array(c->arena, BB_METERS_MAX, sizeof *all);
-    if (!all || !siblings || !c->companions)
-        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the channels of a usage point");
+    *out = (struct around){
+        .all = bb_arena_take_array(c->arena, l->count, sizeof *out->all),
+        .siblings = bb_arena_take_array(c->arena, l->count, sizeof *out->siblings),
+        .count = l->count};
+    if (!out->all || !out->siblings)
+        return no_memory(error);
     for (size_t i = 0; !result && i < l->count; i++) {
-        all[i] = *c;
-        all[i].name = l->items[i].name;
-        result = load_channel(&all[i], error);
-        siblings[i] = (struct bb_sibling){all[i].record.obis, all[i].record.kind, (uint32_t)i};
-        if (as_of_ms != BB_TIME_NONE && all[i].record.first_received_ms > as_of_ms)
-            siblings[i].obis = BB_SPAN(""); /* nobody had heard of it */
-        own = bb_span_equal(all[i].name, c->name) ? i : own;
+        struct bb_query_channel *one = &out->all[i];
+        *one = *c;
+        one->name = l->items[i].name;
+        result = load_channel(one, error);
+        out->siblings[i] = (struct bb_sibling){one->name, one->record.obis, one->record.kind,
+                                               (uint32_t)i};
+        if (as_of_ms != BB_TIME_NONE && one->record.first_received_ms > as_of_ms)
+            out->siblings[i].name = out->siblings[i].obis = BB_SPAN(
+                ""); /* nobody had heard of it */
+        out->own = bb_span_equal(one->name, c->name) ? i : out->own;
     }
-    if (result)
-        return result;
-    c->companion_count = bb_companions_pick(siblings, l->count, own, ids);
+    return result;
+}
+
+/* The registers beside siblings[of]. */
+static int take_companions(const struct around *around, size_t of, struct bb_query_channel *c,
+                           struct bb_error *error) {
+    uint32_t ids[BB_METERS_MAX];
+
+    c->companions = bb_arena_take_array(c->arena, BB_METERS_MAX, sizeof *c->companions);
+    if (!c->companions)
+        return no_memory(error);
+    c->companion_count = bb_companions_pick(around->siblings, around->count, of, ids);
     for (size_t i = 0; i < c->companion_count; i++)
-        c->companions[i] = all[ids[i]];
+        c->companions[i] = around->all[ids[i]];
     return 0;
+}
+
+/* The channels at which the rules look, each with the registers beside it. */
+static int take_besides(const struct around *around, struct bb_query_channel *c,
+                        struct bb_error *error) {
+    struct bb_registry *registry = c->plant->registry;
+    struct bb_span called[BB_BESIDES_MAX];
+    const size_t count = bb_besides_called(&c->channel, called);
+    struct bb_master_usage_point up;
+    int result = registry->ops->usage_point_get(registry, c->query->tenant, c->usage_point,
+                                                c->query->as_of_ms, c->arena, &up, error);
+    const bool known = result == 0;
+
+    c->besides = bb_arena_take_array(c->arena, count, sizeof *c->besides);
+    if (result < 0 || !c->besides)
+        return result < 0 ? result : no_memory(error);
+    result = 0;
+    for (size_t i = 0; !result && i < count; i++) {
+        size_t at = bb_beside_pick(around->siblings, around->count, around->own, called[i],
+                                   known ? &up : NULL);
+        if (at == SIZE_MAX || bb_rules_look(&around->all[at].channel))
+            continue;
+        struct bb_query_channel *beside = &c->besides[c->beside_count++];
+        *beside = around->all[at];
+        beside->called = called[i];
+        result = take_companions(around, at, beside, error);
+    }
+    return result;
+}
+
+/* What a lane that is made looks at beside the channel. */
+static int load_others(struct bb_query_channel *c, const struct list *l, struct bb_error *error) {
+    const bool stands_beside = c->record.kind == BB_KIND_INTERVAL && c->record.obis.size > 0;
+    const bool looks = c->query->as_of_ms != BB_TIME_NONE && bb_rules_look(&c->channel);
+    struct around around;
+
+    if ((!stands_beside && !looks) || l->count > BB_SIBLINGS_MAX)
+        return 0;
+    int result = load_around(c, l, &around, error);
+    if (!result && stands_beside)
+        result = take_companions(&around, around.own, c, error);
+    return result || !looks ? result : take_besides(&around, c, error);
 }
 
 static int open_channel(struct bb_query_channel *c, const struct list *l, uint32_t partition,
@@ -258,7 +316,7 @@ static int open_channel(struct bb_query_channel *c, const struct list *l, uint32
     bb_arena_reset(c->arena);
     result = load_channel(c, error);
     if (!result && (c->query->explained || bb_query_is_made(c->query)))
-        result = load_companions(c, l, error);
+        result = load_others(c, l, error);
     if (!result)
         result = act(c, context, error);
     store->ops->view_end(c->view);

@@ -4,7 +4,7 @@
 #define BB_SERVICE_QUERY_INTERNAL_H
 
 #include "derive/plan.h"
-#include "service/channel_table.h"
+#include "service/besides.h"
 #include "service/query.h"
 
 struct bb_query_channel { /* one channel while it is read */
@@ -24,8 +24,14 @@ struct bb_query_channel { /* one channel while it is read */
      * and coverage are set, and their own lane vee as of the asked moment. */
     struct bb_query_channel *companions;
     size_t companion_count;
+    /* Of lanes as of a past moment: the channels at which its rules look (besides.h), likewise. */
+    struct bb_query_channel *besides;
+    size_t beside_count;
+    struct bb_span called; /* of such a one: as the rules call it */
     struct bb_query_made *vee;
-    size_t vee_count;
+    size_t vee_count, vee_capacity;
+    int32_t *stretches; /* of such a one: those whose lane vee was made */
+    size_t stretch_count, stretch_capacity;
     struct bb_vee_account *account; /* of plans: how a value is estimated; NULL: nobody asks */
 };
 

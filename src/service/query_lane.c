@@ -6,12 +6,8 @@
 #include "derive/merge.h"
 #include "derive/plan.h"
 #include "derive/vee.h"
-#include "service/rules_channel.h"
 
-enum {
-    GAP_DAYS = BB_GAP_ROWS_DAYS + 1, /* rows of a gap stand so near a day with readings */
-    ABOUT_MAX_BYTES = 1 << 20
-};
+enum { GAP_DAYS = BB_GAP_ROWS_DAYS + 1 /* rows of a gap stand so near a day with readings */ };
 
 static int no_memory(struct bb_error *error) {
     return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read a channel");
@@ -311,12 +307,21 @@ static struct bb_span made_block(const struct bb_query_channel *c, int32_t span)
     return (struct bb_span){NULL, 0};
 }
 
-/* What a plan needs to make a lane. Of a past moment nothing but raw is known, and the lane vee of the
- * registers beside the channel, which was made before. */
+static int make_beside(struct bb_query_channel *c, int32_t day, struct bb_error *error);
+
+/* Whose block it is. */
+static struct bb_query_channel *channel_of(struct bb_query_channel *asked, struct bb_plan_key key) {
+    if (key.companion > asked->companion_count)
+        return &asked->besides[key.companion - asked->companion_count - 1];
+    return key.companion ? &asked->companions[key.companion - 1] : asked;
+}
+
+/* What a plan needs to make a lane. Of a past moment nothing but raw is known, and the lane vee of what it looks at
+ * beside the channel: of registers it was made before, of other channels it is made when it is asked for. */
 static int supply(struct bb_query_channel *asked, struct bb_plan *plan, struct bb_plan_key key,
                   struct bb_error *error) {
     const bool past = asked->query->as_of_ms != BB_TIME_NONE;
-    struct bb_query_channel *c = key.companion ? &asked->companions[key.companion - 1] : asked;
+    struct bb_query_channel *c = channel_of(asked, key);
     struct bb_span packed = {NULL, 0};
     struct bb_block block;
     struct bb_buffer b;
@@ -330,6 +335,7 @@ static int supply(struct bb_query_channel *asked, struct bb_plan *plan, struct b
     } else if (key.lane == BB_LANE_STAT && past) {
         result = pack_stat(c, key.span, &b, error);
     } else if (key.lane == BB_LANE_VEE && past) {
+        result = key.companion > asked->companion_count ? make_beside(c, key.span, error) : 0;
         packed = made_block(c, key.span);
     } else if (!bb_lane_has_periods(key.lane) && !(key.lane == BB_LANE_RULES && past)) {
         result = get_packed(c, key, &packed, error);
@@ -384,19 +390,13 @@ static int ask_again(struct bb_query_channel *c, const struct bb_rule_ask *ask,
     struct bb_rule_question question = {
         .tenant = c->query->tenant, .usage_point = c->usage_point, .channel = c->name, .ask = ask};
     struct bb_master_usage_point up;
-    struct bb_buffer about;
 
     int result = registry->ops->usage_point_get(registry, c->query->tenant, c->usage_point,
                                                 c->query->as_of_ms, c->arena, &up, error);
     if (result < 0)
         return result;
-    bb_buffer_init(&about, ABOUT_MAX_BYTES);
-    bb_rules_put_about(c->usage_point, c->name, bb_rules_unit(ask), result == 0 ? &up : NULL,
-                       &about);
-    question.about = bb_buffer_span(&about);
-    result = c->plant->judge(c->plant->judge_context, &question, c->arena, out, error);
-    bb_buffer_release(&about);
-    return result;
+    question.about = result == 0 ? &up : NULL;
+    return c->plant->judge(c->plant->judge_context, &question, c->arena, out, error);
 }
 
 static int answer(struct bb_query_channel *c, struct bb_plan *plan, struct bb_error *error) {
@@ -411,15 +411,21 @@ static int answer(struct bb_query_channel *c, struct bb_plan *plan, struct bb_er
 static int run_plan(struct bb_query_channel *c, struct bb_plan *plan, struct bb_buffer *out,
                     int32_t first_day, int32_t last_day, uint8_t also, struct bb_error *error) {
     struct bb_companion companions[BB_METERS_MAX];
+    struct bb_beside besides[BB_BESIDES_MAX];
     int result;
 
     for (size_t i = 0; i < c->companion_count; i++)
         companions[i] = (struct bb_companion){&c->companions[i].channel,
                                               &c->companions[i].coverage};
+    for (size_t i = 0; i < c->beside_count; i++)
+        besides[i] = (struct bb_beside){c->besides[i].called, c->besides[i].name,
+                                        &c->besides[i].channel, &c->besides[i].coverage};
     struct bb_plan_input input = {.channel = &c->channel,
                                   .coverage = &c->coverage,
                                   .companions = companions,
                                   .companion_count = c->companion_count,
+                                  .besides = besides,
+                                  .beside_count = c->beside_count,
                                   .tick_ms = c->tick_ms,
                                   .force_from = first_day * (int64_t)BB_DAY_MS,
                                   .force_to = (last_day + 1) * (int64_t)BB_DAY_MS,
@@ -454,36 +460,92 @@ static int32_t begin_earlier(const struct bb_query_channel *c, int32_t first) {
     return first;
 }
 
-/* The lane vee of a register beside the channel, as of the asked moment, around some days. */
-static int make_companion(struct bb_query_channel *c, int32_t first, int32_t last,
-                          struct bb_error *error) {
+static void *grow(const struct bb_query_channel *c, const void *items, size_t count,
+                  size_t *capacity, size_t size) {
+    void *larger = bb_arena_take(c->arena, (2 * *capacity + 16) * size);
+
+    if (larger && count > 0)
+        memcpy(larger, items, count * size);
+    *capacity = larger ? 2 * *capacity + 16 : *capacity;
+    return larger;
+}
+
+/* What a plan made of the lane vee, of the days [first, last]. */
+static int keep_vee(struct bb_query_channel *c, const struct bb_plan *plan, int32_t first,
+                    int32_t last, struct bb_error *error) {
+    for (size_t i = 0; i < plan->write_count; i++) {
+        const struct bb_plan_write *write = &plan->writes[i];
+        if (write->key.lane != BB_LANE_VEE || write->size == 0 || write->key.span < first ||
+            write->key.span > last)
+            continue;
+        if (c->vee_count == c->vee_capacity) {
+            c->vee = grow(c, c->vee, c->vee_count, &c->vee_capacity, sizeof c->vee[0]);
+            if (!c->vee)
+                return no_memory(error);
+        }
+        struct bb_span packed = {plan->out->data + write->offset, write->size};
+        c->vee[c->vee_count].span = write->key.span;
+        c->vee[c->vee_count].packed = bb_arena_copy(c->arena, packed);
+        if (!c->vee[c->vee_count++].packed.data)
+            return no_memory(error);
+    }
+    return 0;
+}
+
+/* The lane vee of a channel, as of the asked moment: [first, last] are derived, what that makes of the days
+ * [kept_first, kept_last] is kept. */
+static int make_vee(struct bb_query_channel *c, int32_t first, int32_t last, int32_t kept_first,
+                    int32_t kept_last, struct bb_error *error) {
     struct bb_buffer out;
     struct bb_plan plan;
 
+    bb_buffer_init(&out, BB_BLOCK_MAX_BYTES);
+    int result = run_plan(c, &plan, &out, first, last, 0, error);
+    if (!result)
+        result = keep_vee(c, &plan, kept_first, kept_last, error);
+    bb_buffer_release(&out);
+    return result;
+}
+
+/* Of a register beside the channel, around some days. */
+static int make_companion(struct bb_query_channel *c, int32_t first, int32_t last,
+                          struct bb_error *error) {
     if (c->coverage.count == 0)
         return 0;
     int32_t earliest = c->coverage.runs[0].first;
     int32_t latest = c->coverage.runs[c->coverage.count - 1].last;
     first = first > earliest ? begin_earlier(c, first) : earliest;
     last = last < latest ? last : latest;
-    if (first > last)
-        return 0;
-    bb_buffer_init(&out, BB_BLOCK_MAX_BYTES);
-    int result = run_plan(c, &plan, &out, first, last, 0, error);
-    c->vee = result ? NULL : bb_arena_take(c->arena, (plan.write_count + 1) * sizeof c->vee[0]);
-    if (!result && !c->vee)
-        result = no_memory(error);
-    for (size_t i = 0; !result && i < plan.write_count; i++) {
-        const struct bb_plan_write *write = &plan.writes[i];
-        if (write->key.lane != BB_LANE_VEE || write->size == 0)
-            continue;
-        struct bb_span packed = {out.data + write->offset, write->size};
-        c->vee[c->vee_count].span = write->key.span;
-        c->vee[c->vee_count].packed = bb_arena_copy(c->arena, packed);
-        result = c->vee[c->vee_count++].packed.data ? 0 : no_memory(error);
-    }
-    bb_buffer_release(&out);
+    return first > last ? 0 : make_vee(c, first, last, INT32_MIN, INT32_MAX, error);
+}
+
+static int make_companions(struct bb_query_channel *c, int32_t first, int32_t last,
+                           struct bb_error *error) {
+    int result = 0;
+
+    for (size_t i = 0; !result && i < c->companion_count; i++)
+        result = make_companion(&c->companions[i], first - 2 * BB_TOTAL_DAYS_MAX,
+                                last + 2 * BB_TOTAL_DAYS_MAX, error);
     return result;
+}
+
+/* Of a channel at which rules look, the stretch of days that holds one. */
+static int make_beside(struct bb_query_channel *c, int32_t day, struct bb_error *error) {
+    const int32_t stretch = (day - (day < 0 ? BB_PLAN_DAYS_MAX - 1 : 0)) / BB_PLAN_DAYS_MAX;
+    const int32_t first = stretch * BB_PLAN_DAYS_MAX, last = first + BB_PLAN_DAYS_MAX - 1;
+
+    for (size_t i = 0; i < c->stretch_count; i++)
+        if (c->stretches[i] == stretch)
+            return 0;
+    if (c->stretch_count == c->stretch_capacity) {
+        c->stretches = grow(c, c->stretches, c->stretch_count, &c->stretch_capacity,
+                            sizeof c->stretches[0]);
+        if (!c->stretches)
+            return no_memory(error);
+    }
+    c->stretches[c->stretch_count++] = stretch;
+    int result = make_companions(c, first, last, error);
+    return result ? result : make_vee(c, begin_earlier(c, first), last, first, last, error);
 }
 
 static int tell_made(struct bb_query_channel *c, const struct bb_plan *plan,
@@ -544,9 +606,8 @@ int bb_query_make(struct bb_query_channel *c, struct bb_plan *plan, struct bb_bu
     if (first > last)
         return BB_ABSENT;
     first = past ? begin_earlier(c, first) : first;
-    for (size_t i = 0; !result && past && i < c->companion_count; i++)
-        result = make_companion(&c->companions[i], first - 2 * BB_TOTAL_DAYS_MAX,
-                                last + 2 * BB_TOTAL_DAYS_MAX, error);
+    if (past)
+        result = make_companions(c, first, last, error);
     return result ? result : run_plan(c, plan, out, first, last, also, error);
 }
 

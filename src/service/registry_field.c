@@ -165,14 +165,31 @@ static const struct bb_registry_shape group_shape =
     {key, BB_REGISTRY_LIST, false, AT(struct_name, member), AT(struct_name, count), NULL, \
      &(element), 0, true}
 
+static const struct bb_registry_field side_fields[] = {
+    REQUIRED("name", bb_master_side, name, name),
+    REQUIRED("text", bb_master_side, text, side),
+};
+static const struct bb_master_side no_side;
+static const struct bb_registry_shape side_shape =
+    SHAPE("side input", bb_master_side, side_fields, no_side, 1);
+
 static const struct bb_registry_field module_fields[] = {
     REQUIRED("name",   bb_master_module, name,   name),
     SCALAR  ("hash",   bb_master_module, hash,   hash),
     REQUIRED("source", bb_master_module, source, source),
+    ORDERED ("sides",  bb_master_module, sides,  side_count, side_shape),
 };
 static const struct bb_master_module no_module;
 static const struct bb_registry_shape module_shape =
     SHAPE("module", bb_master_module, module_fields, no_module, 2);
+
+static const struct bb_registry_field rule_other_fields[] = {
+    REQUIRED("name",    bb_master_rule_other, name,    name),
+    REQUIRED("channel", bb_master_rule_other, channel, name),
+};
+static const struct bb_master_rule_other no_rule_other;
+static const struct bb_registry_shape rule_other_shape =
+    SHAPE("other channel", bb_master_rule_other, rule_other_fields, no_rule_other, 1);
 
 static const struct bb_registry_field rule_version_fields[] = {
     SCALAR  ("id",          bb_master_rule_version, id,          hash),
@@ -189,6 +206,8 @@ static const struct bb_registry_field rule_version_fields[] = {
     SCALAR  ("share",       bb_master_rule_version, share,       share),
     SCALAR  ("by",          bb_master_rule_version, by,          text),
     SCALAR  ("reason",      bb_master_rule_version, reason,      text),
+    {"others", BB_REGISTRY_MAP, false, AT(bb_master_rule_version, others),
+     AT(bb_master_rule_version, other_count), NULL, &rule_other_shape, 0, true},
 };
 static const struct bb_master_rule_version no_rule_version = {
     .deployed_ms = BB_TIME_NONE, .from_ms = BB_TIME_NONE, .to_ms = BB_TIME_NONE,
@@ -466,7 +485,7 @@ int bb_registry_rules_check(struct bb_registry_reader *reader, struct bb_master_
     for (uint32_t i = 0; !failed && i < rules->module_count; i++) {
         struct bb_master_module *module = &rules->modules[i];
         char hash[BB_RULE_ID_SIZE + 1];
-        snprintf(hash, sizeof hash, "%016" PRIx64, bb_hash(module->source));
+        bb_rule_module_hash(module, hash);
         failed = check_hash(reader, line, "module", module->name, hash, &module->hash);
         for (uint32_t k = 0; !failed && k < i; k++)
             if (bb_span_equal(rules->modules[k].hash, module->hash))

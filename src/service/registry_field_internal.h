@@ -58,8 +58,8 @@ extern const struct bb_registry_type bb_registry_type_name, bb_registry_type_ten
     bb_registry_type_dials, bb_registry_type_connection, bb_registry_type_day_start,
     bb_registry_type_date, bb_registry_type_weight, bb_registry_type_season,
     bb_registry_type_expression, bb_registry_type_group, bb_registry_type_hash,
-    bb_registry_type_source, bb_registry_type_parameters, bb_registry_type_lane,
-    bb_registry_type_window, bb_registry_type_share;
+    bb_registry_type_source, bb_registry_type_side, bb_registry_type_parameters,
+    bb_registry_type_lane, bb_registry_type_window, bb_registry_type_share;
 
 /* ---- shapes ---------------------------------------------------------------------------------- */
 

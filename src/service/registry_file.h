@@ -76,6 +76,7 @@ int bb_registry_export(struct bb_registry *registry, struct bb_span tenant, int6
 /* Is a rules module a text that a file can hold? UTF-8 without control characters other than line ends, tabs and form
  * feeds; 1 to BB_MASTER_SOURCE_MAX bytes. */
 bool bb_registry_source_fits(struct bb_span source);
+bool bb_registry_side_fits(struct bb_span text);
 
 /* One entry as YAML, the way it stands in a file. */
 void bb_registry_entry_print(const struct bb_master *master, struct bb_buffer *out);

@@ -81,6 +81,10 @@ bool bb_registry_source_fits(struct bb_span source) {
     return source.size > 0 && is_text_with(source, BB_MASTER_SOURCE_MAX, "\n\r\t\f");
 }
 
+bool bb_registry_side_fits(struct bb_span text) {
+    return is_text_with(text, BB_MASTER_SIDE_MAX, "\n\r\t");
+}
+
 static enum bb_registry_parsed keep_text(struct bb_registry_reader *reader, struct bb_span text,
                                          void *member) {
     struct bb_span copy = bb_arena_copy(reader->arena, text);
@@ -510,6 +514,11 @@ static enum bb_registry_parsed parse_source(struct bb_registry_reader *reader, s
     return bb_registry_source_fits(text) ? keep_text(reader, text, member) : BB_REGISTRY_WRONG;
 }
 
+static enum bb_registry_parsed parse_side(struct bb_registry_reader *reader, struct bb_span text,
+                                          void *member) {
+    return bb_registry_side_fits(text) ? keep_text(reader, text, member) : BB_REGISTRY_WRONG;
+}
+
 static enum bb_registry_parsed parse_parameters(struct bb_registry_reader *reader,
                                                 struct bb_span text, void *member) {
     json_t *root = is_text(text, BB_MASTER_PARAMETERS_MAX)
@@ -645,6 +654,9 @@ const struct bb_registry_type
     bb_registry_type_source = {
         "the text of a Python module, up to 1 MiB of UTF-8",
         parse_source, format_text, equal_texts, sizeof(struct bb_span), false, true},
+    bb_registry_type_side = {
+        "times and numbers as lines of a CSV file, up to 1 MiB",
+        parse_side, format_text, equal_texts, sizeof(struct bb_span), false, true},
     bb_registry_type_parameters = TEXT_TYPE(parse_parameters, "a JSON object such as {\"k\": 8}"),
     bb_registry_type_lane = {
         "raw or vee",

@@ -226,12 +226,14 @@ static int flush(struct run *r) {
         bb_rules_gather_batch(&r->gather, &batch);
         batch.rule = (uint32_t)(r->asked->rule - module->items);
         batch.parameters = r->asked->parameters;
+        batch.until_ns = r->asked->bounds.until_ns;
         result = module->rules->ops->run(module->set, &batch, &sink, r->error);
     }
     bb_rules_gather_clear(&r->gather);
     bb_arena_reset(&r->names);
     r->source_count = 0;
-    if (result == -BB_E_RULE_SLOW && r->late) {
+    if (result == -BB_E_RULE_SLOW) {
+        r->late = true;
         forget_unsure(r);
         return 0;
     }
@@ -258,8 +260,8 @@ static void put_about(struct run *r, const struct source *source, struct bb_buff
         if (r->others[k].count > 0)
             others[told++] = (struct bb_rules_other){rule->others[k].name, r->others[k].channel,
                                                      r->others[k].unit};
-    bb_rules_put_about_with(source->usage_point, source->channel, source->unit, known ? &up : NULL,
-                            others, told, out);
+    bb_rules_put_about(source->usage_point, source->channel, source->unit, known ? &up : NULL,
+                       others, told, out);
     bb_arena_release(&arena);
 }
 

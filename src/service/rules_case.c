@@ -361,6 +361,7 @@ static int run_document(struct reader *r, const struct bb_rules_module *module,
             result = read_parameters(r, given, &parameters);
         if (!result && rule && cases) {
             s->parameters = bb_span_of(parameters ? parameters : "");
+            s->until_ns = r->cases->bounds.until_ns;
             result = run_cases(r, module, rule, cases, s, answer, visit, context);
         }
     }

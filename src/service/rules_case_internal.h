@@ -33,11 +33,16 @@ struct bb_case_series {
     int64_t start_ms, interval_ms;
     struct bb_zone *zone; /* NULL: UTC */
     struct bb_span parameters;
+    int64_t until_ns; /* as in port/rules.h */
     struct bb_case_beside others[BB_RULE_SERIES_MAX],
         side[BB_RULE_SERIES_MAX]; /* as the rule has them */
 };
 
+enum { BB_CASE_WINDOWS_MAX = 8 };
+
 struct bb_case_answer {
+    uint64_t said
+        [BB_CASE_WINDOWS_MAX]; /* of each window: a hash of its reasons, evidence, exceptions and tags */
     uint8_t verdict[BB_CASE_POINTS_MAX];
     double value[BB_CASE_POINTS_MAX];
     bool failed;

@@ -1,6 +1,8 @@
 /* A rule over a channel that was made up: see rules_case_internal.h. */
 #include "service/rules_case_internal.h"
 
+#include "base/hash.h"
+
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,26 +41,92 @@ bool bb_case_beside_take(struct bb_case_beside *beside, size_t count) {
 
 /* ---- what came of it ------------------------------------------------------------------------ */
 
+struct answering {
+    struct bb_case_answer *answer;
+    const struct bb_rules_batch *batch;
+};
+
+static uint64_t hash_json(const json_t *value, uint64_t seed) {
+    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY) : NULL;
+    uint64_t hash = bb_hash_seeded(bb_span_of(text ? text : ""), seed + 1);
+
+    free(text);
+    return hash;
+}
+
+/* Rows that are told of a window; their number among the others is none of its matter. */
+static uint64_t hash_rows(json_t *rows, uint32_t window, uint64_t seed) {
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(rows, i, row) {
+        if (json_integer_value(json_object_get(row, "window")) != (json_int_t)window)
+            continue;
+        json_t *own = json_copy(row);
+        json_object_del(own, "window");
+        seed = hash_json(own, seed);
+        json_decref(own);
+    }
+    return seed;
+}
+
+/* Columns of numbers by point: those of the points [first, last). */
+static uint64_t hash_evidence(json_t *evidence, size_t first, size_t last, uint64_t seed) {
+    const char *name;
+    json_t *pair;
+    uint64_t sum = 0; /* names come in the order in which others told them first */
+
+    json_object_foreach(evidence, name, pair) {
+        json_t *at = json_array_get(pair, 0), *value = json_array_get(pair, 1);
+        for (size_t i = 0; i < json_array_size(at); i++) {
+            json_int_t point = json_integer_value(json_array_get(at, i));
+            if (point >= (json_int_t)first && point < (json_int_t)last)
+                sum += hash_json(
+                    json_array_get(value, i),
+                    bb_hash_seeded(bb_span_of(name), (uint64_t)(point - (json_int_t)first)));
+        }
+    }
+    return bb_hash_mix(seed ^ sum);
+}
+
+static uint64_t hash_said(const struct bb_rules_part *part, const uint32_t *offset, uint32_t window,
+                          json_t *told) {
+    const size_t first = offset[part->first + window] - part->first_point,
+                 last = offset[part->first + window + 1] - part->first_point;
+    json_t *reasons = json_object_get(told, "reasons");
+    uint64_t hash = 0;
+
+    for (size_t i = first; i < last; i++)
+        if (part->verdict[i] != BB_RULES_NOTHING)
+            hash = hash_json(json_array_get(reasons, part->reason[i]), hash);
+    hash = hash_evidence(json_object_get(told, "evidence"), first, last, hash);
+    hash = hash_rows(json_object_get(told, "exceptions"), window, hash);
+    return hash_rows(json_object_get(told, "tags"), window, hash);
+}
+
 static int take_part(void *context, const struct bb_rules_part *part, struct bb_error *error) {
-    struct bb_case_answer *answer = context;
+    const struct answering *answering = context;
+    struct bb_case_answer *answer = answering->answer;
+    json_t *root = json_loadb(part->told.data, part->told.size, 0, NULL);
 
     (void)error;
     memcpy(answer->verdict + part->first_point, part->verdict, part->points);
     memcpy(answer->value + part->first_point, part->value, part->points * sizeof *part->value);
+    for (uint32_t w = 0; w < part->windows; w++)
+        answer->said[part->first + w] = hash_said(part, answering->batch->offset, w, root);
     if (memchr(part->raised, 1, part->windows)) {
-        json_t *root = json_loadb(part->told.data, part->told.size, 0, NULL);
         const char *text = json_string_value(
             json_object_get(json_array_get(json_object_get(root, "failures"), 0), "text"));
         answer->failed = true;
         snprintf(answer->text, sizeof answer->text, "%s", text ? text : "it raised");
-        json_decref(root);
     }
+    json_decref(root);
     return 0;
 }
 
 static int take_failure(void *context, const struct bb_rules_failure *failure,
                         struct bb_error *error) {
-    struct bb_case_answer *answer = context;
+    struct bb_case_answer *answer = ((const struct answering *)context)->answer;
 
     (void)error;
     answer->failed = true;
@@ -124,7 +192,8 @@ static bool add_window(struct bb_rules_gather *gather, const struct bb_rule *rul
 static int run_gathered(const struct bb_rules_module *module, const struct bb_rule *rule,
                         struct bb_case_series *s, const struct bb_rules_batch *batch,
                         struct bb_case_answer *answer, struct bb_error *error) {
-    const struct bb_rules_sink sink = {take_part, take_failure, answer};
+    struct answering answering = {answer, batch};
+    const struct bb_rules_sink sink = {take_part, take_failure, &answering};
     const bool gives = gives_sides(s);
     int result = gives ? give_sides(module, rule, s, batch->end_ms, error) : 0;
 
@@ -143,7 +212,8 @@ int bb_case_run(const struct bb_rules_module *module, const struct bb_rule *rule
     struct bb_rules_batch batch;
     bool has_room = true;
 
-    BB_ASSERT(windows.count * s->count <= BB_CASE_POINTS_MAX);
+    BB_ASSERT(windows.count <= BB_CASE_WINDOWS_MAX &&
+              windows.count * s->count <= BB_CASE_POINTS_MAX);
     memset(answer, 0, sizeof *answer);
     for (size_t i = 0; i < s->count; i++) {
         int64_t end_ms = s->start_ms + ((int64_t)i - (int64_t)s->past + 1) * s->interval_ms;
@@ -160,6 +230,7 @@ int bb_case_run(const struct bb_rules_module *module, const struct bb_rule *rule
         bb_rules_gather_batch(&gather, &batch);
         batch.rule = (uint32_t)(rule - module->items);
         batch.parameters = s->parameters;
+        batch.until_ns = s->until_ns;
         batch.abort_at = windows.abort_at;
         result = run_gathered(module, rule, s, &batch, answer, error);
     }

@@ -34,26 +34,40 @@ static struct bb_span alias_of(const struct bb_master_usage_point *up, struct bb
     return BB_SPAN("");
 }
 
-/* Code of one version, once for all its stretches. */
-static const struct bb_rule_code *code_of(const struct bb_master_rules *entry,
-                                          const struct bb_master_rule_version *version,
-                                          struct bb_arena *arena) {
+static bool fill_code(const struct bb_master_rules *entry,
+                      const struct bb_master_rule_version *version, struct bb_arena *arena,
+                      struct bb_rule_time *out) {
+    static const struct bb_master_module none = {0};
     const struct bb_master_module *module = bb_rules_module_of(entry, version->module);
     struct bb_rule_code *code = bb_arena_take_array(arena, 1, sizeof *code);
 
     if (!code)
-        return NULL;
-    *code = (struct bb_rule_code){.module = module ? module->name : BB_SPAN(""),
-                                  .source = module ? module->source : BB_SPAN(""),
-                                  .hash = version->module,
-                                  .function = version->function,
-                                  .parameters = version->parameters};
-    return code;
+        return false;
+    *code = (struct bb_rule_code){module ? module : &none, version->function, version->parameters};
+    out->code = code;
+    return true;
+}
+
+/* A register counts, and what it counts in a day is known when the next one is read: it looks at nobody. */
+static bool fill_looks(const struct bb_master_rule_version *version,
+                       const struct bb_channel_record *record, struct bb_arena *arena,
+                       struct bb_rule_time *out) {
+    const uint32_t count = record->kind == BB_KIND_REGISTER ? 0 : version->other_count;
+    struct bb_rule_look *looks = bb_arena_take_array(arena, count + 1, sizeof *looks);
+
+    if (!looks)
+        return false;
+    for (uint32_t k = 0; k < count; k++)
+        looks[k] = (struct bb_rule_look){version->others[k].name, version->others[k].channel};
+    out->looks = looks;
+    out->look_count = count;
+    return true;
 }
 
 static bool add_rule(const struct bb_master_rules *entry, const struct bb_master_rule *rule,
                      struct bb_span usage_point, const struct subject *subject,
-                     struct bb_arena *arena, struct bb_channel_rule *out, uint32_t *count) {
+                     const struct bb_channel_record *record, struct bb_arena *arena,
+                     struct bb_channel_rule *out, uint32_t *count) {
     struct bb_rule_stretch stretches[BB_RULE_STRETCHES_MAX];
     size_t n = bb_rule_stretches(rule, usage_point, stretches);
     struct bb_rule_time *times = bb_arena_take_array(arena, n + 1, sizeof *times);
@@ -65,13 +79,14 @@ static bool add_rule(const struct bb_master_rules *entry, const struct bb_master
         const struct bb_master_rule_version *v = stretches[i].version;
         if (!is_meant(subject, v))
             continue;
-        times[kept++] = (struct bb_rule_time){.from_ms = stretches[i].from_ms,
-                                              .to_ms = stretches[i].to_ms,
-                                              .window_ms = v->window_ms,
-                                              .version = v->id,
-                                              .code = code_of(entry, v, arena)};
-        if (!times[kept - 1].code)
+        times[kept] = (struct bb_rule_time){.from_ms = stretches[i].from_ms,
+                                            .to_ms = stretches[i].to_ms,
+                                            .window_ms = v->window_ms,
+                                            .version = v->id};
+        if (!fill_code(entry, v, arena, &times[kept]) ||
+            !fill_looks(v, record, arena, &times[kept]))
             return false;
+        kept++;
     }
     if (kept > 0)
         out[(*count)++] = (struct bb_channel_rule){rule->name, rule->raw, times, kept};
@@ -88,7 +103,7 @@ bool bb_rules_of_channel(const struct bb_master_rules *entry, struct bb_span usa
     *count = 0;
     *out = bb_arena_take_array(arena, entry->rule_count + 1, sizeof **out);
     for (uint32_t i = 0; *out && room && i < entry->rule_count; i++)
-        room = add_rule(entry, &entry->rules[i], usage_point, &subject, arena, *out, count);
+        room = add_rule(entry, &entry->rules[i], usage_point, &subject, record, arena, *out, count);
     return *out && room;
 }
 
@@ -115,9 +130,19 @@ static void add_usage_point(uint64_t *hash, const struct bb_master_usage_point *
     add_number(hash, up->connection.phases);
 }
 
+/* What the channels of the usage point are called: some rule looks at them. */
+static void add_channels(uint64_t *hash, const struct bb_master_usage_point *up) {
+    for (uint32_t i = 0; i < up->channel_count; i++) {
+        add(hash, up->channels[i].name);
+        add(hash, up->channels[i].alias);
+        add(hash, up->channels[i].obis);
+    }
+}
+
 uint64_t bb_rules_hash(const struct bb_channel_rule *rules, uint32_t count,
                        const struct bb_master_usage_point *up) {
     uint64_t hash = 1;
+    bool look = false;
 
     if (count == 0)
         return 0;
@@ -129,10 +154,14 @@ uint64_t bb_rules_hash(const struct bb_channel_rule *rules, uint32_t count,
             add_number(&hash, rules[i].times[k].from_ms);
             add_number(&hash, rules[i].times[k].to_ms);
             add_number(&hash, rules[i].times[k].window_ms);
+            add_number(&hash, rules[i].times[k].look_count);
+            look |= rules[i].times[k].look_count > 0;
         }
     }
     if (up)
         add_usage_point(&hash, up);
+    if (up && look)
+        add_channels(&hash, up);
     return hash ? hash : 1;
 }
 
@@ -159,11 +188,9 @@ static void put_master(const struct bb_master_usage_point *up, struct bb_json *j
     bb_json_object_end(json);
 }
 
-int bb_rules_unit(const struct bb_rule_ask *ask) {
-    const struct bb_channel *channel = ask->channel;
-
-    return channel->kind == BB_KIND_INTERVAL && !ask->rule->raw ? channel->derived_unit
-                                                                : channel->metered_unit;
+int bb_rules_unit(const struct bb_channel *channel, bool raw) {
+    return channel->kind == BB_KIND_INTERVAL && !raw ? channel->derived_unit
+                                                     : channel->metered_unit;
 }
 
 static void put_others(const struct bb_rules_other *others, uint32_t count, struct bb_json *json) {
@@ -179,10 +206,9 @@ static void put_others(const struct bb_rules_other *others, uint32_t count, stru
     bb_json_object_end(json);
 }
 
-void bb_rules_put_about_with(struct bb_span usage_point, struct bb_span channel, int unit,
-                             const struct bb_master_usage_point *up,
-                             const struct bb_rules_other *others, uint32_t other_count,
-                             struct bb_buffer *out) {
+void bb_rules_put_about(struct bb_span usage_point, struct bb_span channel, int unit,
+                        const struct bb_master_usage_point *up, const struct bb_rules_other *others,
+                        uint32_t other_count, struct bb_buffer *out) {
     struct bb_json json;
 
     bb_json_init(&json, out);
@@ -195,9 +221,4 @@ void bb_rules_put_about_with(struct bb_span usage_point, struct bb_span channel,
     if (other_count > 0)
         put_others(others, other_count, &json);
     bb_json_object_end(&json);
-}
-
-void bb_rules_put_about(struct bb_span usage_point, struct bb_span channel, int unit,
-                        const struct bb_master_usage_point *up, struct bb_buffer *out) {
-    bb_rules_put_about_with(usage_point, channel, unit, up, NULL, 0, out);
 }

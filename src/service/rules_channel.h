@@ -6,9 +6,8 @@
 #include "model/outbox.h"
 #include "model/rule_version.h"
 
-struct bb_rule_code {              /* what a version runs; struct bb_rule_time points here */
-    struct bb_span module, source; /* its name, its text */
-    struct bb_span hash;           /* of the module */
+struct bb_rule_code { /* what a version runs; struct bb_rule_time points here */
+    const struct bb_master_module *module;
     struct bb_span function, parameters;
 };
 
@@ -24,21 +23,17 @@ bool bb_rules_of_channel(const struct bb_master_rules *entry, struct bb_span usa
 uint64_t bb_rules_hash(const struct bb_channel_rule *rules, uint32_t count,
                        const struct bb_master_usage_point *up);
 
-/* What a rule may know of the usage point, as a JSON object: nothing of its customer. */
-void bb_rules_put_about(struct bb_span usage_point, struct bb_span channel, int unit,
-                        const struct bb_master_usage_point *up, struct bb_buffer *out);
-
-/* The same, and which other channels of the usage point stand beside, by the names that the rule gave them. */
+/* What a rule may know of the usage point, as a JSON object: nothing of its customer; and which other channels of it stand
+ * beside, by the names that the rule gave them. */
 struct bb_rules_other {
     struct bb_span name, channel;
     int unit;
 };
-void bb_rules_put_about_with(struct bb_span usage_point, struct bb_span channel, int unit,
-                             const struct bb_master_usage_point *up,
-                             const struct bb_rules_other *others, uint32_t other_count,
-                             struct bb_buffer *out);
+void bb_rules_put_about(struct bb_span usage_point, struct bb_span channel, int unit,
+                        const struct bb_master_usage_point *up, const struct bb_rules_other *others,
+                        uint32_t other_count, struct bb_buffer *out);
 
-/* The unit of what a rule sees: of validated intervals the derived one, of all else the metered one. */
-int bb_rules_unit(const struct bb_rule_ask *ask);
+/* The unit of what a rule sees of a channel: of validated intervals the derived one, of all else the metered one. */
+int bb_rules_unit(const struct bb_channel *channel, bool raw);
 
 #endif

@@ -1,6 +1,7 @@
 /* Deploying rules: see rules_deploy.h. */
 #include "service/rules_deploy.h"
 
+#include "model/obis.h"
 #include "model/rule_version.h"
 #include "service/registry_file.h"
 #include "service/rules_parameters.h"
@@ -103,11 +104,6 @@ static int check(const struct bb_deploy *asked, struct bb_span name,
         return BB_FAIL(error, BB_E_RULE_LANE,
                        "rule %.*s is of the lane %s: it can be back-tested, not deployed",
                        BB_SPAN_ARGS(name), bb_lanes[lane].name);
-    if (asked->rule->other_count + asked->rule->side_count > 0)
-        return BB_FAIL(error, BB_E_RULE_LANE,
-                       "rule %.*s looks at other channels or side inputs: it can be back-tested, "
-                       "not deployed",
-                       BB_SPAN_ARGS(name));
     if (standing && standing->raw != (lane == BB_LANE_RAW))
         return BB_FAIL(error, BB_E_RULE_LANE,
                        "rule %.*s is deployed for the lane %s, this one is of the lane %s: deploy "
@@ -118,6 +114,12 @@ static int check(const struct bb_deploy *asked, struct bb_span name,
         return BB_FAIL(error, BB_E_RULE_LOAD,
                        "module %.*s is no text of UTF-8 without control characters",
                        BB_SPAN_ARGS(asked->module->name));
+    for (uint32_t i = 0; i < asked->module->side_count; i++)
+        if (!bb_registry_side_fits((struct bb_span){asked->module->side_files[i].text,
+                                                    asked->module->side_files[i].text_size}))
+            return BB_FAIL(error, BB_E_RULE_SIDE,
+                           "side input %.*s: to be deployed it has at most 1 MiB of text",
+                           BB_SPAN_ARGS(asked->module->sides[i].name));
     if (asked->share == 0 || asked->share > BB_MASTER_SHARE_ALL)
         return BB_FAIL(error, BB_E_USAGE, "a share is from a thousandth to all");
     if (asked->reason.size > BB_MASTER_TEXT_MAX || asked->by.size > BB_MASTER_TEXT_MAX)
@@ -146,6 +148,12 @@ static int make_version(const struct bb_deploy *asked, struct bb_arena *arena,
                                      &out->parameters, error);
     if (result)
         return result;
+    out->others = bb_arena_take_array(arena, asked->rule->other_count + 1, sizeof *out->others);
+    if (!out->others)
+        return no_memory(error);
+    for (uint32_t k = 0; k < asked->rule->other_count; k++)
+        out->others[out->other_count++] = (struct bb_master_rule_other){
+            asked->rule->others[k].name, asked->rule->others[k].from};
     bb_rule_version_id(out, id);
     out->id = bb_arena_copy(arena, bb_span_of(id));
     return out->id.data ? 0 : no_memory(error);
@@ -191,10 +199,51 @@ static int put_first(struct bb_master_rule *rule, const struct bb_master_rule_ve
 
 /* ---- deploy, roll back ----------------------------------------------------------------------- */
 
-static void put_module(struct bb_master_rules *rules, const struct bb_rules_module *module) {
-    if (!bb_rules_module_of(rules, bb_span_of(module->hash)))
-        rules->modules[rules->module_count++] = (struct bb_master_module){
-            bb_span_of(module->hash), module->name, module->source};
+static bool put_module(struct bb_master_rules *rules, const struct bb_rules_module *module,
+                       struct bb_arena *arena) {
+    struct bb_master_side *sides;
+
+    if (bb_rules_module_of(rules, bb_span_of(module->hash)))
+        return true;
+    sides = bb_arena_take_array(arena, module->side_count + 1, sizeof *sides);
+    if (sides)
+        rules->modules[rules->module_count++] = bb_rules_module_content(module, sides);
+    return sides != NULL;
+}
+
+/* May both mean one channel? By what they say: an alias is not told from a name. */
+static bool may_be_one(struct bb_span a, struct bb_span b) {
+    struct bb_obis x, y;
+
+    return bb_span_equal(a, b) || (bb_obis_parse(a, &x) && bb_obis_parse(b, &y) &&
+                                   (bb_obis_match(&x, &y) || bb_obis_match(&y, &x)));
+}
+
+/* A rule behind the estimates sees its other channels as they are when all is said of them. So those may not look at
+ * others themselves: nobody could say which is first. */
+static int check_looks(const struct bb_master_rules *rules, const struct bb_master_rule *of,
+                       const struct bb_master_rule_version *looking, struct bb_error *error) {
+    for (uint32_t i = 0; !of->raw && i < rules->rule_count; i++)
+        for (uint32_t v = 0; !rules->rules[i].raw && v < rules->rules[i].version_count; v++) {
+            const struct bb_master_rule_version *seen = &rules->rules[i].versions[v];
+            for (uint32_t k = 0; seen->other_count > 0 && k < looking->other_count; k++)
+                if (may_be_one(seen->channel, looking->others[k].channel))
+                    return BB_FAIL(error, BB_E_RULE_LANE,
+                                   "rule %.*s looks at channel %.*s, of which rule %.*s speaks, "
+                                   "which looks at others itself: nobody could say which is first",
+                                   BB_SPAN_ARGS(of->name), BB_SPAN_ARGS(looking->others[k].channel),
+                                   BB_SPAN_ARGS(rules->rules[i].name));
+        }
+    return 0;
+}
+
+static int check_all_looks(const struct bb_master_rules *rules, struct bb_error *error) {
+    int result = 0;
+
+    for (uint32_t i = 0; !result && i < rules->rule_count; i++)
+        for (uint32_t v = 0; !result && v < rules->rules[i].version_count; v++)
+            result = check_looks(rules, &rules->rules[i], &rules->rules[i].versions[v], error);
+    return result;
 }
 
 static int place(struct bb_master_rules *rules, uint32_t at, struct bb_span before,
@@ -231,10 +280,12 @@ int bb_rules_deploy(const struct bb_master_rules *current, const struct bb_deplo
         *rule = (struct bb_master_rule){.name = name, .raw = asked->rule->lane == BB_LANE_RAW};
     bool same = speaks(rule, &version);
     if (!same) {
-        put_module(out, asked->module);
-        result = put_first(rule, &version, arena, error);
+        result = put_module(out, asked->module, arena) ? put_first(rule, &version, arena, error)
+                                                       : no_memory(error);
         sweep_modules(out);
     }
+    if (!result)
+        result = check_all_looks(out, error);
     if (!result)
         result = place(out, at, asked->before, error);
     return result ? result : same && bb_rules_equal(current, out) ? BB_DEPLOY_SAME : BB_DEPLOY_DONE;

@@ -72,12 +72,11 @@ static int load(struct bb_rules_describer *describer, struct bb_span tenant,
 
     if (!trial)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to describe a rule");
-    int result = bb_rules_trial_open(describer->config, tenant, module->name, module->source, trial,
-                                     error);
+    int result = bb_rules_trial_open(describer->config, tenant, module, trial, error);
     if (result) {
         free(trial);
         out->fault = strndup(error->text, FAULT_MAX);
-        out->is_passing = error->code != BB_E_RULE_LOAD;
+        out->is_passing = error->code != BB_E_RULE_LOAD && error->code != BB_E_RULE_SIDE;
         return out->fault ? 0 : BB_FAIL(error, BB_E_NO_MEMORY, "no memory to describe a rule");
     }
     bb_rules_trial_stop(trial);

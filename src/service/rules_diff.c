@@ -214,7 +214,7 @@ static int test_old(struct diff *d, const struct bb_master_rule_version *version
     if (!source)
         return BB_FAIL(d->error, BB_E_RULE_LOAD, "version %.*s has no module",
                        BB_SPAN_ARGS(version->id));
-    int result = bb_rules_module_make(host, source->name, source->source, &module, d->error);
+    int result = bb_rules_module_make(host, source, &module, d->error);
     if (result)
         return result;
     const struct bb_rule *rule = bb_rules_module_find(&module, version->function);

@@ -57,9 +57,23 @@ static void add_path(struct bb_rules_environment *e, size_t *count, const char *
     }
 }
 
-int bb_rules_environment_find(const struct bb_config *config, struct bb_rules_environment *out,
+/* The tenant's own, if it has one; else that of all. False: its name is too long. */
+static bool choose_folder(const struct bb_config *config, struct bb_span tenant,
+                          char folder[PATH_MAX]) {
+    bool own = config->rules_environments[0] != '\0';
+
+    if (own && snprintf(folder, PATH_MAX, "%s/%.*s", config->rules_environments,
+                        BB_SPAN_ARGS(tenant)) >= PATH_MAX)
+        return false;
+    if (!own || (access(folder, F_OK) < 0 && errno == ENOENT))
+        snprintf(folder, PATH_MAX, "%s", config->rules_environment);
+    return true;
+}
+
+int bb_rules_environment_find(const struct bb_config *config, struct bb_span tenant,
+                              struct bb_rules_environment *out,
                               struct bb_rules_python_options *options, struct bb_error *error) {
-    const char *folder = config->rules_environment;
+    char folder[PATH_MAX];
     struct venv venv = {.sees_system = true};
     char below[64];
     size_t count = 0;
@@ -67,15 +81,18 @@ int bb_rules_environment_find(const struct bb_config *config, struct bb_rules_en
     memset(out->paths, 0, sizeof out->paths);
     snprintf(out->python, sizeof out->python, "%s",
              config->rules_python[0] ? config->rules_python : "/usr/bin/python3");
+    if (!choose_folder(config, tenant, folder))
+        return BB_FAIL(error, BB_E_RULES_HOST, "the name of rules.environments is too long");
     if (folder[0]) {
         if (!read_venv(folder, &venv))
             return BB_FAIL(error, BB_E_RULES_HOST,
-                           "rules.environment %s is no virtual environment: it has no pyvenv.cfg "
+                           "%s is no virtual environment: it has no pyvenv.cfg "
                            "with a version; `python3 -m venv %s` makes one",
                            folder, folder);
         if (snprintf(out->python, sizeof out->python, "%s/bin/python3", folder) >=
             (int)sizeof out->python)
-            return BB_FAIL(error, BB_E_RULES_HOST, "the name of rules.environment is too long");
+            return BB_FAIL(error, BB_E_RULES_HOST,
+                           "the name of the virtual environment %s is too long", folder);
         snprintf(below, sizeof below, "/lib/python%s/site-packages", venv.version);
         add_path(out, &count, folder, below);
     }

@@ -1,4 +1,6 @@
-/* Which Python runs a plant's rules, and where its packages lie: from busbar.yaml (rules.python, rules.environment).
+/* Which Python runs a tenant's rules, and where its packages lie: from busbar.yaml.
+ *
+ *   rules.environments/TENANT, where there is one; else rules.environment, where it is said; else rules.python
  *
  * An environment is a folder that `python3 -m venv` made. Nothing of it is run to find out: pyvenv.cfg says which
  * Python it is of, and whether Debian's packages are seen too. */
@@ -19,7 +21,8 @@ struct bb_rules_environment {
 };
 
 /* The options point into *out. -BB_E_RULES_HOST: the environment is none. */
-int bb_rules_environment_find(const struct bb_config *config, struct bb_rules_environment *out,
+int bb_rules_environment_find(const struct bb_config *config, struct bb_span tenant,
+                              struct bb_rules_environment *out,
                               struct bb_rules_python_options *options, struct bb_error *error)
     BB_MUST_USE;
 

@@ -21,7 +21,7 @@ struct bb_rule_ask; /* derive/rule.h */
 struct bb_rule_question {
     struct bb_span tenant, usage_point, channel;
     const struct bb_rule_ask *ask;
-    struct bb_span about; /* JSON object: what rules may know of the usage point */
+    const struct bb_master_usage_point *about; /* NULL: nothing is known of the usage point */
 };
 
 /* Sayings ascending by time, in the arena. -BB_E_RULES_HOST, -BB_E_RULES_NO_CAGE: rules cannot be run here. */

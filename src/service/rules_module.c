@@ -2,7 +2,7 @@
 #include "service/rules_module.h"
 
 #include "base/hash.h"
-#include "model/master.h"
+#include "model/rule_version.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -135,56 +135,90 @@ static int describe(struct bb_rules_module *module, struct bb_span told, struct 
 /* ---- side inputs ---------------------------------------------------------------------------- */
 
 /* The file lies beside the module: what names it has no folder. */
-static int read_side(struct bb_rules_module *module, const char *path, struct bb_span name,
-                     struct bb_error *error) {
+static int read_beside(const char *path, struct bb_span name, struct bb_rules_side_file *out,
+                       struct bb_error *error) {
     const char *slash = strrchr(path, '/');
     const int folder = slash ? (int)(slash - path + 1) : 0;
     char file[PATH_MAX];
 
-    for (uint32_t i = 0; i < module->side_count; i++)
-        if (bb_span_equal(module->sides[i].name, name))
-            return 0;
     if (memchr(name.data, '/', name.size) || name.data[0] == '.' ||
         snprintf(file, sizeof file, "%.*s%.*s", folder, path, BB_SPAN_ARGS(name)) >=
             (int)sizeof file)
         return BB_FAIL(error, BB_E_RULE_LOAD, "%.*s is no name of a file beside the module",
                        BB_SPAN_ARGS(name));
+    return bb_rules_side_read(file, out, error);
+}
+
+static int parse_given(const struct bb_master_module *given, struct bb_span name,
+                       struct bb_rules_side_file *out, struct bb_error *error) {
+    char called[BB_RULES_SIDE_NAME_MAX];
+
+    snprintf(called, sizeof called, "%.*s", BB_SPAN_ARGS(name));
+    for (uint32_t i = 0; i < given->side_count; i++)
+        if (bb_span_equal(given->sides[i].name, name))
+            return bb_rules_side_parse(given->sides[i].text, called, out, error);
+    return BB_FAIL(error, BB_E_RULE_SIDE, "module %.*s has no side input %s",
+                   BB_SPAN_ARGS(given->name), called);
+}
+
+/* Where side inputs come from: files beside the module, or what is deployed with it. */
+struct sides_from {
+    const char *path;
+    const struct bb_master_module *given; /* NULL: path */
+};
+
+static int take_side(struct bb_rules_module *module, const struct sides_from *from,
+                     struct bb_span name, struct bb_error *error) {
+    for (uint32_t i = 0; i < module->side_count; i++)
+        if (bb_span_equal(module->sides[i].name, name))
+            return 0;
     if (module->side_count == BB_RULES_SIDES_MAX)
         return BB_FAIL(error, BB_E_RULE_LOAD, "a module has at most %d side inputs",
                        BB_RULES_SIDES_MAX);
     struct bb_rules_side_file *side = &module->side_files[module->side_count];
-    int result = bb_rules_side_read(file, side, error);
+    int result = from->given ? parse_given(from->given, name, side, error)
+                             : read_beside(from->path, name, side, error);
     module->sides[module->side_count++] = (struct bb_rules_side){
         .name = name, .ts_ms = side->ts_ms, .value = side->value, .count = side->count};
     return result;
 }
 
-/* What its rules see is part of the version: the same module with another winter is another one. */
-static int take_sides(struct bb_rules_module *module, const char *path, uint64_t source_hash,
+static int take_sides(struct bb_rules_module *module, const struct sides_from *from,
                       struct bb_error *error) {
-    struct bb_buffer text;
+    struct bb_master_side sides[BB_RULES_SIDES_MAX];
+    struct bb_master_module content;
     int result = 0;
 
     for (uint32_t i = 0; i < module->count; i++)
         for (uint32_t k = 0; !result && k < module->items[i].side_count; k++)
-            result = read_side(module, path, module->items[i].side[k].from, error);
-    if (result || module->side_count == 0)
+            result = take_side(module, from, module->items[i].side[k].from, error);
+    if (result)
         return result;
-    bb_buffer_init(&text, 64 << 10);
-    bb_buffer_format(&text, "%016" PRIx64, source_hash);
+    content = bb_rules_module_content(module, sides);
+    bb_rule_module_hash(&content, module->hash);
+    return module->side_count == 0
+               ? 0
+               : module->rules->ops->side(module->set, module->sides, module->side_count, error);
+}
+
+struct bb_master_module bb_rules_module_content(const struct bb_rules_module *module,
+                                                struct bb_master_side *sides) {
     for (uint32_t i = 0; i < module->side_count; i++)
-        bb_buffer_format(&text, "\n%.*s %016" PRIx64, BB_SPAN_ARGS(module->sides[i].name),
-                         module->side_files[i].hash);
-    snprintf(module->hash, sizeof module->hash, "%016" PRIx64, bb_hash(bb_buffer_span(&text)));
-    bb_buffer_release(&text);
-    return module->rules->ops->side(module->set, module->sides, module->side_count, error);
+        sides[i] = (struct bb_master_side){
+            module->sides[i].name, {module->side_files[i].text, module->side_files[i].text_size}};
+    return (struct bb_master_module){.hash = bb_span_of(module->hash),
+                                     .name = module->name,
+                                     .source = module->source,
+                                     .sides = sides,
+                                     .side_count = module->side_count};
 }
 
 /* ---- loading -------------------------------------------------------------------------------- */
 
 /* `file` is what tracebacks call it. */
 static int load(struct bb_rules *rules, struct bb_span file, struct bb_span name,
-                struct bb_span source, struct bb_rules_module *out, struct bb_error *error) {
+                struct bb_span source, const struct sides_from *from, struct bb_rules_module *out,
+                struct bb_error *error) {
     struct bb_span told;
 
     memset(out, 0, sizeof *out);
@@ -196,24 +230,26 @@ static int load(struct bb_rules *rules, struct bb_span file, struct bb_span name
                      ? 0
                      : BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a rules module");
     if (!result) {
-        snprintf(out->hash, sizeof out->hash, "%016" PRIx64, bb_hash(source));
         result = rules->ops->load(rules, file, source, &out->set, &told, error);
         if (result)
             explain(told, error);
         else
             result = describe(out, told, error);
     }
+    if (!result)
+        result = take_sides(out, from, error);
     if (result)
         bb_rules_module_release(out);
     return result;
 }
 
-int bb_rules_module_make(struct bb_rules *rules, struct bb_span name, struct bb_span source,
+int bb_rules_module_make(struct bb_rules *rules, const struct bb_master_module *deployed,
                          struct bb_rules_module *out, struct bb_error *error) {
+    const struct sides_from from = {NULL, deployed};
     char file[BB_MODULE_NAME_MAX + sizeof ".py"];
 
-    snprintf(file, sizeof file, "%.*s.py", BB_SPAN_ARGS(name));
-    return load(rules, bb_span_of(file), name, source, out, error);
+    snprintf(file, sizeof file, "%.*s.py", BB_SPAN_ARGS(deployed->name));
+    return load(rules, bb_span_of(file), deployed->name, deployed->source, &from, out, error);
 }
 
 /* "far_values" of "plant/rules/far_values.py" */
@@ -227,17 +263,14 @@ static struct bb_span name_of(const char *path) {
 
 int bb_rules_module_load(struct bb_rules *rules, const char *path, struct bb_rules_module *out,
                          struct bb_error *error) {
+    const struct sides_from from = {path, NULL};
     struct bb_buffer source;
 
     bb_buffer_init(&source, BB_MASTER_SOURCE_MAX);
     int result = read_source(path, &source, error);
     if (!result)
-        result = load(rules, bb_span_of(path), name_of(path), bb_buffer_span(&source), out, error);
-    if (!result) {
-        result = take_sides(out, path, bb_hash(bb_buffer_span(&source)), error);
-        if (result)
-            bb_rules_module_release(out);
-    }
+        result = load(rules, bb_span_of(path), name_of(path), bb_buffer_span(&source), &from, out,
+                      error);
     bb_buffer_release(&source);
     if (result)
         bb_error_locate(error, path, 0);

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "model/block.h"
 #include "model/kind.h"
+#include "model/master.h"
 #include "port/rules.h"
 #include "service/rules_side.h"
 
@@ -49,10 +50,14 @@ struct bb_rules_module {
     struct bb_arena arena;
 };
 
-/* A module whose text is at hand, and copied; `name` is that of its file, without ending. Its side inputs, if it has any, are
- * empty. -BB_E_RULE_LOAD (the text has the traceback). */
-int bb_rules_module_make(struct bb_rules *rules, struct bb_span name, struct bb_span source,
+/* A module as it is deployed (its hash is not looked at): copied. -BB_E_RULE_LOAD (the text has the traceback),
+ * -BB_E_RULE_SIDE: a side input is not among its own, or cannot be read. */
+int bb_rules_module_make(struct bb_rules *rules, const struct bb_master_module *deployed,
                          struct bb_rules_module *out, struct bb_error *error) BB_MUST_USE;
+/* The module as it would be deployed; it borrows from this one and from `sides`, which has room for
+ * BB_RULES_SIDES_MAX. */
+struct bb_master_module bb_rules_module_content(const struct bb_rules_module *module,
+                                                struct bb_master_side *sides);
 /* -BB_E_INPUT_UNREADABLE, -BB_E_RULE_LOAD (the text has the traceback), -BB_E_RULE_SIDE. */
 int bb_rules_module_load(struct bb_rules *rules, const char *path, struct bb_rules_module *out,
                          struct bb_error *error) BB_MUST_USE;

@@ -62,12 +62,6 @@ static int64_t end_of(const struct bb_rules_gather *g, uint32_t window) {
     return g->end_ms[g->offset[window + 1] - 1];
 }
 
-void bb_rules_said_fail_all(struct bb_rules_said *s, const struct bb_rules_gather *g,
-                            const char *why) {
-    for (uint32_t w = 0; w < g->windows; w++)
-        bb_rules_said_fail(s, end_of(g, w), why);
-}
-
 /* ---- evidence: columns of numbers, by point ------------------------------------------------------- */
 
 struct column {

@@ -21,10 +21,8 @@ void bb_rules_said_init(struct bb_rules_said *said, const struct bb_rule_ask *as
 /* Where the answers to a batch go that `gather` became. */
 struct bb_rules_sink bb_rules_said_sink(struct bb_rules_said *said,
                                         const struct bb_rules_gather *gather);
-/* The window that ends with a value at `at_ms` failed; every one of a batch did. */
+/* The window that ends with a value at `at_ms` failed. */
 void bb_rules_said_fail(struct bb_rules_said *said, int64_t at_ms, const char *why);
-void bb_rules_said_fail_all(struct bb_rules_said *said, const struct bb_rules_gather *gather,
-                            const char *why);
 /* Ascending by time, in the arena. */
 int bb_rules_said_end(struct bb_rules_said *said, struct bb_sayings *out, struct bb_error *error)
     BB_MUST_USE;

@@ -78,7 +78,11 @@ int bb_rules_side_parse(struct bb_span text, const char *path, struct bb_rules_s
     uint64_t number = 0;
     int result = 0;
 
-    *out = (struct bb_rules_side_file){.hash = bb_hash(text)};
+    *out = (struct bb_rules_side_file){.text = malloc(text.size + 1), .text_size = text.size};
+    if (!out->text)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a side input");
+    if (text.size > 0)
+        memcpy(out->text, text.data, text.size);
     while (!result && text.size > 0) {
         const char *end = memchr(text.data, '\n', text.size);
         size_t size = end ? (size_t)(end - text.data) : text.size;
@@ -132,5 +136,6 @@ int bb_rules_side_read(const char *path, struct bb_rules_side_file *out, struct 
 void bb_rules_side_release(struct bb_rules_side_file *side) {
     free(side->ts_ms);
     free(side->value);
+    free(side->text);
     *side = (struct bb_rules_side_file){0};
 }

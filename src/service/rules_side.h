@@ -15,7 +15,8 @@ struct bb_rules_side_file {
     int64_t *ts_ms;
     double *value;
     size_t count, room;
-    uint64_t hash; /* of the file's bytes */
+    char *text; /* as the file has it */
+    size_t text_size;
 };
 
 /* -BB_E_INPUT_UNREADABLE, -BB_E_RULE_SIDE with the line. Released in any case by the caller. */

@@ -1,20 +1,20 @@
 /* Trials: see rules_trial.h. */
 #include "service/rules_trial.h"
 
-int bb_rules_trial_open(const struct bb_config *config, struct bb_span tenant, struct bb_span name,
-                        struct bb_span source, struct bb_rules_trial *out, struct bb_error *error) {
+int bb_rules_trial_open(const struct bb_config *config, struct bb_span tenant,
+                        const struct bb_master_module *module, struct bb_rules_trial *out,
+                        struct bb_error *error) {
     struct bb_rules_python_options options;
 
-    (void)tenant;
     out->rules = NULL;
-    int result = bb_rules_environment_find(config, &out->where, &options, error);
+    int result = bb_rules_environment_find(config, tenant, &out->where, &options, error);
     if (!result)
         result = bb_rules_environment_hash(&out->where, out->environment, error);
     if (!result)
         result = bb_rules_python_open(&options, &out->rules, error);
     if (result)
         return result;
-    result = bb_rules_module_make(out->rules, name, source, &out->module, error);
+    result = bb_rules_module_make(out->rules, module, &out->module, error);
     if (result) {
         out->rules->ops->close(out->rules);
         out->rules = NULL;

@@ -13,11 +13,11 @@ struct bb_rules_trial {                /* large: not for a stack */
     char environment[BB_RULES_ENVIRONMENT_HASH + 1];
 };
 
-/* `name` of the module's file, without ending. Nothing is left open on failure. -BB_E_RULES_HOST, -BB_E_RULES_NO_CAGE,
- * -BB_E_RULE_LOAD (the text has the traceback). */
-int bb_rules_trial_open(const struct bb_config *config, struct bb_span tenant, struct bb_span name,
-                        struct bb_span source, struct bb_rules_trial *out, struct bb_error *error)
-    BB_MUST_USE;
+/* In the tenant's environment; the module is copied. Nothing is left open on failure. -BB_E_RULES_HOST, -BB_E_RULES_NO_CAGE,
+ * and those of bb_rules_module_make. */
+int bb_rules_trial_open(const struct bb_config *config, struct bb_span tenant,
+                        const struct bb_master_module *module, struct bb_rules_trial *out,
+                        struct bb_error *error) BB_MUST_USE;
 void bb_rules_trial_close(struct bb_rules_trial *trial);
 /* No process is left; what the module said of its rules stays until it is released (rules_module.h). */
 void bb_rules_trial_stop(struct bb_rules_trial *trial);

@@ -74,6 +74,19 @@ size_t bb_tick_key(struct bb_span tenant, int64_t at_ms, char key[BB_NAME_KEY_MA
     return tenant.size + 1 + NUMBER_BYTES;
 }
 
+int bb_tick_told(struct bb_store *store, struct bb_store_view *view, struct bb_span tenant,
+                 int64_t at_ms, int64_t *received_ms, struct bb_error *error) {
+    char key[BB_NAME_KEY_MAX];
+    struct bb_span value;
+    int result = store->ops->name_get(
+        view, BB_NAME_TICK, (struct bb_span){key, bb_tick_key(tenant, at_ms, key)}, &value, error);
+
+    if (result != BB_FOUND || value.size != NUMBER_BYTES)
+        return result < 0 ? result : BB_ABSENT;
+    *received_ms = get_number(value.data);
+    return BB_FOUND;
+}
+
 struct latest {
     int64_t as_of_ms, at_ms;
 };

@@ -38,6 +38,9 @@ int bb_tick_append_due(struct bb_plant *plant, int64_t grace_ms, struct bb_clock
 
 /* tenant 0 at_ms: the key of BB_NAME_TICK; returns its size. */
 size_t bb_tick_key(struct bb_span tenant, int64_t at_ms, char key[BB_NAME_KEY_MAX]);
+/* When a tick of that moment was told first, as the store has it. BB_FOUND or BB_ABSENT. */
+int bb_tick_told(struct bb_store *store, struct bb_store_view *view, struct bb_span tenant,
+                 int64_t at_ms, int64_t *received_ms, struct bb_error *error) BB_MUST_USE;
 /* The latest tick of a tenant in a partition's store, among those received by as_of_ms (BB_TIME_NONE:
  * all); 0: none. */
 int bb_tick_latest(struct bb_store *store, struct bb_store_view *view, struct bb_span tenant,

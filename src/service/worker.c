@@ -130,6 +130,9 @@ static int read_counters(struct bb_worker *w, uint32_t i, struct bb_error *error
     if (result >= 0)
         result = ops->name_get(view, BB_NAME_META, BB_SPAN("has_registers"), &value, error);
     w->partitions[i].channels.has_registers = result == BB_FOUND;
+    if (result >= 0)
+        result = ops->name_get(view, BB_NAME_META, BB_SPAN("has_looks"), &value, error);
+    w->partitions[i].channels.has_looks = result == BB_FOUND;
     ops->view_end(view);
     return result < 0 ? result : 0;
 }
@@ -344,11 +347,12 @@ static int drain_partition(struct bb_worker *w, uint32_t i, bool live,
         drop(p);
     if (p->claimed && bb_channel_table_bytes(&p->channels) > TABLE_KEPT_BYTES) {
         uint32_t next_number = p->channels.next_number;
-        bool has_registers = p->channels.has_registers;
+        bool has_registers = p->channels.has_registers, has_looks = p->channels.has_looks;
         bb_channel_table_release(&p->channels);
         bb_channel_table_init(&p->channels, w->plant);
         p->channels.next_number = next_number;
         p->channels.has_registers = has_registers;
+        p->channels.has_looks = has_looks;
     }
     return result;
 }

@@ -25,17 +25,24 @@ enum { LINES_LIMIT_BYTES = 256 << 20 };
 static uint64_t code_of(const void *code) {
     const struct bb_rule_code *c = code;
 
-    return bb_hash_seeded(c->parameters, bb_hash(c->source));
+    return bb_hash_seeded(c->parameters, bb_hash(c->module->source));
 }
 
 static int judge(void *context, const struct bb_rule_question *q, struct bb_arena *arena,
                  struct bb_sayings *out, struct bb_error *error) {
+    struct bb_buffer about;
+
     (void)context;
     (void)error;
+    bb_buffer_init(&about, 1 << 20);
+    bb_rules_put_about(q->usage_point, q->channel,
+                       bb_rules_unit(q->ask->channel, q->ask->rule->raw), q->about, NULL, 0,
+                       &about);
     out->items = rule_case_answer(q->ask, code_of, arena, &out->count);
     for (size_t i = 0; i < out->count; i++) /* it knows its usage point */
         if (out->items[i].kind == BB_SAYING_CORRECT || out->items[i].kind == BB_SAYING_ESTIMATE)
-            out->items[i].value.mantissa += (int64_t)(bb_hash(q->about) % 1000);
+            out->items[i].value.mantissa += (int64_t)(bb_hash(bb_buffer_span(&about)) % 1000);
+    bb_buffer_release(&about);
     return 0;
 }
 

@@ -179,6 +179,7 @@ static void add_rules(struct world *w) {
     struct bb_master_module module = {.hash = BB_SPAN("0000000000000001"),
                                       .name = BB_SPAN("module"),
                                       .source = BB_SPAN("print()")};
+    struct bb_master_rule_other others[2][2];
     char ids[2][2][BB_RULE_ID_SIZE + 1];
     struct bb_master_rule rules[2];
     struct bb_master m = {.kind = BB_MASTER_RULES,
@@ -195,6 +196,7 @@ static void add_rules(struct world *w) {
                                            .version_count = (uint32_t)bb_random_below(&w->r, 3)};
         for (uint32_t k = 0; k < 2; k++) {
             const struct world_channel *c = &w->channels[bb_random_below(&w->r, w->channel_count)];
+            const struct world_channel *o = &w->channels[bb_random_below(&w->r, w->channel_count)];
             struct bb_master_rule_version *v = &versions[i][k];
             *v = (struct bb_master_rule_version){
                 .module = module.hash,
@@ -208,6 +210,14 @@ static void add_rules(struct world *w) {
                 .deployed_ms = BB_TIME_NONE,
                 .window_ms = 1 + (int64_t)bb_random_below(&w->r, 3 * 24) * BB_HOUR_MS,
                 .share = bb_random_below(&w->r, 3) ? BB_MASTER_SHARE_ALL : 500};
+            others[i][k] = (struct bb_master_rule_other){
+                BB_SPAN("other"),
+                bb_span_of(bb_random_below(&w->r, 2) && *o->obis ? o->obis : o->channel)};
+            v->others = &others[i][k];
+            v->other_count = bb_random_below(&w->r, 3) == 0;
+            if (v->other_count > 0) /* in a plant it is part of the module */
+                v->function = o->channel == others[i][k].channel.data ? BB_SPAN("looks_by_name")
+                                                                      : BB_SPAN("looks");
             bb_rule_version_id(v, ids[i][k]);
             v->id = bb_span_of(ids[i][k]);
         }

@@ -229,7 +229,9 @@ Test(shuffle, whatever_fails_nothing_is_lost_or_doubled, .timeout = 1200) {
  * and another closes by the name of what it was before (155). */
 Test(shuffle, seeds_that_once_found_a_fault, .timeout = 120) {
     run_shuffled(42, true, "master_data_may_come_at_any_time");
+    run_shuffled(111, true, "master_data_may_come_at_any_time");
     run_shuffled(155, true, "master_data_may_come_at_any_time");
+    run_shuffled(307, true, "master_data_may_come_at_any_time");
     run_faulty(65, 65 % 2);
     run_faulty(155, 155 % 2);
 }

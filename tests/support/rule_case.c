@@ -58,6 +58,23 @@ static uint64_t hash_of(const struct bb_channel *channel, const struct bb_point 
     return hash;
 }
 
+/* What the version's looks show of a window. */
+static uint64_t hash_besides(const struct bb_rule_ask *ask, const struct bb_rule_window *w) {
+    const struct bb_point *own = ask->points->points;
+    uint64_t hash = 0;
+
+    for (uint32_t k = 0; k < w->time->look_count; k++) {
+        const struct bb_rule_beside *beside = bb_rule_beside_of(ask, &w->time->looks[k]);
+        if (!beside)
+            continue;
+        size_t first = bb_window_after(&beside->points, own[w->judge].end_ms - w->time->window_ms);
+        size_t end = bb_window_after(&beside->points, own[w->end - 1].end_ms);
+        hash = hash_of(beside->channel, beside->points.points + first, end - first, 0,
+                       hash + bb_hash(beside->name));
+    }
+    return hash;
+}
+
 void rule_case_judge(const struct bb_channel *channel, const struct bb_point *points, size_t count,
                      size_t judge, uint64_t code, struct bb_saying *said, size_t *said_count) {
     const uint64_t hash = hash_of(channel, points, count, judge, code);
@@ -110,7 +127,8 @@ struct bb_saying *rule_case_answer(const struct bb_rule_ask *ask,
     for (size_t i = 0; i < ask->window_count; i++) {
         const struct bb_rule_window *w = &ask->windows[i];
         rule_case_judge(ask->channel, ask->points->points + w->first, w->end - w->first,
-                        w->judge - w->first, code_of(w->time->code), said, count);
+                        w->judge - w->first, code_of(w->time->code) ^ hash_besides(ask, w), said,
+                        count);
     }
     return said;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "adapter/rules_python.h"
+#include "base/clock.h"
 #include "support/seeds.h"
 
 enum { WINDOWS_MAX = 64, POINTS_MAX = 4096, TEXT_MAX = 8192 };
@@ -125,6 +126,36 @@ static void run(struct bb_rules_set *set, uint32_t windows, uint32_t length,
     cr_assert_eq(rules->ops->run(set, &batch, &sink, &error), 0, "%s", error.text);
     for (uint32_t i = 0; i < windows; i++)
         cr_assert_eq(outcome.seen[i], 1, "window %u was told %d times", i, outcome.seen[i]);
+}
+
+/* A rule that never ends, of which each window could be tried as long as the deadline. */
+Test(rules_python, a_batch_ends_when_its_time_is_over) {
+    struct bb_rules_set *set = load("from busbar import rule\n"
+                                    "@rule(inputs='1.8.0')\n"
+                                    "def spins(w):\n"
+                                    "    while w.value[0] > 0: pass\n");
+    static const uint32_t offset[] = {0, 1, 2, 3}, judge[] = {0, 0, 0}, quality[] = {1, 1, 1};
+    static const int64_t interval[] = {900000, 900000, 900000}, end[] = {900000, 900000, 900000};
+    static const int32_t utc_offset[] = {0, 0, 0};
+    static const double value[] = {0, 1, 1};
+    const struct bb_rules_sink sink = {take_part, take_failure, &outcome};
+    const int64_t began_ns = bb_monotonic_ns();
+    const struct bb_rules_batch batch = {.windows = 3,
+                                         .offset = offset,
+                                         .judge = judge,
+                                         .interval_ms = interval,
+                                         .end_ms = end,
+                                         .utc_offset_s = utc_offset,
+                                         .value = value,
+                                         .quality = quality,
+                                         .until_ns = began_ns + INT64_C(150000000)};
+    struct bb_error error;
+
+    memset(&outcome, 0, sizeof outcome);
+    cr_assert_eq(rules->ops->run(set, &batch, &sink, &error), -BB_E_RULE_SLOW);
+    cr_assert_lt(bb_monotonic_ns() - began_ns, INT64_C(2000000000));
+    cr_assert_eq(outcome.failures, 0, "that it has no time is not the rule's fault");
+    rules->ops->unload(set);
 }
 
 static const char doubles[] = "from busbar import rule\n"

@@ -6,11 +6,11 @@
 enum { OF, HIGH, LOW, FED_IN, TOTAL, COUNT };
 
 static struct bb_sibling siblings[COUNT] = {
-    [OF] = {{"1-1:1.29.0", 10}, BB_KIND_INTERVAL, 10},
-    [HIGH] = {{"1-0:1.8.2", 9}, BB_KIND_REGISTER, 11},
-    [LOW] = {{"1-0:1.8.1", 9}, BB_KIND_REGISTER, 12},
-    [FED_IN] = {{"1-0:2.8.0", 9}, BB_KIND_REGISTER, 13},
-    [TOTAL] = {{"1-0:1.8.0", 9}, BB_KIND_REGISTER, 14},
+    [OF] = {.obis = BB_SPAN("1-1:1.29.0"), .kind = BB_KIND_INTERVAL, .id = 10},
+    [HIGH] = {.obis = BB_SPAN("1-0:1.8.2"), .kind = BB_KIND_REGISTER, .id = 11},
+    [LOW] = {.obis = BB_SPAN("1-0:1.8.1"), .kind = BB_KIND_REGISTER, .id = 12},
+    [FED_IN] = {.obis = BB_SPAN("1-0:2.8.0"), .kind = BB_KIND_REGISTER, .id = 13},
+    [TOTAL] = {.obis = BB_SPAN("1-0:1.8.0"), .kind = BB_KIND_REGISTER, .id = 14},
 };
 
 Test(companions, a_total_or_the_tariffs) {

@@ -245,9 +245,9 @@ Test(rules_deploy, what_is_refused) {
 
 Test(rules_deploy, parameters_have_one_text) {
     static const char described[] =
-        "{\"k\": {\"kind\": \"number\", \"least\": 1, \"most\": 100}, \"on\": {\"kind\": \"flag\"},"
+        "{\"k\": {\"kind\": \"number\", \"min\": 1, \"max\": 100}, \"on\": {\"kind\": \"flag\"},"
         " \"t\": {\"kind\": \"text\", \"longest\": 3}, \"c\": {\"kind\": \"choice\", \"choices\":"
-        " [\"x\", \"y\"]}, \"free\": {\"kind\": \"number\", \"least\": null, \"most\": null}}";
+        " [\"x\", \"y\"]}, \"free\": {\"kind\": \"number\", \"min\": null, \"max\": null}}";
     static const struct {
         const char *given, *kept, *says;
     } cases[] = {
