@@ -81,6 +81,14 @@ async function gappy() {
     return { ...found, hash: `#/meters/${found.usage_point}?channel=${found.channel}&from=${date(found.from, -2)}&to=${date(found.to, 3)}` };
 }
 
+/** A rule with other parameters, back-tested. */
+async function backtested(page) {
+    await page.go('#/rules/far_peaks?p.k=20&p.then=line&from=2026-03-20');
+    await page.getByRole('button', { name: 'Back-test', exact: true }).click();
+    await page.getByRole('heading', { name: 'Before and after' }).waitFor();
+    await settled(page);
+}
+
 const overOf = page => page.locator('.profile .u-over').first();
 
 // ---- steps ----------------------------------------------------------------------------------------------------
@@ -445,7 +453,7 @@ const steps = {
         assert.equal(await dialog.getByLabel(/^Since/).inputValue(), '2026-03-20');
         assert.ok(await deploy.isDisabled(), 'a reason is wanted');
         await dialog.getByLabel(/^Reason/).fill('peaks are estimated');
-        await shot(page, 'deploy');
+        assert.ok(await deploy.isEnabled());
         await page.keyboard.press('Escape');
         await dialog.waitFor({ state: 'detached' });
         assert.equal((await ask('v1/rules')).items.filter(item => item.rule === 'far_peaks').length, 1, 'nothing was done');
@@ -586,6 +594,9 @@ const steps = {
             assert.ok(wide <= 0, `${hash} is ${wide} pixels wider than a phone`);
             await shot(page, `phone-${hash.includes('at=') ? 'story' : hash.replace(/^#\//, '').split(/[/?]/)[0] || 'overview'}${hash.includes('?') && !hash.includes('at=') ? '-one' : ''}`, !hash.includes('at='));
         }
+        await backtested(page);
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'a back-test is wider than a phone');
+        await shot(page, 'phone-backtest', true);
         await page.context().close();
     },
 
@@ -600,16 +611,24 @@ const steps = {
         const gap = await gappy();
         const [spike] = await exceptionsOf('high');
         const findings = [];
+        const look = async (page, what) => {
+            await page.evaluate(AXE);
+            const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
+            for (const found of violations)
+                if (['serious', 'critical'].includes(found.impact))
+                    findings.push(`${what}: ${found.id}: ${found.nodes.slice(0, 3).map(node => `${node.target} ${node.failureSummary}`).join(' | ')}`);
+        };
         for (const colorScheme of ['light', 'dark']) {
             const page = await open({ colorScheme, bypassCSP: true });
-                for (const hash of [...PAGES, gap.hash, `${gap.hash}&at=${gap.to}`, `#/exceptions?check=high&id=${spike.id}`, '#/rules/far_peaks?p.k=2']) {
+            for (const hash of [...PAGES, gap.hash, `${gap.hash}&at=${gap.to}`, `#/exceptions?check=high&id=${spike.id}`, '#/rules/far_peaks?p.k=2']) {
                 await page.go(hash);
-                await page.evaluate(AXE);
-                const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
-                for (const found of violations)
-                    if (['serious', 'critical'].includes(found.impact))
-                        findings.push(`${colorScheme} ${hash}: ${found.id}: ${found.nodes.slice(0, 3).map(node => `${node.target} ${node.failureSummary}`).join(' | ')}`);
+                await look(page, `${colorScheme} ${hash}`);
             }
+            await backtested(page);
+            await look(page, `${colorScheme} back-test`);
+            await page.getByRole('button', { name: 'Deploy…' }).click();
+            await look(page, `${colorScheme} to deploy`);
+            await shot(page, `deploy-${colorScheme}`);
             await page.context().close();
         }
         assert.deepEqual(findings, []);

@@ -23,7 +23,7 @@ export function effect({ changed, flags_changed, difference, unit, touched_chann
         changed > 0 && `${plural(changed, 'value')} ${changed === 1 ? 'changes' : 'change'}`,
         difference !== undefined && changed > 0 && `${difference > 0 ? '+' : ''}${rounded(difference)} ${unit}`,
         flags_changed > 0 && `of ${plural(flags_changed, 'value')} something else is said`,
-        `${number(touched_channels)} of ${plural(channels, 'channel')}`,
+        cut_short ? plural(touched_channels, 'channel') : `${number(touched_channels)} of ${plural(channels, 'channel')}`,
     ].filter(Boolean).join(', ');
 }
 
@@ -50,15 +50,16 @@ export function BacktestOutcome({ outcome, lane, channel, usagePoint, choose }: 
 
 function Sums({ answer }: { answer: Backtest }) {
     const { difference, unit, failed_windows } = answer;
+    const of = (count: number, what = '') => answer.cut_short ? 'until it was cut short' : `of ${number(count)}${what}`;
     const reasons = Object.entries(answer.reasons).sort((a, b) => b[1] - a[1]);
     return (
         <>
             <dl class="figures small">
-                <div><dt>Values that change</dt><dd>{number(answer.changed)}</dd><dd class="under">of {number(answer.values)} looked at</dd></div>
+                <div><dt>Values that change</dt><dd>{number(answer.changed)}</dd><dd class="under">{of(answer.values, ' looked at')}</dd></div>
                 <div><dt>Said otherwise</dt><dd>{number(answer.flags_changed)}</dd><dd class="under">the value stays, its flag does not</dd></div>
                 <div><dt>Difference</dt><dd>{difference === undefined ? '–' : <>{difference > 0 ? '+' : ''}{rounded(difference)} <small>{unit}</small></>}</dd>
                     <dd class="under">{difference === undefined ? answer.changed ? 'units differ' : 'no value changes' : 'in all'}</dd></div>
-                <div><dt>Channels touched</dt><dd>{number(answer.touched_channels)}</dd><dd class="under">of {number(answer.channels)}</dd></div>
+                <div><dt>Channels touched</dt><dd>{number(answer.touched_channels)}</dd><dd class="under">{of(answer.channels)}</dd></div>
                 <div><dt>Windows that failed</dt><dd class={failed_windows ? 'bad' : undefined}>{number(failed_windows)}</dd><dd class="under">{failed_windows ? 'nothing is said of them' : 'it ran everywhere'}</dd></div>
                 <div><dt>Time</dt><dd>{duration(answer.seconds)}</dd><dd class="under">{duration(answer.rule_seconds)} of it in the rule</dd></div>
             </dl>
