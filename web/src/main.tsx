@@ -67,7 +67,10 @@ function App() {
     }, []);
     useEffect(() => onKeyNeeded(() => { if (dismissed.current !== key.get()) setAsking(true); }), []);
     useEffect(() => { document.title = `${route.path[1] ?? name} · busbar`; }, [name, route.path[1]]);
-    useEffect(() => window.scrollTo(0, 0), [here, route.path[1]]);
+    useEffect(() => {
+        window.scrollTo(0, 0);
+        document.querySelector('.shell nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }); // narrow, the pages are a strip
+    }, [here, route.path[1]]);
 
     return (
         <MeContext.Provider value={me.data}>

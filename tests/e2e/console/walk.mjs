@@ -393,10 +393,14 @@ const steps = {
         await page.getByRole('button', { name: 'As they are deployed' }).click();
         assert.equal(await k.inputValue(), '30');
 
+        const place = page.getByLabel('Usage point', { exact: true });
+        const { items } = await ask('v1/usage-points?limit=1');
+        await place.fill(items[0].usage_point.slice(-6));
+        await page.waitForFunction(name => document.querySelector('datalist option').value === name, items[0].usage_point); // it is offered
         page.expected.push('404');
-        await page.getByLabel('Usage point', { exact: true }).fill('there-is-none');
+        await place.fill('there-is-none');
         await test.click();
-        await page.locator('.field', { has: page.getByLabel('Usage point', { exact: true }) }).getByRole('alert').waitFor();
+        await page.locator('.field', { has: place }).getByRole('alert').waitFor();
     },
 
     async 'a rule that fails'(page) {
@@ -483,6 +487,12 @@ const steps = {
         await page.getByRole('heading', { name: '1 version' }).waitFor();
         assert.deepEqual((await ask('v1/rules')).items.filter(item => item.rule === 'far_peaks'), [before]);
         assert.equal(await page.getByRole('spinbutton', { name: 'k', exact: true }).inputValue(), '30');
+        await page.getByRole('button', { name: 'Deploy…' }).click(); // as it stands
+        await dialog.getByText('as they are').waitFor();
+        await dialog.getByText('none was run with these values').waitFor();
+        await dialog.getByLabel(/^Reason/).fill('to be sure');
+        await dialog.getByRole('button', { name: 'Deploy', exact: true }).click();
+        await page.getByText(`Version ${before.version} speaks already, of all that was asked: nothing was to be done.`).waitFor();
         await page.go('#/rules');
         await page.getByRole('button', { name: 'Show 1 version' }).last().click();
         assert.match(await page.getByRole('region', { name: 'Deployed rules' }).innerText(), /windows\/s/, 'what it cost');

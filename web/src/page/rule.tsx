@@ -5,7 +5,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { api, ApiError, type Rule, type RuleTrial } from '../api';
 import { compact, duration, number, plural } from '../pure/format';
-import { fieldOf, fromAddress, intoAddress, paragraphs, readForm, speaking, startOf, valuesText, type Form, type Parameters, type Texts } from '../pure/rules';
+import { fieldOf, fromAddress, intoAddress, paragraphs, readForm, speaking, startOf, valuesText, valueText, type Form, type Parameters, type Texts } from '../pure/rules';
 import { addDays, isDate, localMinute, startOfDay, utcText } from '../pure/time';
 import { change, formatRoute, go } from '../route';
 import { BacktestOutcome, effect, patiently, type Outcome } from '../part/backtest';
@@ -20,6 +20,8 @@ import { Failed, Show } from '../part/state';
 import { Canary, VersionTable } from './rules';
 
 type Query = Record<string, string>;
+
+const PAUSE = 150, SUGGESTED = 20; // ms between the last key and the question
 
 export function RulePage({ name, query }: { name: string; query: Query }) {
     const loaded = useLoad(`rule ${name}`, signal => api.rule(name, signal));
@@ -101,7 +103,7 @@ function Stated({ rule, described, known }: { rule: Rule; described: Parameters;
                 <div class="scroll" tabIndex={0} role="region" aria-label="Parameters"><table>
                     <thead><tr><th scope="col">Parameter</th><th scope="col">Value</th><th scope="col">Default</th><th scope="col">What it is</th></tr></thead>
                     <tbody>{Object.entries(described).map(([name, about]) => (
-                        <tr key={name}><th scope="row"><code>{name}</code></th><td>{valuesText({ '': spoken[name] ?? about.default }).trim()}</td><td>{String(about.default)}</td><td>{about.help}</td></tr>
+                        <tr key={name}><th scope="row"><code>{name}</code></th><td>{valueText(spoken[name] ?? about.default)}</td><td>{valueText(about.default)}</td><td>{about.help}</td></tr>
                     ))}</tbody>
                 </table></div>
             )}
@@ -175,7 +177,7 @@ function Bench({ rule, described, query, setSaid }: { rule: Rule; described: Par
                 <div class="fields">
                     <Plain name="from" label="From day" type="date" query={query} wrong={faults} set={set} help={`its beginning in ${HERE}; none: the last seven days`} />
                     <Plain name="to" label="To day" type="date" query={query} wrong={faults} set={set} help="its end; none: what is stored" />
-                    <Plain name="usage_point" label="Usage point" query={query} wrong={faults} set={set} help="none: all of them" />
+                    <UsagePointField query={query} wrong={faults} set={set} />
                     <Plain name="share" label="Share of usage points, %" query={query} wrong={faults} set={set} placeholder={String(usualShare(rule))}
                         help={usualShare(rule) < 100 ? `it is a canary of ${usualShare(rule)}; 100: of all` : 'below 100 it is a canary: always the same ones'} />
                 </div>
@@ -211,17 +213,32 @@ function Bench({ rule, described, query, setSaid }: { rule: Rule; described: Par
     );
 }
 
-function Plain({ name, label, type, query, wrong, help, placeholder, set }: {
-    name: string; label: string; type?: string; query: Query; wrong: Record<string, string>; help: string; placeholder?: string; set: (name: string, text: string) => void;
+function Plain({ name, label, type, query, wrong, help, placeholder, list, set }: {
+    name: string; label: string; type?: string; query: Query; wrong: Record<string, string>; help: string; placeholder?: string; list?: { value: string; about: string }[];
+    set: (name: string, text: string) => void;
 }) {
     const id = `place-${name}`;
     return (
         <div class="field">
             <label for={id}>{label}</label>
             <input id={id} type={type} autocomplete="off" spellcheck={false} placeholder={placeholder} value={query[name] ?? ''} aria-invalid={Boolean(wrong[name])}
-                aria-describedby={wrong[name] ? `${id}-wrong ${id}-help` : `${id}-help`} onInput={event => set(name, event.currentTarget.value)} />
+                list={list && `${id}-list`} aria-describedby={wrong[name] ? `${id}-wrong ${id}-help` : `${id}-help`} onInput={event => set(name, event.currentTarget.value)} />
+            {list && <datalist id={`${id}-list`}>{list.map(item => <option key={item.value} value={item.value} label={item.about} />)}</datalist>}
             {wrong[name] && <p class="wrong" id={`${id}-wrong`} role="alert">{wrong[name]}</p>}
             <p class="muted" id={`${id}-help`}>{help}</p>
         </div>
     );
+}
+
+/** With what the search of the page Meters finds. */
+function UsagePointField(props: { query: Query; wrong: Record<string, string>; set: (name: string, text: string) => void }) {
+    const text = props.query.usage_point ?? '';
+    const [search, setSearch] = useState(text);
+    useEffect(() => {
+        const timer = setTimeout(() => setSearch(text), PAUSE);
+        return () => clearTimeout(timer);
+    }, [text]);
+    const found = useLoad(`usage points ${search}`, signal => api.usagePoints({ search, limit: SUGGESTED }, signal));
+    return <Plain {...props} name="usage_point" label="Usage point" help="part of its name, customer or tags finds it; none: all of them"
+        list={(found.data?.items ?? []).map(item => ({ value: item.usage_point, about: [item.customer, ...Object.values(item.tags ?? {})].filter(Boolean).join(', ') }))} />;
 }

@@ -108,8 +108,10 @@ export function changes(described: Parameters | null, old: Values, fresh: Values
     return names.map(name => ({ name, old: of(old, name), new: of(fresh, name) })).filter(change => change.old !== change.new);
 }
 
+export const valueText = (value: Value) => value === '' ? '“”' : String(value);
+
 /** "k 40, then cap": what a version tells of its parameters. */
-export const valuesText = (values: Values) => Object.entries(values).map(([name, value]) => `${name} ${value === '' ? '“”' : value}`).join(', ');
+export const valuesText = (values: Values) => Object.entries(values).map(([name, value]) => `${name} ${valueText(value)}`).join(', ');
 
 /** Which of the fields a refusal is about; empty: none of them. "parameter k does not fit", "from: ...", "usage point A is unknown". */
 export function fieldOf(problem: { field?: string; detail?: string }, names: string[]): string {
