@@ -1,4 +1,4 @@
-// A form above everything else, for what wants a second look. Escape closes it.
+// A form above everything else, for what wants a second look. Escape closes it, unless whoever shows it wants it open.
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 
@@ -6,15 +6,22 @@ export function Dialog({ open, title, onClose, onSubmit, children }: {
     open: boolean; title: string; onClose: () => void; onSubmit: () => void; children: ComponentChildren;
 }) {
     const dialog = useRef<HTMLDialogElement>(null);
+    const wanted = useRef(open);
+    wanted.current = open;
 
-    useEffect(() => {
-        const element = dialog.current!;
-        if (open && !element.open) element.showModal();
-        if (!open && element.open) element.close();
-    }, [open]);
-
+    const follow = () => {
+        const element = dialog.current;
+        if (element && wanted.current && !element.open) element.showModal();
+        if (element && !wanted.current && element.open) element.close();
+    };
+    useEffect(follow, [open]);
+    const closed = () => { // a browser lets Escape close it the second time, whatever is said to the first
+        if (!wanted.current) return;
+        onClose();
+        requestAnimationFrame(follow);
+    };
     return (
-        <dialog ref={dialog} class="dialog" aria-label={title} onCancel={event => { event.preventDefault(); onClose(); }}>
+        <dialog ref={dialog} class="dialog" aria-label={title} onClose={closed} onCancel={event => { event.preventDefault(); onClose(); }}>
             {open && <form onSubmit={event => { event.preventDefault(); onSubmit(); }}>
                 <h2>{title}</h2>
                 {children}
