@@ -50,6 +50,11 @@ export interface StoryFinding {
     check: string; what: string; hard: boolean; at: string; from: string; to: string; a: number; b: number; evidence: string;
 }
 
+/** What a rule of the tenant's own said of it. */
+export interface StoryRule {
+    rule: string; version: string; said: string; at: string; value: number | null; reason: string; evidence: Record<string, number | null> | string | null;
+}
+
 export interface StoryEstimate {
     method: string; from: string | null; to: string | null; intervals: number;
     before: StoryValue | null; after: StoryValue | null; band: number | null;
@@ -70,6 +75,7 @@ export interface Story extends StoryValue {
     usage_point: string; channel: string; kind: string; lane: Lane; as_of: string | null; at: string;
     held: 'exact' | 'inside' | 'nearest'; factor: number | null; profile?: string;
     versions: StoryVersion[]; findings: StoryFinding[]; findings_total: number;
+    rules: StoryRule[];
     estimate: StoryEstimate | null;
     period: null | {
         lane: Lane; zone: string; day_start_seconds: number; values: number; covered_share: number; measured_share: number;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
-    allowed, byRule, changes, fieldOf, fromAddress, intoAddress, paragraphs, pictureOf, qualityAfter, readField, readForm, speaking, startOf, stepOf, stepped, valuesText, verdictText,
+    allowed, byRule, changes, evidenceText, fieldOf, fromAddress, intoAddress, paragraphs, pictureOf, qualityAfter, readField, readForm, speaking, startOf, stepOf, stepped, valuesText, verdictText,
     type Described, type DiffRow, type Parameters,
 } from '../src/pure/rules';
 import { Shade } from '../src/pure/quality';
@@ -109,6 +109,9 @@ describe('words', () => {
     });
     it('tell what is said', () => {
         expect([verdictText('flag', 'far_from_median'), verdictText('nothing', ''), verdictText('correct', '')]).toEqual(['flagged: far from median', 'nothing', 'corrected']);
+        expect(verdictText('exception', '3 values of a_b')).toBe('asks a person: 3 values of a_b');
+        expect([verdictText('failure', 'File "a.py"'), verdictText('make', 'net')]).toEqual(['failed', 'makes a channel: net']);
+        expect([evidenceText({ deviation: 89.142857, limit_kw: null }), evidenceText('yes'), evidenceText(null)]).toEqual(['deviation 89.14, limit kw –', 'yes', '']);
     });
 });
 

@@ -403,6 +403,19 @@ const steps = {
         await page.locator('.field', { has: place }).getByRole('alert').waitFor();
     },
 
+    async 'what a rule said of a value'(page) {
+        const { items } = await ask('v1/findings?check=rule&limit=100');
+        const found = items.find(item => item.quality.includes('check:rule')) ?? items[0];
+        await page.go(`#/meters/${found.usage_point}?channel=${found.channel}&from=${found.from.slice(0, 10)}&at=${found.to}`);
+        const story = page.getByRole('complementary', { name: 'The story of a value' });
+        await story.getByRole('heading', { name: 'What rules said' }).waitFor();
+        await story.getByText(/flagged: far peak/).waitFor();
+        await story.getByText(/deviation [\d.]+, version [0-9a-f]{16}/).waitFor();
+        await shot(page, 'story-rule');
+        await story.getByRole('link', { name: 'far_peaks' }).click();
+        await page.getByRole('heading', { level: 1, name: 'far_peaks' }).waitFor();
+    },
+
     async 'a rule that fails'(page) {
         await page.go('#/rules/far_peaks?p.note=fail&from=2026-04-01');
         await page.getByRole('button', { name: 'Back-test', exact: true }).click();

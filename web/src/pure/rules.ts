@@ -1,5 +1,5 @@
 // Rules: what their parameters take, what a form makes of them, and what a series becomes when rules speak.
-import { number } from './format';
+import { number, rounded } from './format';
 import { firstAfter, type Series } from './series';
 import { parseQuality, shadeOf } from './quality';
 
@@ -189,8 +189,19 @@ export function pictureOf(before: Series, rows: DiffRow[]): Picture {
 /** "A rule in\nits lines.\n\nAnother paragraph." → its paragraphs. */
 export const paragraphs = (text: string) => text.split(/\n\s*\n/).map(part => part.replace(/\s+/g, ' ').trim()).filter(Boolean);
 
-/** "flagged: far from median", "nothing": what a verdict does. */
-export function verdictText(verdict: Verdict, reason: string): string {
-    const words: Record<Verdict, string> = { nothing: 'nothing', flag: 'flagged', estimate: 'estimated', correct: 'corrected' };
-    return words[verdict] + (verdict !== 'nothing' && reason ? `: ${reason.replace(/_/g, ' ')}` : '');
+const SAID: Record<string, string> = {
+    flag: 'flagged', estimate: 'estimated', no_value: 'says that there is none', correct: 'corrected', exception: 'asks a person', tag: 'tags the usage point', failure: 'failed',
+    make: 'makes a channel',
+};
+
+/** "flagged: far from median", "nothing": what a verdict does; of what a later plant knows its name. */
+export function verdictText(said: string, reason: string): string {
+    const what = SAID[said] ?? said;
+    return said !== 'nothing' && said !== 'failure' && reason ? `${what}: ${/\s/.test(reason) ? reason : reason.replace(/_/g, ' ')}` : what;
+}
+
+/** "deviation 89.14, kw 2.5", or a tag's value. */
+export function evidenceText(evidence: Record<string, number | null> | string | null): string {
+    if (evidence === null || typeof evidence === 'string') return evidence ?? '';
+    return Object.entries(evidence).map(([name, value]) => `${name.replace(/_/g, ' ')} ${rounded(value)}`).join(', ');
 }
