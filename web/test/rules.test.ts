@@ -110,7 +110,7 @@ describe('words', () => {
     it('tell what is said', () => {
         expect([verdictText('flag', 'far_from_median'), verdictText('nothing', ''), verdictText('correct', '')]).toEqual(['flagged: far from median', 'nothing', 'corrected']);
         expect(verdictText('exception', '3 values of a_b')).toBe('asks a person: 3 values of a_b');
-        expect([verdictText('failure', 'File "a.py"'), verdictText('make', 'net')]).toEqual(['failed', 'makes a channel: net']);
+        expect([verdictText('failure', 'File "a.py"'), verdictText('make', 'net')]).toEqual(['failed', 'made: net']);
         expect([evidenceText({ deviation: 89.142857, limit_kw: null }), evidenceText('yes'), evidenceText(null)]).toEqual(['deviation 89.14, limit kw –', 'yes', '']);
     });
 });
@@ -148,6 +148,11 @@ describe('before and after', () => {
         expect([...picture.after.shade]).toEqual([Shade.Measured, Shade.Edited, Shade.Suspect, Shade.Estimated, Shade.Measured]);
         expect([...before.value]).toEqual([1, 9, 9, NaN, 1]);
         expect(before.quality[1]).toBe('measured');
+    });
+    it('are drawn apart, when a channel is made', () => {
+        const made = pictureOf(before, [row(1, { verdict: 'make', reason: 'net', after: 0.5 }), row(1, { verdict: 'make', reason: 'loss', after: 7 }), row(2, { verdict: 'make', reason: 'net', after: -1 })]);
+        expect([made.made, [...made.after.value]]).toEqual(['net', [NaN, 0.5, -1, NaN, NaN]]);
+        expect(picture.made).toBeNull();
     });
     it('are marked, neighbours as one, and what is not here is counted', () => {
         expect(picture.marks).toEqual([{ from: start[1], to: start[4] }]);

@@ -56,7 +56,7 @@ function Sums({ answer }: { answer: Backtest }) {
         <>
             <dl class="figures small">
                 <div><dt>Values that change</dt><dd>{number(answer.changed)}</dd><dd class="under">{of(answer.values, ' looked at')}</dd></div>
-                <div><dt>Said otherwise</dt><dd>{number(answer.flags_changed)}</dd><dd class="under">the value stays, its flag does not</dd></div>
+                <div><dt>Said otherwise</dt><dd>{number(answer.flags_changed)}</dd><dd class="under">the value stays, what is said does not</dd></div>
                 <div><dt>Difference</dt><dd>{difference === undefined ? '–' : <>{difference > 0 ? '+' : ''}{rounded(difference)} <small>{unit}</small></>}</dd>
                     <dd class="under">{difference === undefined ? answer.changed ? 'units differ' : 'no value changes' : 'in all'}</dd></div>
                 <div><dt>Channels touched</dt><dd>{number(answer.touched_channels)}</dd><dd class="under">{of(answer.channels)}</dd></div>
@@ -172,12 +172,12 @@ function BeforeAfter({ usagePoint, rows, before, choice }: { usagePoint: string;
                     <button disabled={view.from === whole.from && view.to === whole.to} onClick={() => setView(whole)}>Zoom out</button>
                 </>
             }
-            legend={<Legend items={[['raw', 'before'], ['measured', 'after'], ['edited', 'corrected'], ['estimated', 'estimated'], ['suspect', 'flagged'], ['tick', 'it differs']]} />}
+            legend={<Legend items={picture.made !== null ? [['raw', 'what is judged'], ['edited', picture.made]] : [['raw', 'before'], ['measured', 'after'], ['edited', 'corrected'], ['estimated', 'estimated'], ['suspect', 'flagged'], ['tick', 'it differs']]} />}
             table={{
                 columns: ['End', `Before, ${before.unit}`, `After, ${before.unit}`, 'Said before', 'Said after'], numeric: [1, 2], count: rows.length,
                 row: i => cells(rows[i], zone),
             }}>
-            <Profile series={picture.after} raw={before} rawName="before" zone={zone} from={view.from} to={view.to} label={summary} ticks={picture.marks}
+            <Profile series={picture.after} raw={before} rawName={picture.made !== null ? 'judged' : 'before'} zone={zone} from={view.from} to={view.to} label={summary} ticks={picture.marks}
                 most={full ? null : usual} onZoom={(from, to) => setView({ from, to })} onReset={() => setView(whole)} />
         </Figure>
     );
@@ -198,7 +198,7 @@ function Steps({ marks, view, near }: { marks: Picture['marks']; view: { from: n
 
 function sentence(usagePoint: string, rows: DiffRow[], picture: Picture, zone: string, view: { from: number; to: number }, whole: { from: number; to: number }): string {
     const changed = rows.filter(row => row.before !== row.after).length;
-    const what = [changed > 0 && `${plural(changed, 'value')} ${changed === 1 ? 'becomes another' : 'become others'}`,
+    const what = picture.made !== null ? `${plural(rows.length, 'value')} made, drawn are those of ${picture.made}` : [changed > 0 && `${plural(changed, 'value')} ${changed === 1 ? 'becomes another' : 'become others'}`,
         rows.length > changed && `of ${plural(rows.length - changed, 'value')} something else is said`].filter(Boolean).join(', ');
     const part = view.from !== whole.from || view.to !== whole.to ? ` In view: ${localMinute(view.from, zone)} to ${localMinute(view.to, zone)}.` : '';
     return `${usagePoint}, ${picture.after.channel}, ${localMinute(whole.from, zone)} to ${localMinute(whole.to, zone)}: ${what}.`

@@ -143,7 +143,7 @@ export function speaking<T extends Versioned>(versions: T[]): T[] {
 
 // ---- before and after -----------------------------------------------------------------------------------------
 
-export type Verdict = 'nothing' | 'flag' | 'estimate' | 'correct';
+export type Verdict = 'nothing' | 'flag' | 'estimate' | 'correct' | 'make'; // the last: a value of another channel, which `reason` names
 
 export interface DiffRow {
     usage_point: string; channel: string; end: string;
@@ -163,20 +163,29 @@ export function qualityAfter(text: string, verdict: Verdict, value: number | nul
         flag: [state, ...marks.filter(mark => mark !== 'suspect'), 'suspect'],
         estimate: ['estimated', 'method:rule'],
         correct: ['substituted', 'method:rule'],
+        make: ['substituted', 'method:rule'],
     };
     return [...said[verdict], ...checks.map(check => `check:${check}`), ...verdict === 'flag' ? ['check:rule'] : []].join('|');
 }
 
-export interface Picture { after: Series; marks: { from: number; to: number }[]; lost: number }
+/** `lost` rows are of no value that is here; `made` names the channel whose values are drawn beside those that are judged. */
+export interface Picture { after: Series; marks: { from: number; to: number }[]; lost: number; made: string | null }
 
-/** The series as it becomes by rows of its channel, and where it differs; `lost` rows are of no value that is here. */
+const isMade = (row: DiffRow) => row.verdict === 'make' || row.old_verdict === 'make';
+
+/** The series as it becomes by rows of its channel, and where it differs; of a rule that makes channels the first one. */
 export function pictureOf(before: Series, rows: DiffRow[]): Picture {
-    const after: Series = { ...before, value: before.value.slice(), shade: before.shade.slice(), quality: before.quality.slice() };
-    const picture: Picture = { after, marks: [], lost: 0 };
+    const first = rows.find(isMade);
+    const made = first ? first.reason || first.old_reason : null;
+    const after: Series = {
+        ...before, value: made === null ? before.value.slice() : new Float64Array(before.value.length).fill(NaN), shade: before.shade.slice(), quality: before.quality.slice(),
+    };
+    const picture: Picture = { after, marks: [], lost: 0, made };
     for (const row of rows) {
+        if (made !== null && (row.reason || row.old_reason) !== made) continue;
         const end = Date.parse(row.end), at = firstAfter(before.end, end - 1);
         if (before.end[at] !== end) { picture.lost++; continue; }
-        after.value[at] = row.after ?? NaN;
+        after.value[at] = made !== null && row.verdict !== 'make' ? NaN : row.after ?? NaN;
         after.quality[at] = qualityAfter(before.quality[at], row.verdict, row.after);
         after.shade[at] = shadeOf(after.quality[at]);
         const last = picture.marks[picture.marks.length - 1];
@@ -191,7 +200,7 @@ export const paragraphs = (text: string) => text.split(/\n\s*\n/).map(part => pa
 
 const SAID: Record<string, string> = {
     flag: 'flagged', estimate: 'estimated', no_value: 'says that there is none', correct: 'corrected', exception: 'asks a person', tag: 'tags the usage point', failure: 'failed',
-    make: 'makes a channel',
+    make: 'made',
 };
 
 /** "flagged: far from median", "nothing": what a verdict does; of what a later plant knows its name. */
