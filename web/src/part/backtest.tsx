@@ -1,4 +1,5 @@
 // What a back-test says: sums, failures, one meter's values before and after, and the values that change.
+import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { api, ApiError, type Backtest, type Lane, type RuleFailure, type RuleTrial } from '../api';
 import { duration, number, plural, quantity, rounded, words } from '../pure/format';
@@ -107,7 +108,7 @@ export async function patiently(trial: RuleTrial, signal: AbortSignal, waits?: (
 async function load(outcome: Outcome, lane: Lane, usage_point: string, signal: AbortSignal) {
     const { trial, answer } = outcome;
     const whole = trial.usage_point === usage_point && answer.rows.length >= answer.changed + answer.flags_changed;
-    const { rows } = whole ? answer : await patiently({ ...trial, usage_point, rows: PICTURE_ROWS }, signal);
+    const { rows, cut_short } = whole ? answer : await patiently({ ...trial, usage_point, rows: PICTURE_ROWS }, signal);
     if (rows.length === 0) return null;
     const channel = rows[0].channel;
     const own = rows.filter(row => row.channel === channel);
@@ -115,7 +116,7 @@ async function load(outcome: Outcome, lane: Lane, usage_point: string, signal: A
     const from = answer.from ?? utcText(Math.min(...ends) - DAY), to = answer.to ?? utcText(Math.max(...ends) + DAY);
     const { channels } = await api.columns({ usage_point, channel, lane, from, to }, signal);
     const columns = channels.find(item => item.channel === channel);
-    return columns ? { rows: own, before: readColumns(columns) } : null;
+    return columns ? { rows: own, before: readColumns(columns), cut: cut_short ?? false } : null;
 }
 
 function PictureOf({ outcome, lane, usagePoint, choose }: { outcome: Outcome; lane: Lane; usagePoint: string; choose: (usagePoint: string) => void }) {
@@ -134,7 +135,7 @@ function PictureOf({ outcome, lane, usagePoint, choose }: { outcome: Outcome; la
     return (
         <div class={loaded.busy ? 'busy' : undefined} aria-busy={loaded.busy}>
             <Show of={loaded} rows={8}>{data => data
-                ? <BeforeAfter key={shown} usagePoint={shown} rows={data.rows} before={data.before} choice={choice} />
+                ? <BeforeAfter key={shown} usagePoint={shown} rows={data.rows} before={data.before} cut={data.cut} choice={choice} />
                 : <section class="card"><div class="figure-head"><h2>Before and after</h2><div class="actions">{choice}</div></div><Empty title="Nothing differs on this usage point" /></section>}</Show>
         </div>
     );
@@ -147,7 +148,9 @@ function usualTop(after: Series, before: Series): number | null {
     return usual > 0 && Math.max(most(before), most(after)) > 2 * usual ? usual : null;
 }
 
-function BeforeAfter({ usagePoint, rows, before, choice }: { usagePoint: string; rows: DiffRow[]; before: Series; choice: preact.ComponentChildren }) {
+function BeforeAfter({ usagePoint, rows, before, cut, choice }: {
+    usagePoint: string; rows: DiffRow[]; before: Series; cut: boolean; choice: ComponentChildren;
+}) {
     const zone = before.zone || 'UTC';
     const picture = useMemo(() => pictureOf(before, rows), [before, rows]);
     const count = before.end.length;
@@ -158,10 +161,12 @@ function BeforeAfter({ usagePoint, rows, before, choice }: { usagePoint: string;
     const [full, setFull] = useState(true);
     useEffect(() => setView(whole), [before]);
     if (count === 0) return <Empty title="No values of this channel are stored in this period" />;
+    if (rows[0].unit !== before.unit && picture.made === null)
+        return <Empty title="There is no picture of it">It was sent in {before.unit} and is judged in {rows[0].unit}: the values stand below.</Empty>;
 
     const usual = usualTop(picture.after, before);
     const near = (at: number) => { const half = Math.max(6 * HOUR, 30 * step); setView({ from: Math.max(whole.from, at - half), to: Math.min(whole.to, at + half) }); };
-    const summary = sentence(usagePoint, rows, picture, zone, view, whole);
+    const summary = sentence(usagePoint, rows, picture, zone, view, whole) + (cut ? ' It was cut short: later ones may lack.' : '');
     return (
         <Figure title="Before and after" summary={summary}
             actions={

@@ -1,4 +1,5 @@
 // Fields for a rule's parameters, made of what the rule says of them.
+import type { JSX } from 'preact';
 import { allowed, stepped, stepOf, textOf, type Described, type Parameters, type Texts } from '../pure/rules';
 
 interface FieldProps { id: string; about: Described; text: string; wrong: string | undefined; set: (text: string) => void }
@@ -80,6 +81,6 @@ function TextControl(field: FieldProps) {
     return <input {...described(field)} autocomplete="off" spellcheck={false} value={field.text} onInput={event => field.set(event.currentTarget.value)} />;
 }
 
-const CONTROLS: Record<string, (field: FieldProps) => preact.JSX.Element> = {
+const CONTROLS: Record<string, (field: FieldProps) => JSX.Element> = {
     number: NumberControl, flag: FlagControl, choice: ChoiceControl, text: TextControl,
 };
