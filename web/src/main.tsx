@@ -69,7 +69,7 @@ function App() {
     useEffect(() => { document.title = `${route.path[1] ?? name} · busbar`; }, [name, route.path[1]]);
     useEffect(() => {
         window.scrollTo(0, 0);
-        document.querySelector('.shell nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }); // narrow, the pages are a strip
+        document.querySelector('.shell nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' }); // narrow, the pages are a strip
     }, [here, route.path[1]]);
 
     return (

@@ -400,7 +400,10 @@ const steps = {
         page.expected.push('404');
         await place.fill('there-is-none');
         await test.click();
-        await page.locator('.field', { has: place }).getByRole('alert').waitFor();
+        const told = page.locator('.field', { has: place }).getByRole('alert');
+        await told.getByText(/there-is-none is unknown/).waitFor();
+        await place.fill(items[0].usage_point);
+        await told.waitFor({ state: 'detached' }); // it was about another one
     },
 
     async 'what a rule said of a value'(page) {

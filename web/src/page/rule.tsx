@@ -5,7 +5,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { api, ApiError, type Rule, type RuleTrial } from '../api';
 import { compact, duration, number, plural } from '../pure/format';
-import { fieldOf, fromAddress, intoAddress, paragraphs, readForm, speaking, startOf, valuesText, valueText, type Form, type Parameters, type Texts } from '../pure/rules';
+import { fieldOf, fromAddress, intoAddress, paragraphs, readForm, speaking, startOf, valuesText, valueText, type Parameters, type Texts } from '../pure/rules';
 import { addDays, isDate, localMinute, startOfDay, utcText } from '../pure/time';
 import { change, formatRoute, go } from '../route';
 import { BacktestOutcome, effect, patiently, type Outcome } from '../part/backtest';
@@ -114,23 +114,24 @@ function Stated({ rule, described, known }: { rule: Rule; described: Parameters;
 
 // ---- trying and deploying -------------------------------------------------------------------------------------
 
-interface Proposal { form: Form; trial: RuleTrial; wrong: Record<string, string> }
+/** What is wrong is told apart: a parameter may be called as one of the places below. */
+interface Proposal { texts: Texts; trial: RuleTrial; wrong: { parameters: Record<string, string>; places: Record<string, string> } }
 
 /** What the address says, held against what the rule takes. */
-function readProposal(rule: Rule, described: Parameters, query: Query): Proposal & { texts: Texts } {
+function readProposal(rule: Rule, described: Parameters, query: Query): Proposal {
     const spoken = rule.versions[0].parameters;
     const texts = startOf(described, spoken);
     for (const name of Object.keys(described)) if (query[`p.${name}`] !== undefined) texts[name] = fromAddress(query[`p.${name}`]);
     const form = readForm(described, texts, spoken);
-    const wrong = { ...form.wrong };
+    const places: Record<string, string> = {};
     const part = query.share ? Number(query.share.replace(',', '.')) : usualShare(rule); // a canary stays one until somebody says 100
-    if (!(part >= 0.1 && part <= 100)) wrong.share = 'Allowed: from 0.1 to 100';
-    for (const name of ['from', 'to']) if (query[name] && !isDate(query[name])) wrong[name] = 'This is no day';
-    const start = query.from && !wrong.from ? startOfDay(query.from, HERE) : undefined;
-    const end = query.to && !wrong.to ? startOfDay(addDays(query.to, 1), HERE) : undefined;
-    if (start !== undefined && end !== undefined && end <= start) wrong.to = 'It ends before it begins';
+    if (!(part >= 0.1 && part <= 100)) places.share = 'Allowed: from 0.1 to 100';
+    for (const name of ['from', 'to']) if (query[name] && !isDate(query[name])) places[name] = 'This is no day';
+    const start = query.from && !places.from ? startOfDay(query.from, HERE) : undefined;
+    const end = query.to && !places.to ? startOfDay(addDays(query.to, 1), HERE) : undefined;
+    if (start !== undefined && end !== undefined && end <= start) places.to = 'It ends before it begins';
     return {
-        texts, form, wrong,
+        texts, wrong: { parameters: form.wrong, places },
         trial: {
             rule: rule.rule, parameters: form.values, usage_point: query.usage_point || undefined, canary: part < 100 ? part / 100 : undefined,
             from: start === undefined ? undefined : utcText(start), to: end === undefined ? undefined : utcText(end),
@@ -140,7 +141,18 @@ function readProposal(rule: Rule, described: Parameters, query: Query): Proposal
 
 const usualShare = (rule: Rule) => Number((rule.versions[0].share * 100).toFixed(1));
 
-const PLACES = ['from', 'to', 'share', 'usage_point'];
+const PLACES: Record<string, string> = { from: 'from', to: 'to', canary: 'share', usage_point: 'usage_point' }; // as the plant calls them
+
+/** The plant's refusal beside the field that it is about, if it is about one. */
+function beside(error: Error | null, described: Parameters): Proposal['wrong'] | null {
+    if (!(error instanceof ApiError)) return null;
+    if (error.code === 'BB-5011') { // the parameters do not fit
+        const name = fieldOf(error.problem, Object.keys(described));
+        return name ? { parameters: { [name]: error.message }, places: {} } : null;
+    }
+    const name = PLACES[fieldOf(error.problem, Object.keys(PLACES))];
+    return name ? { parameters: {}, places: { [name]: error.message } } : null;
+}
 
 /** "k 20, then line; 2026-03-20 00:00 to the last value; of A alone". */
 function asked({ trial, answer }: Outcome): string {
@@ -153,17 +165,20 @@ function asked({ trial, answer }: Outcome): string {
 
 function Bench({ rule, described, query, setSaid }: { rule: Rule; described: Parameters; query: Query; setSaid: (words: string) => void }) {
     const run = useRun<Outcome>();
+    const [tried, setTried] = useState('');
     const [deploying, setDeploying] = useState(false);
     const stands = rule.versions.map(version => version.version + version.deployed).join();
     useEffect(run.forget, [stands]); // it was held against what spoke then
     const { texts, wrong, trial } = readProposal(rule, described, query);
     const fresh = run.data !== null && JSON.stringify(run.data.trial) === JSON.stringify(trial) && run.data.answer.rule === rule.rule;
-    const field = run.error instanceof ApiError ? fieldOf(run.error.problem, [...Object.keys(described), ...PLACES, 'canary']) : '';
-    const told: Record<string, string> = field ? { [field === 'canary' ? 'share' : field]: run.error!.message } : {};
-    const faults = { ...told, ...wrong };
-    const right = Object.keys(wrong).length === 0;
+    const told = tried === JSON.stringify(trial) ? beside(run.error, described) : null;
+    const faults = { parameters: { ...told?.parameters, ...wrong.parameters }, places: { ...told?.places, ...wrong.places } };
+    const right = Object.keys(wrong.parameters).length + Object.keys(wrong.places).length === 0;
     const set = (name: string, text: string) => change({ [name]: text }, true);
-    const test = () => run.start(async (signal, waits) => ({ trial, answer: await patiently({ ...trial, rows: 100 }, signal, waits) }));
+    const test = () => {
+        setTried(JSON.stringify(trial));
+        run.start(async (signal, waits) => ({ trial, answer: await patiently({ ...trial, rows: 100 }, signal, waits) }));
+    };
     const touched = Object.keys(query).some(name => name.startsWith('p.'));
     const reset = () => change(Object.fromEntries(Object.keys(query).filter(name => name.startsWith('p.')).map(name => [name, null])), true);
 
@@ -172,13 +187,13 @@ function Bench({ rule, described, query, setSaid }: { rule: Rule; described: Par
             <form class="card bench" noValidate onSubmit={event => { event.preventDefault(); if (right && run.seconds === null) test(); }}>
                 <div class="figure-head"><h2>Parameters</h2>{touched && <button type="button" class="plain" onClick={reset}>As they are deployed</button>}</div>
                 {Object.keys(described).length === 0 ? <p class="muted">It takes none.</p>
-                    : <ParameterFields described={described} texts={texts} wrong={faults} set={(name, text) => set(`p.${name}`, intoAddress(text))} />}
+                    : <ParameterFields described={described} texts={texts} wrong={faults.parameters} set={(name, text) => set(`p.${name}`, intoAddress(text))} />}
                 <h3>What is looked at</h3>
                 <div class="fields">
-                    <Plain name="from" label="From day" type="date" query={query} wrong={faults} set={set} help={`its beginning in ${HERE}; none: the last seven days`} />
-                    <Plain name="to" label="To day" type="date" query={query} wrong={faults} set={set} help="its end; none: what is stored" />
-                    <UsagePointField query={query} wrong={faults} set={set} />
-                    <Plain name="share" label="Share of usage points, %" query={query} wrong={faults} set={set} placeholder={String(usualShare(rule))}
+                    <Plain name="from" label="From day" type="date" query={query} wrong={faults.places} set={set} help={`its beginning in ${HERE}; none: the last seven days`} />
+                    <Plain name="to" label="To day" type="date" query={query} wrong={faults.places} set={set} help="its end; none: what is stored" />
+                    <UsagePointField query={query} wrong={faults.places} set={set} />
+                    <Plain name="share" label="Share of usage points, %" query={query} wrong={faults.places} set={set} placeholder={String(usualShare(rule))}
                         help={usualShare(rule) < 100 ? `it is a canary of ${usualShare(rule)}; 100: of all` : 'below 100 it is a canary: always the same ones'} />
                 </div>
                 <div class="buttons">
@@ -188,7 +203,7 @@ function Bench({ rule, described, query, setSaid }: { rule: Rule; described: Par
                         : <button key="test" class={fresh ? undefined : 'primary'} disabled={!right}>Back-test</button>}
                     <button type="button" class={fresh ? 'primary' : undefined} disabled={!right} onClick={() => setDeploying(true)}>Deploy…</button>
                 </div>
-                {run.error && !field && <Failed error={run.error} />}
+                {run.error && !told && tried === JSON.stringify(trial) && <Failed error={run.error} />}
             </form>
             <p class="hidden" role="status">{fresh && `The back-test has ended: ${effect(run.data!.answer)}.`}</p>
             {run.data && (
