@@ -33,7 +33,8 @@ export function useRun<T>(): Run<T> {
     useEffect(() => {
         if (!runs) return;
         const began = Date.now();
-        const timer = setInterval(() => setSeconds(Math.round((Date.now() - began) / 1000)), 1000);
+        // A tick may come between the end and its paint: what has ended stays so.
+        const timer = setInterval(() => setSeconds(seconds => seconds === null ? null : Math.round((Date.now() - began) / 1000)), 1000);
         return () => clearInterval(timer);
     }, [runs]);
     useEffect(() => () => abort.current?.abort(), []);
