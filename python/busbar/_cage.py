@@ -40,7 +40,10 @@ def put_filter(code):
 
 
 def forbid_files(attributes):
-    """`attributes`: struct landlock_ruleset_attr; all it handles is forbidden, as no rule allows anything."""
+    """`attributes`: struct landlock_ruleset_attr; all it handles is forbidden, as no rule allows anything. Empty: this
+    kernel has no Landlock, and somebody has said that it need not be there."""
+    if not attributes:
+        return
     attr = ctypes.create_string_buffer(attributes, len(attributes))
     fd = _must(libc.syscall(CREATE_RULESET, attr, ctypes.c_size_t(len(attributes)), 0), "landlock")
     _must(libc.syscall(RESTRICT_SELF, fd, 0), "landlock")

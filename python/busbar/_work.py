@@ -176,6 +176,7 @@ class Worker:
             has_profile: int, other_points: int, abort_at: int) -> dict[str, Any]:
         rule, self.abort_at = self.rules[number], abort_at
         batch = self._batch(rule, windows, points, meta_bytes, others, has_profile, other_points)
+        batch.verdicts.outputs = rule.outputs
         arguments = rule.arguments(batch.meta.get("params") or {})
         failures = (self._all_at_once if rule.batch else self._one_by_one)(rule, batch, arguments, seed)
         verdicts = batch.verdicts

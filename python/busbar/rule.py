@@ -12,6 +12,7 @@ LANES = ("raw", "vee", "hour", "day")
 UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 SERIES_MOST = 8
+UNIT_LENGTH = 20
 FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")
 LONGEST_WINDOW_MS = 400 * UNITS_MS["d"]
 
@@ -45,13 +46,13 @@ class Rule:
 
     def __init__(self, function: Callable[..., Any], inputs: str | Sequence[str], lane: str, window: str,
                  params: Mapping[str, Any], commodity: str | None, batch: bool,
-                 others: Mapping[str, str], side: Mapping[str, str]):
+                 others: Mapping[str, str], side: Mapping[str, str], outputs: Mapping[str, str]):
         self.function, self.batch = function, batch
         self.name = function.__name__
         self.inputs = [inputs] if isinstance(inputs, str) else list(inputs)
         self.lane, self.commodity = lane, commodity
         self.window_ms = duration_ms(window)
-        self.others, self.side = dict(others), dict(side)
+        self.others, self.side, self.outputs = dict(others), dict(side), dict(outputs)
         self.params = {name: _parameter(name, given) for name, given in params.items()}
         self.text = inspect.getdoc(function) or ""
         self._check()
@@ -67,6 +68,7 @@ class Rule:
             raise RuleError(f"rule {self.name}: a window is longer than nothing and at most 400d")
         self._check_series("others", self.others, "a channel, by OBIS code or name", lambda channel: bool(channel))
         self._check_series("side", self.side, "a file beside the module", FILE.match)
+        self._check_series("outputs", self.outputs, "a unit, such as kWh", lambda unit: 0 < len(unit) <= UNIT_LENGTH)
         takes = list(inspect.signature(self.function).parameters.values())
         if not takes or takes[0].kind not in (takes[0].POSITIONAL_ONLY, takes[0].POSITIONAL_OR_KEYWORD):
             raise RuleError(f"rule {self.name}: the function takes the window first")
@@ -106,6 +108,7 @@ class Rule:
                 "commodity": self.commodity, "window_ms": self.window_ms, "batch": self.batch,
                 "others": [[name, channel] for name, channel in self.others.items()],
                 "side": [[name, file] for name, file in self.side.items()],
+                "outputs": [[name, unit] for name, unit in self.outputs.items()],
                 "params": {name: parameter.describe() for name, parameter in self.params.items()}}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -119,7 +122,8 @@ registered: list[Rule] = []
 def rule(*, inputs: str | Sequence[str], lane: str = "vee", window: str = "1d",
          params: Mapping[str, Any] | None = None, commodity: str | None = None,
          batch: bool = False, others: Mapping[str, str] | None = None,
-         side: Mapping[str, str] | None = None) -> Callable[[Callable[..., Any]], Rule]:
+         side: Mapping[str, str] | None = None,
+         outputs: Mapping[str, str] | None = None) -> Callable[[Callable[..., Any]], Rule]:
     """Make a rule of a function.
 
     inputs     the channel it judges, by OBIS code or name
@@ -131,9 +135,11 @@ def rule(*, inputs: str | Sequence[str], lane: str = "vee", window: str = "1d",
     others     other channels of the usage point that it looks at: {"export": "1-1:2.29.0"}, then w.others["export"]
     side       series of no usage point, in files beside the module: {"temperature": "temperature.csv"}, then
                w.side["temperature"]
+    outputs    channels that it makes, and their units: {"net": "kWh"}, then w.make("net", where, values)
     """
     def make(function: Callable[..., Any]) -> Rule:
-        made = Rule(function, inputs, lane, window, params or {}, commodity, batch, others or {}, side or {})
+        made = Rule(function, inputs, lane, window, params or {}, commodity, batch, others or {}, side or {},
+                    outputs or {})
         if any(other.name == made.name for other in registered):
             raise RuleError(f"rule {made.name} is there twice")
         registered.append(made)

@@ -15,7 +15,7 @@ import numpy as np
 from .series import Named, Series, Side
 
 #: Verdicts, as the host reads them.
-NOTHING, FLAG, ESTIMATE, CORRECT = 0, 1, 2, 3
+NOTHING, FLAG, ESTIMATE, CORRECT, MAKE = 0, 1, 2, 3, 4
 REASON_LENGTH, TEXT_LENGTH = 63, 500
 #: Of one window. A window says the same alone and among others: so what a rule may say is counted by window.
 REASONS_MOST, EVIDENCE_MOST, EXCEPTIONS_MOST, TAGS_MOST = 100, 8, 100, 20
@@ -42,6 +42,7 @@ class Verdicts:
         self.evidence: dict[str, np.ndarray] = {}
         self.exceptions: list[dict[str, Any]] = []
         self.tags: list[dict[str, Any]] = []
+        self.outputs: Mapping[str, str] = {}
         self.said: dict[tuple[str, int], set[str]] = {}
         self.crowded = False
 
@@ -126,8 +127,8 @@ class _Answers:
             values = np.asarray(values, float)
             if values.shape == self.shape:
                 values = values[mask]
-            if verdict == CORRECT and not np.isfinite(values).all():
-                raise ValueError("a corrected value is a finite number")
+            if verdict in (CORRECT, MAKE) and not np.isfinite(values).all():
+                raise ValueError(f"a {'corrected' if verdict == CORRECT else 'made'} value is a finite number")
             self._view(v.value)[mask] = values
         for name, column in evidence.items():
             column = np.asarray(column, float)
@@ -140,6 +141,12 @@ class _Answers:
     def correct(self, where: Any, values: Any, reason: str, **evidence: Any) -> None:
         """These points have other values."""
         self._tell(where, CORRECT, reason, values, evidence)
+
+    def make(self, name: str, where: Any, values: Any) -> None:
+        """At these points the channel that the rule makes under that name (outputs=...) has these values."""
+        if name not in self._verdicts.outputs:
+            raise ValueError(f"outputs={{{name!r}: unit}} has to say what {name!r} is counted in")
+        self._tell(where, MAKE, name, values, {})
 
     def estimate(self, where: Any, values: Any = None, reason: str = "estimated", *, method: str | None = None,
                  **evidence: Any) -> None:

@@ -1,6 +1,8 @@
 /* The cage: see cage_internal.h. */
 #include "adapter/cage_internal.h"
 
+#include "adapter/rules_python.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -65,7 +67,8 @@ void bb_cage_all_files(struct bb_buffer *out) {
     int version = landlock_version();
     struct ruleset_attr attr = all_of(version);
 
-    bb_buffer_append(out, &attr, size_of(version));
+    if (version >= 1)
+        bb_buffer_append(out, &attr, size_of(version));
 }
 
 static bool allow(int ruleset, const char *path, uint64_t folder_rights) {
@@ -305,11 +308,15 @@ int bb_cage_filter(enum bb_cage_filter which, struct bb_buffer *out, struct bb_e
 
 /* ---- both ----------------------------------------------------------------------------------- */
 
-int bb_cage_check(struct bb_error *error) {
-    if (landlock_version() < 1)
-        return BB_FAIL_ERRNO(
-            error, BB_E_RULES_NO_CAGE, errno,
-            "this kernel has no Landlock, without which no customer's code is run");
+bool bb_rules_python_has_landlock(void) {
+    return landlock_version() >= 1;
+}
+
+int bb_cage_check(bool without_landlock, struct bb_error *error) {
+    if (landlock_version() < 1 && !without_landlock)
+        return BB_FAIL_ERRNO(error, BB_E_RULES_NO_CAGE, errno,
+                             "this kernel has no Landlock, without which no customer's code is run "
+                             "(unless rules.cage says seccomp)");
     if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0)
         return BB_FAIL_ERRNO(error, BB_E_RULES_NO_CAGE, errno,
                              "this kernel has no seccomp, without which no customer's code is run");
@@ -321,6 +328,7 @@ bool bb_cage_lock(const struct bb_cage_paths *paths, const struct bb_buffer *fil
         .len = (unsigned short)(filter->size / sizeof(struct sock_filter)),
         .filter = (struct sock_filter *)(void *)filter->data};
 
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && restrict_files(paths) &&
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           (landlock_version() < 1 || restrict_files(paths)) &&
            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
 }

@@ -21,18 +21,19 @@ struct bb_cage_paths {
     const char *const *start;
 };
 
-/* -BB_E_RULES_NO_CAGE: this kernel has no Landlock or seccomp. */
-int bb_cage_check(struct bb_error *error) BB_MUST_USE;
+/* -BB_E_RULES_NO_CAGE: this kernel has no Landlock (`without_landlock`: that is put up with) or seccomp. */
+int bb_cage_check(bool without_landlock, struct bb_error *error) BB_MUST_USE;
 /* struct sock_filter items. */
 int bb_cage_filter(enum bb_cage_filter which, struct bb_buffer *out, struct bb_error *error)
     BB_MUST_USE;
 /* The same for another architecture: an SCMP_ARCH_ of libseccomp; 0: this machine's. */
 int bb_cage_filter_of(uint32_t architecture, enum bb_cage_filter which, struct bb_buffer *out,
                       struct bb_error *error) BB_MUST_USE;
-/* struct landlock_ruleset_attr of all that this kernel can forbid. */
+/* struct landlock_ruleset_attr of all that this kernel can forbid; nothing where it has no Landlock. */
 void bb_cage_all_files(struct bb_buffer *out);
 
-/* Lock this process: for a child between fork and exec. False: errno says why, and nothing must be run. */
+/* Lock this process: for a child between fork and exec. Where there is no Landlock, files are locked only as far as the
+ * filter goes (who does not put up with that has checked). False: errno says why, and nothing must be run. */
 bool bb_cage_lock(const struct bb_cage_paths *paths, const struct bb_buffer *filter) BB_MUST_USE;
 
 #endif

@@ -57,40 +57,10 @@ static int fault_project(struct bb_registry *base, uint32_t partition, uint64_t 
     UNDER_PLAN(project, partition, from, records, count, error);
 }
 
-static int fault_usage_point_get(struct bb_registry *base, struct bb_span tenant,
-                                 struct bb_span name, int64_t as_of_ms, struct bb_arena *arena,
-                                 struct bb_master_usage_point *out, struct bb_error *error) {
-    UNDER_PLAN(usage_point_get, tenant, name, as_of_ms, arena, out, error);
-}
-
-static int fault_tenant_get(struct bb_registry *base, struct bb_span name, int64_t as_of_ms,
-                            struct bb_arena *arena, struct bb_master_tenant *out,
-                            struct bb_error *error) {
-    UNDER_PLAN(tenant_get, name, as_of_ms, arena, out, error);
-}
-
-static int fault_calendar_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
-                              int64_t as_of_ms, struct bb_arena *arena,
-                              struct bb_master_calendar *out, struct bb_error *error) {
-    UNDER_PLAN(calendar_get, tenant, name, as_of_ms, arena, out, error);
-}
-
-static int fault_profile_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
-                             int64_t as_of_ms, struct bb_arena *arena,
-                             struct bb_master_profile *out, struct bb_error *error) {
-    UNDER_PLAN(profile_get, tenant, name, as_of_ms, arena, out, error);
-}
-
-static int fault_group_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
-                           int64_t as_of_ms, struct bb_arena *arena, struct bb_master_group *out,
-                           struct bb_error *error) {
-    UNDER_PLAN(group_get, tenant, name, as_of_ms, arena, out, error);
-}
-
-static int fault_rules_get(struct bb_registry *base, struct bb_span tenant, int64_t as_of_ms,
-                           struct bb_arena *arena, struct bb_master_rules *out,
-                           struct bb_error *error) {
-    UNDER_PLAN(rules_get, tenant, as_of_ms, arena, out, error);
+static int fault_master_get(struct bb_registry *base, enum bb_master_kind kind,
+                            struct bb_span tenant, struct bb_span name, int64_t as_of_ms,
+                            struct bb_arena *arena, struct bb_master *out, struct bb_error *error) {
+    UNDER_PLAN(master_get, kind, tenant, name, as_of_ms, arena, out, error);
 }
 
 static int fault_master_list(struct bb_registry *base, struct bb_span tenant, int64_t as_of_ms,
@@ -112,9 +82,18 @@ static int fault_version_list(struct bb_registry *base, struct bb_span tenant,
 }
 
 static int fault_usage_point_list(struct bb_registry *base, struct bb_span tenant,
-                                  bb_registry_usage_point_visit *visit, void *context,
-                                  struct bb_error *error) {
-    UNDER_PLAN(usage_point_list, tenant, visit, context, error);
+                                  struct bb_span usage_point, bb_registry_usage_point_visit *visit,
+                                  void *context, struct bb_error *error) {
+    UNDER_PLAN(usage_point_list, tenant, usage_point, visit, context, error);
+}
+
+static int fault_usage_point_search(struct bb_registry *base, struct bb_span tenant,
+                                    const struct bb_span *words, size_t word_count,
+                                    struct bb_span after, int64_t as_of_ms,
+                                    bb_registry_search_visit *visit, void *context,
+                                    struct bb_error *error) {
+    UNDER_PLAN(usage_point_search, tenant, words, word_count, after, as_of_ms, visit, context,
+               error);
 }
 
 static int fault_channel_list(struct bb_registry *base, struct bb_span tenant,
@@ -179,16 +158,12 @@ static const struct bb_registry_ops operations = {
     .close = fault_close,
     .position = fault_position,
     .project = fault_project,
-    .usage_point_get = fault_usage_point_get,
-    .tenant_get = fault_tenant_get,
-    .calendar_get = fault_calendar_get,
-    .profile_get = fault_profile_get,
-    .group_get = fault_group_get,
-    .rules_get = fault_rules_get,
+    .master_get = fault_master_get,
     .master_list = fault_master_list,
     .kind_list = fault_kind_list,
     .version_list = fault_version_list,
     .usage_point_list = fault_usage_point_list,
+    .usage_point_search = fault_usage_point_search,
     .channel_list = fault_channel_list,
     .exception_list = fault_exception_list,
     .tenant_list = fault_tenant_list,

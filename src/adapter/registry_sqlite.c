@@ -254,73 +254,6 @@ static int master_get(struct bb_registry *base, enum bb_master_kind kind, struct
     return bb_master_decode(body, arena, out, error);
 }
 
-static int usage_point_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
-                           int64_t as_of_ms, struct bb_arena *arena,
-                           struct bb_master_usage_point *out, struct bb_error *error) {
-    struct bb_master master;
-    int result = master_get(base, BB_MASTER_USAGE_POINT, tenant, name, as_of_ms, arena, &master,
-                            error);
-
-    if (result == BB_FOUND)
-        *out = master.usage_point;
-    return result;
-}
-
-static int tenant_get(struct bb_registry *base, struct bb_span name, int64_t as_of_ms,
-                      struct bb_arena *arena, struct bb_master_tenant *out,
-                      struct bb_error *error) {
-    struct bb_master master;
-    int result = master_get(base, BB_MASTER_TENANT, name, name, as_of_ms, arena, &master, error);
-
-    if (result == BB_FOUND)
-        *out = master.tenant;
-    return result;
-}
-
-static int calendar_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
-                        int64_t as_of_ms, struct bb_arena *arena, struct bb_master_calendar *out,
-                        struct bb_error *error) {
-    struct bb_master master;
-    int result = master_get(base, BB_MASTER_CALENDAR, tenant, name, as_of_ms, arena, &master,
-                            error);
-
-    if (result == BB_FOUND)
-        *out = master.calendar;
-    return result;
-}
-
-static int profile_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
-                       int64_t as_of_ms, struct bb_arena *arena, struct bb_master_profile *out,
-                       struct bb_error *error) {
-    struct bb_master master;
-    int result = master_get(base, BB_MASTER_PROFILE, tenant, name, as_of_ms, arena, &master, error);
-
-    if (result == BB_FOUND)
-        *out = master.profile;
-    return result;
-}
-
-static int rules_get(struct bb_registry *base, struct bb_span tenant, int64_t as_of_ms,
-                     struct bb_arena *arena, struct bb_master_rules *out, struct bb_error *error) {
-    struct bb_master master;
-    int result = master_get(base, BB_MASTER_RULES, tenant, tenant, as_of_ms, arena, &master, error);
-
-    if (result == BB_FOUND)
-        *out = master.rules;
-    return result;
-}
-
-static int group_get(struct bb_registry *base, struct bb_span tenant, struct bb_span name,
-                     int64_t as_of_ms, struct bb_arena *arena, struct bb_master_group *out,
-                     struct bb_error *error) {
-    struct bb_master master;
-    int result = master_get(base, BB_MASTER_GROUP, tenant, name, as_of_ms, arena, &master, error);
-
-    if (result == BB_FOUND)
-        *out = master.group;
-    return result;
-}
-
 /* ---- open and close -------------------------------------------------------------------------- */
 
 static void registry_close(struct bb_registry *base) {
@@ -330,7 +263,8 @@ static void registry_close(struct bb_registry *base) {
         return;
     for (int i = 0; i < REGISTRY_STATEMENTS; i++)
         sqlite3_finalize(registry->statements[i]);
-    sqlite3_finalize(registry->channels_of_one);
+    for (int i = 0; i < REGISTRY_KEPT; i++)
+        sqlite3_finalize(registry->kept[i]);
     sqlite3_close(registry->db);
     bb_arena_release(&registry->scratch);
     free(registry);
@@ -341,16 +275,12 @@ static const struct bb_registry_ops operations = {
     .close = registry_close,
     .position = position,
     .project = bb_registry_sqlite_project,
-    .usage_point_get = usage_point_get,
-    .tenant_get = tenant_get,
-    .calendar_get = calendar_get,
-    .profile_get = profile_get,
-    .group_get = group_get,
-    .rules_get = rules_get,
+    .master_get = master_get,
     .master_list = bb_registry_sqlite_master_list,
     .kind_list = bb_registry_sqlite_kind_list,
     .version_list = bb_registry_sqlite_version_list,
     .usage_point_list = bb_registry_sqlite_usage_point_list,
+    .usage_point_search = bb_registry_sqlite_usage_point_search,
     .channel_list = bb_registry_sqlite_channel_list,
     .exception_list = bb_registry_sqlite_exception_list,
     .tenant_list = bb_registry_sqlite_tenant_list,

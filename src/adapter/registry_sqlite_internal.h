@@ -49,12 +49,14 @@ enum registry_statement {
     REGISTRY_STATEMENTS
 };
 
+enum registry_kept { REGISTRY_CHANNELS_OF_ONE, REGISTRY_ONE_USAGE_POINT, REGISTRY_KEPT };
+
 struct registry_sqlite {
     struct bb_registry base;
     sqlite3 *db;
     sqlite3_stmt *statements[REGISTRY_STATEMENTS];
-    sqlite3_stmt *channels_of_one; /* the list that is asked for often; NULL until then */
-    struct bb_arena scratch;       /* of one projected record */
+    sqlite3_stmt *kept[REGISTRY_KEPT]; /* lists that are asked for often; NULL until then */
+    struct bb_arena scratch;           /* of one projected record */
     char path[];
 };
 
@@ -72,6 +74,8 @@ struct registry_sql {
 };
 struct registry_sql bb_registry_sql(struct registry_sqlite *registry,
                                     enum registry_statement which);
+/* A statement that is made when needed, for a list; whoever ends it finalizes it. */
+struct registry_sql bb_registry_sql_prepare(struct bb_registry *base, const char *text);
 /* Texts and bytes are borrowed until the statement is run or ended. */
 void bb_registry_sql_text(struct registry_sql *sql, struct bb_span text);
 void bb_registry_sql_bytes(struct registry_sql *sql, struct bb_span bytes);
@@ -124,8 +128,14 @@ int bb_registry_sqlite_version_list(struct bb_registry *registry, struct bb_span
                                     bb_registry_master_visit *visit, void *context,
                                     struct bb_error *error) BB_MUST_USE;
 int bb_registry_sqlite_usage_point_list(struct bb_registry *registry, struct bb_span tenant,
+                                        struct bb_span usage_point,
                                         bb_registry_usage_point_visit *visit, void *context,
                                         struct bb_error *error) BB_MUST_USE;
+int bb_registry_sqlite_usage_point_search(struct bb_registry *registry, struct bb_span tenant,
+                                          const struct bb_span *words, size_t word_count,
+                                          struct bb_span after, int64_t as_of_ms,
+                                          bb_registry_search_visit *visit, void *context,
+                                          struct bb_error *error) BB_MUST_USE;
 int bb_registry_sqlite_channel_list(struct bb_registry *registry, struct bb_span tenant,
                                     struct bb_span usage_point, bb_registry_channel_visit *visit,
                                     void *context, struct bb_error *error) BB_MUST_USE;

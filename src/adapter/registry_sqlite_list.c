@@ -1,7 +1,8 @@
 /* Rows to visitors: see registry_sqlite_internal.h.
  *
  * A list is one statement over one consistent state. The channels of one usage point are asked for
- * once per new series of an input, so that statement is kept; all others are made when needed. A
+ * once per new series of an input, one usage point for each that is found, so these statements are kept; all others are
+ * made when needed. A
  * visitor may ask the same registry for something else, or list something, while a list runs. Spans
  * of a row are SQLite's and live until the visitor returns. A visitor answers 0 to go on, 1 to stop, or a negative value
  * that the list passes up.
@@ -14,11 +15,33 @@
 
 static const char doing[] = "listing";
 
-static struct registry_sql prepare(struct bb_registry *base, const char *text) {
+struct registry_sql bb_registry_sql_prepare(struct bb_registry *base, const char *text) {
     struct registry_sql sql = {.registry = registry_sqlite_of(base)};
 
     sql.result = sqlite3_prepare_v2(sql.registry->db, text, -1, &sql.statement, NULL);
     return sql;
+}
+
+/* The kept statement, unless a list around this one is using it. */
+static struct registry_sql kept(struct bb_registry *base, enum registry_kept which,
+                                const char *text) {
+    struct registry_sqlite *registry = registry_sqlite_of(base);
+    struct registry_sql sql = {.registry = registry, .statement = registry->kept[which]};
+
+    if (sql.statement && !sqlite3_stmt_busy(sql.statement))
+        return sql;
+    sql = bb_registry_sql_prepare(base, text);
+    if (!registry->kept[which])
+        registry->kept[which] = sql.statement;
+    return sql;
+}
+
+static bool is_kept(const struct registry_sql *sql) {
+    bool is = false;
+
+    for (int i = 0; i < REGISTRY_KEPT; i++)
+        is = is || sql->registry->kept[i] == sql->statement;
+    return is;
 }
 
 /* Every row through `row`, which calls the visitor. */
@@ -29,7 +52,7 @@ static int visit_rows(struct registry_sql *sql, int (*row)(struct registry_sql *
     while (answer == 0 && bb_registry_sql_step(sql))
         answer = row(sql, list);
     int failed = bb_registry_sql_end(sql, doing, error);
-    if (sql->statement != sql->registry->channels_of_one)
+    if (!is_kept(sql))
         sqlite3_finalize(sql->statement);
     return answer < 0 ? answer : failed;
 }
@@ -75,8 +98,8 @@ static int list_masters(struct registry_sql *sql, int64_t as_of_ms, bb_registry_
 int bb_registry_sqlite_master_list(struct bb_registry *registry, struct bb_span tenant,
                                    int64_t as_of_ms, bb_registry_master_visit *visit, void *context,
                                    struct bb_error *error) {
-    struct registry_sql sql = prepare(registry, tenant.size ? MASTER_LIST("tenant = ?1 AND")
-                                                            : MASTER_LIST("?1 IS NOT NULL AND"));
+    struct registry_sql sql = bb_registry_sql_prepare(
+        registry, tenant.size ? MASTER_LIST("tenant = ?1 AND") : MASTER_LIST("?1 IS NOT NULL AND"));
 
     bb_registry_sql_text(&sql, tenant);
     return list_masters(&sql, as_of_ms, visit, context, error);
@@ -93,7 +116,7 @@ int bb_registry_sqlite_kind_list(struct bb_registry *registry, struct bb_span te
         [BB_MASTER_USAGE_POINT] = KIND_LIST("1"), [BB_MASTER_TENANT] = KIND_LIST("2"),
         [BB_MASTER_CALENDAR] = KIND_LIST("3"),    [BB_MASTER_PROFILE] = KIND_LIST("4"),
         [BB_MASTER_GROUP] = KIND_LIST("5"),       [BB_MASTER_RULES] = KIND_LIST("6")};
-    struct registry_sql sql = prepare(registry, texts[kind]);
+    struct registry_sql sql = bb_registry_sql_prepare(registry, texts[kind]);
 
     bb_registry_sql_text(&sql, tenant);
     return list_masters(&sql, as_of_ms, visit, context, error);
@@ -107,8 +130,8 @@ int bb_registry_sqlite_version_list(struct bb_registry *registry, struct bb_span
                                     bb_registry_master_visit *visit, void *context,
                                     struct bb_error *error) {
     struct master_list list = {.visit = visit, .context = context, .error = error};
-    struct registry_sql sql = prepare(registry, tenant.size ? VERSION_LIST("tenant = ?1")
-                                                            : VERSION_LIST("?1 IS NOT NULL"));
+    struct registry_sql sql = bb_registry_sql_prepare(
+        registry, tenant.size ? VERSION_LIST("tenant = ?1") : VERSION_LIST("?1 IS NOT NULL"));
 
     bb_registry_sql_text(&sql, tenant);
     bb_arena_init(&list.arena, 64 << 10, 64 << 20);
@@ -146,14 +169,25 @@ static int usage_point_row(struct registry_sql *sql, void *context) {
     "FROM usage_point u LEFT JOIN channel c ON c.tenant = u.tenant AND c.usage_point = u.name "    \
     "WHERE " condition " GROUP BY u.tenant, u.name ORDER BY u.tenant, u.name"
 
+static const char *const usage_point_lists[2][2] = {
+    /* [one tenant][one usage point] */
+    {USAGE_POINT_LIST("?1 = ?2"), USAGE_POINT_LIST("?1 = '' AND u.name = ?2")},
+    {USAGE_POINT_LIST("u.tenant = ?1 AND ?2 = ''"),
+     USAGE_POINT_LIST("u.tenant = ?1 AND u.name = ?2")},
+};
+
 int bb_registry_sqlite_usage_point_list(struct bb_registry *registry, struct bb_span tenant,
+                                        struct bb_span usage_point,
                                         bb_registry_usage_point_visit *visit, void *context,
                                         struct bb_error *error) {
     struct usage_point_list list = {visit, context};
-    struct registry_sql sql = prepare(registry, tenant.size ? USAGE_POINT_LIST("u.tenant = ?1")
-                                                            : USAGE_POINT_LIST("?1 IS NOT NULL"));
+    const char *text = usage_point_lists[tenant.size > 0][usage_point.size > 0];
+    bool one = tenant.size > 0 && usage_point.size > 0;
+    struct registry_sql sql = one ? kept(registry, REGISTRY_ONE_USAGE_POINT, text)
+                                  : bb_registry_sql_prepare(registry, text);
 
     bb_registry_sql_text(&sql, tenant);
+    bb_registry_sql_text(&sql, usage_point);
     return visit_rows(&sql, usage_point_row, &list, error);
 }
 
@@ -202,27 +236,15 @@ static const char *const channel_lists[2][2] = {
     {CHANNEL_LIST("tenant = ?1 AND ?2 = ''"), CHANNEL_LIST("tenant = ?1 AND usage_point = ?2")},
 };
 
-/* The kept statement, unless a list around this one is using it. */
-static struct registry_sql channels_of_one(struct bb_registry *base) {
-    struct registry_sqlite *registry = registry_sqlite_of(base);
-    struct registry_sql sql = {.registry = registry, .statement = registry->channels_of_one};
-
-    if (sql.statement && !sqlite3_stmt_busy(sql.statement))
-        return sql;
-    sql = prepare(base, channel_lists[1][1]);
-    if (!registry->channels_of_one)
-        registry->channels_of_one = sql.statement;
-    return sql;
-}
-
 int bb_registry_sqlite_channel_list(struct bb_registry *registry, struct bb_span tenant,
                                     struct bb_span usage_point, bb_registry_channel_visit *visit,
                                     void *context, struct bb_error *error) {
     struct channel_list list = {visit, context};
     bool one = tenant.size > 0 && usage_point.size > 0;
-    struct registry_sql sql = one ? channels_of_one(registry)
-                                  : prepare(registry,
-                                            channel_lists[tenant.size > 0][usage_point.size > 0]);
+    struct registry_sql sql = one ? kept(registry, REGISTRY_CHANNELS_OF_ONE, channel_lists[1][1])
+                                  : bb_registry_sql_prepare(
+                                        registry,
+                                        channel_lists[tenant.size > 0][usage_point.size > 0]);
 
     bb_registry_sql_text(&sql, tenant);
     bb_registry_sql_text(&sql, usage_point);
@@ -287,7 +309,8 @@ int bb_registry_sqlite_exception_list(struct bb_registry *registry, struct bb_sp
     };
     const bool past = as_of_ms != BB_TIME_NONE;
     struct exception_list list = {visit, context};
-    struct registry_sql sql = prepare(registry, by[past][tenant.size > 0][open_only]);
+    struct registry_sql sql = bb_registry_sql_prepare(registry,
+                                                      by[past][tenant.size > 0][open_only]);
 
     bb_registry_sql_text(&sql, tenant);
     if (past)
@@ -313,7 +336,8 @@ int bb_registry_sqlite_tenant_list(struct bb_registry *registry,
                                                 struct bb_span zone),
                                    void *context, struct bb_error *error) {
     struct tenant_list list = {visit, context};
-    struct registry_sql sql = prepare(registry, "SELECT name, zone FROM tenant ORDER BY name");
+    struct registry_sql sql = bb_registry_sql_prepare(
+        registry, "SELECT name, zone FROM tenant ORDER BY name");
 
     return visit_rows(&sql, tenant_row, &list, error);
 }

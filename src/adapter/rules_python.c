@@ -213,7 +213,7 @@ static bool all_right(const struct bb_rules_part *part) {
 
     for (size_t i = 0; i < part->points; i++)
         right &= part->verdict[i] < BB_RULES_VERDICTS &&
-                 (part->verdict[i] != BB_RULES_CORRECT || isfinite(part->value[i]));
+                 (part->verdict[i] < BB_RULES_CORRECT || isfinite(part->value[i]));
     for (uint32_t i = 0; i < part->windows; i++)
         right &= part->raised[i] <= 1;
     return right;

@@ -25,7 +25,10 @@ struct bb_rules_python_options {
     uint32_t processor_s;  /* of a worker's life: a second wall behind the deadline */
     uint32_t recycle;      /* calls; 0: never */
     uint64_t answer_bytes; /* most that a worker may write at a time */
+    bool without_landlock; /* where the kernel has none, seccomp alone is enough */
 };
+
+bool bb_rules_python_has_landlock(void);
 
 /* -BB_E_RULES_NO_CAGE; -BB_E_RULES_HOST: the interpreter does not start or has no numpy; the text says why. */
 int bb_rules_python_open(const struct bb_rules_python_options *options, struct bb_rules **out,

@@ -256,7 +256,7 @@ int bb_zygote_start(struct bb_zygote *zygote, struct bb_error *error) {
     bb_buffer_init(&program->filter, 64 << 10);
     bb_buffer_init(&program->boot, BOOT_MAX);
     bb_buffer_append(&program->boot, bb_rules_boot, strlen((const char *)bb_rules_boot) + 1);
-    int result = bb_cage_check(error);
+    int result = bb_cage_check(zygote->options->without_landlock, error);
     if (!result)
         result = start(zygote, program, error);
     if (result)

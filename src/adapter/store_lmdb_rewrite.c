@@ -26,9 +26,8 @@ static const struct {
     const char *name;
     enum bb_store_part part;
 } changeable[] = {
-    {"name.usage_point", BB_STORE_PART_MASTER},
-    {"name.group", BB_STORE_PART_MASTER},
-    {"name.source", BB_STORE_PART_SOURCE},
+    {"name.usage_point", BB_STORE_PART_MASTER}, {"name.group", BB_STORE_PART_MASTER},
+    {"name.rules", BB_STORE_PART_MASTER},       {"name.source", BB_STORE_PART_SOURCE},
     {"outbox", BB_STORE_PART_OUTBOX},
 };
 

@@ -245,6 +245,15 @@ static void put_rule_version(struct bb_json *json, const struct bb_master_rule_v
         }
         bb_json_object_end(json);
     }
+    if (v->output_count > 0) {
+        bb_json_key(json, "outputs");
+        bb_json_object_begin(json);
+        for (uint32_t i = 0; i < v->output_count; i++) {
+            bb_json_key_span(json, v->outputs[i].name);
+            bb_json_text(json, bb_span_of(bb_unit_symbol(v->outputs[i].unit)));
+        }
+        bb_json_object_end(json);
+    }
     bb_json_object_end(json);
 }
 

@@ -7,7 +7,8 @@
 #include "model/unit.h"
 
 const char *bb_rules_verdict_name(enum bb_rules_verdict verdict) {
-    static const char *const names[BB_RULES_VERDICTS] = {"nothing", "flag", "estimate", "correct"};
+    static const char *const names[BB_RULES_VERDICTS] = {"nothing", "flag", "estimate", "correct",
+                                                         "make"};
 
     return names[verdict];
 }

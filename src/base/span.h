@@ -75,4 +75,16 @@ static inline bool bb_span_equal_nocase(struct bb_span a, struct bb_span b) {
     return true;
 }
 
+/* Does the word stand anywhere in the text, when ASCII case does not matter? The empty one does. */
+static inline bool bb_span_has_nocase(struct bb_span text, struct bb_span word) {
+    const char first = word.size > 0 ? bb_char_lower(word.data[0]) : '\0';
+
+    for (size_t i = 0; i + word.size <= text.size; i++)
+        if (word.size == 0 ||
+            (bb_char_lower(text.data[i]) == first &&
+             bb_span_equal_nocase((struct bb_span){text.data + i, word.size}, word)))
+            return true;
+    return false;
+}
+
 #endif

@@ -45,59 +45,43 @@ void bb_dry_run_close(struct bb_dry_run *run) {
 
 /* ---- master data of the usage points that come along ----------------------------------------------*/
 
-static int copy_calendar(struct bb_dry_run *run, struct bb_span name, struct bb_error *error) {
+/* BB_ABSENT: there is none. */
+static int find(struct bb_dry_run *run, enum bb_master_kind kind, struct bb_span name,
+                struct bb_master *out, struct bb_error *error) {
     struct bb_registry *registry = run->real->registry;
-    struct bb_master entry = {.kind = BB_MASTER_CALENDAR};
 
-    if (name.size == 0)
-        return 0;
-    int r = registry->ops->calendar_get(registry, run->land.form.tenant, name, BB_TIME_NONE,
-                                        &run->scratch, &entry.calendar, error);
-    return r == BB_FOUND ? bb_master_append(&run->plant, &entry, 1, run->land.clock, error) : r;
+    return registry->ops->master_get(registry, kind, run->land.form.tenant, name, BB_TIME_NONE,
+                                     &run->scratch, out, error);
 }
 
-static int copy_profile(struct bb_dry_run *run, struct bb_span name, struct bb_error *error) {
-    struct bb_registry *registry = run->real->registry;
-    struct bb_master entry = {.kind = BB_MASTER_PROFILE};
+static int copy(struct bb_dry_run *run, enum bb_master_kind kind, struct bb_span name,
+                struct bb_error *error) {
+    struct bb_master entry;
+    int r = name.size > 0 ? find(run, kind, name, &entry, error) : BB_ABSENT;
 
-    if (name.size == 0)
-        return 0;
-    int r = registry->ops->profile_get(registry, run->land.form.tenant, name, BB_TIME_NONE,
-                                       &run->scratch, &entry.profile, error);
     return r == BB_FOUND ? bb_master_append(&run->plant, &entry, 1, run->land.clock, error) : r;
 }
 
 static int copy_usage_point(struct bb_dry_run *run, struct bb_span name, struct bb_error *error) {
-    struct bb_registry *registry = run->real->registry;
-    struct bb_master entry = {.kind = BB_MASTER_USAGE_POINT};
+    struct bb_master entry;
+    const struct bb_master_usage_point *up = &entry.usage_point;
 
-    int r = registry->ops->usage_point_get(registry, run->land.form.tenant, name, BB_TIME_NONE,
-                                           &run->scratch, &entry.usage_point, error);
-    if (r == BB_FOUND)
-        r = copy_calendar(run, entry.usage_point.calendar, error);
-    if (r >= 0)
-        r = copy_profile(run, entry.usage_point.profile, error);
-    for (uint32_t i = 0; r >= 0 && i < entry.usage_point.channel_count; i++)
-        r = copy_profile(run, entry.usage_point.channels[i].profile, error);
-    if (r < 0 || entry.usage_point.name.size == 0)
+    int r = find(run, BB_MASTER_USAGE_POINT, name, &entry, error);
+    if (r != BB_FOUND)
         return r;
-    return bb_master_append(&run->plant, &entry, 1, run->land.clock, error);
-}
-
-static int copy_tenant(struct bb_dry_run *run, struct bb_error *error) {
-    struct bb_registry *registry = run->real->registry;
-    struct bb_master entry = {.kind = BB_MASTER_TENANT};
-
-    int r = registry->ops->tenant_get(registry, run->land.form.tenant, BB_TIME_NONE, &run->scratch,
-                                      &entry.tenant, error);
-    return r == BB_FOUND ? bb_master_append(&run->plant, &entry, 1, run->land.clock, error) : r;
+    r = copy(run, BB_MASTER_CALENDAR, up->calendar, error);
+    if (r >= 0)
+        r = copy(run, BB_MASTER_PROFILE, up->profile, error);
+    for (uint32_t i = 0; r >= 0 && i < up->channel_count; i++)
+        r = copy(run, BB_MASTER_PROFILE, up->channels[i].profile, error);
+    return r < 0 ? r : bb_master_append(&run->plant, &entry, 1, run->land.clock, error);
 }
 
 static int copy_master(struct bb_dry_run *run, struct bb_error *error) {
     int r = 0;
 
     if (run->real && run->series_known == 0)
-        r = copy_tenant(run, error);
+        r = copy(run, BB_MASTER_TENANT, run->land.form.tenant, error);
     while (r >= 0 && run->real && run->series_known < run->table.count) {
         const struct bb_series *items = run->table.items;
         uint32_t i = run->series_known++;

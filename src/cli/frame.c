@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/served.h"
 #include "cli/served_follow.h"
+#include "service/rules_environment.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -336,6 +337,9 @@ int bb_command_open_plant(struct bb_command *command, enum bb_plant_mode mode,
         bb_command_note(command, BB_LOG_WARNING,
                         "the log's tail, which was never acknowledged, was cut", fields, 2);
     }
+    const char *warning = mode == BB_PLANT_APPEND ? bb_rules_cage_warning(&plant->config) : NULL;
+    if (warning)
+        bb_command_note(command, BB_LOG_WARNING, warning, NULL, 0);
     return 0;
 }
 

@@ -219,7 +219,7 @@ static int tenant_row(void *context, struct bb_span name, struct bb_span zone) {
 /* ---- the subjects -------------------------------------------------------------------------------*/
 
 static int list_usage_points(struct listing *listing, struct bb_error *error) {
-    return bb_known_usage_points(listing->plant, bb_command_tenant(listing->command),
+    return bb_known_usage_points(listing->plant, bb_command_tenant(listing->command), BB_SPAN(""),
                                  listing->as_of_ms, usage_point_row, listing, error);
 }
 

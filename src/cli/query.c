@@ -125,6 +125,7 @@ static int query_group(struct bb_command *command, struct bb_plant *plant, struc
 static int run_query(struct bb_command *command, struct bb_plant *plant, struct bb_error *error) {
     const struct query_options *given = command->options;
     struct bb_query query = {.tenant = bb_command_tenant(command),
+                             .made = true,
                              .usage_point = bb_span_of(given->usage_point),
                              .channel = bb_span_of(given->channel),
                              .lane = lane_of(given, BB_LANE_RAW),

@@ -109,21 +109,36 @@ static int erase(struct erasing *e, struct bb_error *error) {
 
 /* ---- the report */
 
-static void report_groups_as_json(const struct erasing *e, struct bb_json *json) {
-    bool goes, stays;
+/* What people are told of a kind of others' master data, and what it is called in JSON. */
+static const struct met_kind {
+    enum bb_master_kind kind;
+    const char *name, *list, *stays_key, *goes, *stays;
+} met_kinds[] = {
+    {BB_MASTER_GROUP, "group", "groups", "still_asks",
+     " its texts go; look whether it is still of use",
+     " it asks for a usage point or a tag's value of theirs, and does so on: look whether that is "
+     "about them"},
+    {BB_MASTER_RULES, "rule", "rules", "code_stays", " who deployed it, or why, goes",
+     " a module or parameters of its versions hold a word of theirs, and stay, as they run: deploy "
+     "it without"}};
+enum { MET_KINDS = sizeof met_kinds / sizeof met_kinds[0] };
 
-    bb_json_key(json, "groups");
+static void report_met_as_json(const struct erasing *e, const struct met_kind *kind,
+                               struct bb_json *json) {
+    bb_json_key(json, kind->list);
     bb_json_array_begin(json);
-    for (size_t i = 0; e->erasure && i < bb_erasure_groups(e->erasure); i++) {
-        struct bb_span name = bb_erasure_group(e->erasure, i, &goes, &stays);
+    for (size_t i = 0; e->erasure && i < bb_erasure_met_count(e->erasure); i++) {
+        const struct bb_erasure_met met = bb_erasure_met(e->erasure, i);
+        if (met.kind != kind->kind)
+            continue;
         bb_json_object_begin(json);
-        bb_json_key(json, "group");
-        if (name.size > 0)
-            bb_json_text(json, name);
+        bb_json_key(json, kind->name);
+        if (met.name.size > 0)
+            bb_json_text(json, met.name);
         else
             bb_json_null(json);
-        bb_json_put_bool(json, "texts_go", goes);
-        bb_json_put_bool(json, "still_asks", stays);
+        bb_json_put_bool(json, "texts_go", met.goes);
+        bb_json_put_bool(json, kind->stays_key, met.stays);
         bb_json_object_end(json);
     }
     bb_json_array_end(json);
@@ -153,7 +168,8 @@ static void report_as_json(const struct erasing *e) {
         bb_json_object_end(&json);
     }
     bb_json_array_end(&json);
-    report_groups_as_json(e, &json);
+    for (size_t i = 0; i < MET_KINDS; i++)
+        report_met_as_json(e, &met_kinds[i], &json);
     bb_json_put_u64(&json, "log_records", e->report.records);
     bb_json_put_u64(&json, "store_values", e->report.values);
     bb_json_put_u64(&json, "registry_rows", e->report.rows);
@@ -176,19 +192,16 @@ static void report_subjects(const struct erasing *e, struct bb_buffer *out) {
     }
 }
 
-static void report_groups(const struct erasing *e, struct bb_buffer *out) {
-    static const char unnamed[] = "(whose name holds it and stays)";
-    bool goes, stays;
-
-    for (size_t i = 0; i < bb_erasure_groups(e->erasure); i++) {
-        struct bb_span name = bb_erasure_group(e->erasure, i, &goes, &stays);
-        bb_buffer_format(
-            out, "group %.*s:%s%s%s\n", (int)(name.size > 0 ? name.size : strlen(unnamed)),
-            name.size > 0 ? name.data : unnamed,
-            goes ? " its texts go; look whether it is still of use" : "", goes && stays ? ";" : "",
-            stays ? " it asks for a usage point or a tag's value of theirs, and does "
-                    "so on: look whether that is about them"
-                  : "");
+static void report_met(const struct erasing *e, const struct met_kind *kind,
+                       struct bb_buffer *out) {
+    for (size_t i = 0; i < bb_erasure_met_count(e->erasure); i++) {
+        struct bb_erasure_met met = bb_erasure_met(e->erasure, i);
+        if (met.kind != kind->kind)
+            continue;
+        met.name = met.name.size > 0 ? met.name : BB_SPAN("(whose name holds it and stays)");
+        bb_buffer_format(out, "%s %.*s:%s%s%s\n", kind->name, BB_SPAN_ARGS(met.name),
+                         met.goes ? kind->goes : "", met.goes && met.stays ? ";" : "",
+                         met.stays ? kind->stays : "");
     }
 }
 
@@ -200,7 +213,8 @@ static void report_to_people(const struct erasing *e) {
         return;
     }
     report_subjects(e, out);
-    report_groups(e, out);
+    for (size_t i = 0; i < MET_KINDS; i++)
+        report_met(e, &met_kinds[i], out);
     if (e->given->dry_run) {
         bb_buffer_format(out,
                          "%llu records of the log would be overwritten, the store and the registry "

@@ -59,7 +59,8 @@ static const struct bb_option options[] = {
      .kind = BB_OPTION_TEXT,
      .offset = AT(name),
      .value = "NAME",
-     .help = "diff, deploy: what it is called where it is deployed (default: as its function)"},
+     .help =
+         "backtest, diff, deploy: what it is called where it is deployed (default: as its function)"},
     {.name = "canary",
      .kind = BB_OPTION_TEXT,
      .offset = AT(canary),
@@ -108,10 +109,13 @@ int bb_rules_find_module(struct bb_rules_command *r, const char *name, struct bb
 }
 
 int bb_rules_open_host(struct bb_rules_command *r, struct bb_error *error) {
+    const char *warning = bb_rules_cage_warning(&r->plant.config);
     struct bb_rules_python_options python;
     int result = bb_rules_environment_find(&r->plant.config, bb_command_tenant(r->command),
                                            &r->environment, &python, error);
 
+    if (warning)
+        bb_command_note(r->command, BB_LOG_WARNING, warning, NULL, 0);
     return result ? result : bb_rules_python_open(&python, &r->host, error);
 }
 

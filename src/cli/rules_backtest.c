@@ -93,7 +93,9 @@ static int run_backtest(struct bb_rules_command *r, const struct bb_rules_module
     struct bb_backtest asked = {
         .tenant = bb_command_tenant(command),
         .usage_point = bb_span_of(given->usage_point ? given->usage_point : ""),
+        .name = bb_span_of(given->name ? given->name : ""),
         .module = module,
+        .now_ms = bb_clock_now_ms(bb_clock_system()),
         .parameters = bb_span_of(given->parameters ? given->parameters : "")};
     struct shown shown = {.r = r, .left = given->rows};
     struct bb_backtest_sum *sum = calloc(1, sizeof *sum);

@@ -13,7 +13,7 @@ static const char *const kind_names[BB_SAYING_KINDS] = {
     [BB_SAYING_FLAG] = "flag",           [BB_SAYING_ESTIMATE] = "estimate",
     [BB_SAYING_NO_VALUE] = "no_value",   [BB_SAYING_CORRECT] = "correct",
     [BB_SAYING_EXCEPTION] = "exception", [BB_SAYING_TAG] = "tag",
-    [BB_SAYING_FAILURE] = "failure",
+    [BB_SAYING_FAILURE] = "failure",     [BB_SAYING_MAKE] = "make",
 };
 
 const char *bb_saying_kind_name(int kind) {

@@ -25,6 +25,7 @@ enum bb_saying_kind {
     BB_SAYING_EXCEPTION, /* for a person: `reason` is a sentence */
     BB_SAYING_TAG,       /* of the usage point: `reason` its name, `evidence` its value */
     BB_SAYING_FAILURE,   /* the rule said nothing of this window, and this is why */
+    BB_SAYING_MAKE,      /* a value of a channel that the rule makes: `reason` is its name */
     BB_SAYING_KINDS
 };
 
@@ -36,7 +37,7 @@ static inline bool bb_saying_is_of_value(int kind) {
 struct bb_saying {
     int64_t at_ms; /* the end of the value; of others, that of the last value that was judged */
     uint8_t kind;  /* enum bb_saying_kind */
-    struct bb_decimal value; /* of estimates and corrections */
+    struct bb_decimal value; /* of estimates, corrections and what is made */
     struct bb_span rule, version, reason;
     struct bb_span evidence; /* JSON object, or empty; of a tag its value */
 };

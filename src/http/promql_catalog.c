@@ -73,8 +73,8 @@ static int read_tags(struct walk *w) {
 
     if (w->has_tags)
         return 0;
-    int result = registry->ops->usage_point_get(registry, w->catalog->tenant, w->usage_point,
-                                                w->catalog->as_of_ms, &w->arena, &up, w->error);
+    int result = bb_registry_usage_point(registry, w->catalog->tenant, w->usage_point,
+                                         w->catalog->as_of_ms, &w->arena, &up, w->error);
     for (uint32_t i = 0; result == BB_FOUND && i < up.tag_count; i++)
         result = add_tag(w, &up.tags[i]);
     w->has_tags = result >= 0;

@@ -101,6 +101,7 @@ static int take_row(void *context, const struct bb_query_row *row) {
 static int read_rows(struct bb_promql_plant *p, const struct bb_promql_entry *entry,
                      int64_t from_ms, int64_t to_ms, struct bb_error *error) {
     const struct bb_query query = {.tenant = p->catalog.tenant,
+                                   .made = true,
                                    .usage_point = entry->usage_point,
                                    .channel = entry->channel,
                                    .from_ms = from_ms,

@@ -7,118 +7,54 @@
 
 enum { WORDS_MAX = 16 };
 
-/* ---- the search
- *
- *   words of the question ─► master entries in which all of them stand ─► their names, in order
- *                        └─► beside them the names and customers of the list itself
- *
- * Both lists come by name, so that one walk along the other is enough.
- */
+/* ---- words of a question */
 
-struct search {
-    struct bb_span words[WORDS_MAX];
-    size_t word_count;
-    struct bb_span *names; /* of entries that match, ascending */
-    size_t count, capacity, next;
-    struct bb_arena *arena;
+struct words {
+    struct bb_span items[WORDS_MAX];
+    size_t count;
 };
 
-static bool has_word(struct bb_span text, struct bb_span word) {
-    for (size_t i = 0; i + word.size <= text.size; i++)
-        if (bb_span_equal_nocase((struct bb_span){text.data + i, word.size}, word))
-            return true;
-    return false;
-}
-
-static bool entry_has_word(const struct bb_master_usage_point *up, struct bb_span word) {
-    bool has = has_word(up->name, word) || has_word(up->customer, word);
-
-    for (uint32_t i = 0; !has && i < up->installation_count; i++)
-        has = has_word(up->installations[i].device, word);
-    for (uint32_t i = 0; !has && i < up->tag_count; i++)
-        has = has_word(up->tags[i].key, word) || has_word(up->tags[i].value, word);
-    for (uint32_t i = 0; !has && i < up->channel_count; i++)
-        has = has_word(up->channels[i].alias, word);
-    return has;
-}
-
-/* A bb_registry_master_visit. */
-static int take_match(void *context, int64_t recorded_ms, const struct bb_master *master) {
-    struct search *s = context;
-
-    (void)recorded_ms;
-    if (master->kind != BB_MASTER_USAGE_POINT)
-        return 0;
-    for (size_t i = 0; i < s->word_count; i++)
-        if (!entry_has_word(&master->usage_point, s->words[i]))
-            return 0;
-    if (s->count == s->capacity) {
-        size_t capacity = s->capacity ? s->capacity * 2 : 256;
-        struct bb_span *names = bb_arena_take_array(s->arena, capacity, sizeof *names);
-        if (!names)
-            return -BB_E_NO_MEMORY;
-        if (s->count)
-            memcpy(names, s->names, s->count * sizeof *names);
-        s->names = names;
-        s->capacity = capacity;
-    }
-    s->names[s->count] = bb_arena_copy(s->arena, master->usage_point.name);
-    return s->names[s->count++].data ? 0 : -BB_E_NO_MEMORY;
-}
-
-static int read_words(struct search *s, struct bb_http_call *call, struct bb_error *error) {
+static int read_words(struct words *w, struct bb_http_call *call, struct bb_error *error) {
     struct bb_span text = bb_http_text(call, "search");
 
     for (size_t i = 0; i < text.size;) {
         size_t end = i;
         while (end < text.size && text.data[end] != ' ')
             end++;
-        if (end > i && s->word_count == WORDS_MAX)
+        if (end > i && w->count == WORDS_MAX)
             return bb_http_bad_parameter(call, "search", "at most 16 words", error);
         if (end > i)
-            s->words[s->word_count++] = (struct bb_span){text.data + i, end - i};
+            w->items[w->count++] = (struct bb_span){text.data + i, end - i};
         i = end + 1;
     }
     return 0;
 }
 
-static int search(struct search *s, struct bb_http_call *call, struct bb_error *error) {
-    struct bb_registry *registry = bb_http_plant(call)->registry;
+static bool entry_has_word(const struct bb_master_usage_point *up, struct bb_span word) {
+    bool has = bb_span_has_nocase(up->name, word) || bb_span_has_nocase(up->customer, word);
 
-    s->arena = bb_http_arena(call);
-    int result = read_words(s, call, error);
-    if (result || s->word_count == 0)
-        return result;
-    result = registry->ops->master_list(registry, bb_http_tenant(call),
-                                        bb_http_number(call, "as_of"), take_match, s, error);
-    if (result == -BB_E_NO_MEMORY)
-        return BB_FAIL(error, BB_E_NO_MEMORY, "too many usage points are found: add a word");
-    return result < 0 ? result : 0;
-}
-
-/* Rows come by name. */
-static bool is_found(struct search *s, const struct bb_registry_usage_point *row) {
-    bool has_all = true;
-
-    for (size_t i = 0; i < s->word_count; i++)
-        has_all = has_all &&
-                  (has_word(row->name, s->words[i]) || has_word(row->customer, s->words[i]));
-    while (s->next < s->count && bb_span_compare(s->names[s->next], row->name) < 0)
-        s->next++;
-    return has_all || (s->next < s->count && bb_span_equal(s->names[s->next], row->name));
+    for (uint32_t i = 0; !has && i < up->installation_count; i++)
+        has = bb_span_has_nocase(up->installations[i].device, word);
+    for (uint32_t i = 0; !has && i < up->tag_count; i++)
+        has = bb_span_has_nocase(up->tags[i].key, word) ||
+              bb_span_has_nocase(up->tags[i].value, word);
+    for (uint32_t i = 0; !has && i < up->channel_count; i++)
+        has = bb_span_has_nocase(up->channels[i].alias, word);
+    return has;
 }
 
 /* ---- the list */
 
 struct listing {
     struct bb_http_page *page;
-    struct search search;
+    struct words words;
     struct bb_plant *plant;
     int64_t as_of_ms;
     struct bb_arena arena; /* of one row */
     struct bb_record record;
     struct bb_error *error;
     int failure;
+    bool is_full; /* the page */
 };
 
 /* What master data says besides; nothing when there is none. */
@@ -128,8 +64,8 @@ static int put_tags(struct listing *l, const struct bb_registry_usage_point *row
     struct bb_master_usage_point up;
 
     bb_arena_reset(&l->arena);
-    int found = registry->ops->usage_point_get(registry, row->tenant, row->name, l->as_of_ms,
-                                               &l->arena, &up, l->error);
+    int found = bb_registry_usage_point(registry, row->tenant, row->name, l->as_of_ms, &l->arena,
+                                        &up, l->error);
     bb_json_key(json, "tags");
     bb_json_object_begin(json);
     if (found == BB_FOUND)
@@ -138,35 +74,63 @@ static int put_tags(struct listing *l, const struct bb_registry_usage_point *row
     return found < 0 ? found : 0;
 }
 
+static bool is_wanted(struct listing *l, struct bb_span name) {
+    bb_buffer_clear(&l->page->key);
+    bb_http_key_text(&l->page->key, name);
+    return bb_http_page_wants(l->page);
+}
+
 /* A bb_registry_usage_point_visit. */
 static int take_row(void *context, const struct bb_registry_usage_point *row) {
     struct listing *l = context;
 
-    if (!is_found(&l->search, row))
-        return 0;
-    bb_buffer_clear(&l->page->key);
-    bb_http_key_text(&l->page->key, row->name);
-    if (!bb_http_page_wants(l->page))
+    if (!is_wanted(l, row->name))
         return 0;
     bb_record_of_usage_point(row, &l->record);
     if (l->page->form != BB_HTTP_ITEMS)
-        return bb_http_page_put(l->page, &l->record);
+        return l->is_full = bb_http_page_put(l->page, &l->record);
     struct bb_json *json = bb_http_page_object_begin(l->page);
     if (!json)
-        return 1;
+        return l->is_full = true;
     bb_record_put_members(&l->record, json);
     l->failure = put_tags(l, row, json);
-    return bb_http_page_object_end(l->page) || l->failure;
+    return l->is_full = bb_http_page_object_end(l->page) || l->failure;
 }
 
-/* A bb_http_page_teller. */
+/* A bb_registry_search_visit. */
+static int take_match(void *context, struct bb_span name,
+                      const struct bb_master_usage_point *entry) {
+    const struct bb_master_usage_point unsaid = {.name = name}; /* readings alone speak of it */
+    struct listing *l = context;
+
+    for (size_t i = 0; i < l->words.count; i++)
+        if (!entry_has_word(entry ? entry : &unsaid, l->words.items[i]))
+            return 0;
+    int result = bb_known_usage_points(l->plant, bb_http_tenant(l->page->call), name, l->as_of_ms,
+                                       take_row, l, l->error);
+    return result < 0 ? result : l->is_full;
+}
+
+static int tell_found(struct listing *l, struct bb_error *error) {
+    struct bb_registry *registry = l->plant->registry;
+    struct bb_span key = l->page->after, after = BB_SPAN("");
+
+    l->is_full = false;
+    (void)bb_http_key_take_text(&key, &after);
+    return registry->ops->usage_point_search(registry, bb_http_tenant(l->page->call),
+                                             l->words.items, l->words.count, after, l->as_of_ms,
+                                             take_match, l, error);
+}
+
+/* The list begins at its beginning, a search anywhere: one without words finds all. A bb_http_page_teller. */
 static int tell(struct bb_http_page *page, void *context, struct bb_error *error) {
     struct listing *l = context;
 
     l->page = page;
-    l->search.next = 0;
-    int result = bb_known_usage_points(l->plant, bb_http_tenant(page->call), l->as_of_ms, take_row,
-                                       l, error);
+    int result = l->words.count > 0 || page->after.size > 0
+                     ? tell_found(l, error)
+                     : bb_known_usage_points(l->plant, bb_http_tenant(page->call), BB_SPAN(""),
+                                             l->as_of_ms, take_row, l, error);
     return result >= 0 && l->failure < 0 ? l->failure : result;
 }
 
@@ -175,7 +139,7 @@ static int list_usage_points(struct bb_http_call *call, struct bb_error *error) 
         .plant = bb_http_plant(call), .as_of_ms = bb_http_number(call, "as_of"), .error = error};
 
     bb_arena_init(&l.arena, 16 << 10, 16 << 20);
-    int result = search(&l.search, call, error);
+    int result = read_words(&l.words, call, error);
     if (!result)
         result = bb_http_page_run(call, &bb_lists[BB_LIST_USAGE_POINTS], tell, &l, error);
     bb_arena_release(&l.arena);

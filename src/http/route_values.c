@@ -15,6 +15,7 @@
 #include "model/kind.h"
 #include "model/unit.h"
 #include "service/asked_channels.h"
+#include "service/known.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -237,16 +238,14 @@ static int by_name(const void *a, const void *b) {
 
 /* The channels to ask for, one after the other: the one that was named, or all by name. */
 static int find_channels(struct telling *t, struct channel_names *names, struct bb_error *error) {
-    struct bb_registry *registry = bb_http_plant(t->call)->registry;
-
     names->arena = bb_http_arena(t->call);
     names->items = bb_arena_take_array(names->arena, CHANNELS_MAX, sizeof names->items[0]);
     if (!names->items)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the channels of a usage point");
     int result = 0;
     if (t->query.channel.size == 0)
-        result = registry->ops->channel_list(registry, t->query.tenant, t->query.usage_point,
-                                             take_name, names, error);
+        result = bb_known_channels(bb_http_plant(t->call), t->query.tenant, t->query.usage_point,
+                                   BB_TIME_NONE, take_name, names, error);
     if (names->overflow)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the channels of a usage point");
     if (names->count == 0) /* the query knows what to say of it */
@@ -358,6 +357,7 @@ static int read_question(struct telling *t, const struct bb_zone **zone, bool *w
     enum bb_lane lane = (enum bb_lane)bb_lane_find(bb_http_text(call, "lane"));
 
     t->query = (struct bb_query){.tenant = bb_http_tenant(call),
+                                 .made = true,
                                  .usage_point = bb_http_text(call, "usage_point"),
                                  .channel = bb_http_text(call, "channel"),
                                  .from_ms = bb_http_number(call, "from"),

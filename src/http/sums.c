@@ -91,8 +91,8 @@ int bb_sums_count(struct bb_plant *plant, struct bb_span tenant, struct bb_sums 
     struct counting c = {.out = out};
 
     *out = (struct bb_sums){.latest_ms = BB_TIME_NONE};
-    int result = plant->registry->ops->usage_point_list(plant->registry, tenant, count_usage_point,
-                                                        &c, error);
+    int result = plant->registry->ops->usage_point_list(plant->registry, tenant, BB_SPAN(""),
+                                                        count_usage_point, &c, error);
     if (result >= 0 && early)
         early(context, out);
     if (result >= 0)

@@ -198,6 +198,12 @@ static const struct field rule_other_fields[] = {
 };
 static const struct shape rule_other = SHAPE(bb_master_rule_other, rule_other_fields);
 
+static const struct field rule_output_fields[] = {
+    TEXT_FIELD   (1, bb_master_rule_output, name, NAME_MAX),
+    NUMBER_FIELD (2, bb_master_rule_output, unit, 0, 0, BB_UNIT_COUNT - 1),
+};
+static const struct shape rule_output = SHAPE(bb_master_rule_output, rule_output_fields);
+
 static const struct field rule_version_fields[] = {
     TEXT_FIELD   (1, bb_master_rule_version, id, HASH_MAX),
     TEXT_FIELD   (2, bb_master_rule_version, module, HASH_MAX),
@@ -214,6 +220,7 @@ static const struct field rule_version_fields[] = {
     NUMBER_FIELD(13, bb_master_rule_version, share, BB_MASTER_SHARE_ALL, 0, BB_MASTER_SHARE_ALL),
     NUMBER_FIELD(14, bb_master_rule_version, commodity, 0, 0, BB_COMMODITY_COUNT - 1),
     LIST_FIELD  (15, bb_master_rule_version, others, other_count, &rule_other),
+    LIST_FIELD  (16, bb_master_rule_version, outputs, output_count, &rule_output),
 };
 static const struct shape rule_version = SHAPE(bb_master_rule_version, rule_version_fields);
 
@@ -693,4 +700,13 @@ int bb_master_decode(struct bb_span bytes, struct bb_arena *arena, struct bb_mas
         (kind == BB_MASTER_PROFILE && bb_master_profile_fault(&out->profile)))
         return BB_FAIL(error, BB_E_STORE_CORRUPT, "a master data record is damaged");
     return 0;
+}
+
+/* Texts lie in it as they are. */
+bool bb_master_may_hold(struct bb_span bytes, const struct bb_span *words, size_t count) {
+    size_t held = 0;
+
+    while (held < count && bb_span_has_nocase(bytes, words[held]))
+        held++;
+    return held == count;
 }

@@ -148,6 +148,11 @@ struct
     struct bb_span name, channel;
 };
 
+struct bb_master_rule_output { /* a channel that a rule makes */
+    struct bb_span name;
+    int16_t unit;
+};
+
 struct bb_master_rule_version {
     struct bb_span id;          /* 16 hex digits, of all that can change what it says */
     struct bb_span module;      /* hash of one of the entry's modules */
@@ -162,7 +167,8 @@ struct bb_master_rule_version {
     uint32_t share;         /* of the usage points, in thousandths: which, bb_rule_in_share says */
     uint8_t commodity;      /* 0: any */
     struct bb_master_rule_other *others; /* as its module states them */
-    uint32_t other_count;
+    struct bb_master_rule_output *outputs;
+    uint32_t other_count, output_count;
 };
 
 struct bb_master_rule {
@@ -210,6 +216,8 @@ struct bb_span bb_master_name(const struct bb_master *master);
 /* -BB_E_REGISTRY_INVALID when a text is longer than allowed or a number out of its range. */
 int bb_master_encode(const struct bb_master *master, struct bb_buffer *out, struct bb_error *error)
     BB_MUST_USE;
+/* May any text of the packed entry hold all the words, ASCII case aside? False: none does, and nothing was unpacked. */
+bool bb_master_may_hold(struct bb_span bytes, const struct bb_span *words, size_t count);
 /* Texts borrow from `bytes`, lists live in the arena. Unknown tags are passed over. Any bytes end in
  * an entry with a name, all of whose numbers are in range, or in an error. */
 int bb_master_decode(struct bb_span bytes, struct bb_arena *arena, struct bb_master *out,

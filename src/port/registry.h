@@ -78,6 +78,9 @@ typedef int bb_registry_key_visit(void *context, const struct bb_registry_key *r
 typedef int bb_registry_channel_visit(void *context, const struct bb_registry_channel *row);
 typedef int bb_registry_exception_visit(void *context, const struct bb_registry_exception *row);
 typedef int bb_registry_usage_point_visit(void *context, const struct bb_registry_usage_point *row);
+/* `entry` NULL: there is none, or it came later. */
+typedef int bb_registry_search_visit(void *context, struct bb_span name,
+                                     const struct bb_master_usage_point *entry);
 typedef int bb_registry_master_visit(void *context, int64_t recorded_ms,
                                      const struct bb_master *master);
 
@@ -91,23 +94,11 @@ struct bb_registry_ops {
     int (*project)(struct bb_registry *registry, uint32_t partition, uint64_t from,
                    const struct bb_outbox_record *records, size_t count, struct bb_error *error);
     /* A master entry: the version recorded last, or last by as_of_ms when that is not BB_TIME_NONE.
-     * Texts live in the arena. BB_FOUND (0) or BB_ABSENT (1): also before its first version. */
-    int (*usage_point_get)(struct bb_registry *registry, struct bb_span tenant, struct bb_span name,
-                           int64_t as_of_ms, struct bb_arena *arena,
-                           struct bb_master_usage_point *out, struct bb_error *error);
-    int (*tenant_get)(struct bb_registry *registry, struct bb_span name, int64_t as_of_ms,
-                      struct bb_arena *arena, struct bb_master_tenant *out, struct bb_error *error);
-    int (*calendar_get)(struct bb_registry *registry, struct bb_span tenant, struct bb_span name,
-                        int64_t as_of_ms, struct bb_arena *arena, struct bb_master_calendar *out,
-                        struct bb_error *error);
-    int (*profile_get)(struct bb_registry *registry, struct bb_span tenant, struct bb_span name,
-                       int64_t as_of_ms, struct bb_arena *arena, struct bb_master_profile *out,
-                       struct bb_error *error);
-    int (*group_get)(struct bb_registry *registry, struct bb_span tenant, struct bb_span name,
-                     int64_t as_of_ms, struct bb_arena *arena, struct bb_master_group *out,
-                     struct bb_error *error);
-    int (*rules_get)(struct bb_registry *registry, struct bb_span tenant, int64_t as_of_ms,
-                     struct bb_arena *arena, struct bb_master_rules *out, struct bb_error *error);
+     * Tenants and rules are named as their tenant. Texts live in the arena; out is left alone when there is none.
+     * BB_FOUND (0) or BB_ABSENT (1): also before its first version. */
+    int (*master_get)(struct bb_registry *registry, enum bb_master_kind kind, struct bb_span tenant,
+                      struct bb_span name, int64_t as_of_ms, struct bb_arena *arena,
+                      struct bb_master *out, struct bb_error *error);
     /* Every current master entry of a tenant (empty: all), in order of kind and name: `registry
      * export`; as_of_ms other than BB_TIME_NONE: as recorded then. */
     int (*master_list)(struct bb_registry *registry, struct bb_span tenant, int64_t as_of_ms,
@@ -119,9 +110,17 @@ struct bb_registry_ops {
     /* Every version of every master entry of a tenant (empty: all), in order of kind, name and time. */
     int (*version_list)(struct bb_registry *registry, struct bb_span tenant,
                         bb_registry_master_visit *visit, void *context, struct bb_error *error);
+    /* Usage points of a tenant (empty: of all); that one when usage_point is not empty. */
     int (*usage_point_list)(struct bb_registry *registry, struct bb_span tenant,
-                            bb_registry_usage_point_visit *visit, void *context,
-                            struct bb_error *error);
+                            struct bb_span usage_point, bb_registry_usage_point_visit *visit,
+                            void *context, struct bb_error *error);
+    /* The usage points of one tenant in whose name, or master entry as of the moment, each of the words stands, ASCII
+     * case aside: by name, those behind `after`. Entries are looked through as they are packed, so that more are
+     * visited than one would find that looks at their texts; none is left out. */
+    int (*usage_point_search)(struct bb_registry *registry, struct bb_span tenant,
+                              const struct bb_span *words, size_t word_count, struct bb_span after,
+                              int64_t as_of_ms, bb_registry_search_visit *visit, void *context,
+                              struct bb_error *error);
     /* Channels of a tenant, of one usage point when it is not empty. */
     int (*channel_list)(struct bb_registry *registry, struct bb_span tenant,
                         struct bb_span usage_point, bb_registry_channel_visit *visit, void *context,
@@ -164,5 +163,19 @@ struct bb_registry_ops {
 struct bb_registry {
     const struct bb_registry_ops *ops;
 };
+
+/* The entry that is asked for most. */
+static inline int bb_registry_usage_point(struct bb_registry *registry, struct bb_span tenant,
+                                          struct bb_span name, int64_t as_of_ms,
+                                          struct bb_arena *arena, struct bb_master_usage_point *out,
+                                          struct bb_error *error) {
+    struct bb_master master;
+    int result = registry->ops->master_get(registry, BB_MASTER_USAGE_POINT, tenant, name, as_of_ms,
+                                           arena, &master, error);
+
+    if (result == 0)
+        *out = master.usage_point;
+    return result;
+}
 
 #endif

@@ -8,7 +8,7 @@
  *  - The code reaches nothing but its batch: no file, network, process, clock. Without that it does not start.
  *  - Every window of a batch is in exactly one part or one failure; a window that fails costs no other one.
  *  - A call ends: `deadline_ms` a try, and as many tries as it takes to find the windows that fail.
- *  - What comes back is checked: verdicts and states are those below, corrected values are finite. `told` is JSON
+ *  - What comes back is checked: verdicts and states are those below, corrected and made values are finite. `told` is JSON
  *    by its word only: whoever parses it takes it for hostile.
  *  - The same batch has the same answer, whatever ran before.
  */
@@ -75,6 +75,7 @@ enum bb_rules_verdict {
     BB_RULES_FLAG,
     BB_RULES_ESTIMATE,
     BB_RULES_CORRECT,
+    BB_RULES_MAKE, /* a value of a channel that the rule makes: the reason is its name */
     BB_RULES_VERDICTS
 };
 
@@ -84,7 +85,7 @@ struct bb_rules_part {
     size_t first_point, points;
     const uint8_t *verdict; /* enum bb_rules_verdict */
     const uint16_t *reason; /* an index of `reasons` in told */
-    const double *value;    /* of estimates and corrections; NaN: an estimate that there is none */
+    const double *value;    /* but of flags; NaN: an estimate that there is none */
     const uint8_t *raised;  /* of each window: its rule raised, and said nothing */
     struct bb_span told;  /* JSON object: reasons, evidence, exceptions, tags, failures, printed */
     uint64_t nanoseconds; /* of processors, that the rule took, with tries before */

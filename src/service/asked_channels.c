@@ -1,14 +1,13 @@
 /* The channels that a question is about: see asked_channels.h. */
 #include "service/asked_channels.h"
 
-static bool is_named(const struct bb_asked_channels *asked, const struct bb_registry_channel *row) {
-    struct bb_obis code;
+#include "model/channel_name.h"
 
-    if (!asked->channel || bb_span_equal(row->channel, bb_span_of(asked->channel)))
-        return true;
-    return asked->is_obis &&
-           (bb_obis_parse(row->obis, &code) || bb_obis_parse(row->channel, &code)) &&
-           bb_obis_match(&asked->obis, &code);
+static bool is_named(const struct bb_asked_channels *asked, const struct bb_registry_channel *row) {
+    const struct bb_channel_name called = {row->channel, row->obis, NULL};
+
+    return !asked->channel || bb_span_equal(row->channel, bb_span_of(asked->channel)) ||
+           (asked->is_obis && bb_channel_has_code(&called, &asked->obis));
 }
 
 static void see(struct bb_seen_channels *seen, const struct bb_registry_channel *row) {

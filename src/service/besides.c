@@ -1,7 +1,7 @@
 /* Besides: see besides.h. Pure. */
 #include "service/besides.h"
 
-#include "model/obis.h"
+#include "model/channel_name.h"
 
 static size_t by_name(const struct bb_sibling *siblings, size_t count, struct bb_span name) {
     for (size_t i = 0; i < count; i++)
@@ -12,21 +12,20 @@ static size_t by_name(const struct bb_sibling *siblings, size_t count, struct bb
 
 static size_t by_alias(const struct bb_sibling *siblings, size_t count, struct bb_span alias,
                        const struct bb_master_usage_point *up) {
-    for (uint32_t i = 0; up && i < up->channel_count; i++)
-        if (bb_span_equal(up->channels[i].alias, alias))
-            return by_name(siblings, count, up->channels[i].name);
-    return SIZE_MAX;
+    const struct bb_master_channel *master = bb_channel_master_of(up, alias);
+
+    return master ? by_name(siblings, count, master->name) : SIZE_MAX;
 }
 
 static size_t by_obis(const struct bb_sibling *siblings, size_t count, struct bb_span text) {
-    struct bb_obis pattern, code;
+    struct bb_obis pattern;
     size_t found = SIZE_MAX;
 
     if (!bb_obis_parse(text, &pattern))
         return SIZE_MAX;
     for (size_t i = 0; i < count; i++) {
-        if ((!bb_obis_parse(siblings[i].obis, &code) && !bb_obis_parse(siblings[i].name, &code)) ||
-            !bb_obis_match(&pattern, &code))
+        const struct bb_channel_name called = {siblings[i].name, siblings[i].obis, NULL};
+        if (!bb_channel_has_code(&called, &pattern))
             continue;
         if (found != SIZE_MAX)
             return SIZE_MAX;

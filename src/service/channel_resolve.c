@@ -1,7 +1,7 @@
 /* What a channel is: see channel_resolve.h. */
 #include "service/channel_resolve.h"
 
-#include "model/obis.h"
+#include "model/channel_name.h"
 #include "model/unit.h"
 #include "service/rules_channel.h"
 
@@ -27,14 +27,6 @@ static int find(bb_master_lookup *lookup, void *context, enum bb_master_kind kin
 
     *has = result == 0;
     return result < 0 ? result : 0;
-}
-
-static const struct bb_master_channel *master_channel(const struct bb_master_usage_point *up,
-                                                      struct bb_span name) {
-    for (uint32_t i = 0; up && i < up->channel_count; i++)
-        if (bb_span_equal(up->channels[i].name, name) || bb_span_equal(up->channels[i].alias, name))
-            return &up->channels[i];
-    return NULL;
 }
 
 static struct bb_span first_of(struct bb_span a, struct bb_span b) {
@@ -67,7 +59,7 @@ int bb_channel_facts_find(bb_master_lookup *lookup, void *context, struct bb_spa
     if (up->calendar.size > 0)
         result = find(lookup, context, BB_MASTER_CALENDAR, tenant, up->calendar, arena,
                       &out->calendar, &out->has_calendar, error);
-    struct bb_span profile = profile_name(up, master_channel(up, channel));
+    struct bb_span profile = profile_name(up, bb_channel_master_of(up, channel));
     if (!result && profile.size > 0)
         result = find(lookup, context, BB_MASTER_PROFILE, tenant, profile, arena, &out->profile,
                       &out->has_profile, error);
@@ -101,14 +93,9 @@ struct resolving {
 
 /* Is the channel meant where an opening or closing reading says `name`? */
 static bool is_called(const struct resolving *r, struct bb_span name) {
-    struct bb_obis pattern, code;
+    const struct bb_channel_name called = {r->name, r->record->obis, r->channel};
 
-    if (bb_span_equal(name, r->name) || (r->channel && (bb_span_equal(name, r->channel->name) ||
-                                                        bb_span_equal(name, r->channel->alias))))
-        return true;
-    return bb_obis_parse(name, &pattern) &&
-           (bb_obis_parse(r->record->obis, &code) || bb_obis_parse(r->name, &code)) &&
-           bb_obis_match(&pattern, &code);
+    return bb_channel_is_called(&called, name);
 }
 
 /* One-way when master data says so, else when the OBIS code or the commodity leaves no doubt. */
@@ -403,7 +390,7 @@ int bb_channel_resolve(struct bb_channel_record *record, struct bb_span usage_po
 
     if (facts->has_usage_point)
         r.usage_point = &facts->usage_point.usage_point;
-    const struct bb_master_channel *c = r.channel = master_channel(r.usage_point, name);
+    const struct bb_master_channel *c = r.channel = bb_channel_master_of(r.usage_point, name);
     record->kind = c && c->kind ? c->kind : record->told_kind;
     record->commodity = c && c->commodity                           ? c->commodity
                         : r.usage_point && r.usage_point->commodity ? r.usage_point->commodity

@@ -293,6 +293,19 @@ static bool keep_looks(struct bb_channel_table *t, const struct bb_rule_time *fr
     return room;
 }
 
+static bool keep_outputs(struct bb_channel_table *t, struct bb_rule_code *code) {
+    struct bb_master_rule_output *outputs = bb_arena_take_array(&t->arena, code->output_count + 1,
+                                                                sizeof *outputs);
+    bool room = outputs != NULL;
+
+    for (uint32_t i = 0; room && i < code->output_count; i++) {
+        outputs[i] = code->outputs[i];
+        room = keep(t, &outputs[i].name);
+    }
+    code->outputs = outputs;
+    return room;
+}
+
 static bool keep_time(struct bb_channel_table *t, const struct bb_rule_time *from,
                       struct bb_rule_time *out) {
     const struct bb_rule_code *code = from->code;
@@ -305,7 +318,7 @@ static bool keep_time(struct bb_channel_table *t, const struct bb_rule_time *fro
     kept->module = keep_module(t, code->module);
     out->code = kept;
     return kept->module && keep(t, &kept->function) && keep(t, &kept->parameters) &&
-           keep(t, &out->version) && keep_looks(t, from, out);
+           keep(t, &out->version) && keep_looks(t, from, out) && keep_outputs(t, kept);
 }
 
 static bool keep_rule(struct bb_channel_table *t, const struct bb_channel_rule *from,

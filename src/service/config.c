@@ -59,6 +59,9 @@ static const struct bb_config_key plain[] = {
         "folder with virtual environments of tenants that have their own, by the tenants' names; empty: none"),
     KEY("rules.imports", PATH, rules_imports, 0, 0, 0,
         "modules that rules may import besides numpy and the usual ones of Python, by blanks"),
+    WORD(
+        "rules.cage", rules_cage, "whole",
+        "how rules are locked in: whole, by Landlock and seccomp; seccomp: by that alone where the kernel has no Landlock"),
     KEY("rules.memory", BYTES, rules_memory_bytes, MIB(512), MIB(64), GIB(64),
         "what the process of a rules module may have"),
     KEY("rules.deadline", DURATION, rules_deadline_ms, SECONDS(10), 10, BB_HOUR_MS,

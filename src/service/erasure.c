@@ -4,6 +4,7 @@
 #include "base/list.h"
 #include "model/expression.h"
 #include "model/frame.h"
+#include "model/rule_version.h"
 #include "service/ledger.h"
 #include "service/person.h"
 
@@ -22,7 +23,8 @@ struct subject { /* a usage point that ever named the customer */
     bool shared; /* another one was named, too */
 };
 
-struct met_group {
+struct met { /* a group or a rule that has to do with them */
+    enum bb_master_kind kind;
     struct bb_span name;
     bool goes, stays, is_named;
 };
@@ -37,8 +39,8 @@ struct bb_erasure {
     size_t tag_count, tag_capacity;
     struct bb_span *values; /* of those that go */
     size_t value_count, value_capacity;
-    struct met_group *groups;
-    size_t group_count, group_capacity;
+    struct met *mets;
+    size_t met_count, met_capacity;
     int64_t *told; /* received times of what people told about them */
     size_t told_count, told_capacity;
     int64_t *exceptions; /* numbers of theirs */
@@ -243,32 +245,76 @@ static int look_at_expression(struct bb_erasure *e, struct bb_span expression,
     return 0;
 }
 
-/* Versions of one group come one after the other, too. */
-static int take_group(void *context, int64_t recorded_ms, const struct bb_master *master) {
-    struct bb_erasure *e = context;
-    const struct bb_master_group *group = &master->group;
+/* ---- what of others' has to do with them, for people */
+
+static int note_met(struct bb_erasure *e, enum bb_master_kind kind, struct bb_span name, bool goes,
+                    bool stays) {
+    const bool is_named = bb_erasure_knows(e, name);
+    size_t at = 0;
+
+    if (!goes && !stays && !is_named)
+        return 0;
+    while (at < e->met_count &&
+           (e->mets[at].kind != kind || !bb_span_equal(e->mets[at].name, name)))
+        at++;
+    if (at == e->met_count) {
+        const struct met next = {
+            .kind = kind, .name = bb_arena_copy(&e->arena, name), .is_named = is_named};
+        if (!next.name.data || !ADD(e, met, next))
+            return no_memory(e->error);
+    }
+    e->mets[at].goes |= goes;
+    e->mets[at].stays |= stays;
+    return 0;
+}
+
+static int meet_group(struct bb_erasure *e, const struct bb_master_group *group) {
     struct asked asked = {.e = e};
 
-    (void)recorded_ms;
-    if (master->kind != BB_MASTER_GROUP)
-        return 0;
     bb_arena_reset(&e->scratch);
     (void)!look_at_expression(e, group->expression, &asked);
-    bool is_named = bb_erasure_knows(e, group->name);
-    bool goes = asked.goes || bb_erasure_knows(e, group->description);
-    if (!goes && !asked.stays && !is_named)
-        return 0;
-    struct met_group *last = e->group_count > 0 ? &e->groups[e->group_count - 1] : NULL;
-    if (!last || !bb_span_equal(last->name, group->name)) {
-        const struct met_group next = {.name = bb_arena_copy(&e->arena, group->name),
-                                       .is_named = is_named};
-        if (!next.name.data || !ADD(e, group, next))
-            return no_memory(e->error);
-        last = &e->groups[e->group_count - 1];
+    return note_met(e, BB_MASTER_GROUP, group->name,
+                    asked.goes || bb_erasure_knows(e, group->description), asked.stays);
+}
+
+/* What runs stays as it is: of another text it would be another version, or none. */
+static int meet_rule(struct bb_erasure *e, const struct bb_master_rules *entry,
+                     const struct bb_master_rule *rule) {
+    bool goes = false, stays = false;
+
+    for (uint32_t i = 0; i < rule->version_count; i++) {
+        const struct bb_master_rule_version *v = &rule->versions[i];
+        const struct bb_master_module *module = bb_rules_module_of(entry, v->module);
+        goes |= bb_erasure_knows(e, v->by) || bb_erasure_knows(e, v->reason);
+        stays |= bb_erasure_knows(e, v->parameters) ||
+                 (module && bb_erasure_knows(e, module->source));
     }
-    last->goes |= goes;
-    last->stays |= asked.stays;
-    return 0;
+    return note_met(e, BB_MASTER_RULES, rule->name, goes, stays);
+}
+
+/* A bb_registry_master_visit. */
+static int meet(void *context, int64_t recorded_ms, const struct bb_master *master) {
+    struct bb_erasure *e = context;
+    int result = 0;
+
+    (void)recorded_ms;
+    if (master->kind == BB_MASTER_GROUP)
+        return meet_group(e, &master->group);
+    for (uint32_t i = 0; !result && master->kind == BB_MASTER_RULES && i < master->rules.rule_count;
+         i++)
+        result = meet_rule(e, &master->rules, &master->rules.rules[i]);
+    return result;
+}
+
+size_t bb_erasure_met_count(const struct bb_erasure *e) {
+    return e->met_count;
+}
+
+struct bb_erasure_met bb_erasure_met(const struct bb_erasure *e, size_t index) {
+    const struct met *met = &e->mets[index];
+
+    return (struct bb_erasure_met){met->kind, met->is_named ? BB_SPAN("") : met->name, met->goes,
+                                   met->stays};
 }
 
 static int of_group(struct bb_erasure *e, const struct bb_master_group *group, char *body,
@@ -283,16 +329,19 @@ static int of_group(struct bb_erasure *e, const struct bb_master_group *group, c
     return changed || asked.goes;
 }
 
-size_t bb_erasure_groups(const struct bb_erasure *e) {
-    return e->group_count;
-}
+static int of_rules(const struct bb_erasure *e, const struct bb_master_rules *entry, char *body,
+                    size_t size) {
+    bool changed = false;
 
-struct bb_span bb_erasure_group(const struct bb_erasure *e, size_t index, bool *goes, bool *stays) {
-    const struct met_group *group = &e->groups[index];
-
-    *goes = group->goes;
-    *stays = group->stays;
-    return group->is_named ? BB_SPAN("") : group->name;
+    if (!bb_span_equal(entry->tenant, e->request.tenant))
+        return 0;
+    for (uint32_t i = 0; i < entry->rule_count; i++)
+        for (uint32_t k = 0; k < entry->rules[i].version_count; k++) {
+            const struct bb_master_rule_version *v = &entry->rules[i].versions[k];
+            changed |= blank_words(e, within(body, size, v->by), v->by.size);
+            changed |= blank_words(e, within(body, size, v->reason), v->reason.size);
+        }
+    return changed;
 }
 
 int bb_erasure_new(const struct bb_erasure_request *request, struct bb_registry *registry,
@@ -313,7 +362,7 @@ int bb_erasure_new(const struct bb_erasure_request *request, struct bb_registry 
                          "no usage point of tenant %.*s ever named this customer",
                          BB_SPAN_ARGS(request->tenant));
     if (result >= 0) /* once it is known whose is what */
-        result = registry->ops->version_list(registry, request->tenant, take_group, e, error);
+        result = registry->ops->version_list(registry, request->tenant, meet, e, error);
     if (result < 0)
         bb_erasure_free(e);
     else
@@ -329,7 +378,7 @@ void bb_erasure_free(struct bb_erasure *e) {
     free(e->subjects);
     free(e->tags);
     free(e->values);
-    free(e->groups);
+    free(e->mets);
     free(e->told);
     free(e->exceptions);
     bb_arena_release(&e->arena);
@@ -415,6 +464,8 @@ int bb_erasure_of_master(struct bb_erasure *e, char *body, size_t size, struct b
         return result;
     if (master.kind == BB_MASTER_GROUP)
         return of_group(e, &master.group, body, size);
+    if (master.kind == BB_MASTER_RULES)
+        return of_rules(e, &master.rules, body, size);
     const struct bb_master_usage_point *up = &master.usage_point;
     if (master.kind != BB_MASTER_USAGE_POINT || !bb_span_equal(up->tenant, e->request.tenant))
         return 0;

@@ -14,6 +14,8 @@
  *   keys and answers of posts                    words wherever they stand
  *   groups                                       words in their descriptions and in what their expressions compare as
  *                                                texts; who else is asked for is told, not removed: see below
+ *   rules                                        words in who deployed a version, and why; a module or parameters that
+ *                                                hold one are told, not changed, as they run
  *
  * Pure but for reading the registry. One thread.
  */
@@ -47,12 +49,16 @@ struct bb_span bb_erasure_subject(const struct bb_erasure *erasure, size_t index
 size_t bb_erasure_tags(const struct bb_erasure *erasure);
 struct bb_span bb_erasure_tag(const struct bb_erasure *erasure, size_t index, bool *kept);
 
-/* Groups that have to do with them, for people: whose texts go, and (`stays`) whose expression asks for a usage point
- * of theirs or for the value of a tag that goes, which may be many others' too (district = north). The name is empty
- * where it holds one of the words: it is a key, and stays. */
-size_t bb_erasure_groups(const struct bb_erasure *erasure);
-struct bb_span bb_erasure_group(const struct bb_erasure *erasure, size_t index, bool *goes,
-                                bool *stays);
+/* What of others' has to do with them, for people: groups and rules whose texts go; and (`stays`) groups whose expression
+ * asks for a usage point of theirs or for the value of a tag that goes, which may be many others' too (district = north),
+ * rules whose module or parameters hold one of the words. */
+struct bb_erasure_met {
+    enum bb_master_kind kind; /* BB_MASTER_GROUP, BB_MASTER_RULES */
+    struct bb_span name;      /* empty where it holds one of the words: it is a key, and stays */
+    bool goes, stays;
+};
+size_t bb_erasure_met_count(const struct bb_erasure *erasure);
+struct bb_erasure_met bb_erasure_met(const struct bb_erasure *erasure, size_t index);
 
 /* Does the text hold one of the words? */
 bool bb_erasure_knows(const struct bb_erasure *erasure, struct bb_span text);

@@ -19,13 +19,16 @@ int bb_group_find(struct bb_plant *plant, struct bb_span tenant, struct bb_span 
     *out = (struct bb_group){
         .entry = {.tenant = tenant, .name = name}, .narrowed = narrowed, .as_of_ms = as_of_ms};
     if (!bb_span_equal(name, BB_SPAN("-"))) {
-        result = registry->ops->group_get(registry, tenant, name, as_of_ms, arena, &out->entry,
-                                          error);
+        struct bb_master entry;
+        result = registry->ops->master_get(registry, BB_MASTER_GROUP, tenant, name, as_of_ms, arena,
+                                           &entry, error);
         if (result == BB_ABSENT)
             result = BB_FAIL(error, BB_E_GROUP_UNKNOWN, "there is no group \"%.*s\"%s",
                              BB_SPAN_ARGS(name), as_of_ms == BB_TIME_NONE ? "" : " then");
-        if (!result)
-            result = bb_expression_parse(out->entry.expression, arena, &out->holds[0], error);
+        if (result)
+            return result;
+        out->entry = entry.group;
+        result = bb_expression_parse(out->entry.expression, arena, &out->holds[0], error);
     }
     if (!result && narrowed.size > 0)
         result = bb_expression_parse(narrowed, arena, &out->holds[1], error);
@@ -98,8 +101,8 @@ int bb_group_members(struct bb_plant *plant, const struct bb_group *group,
     if (result == -BB_E_NO_MEMORY)
         result = BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the usage points of a tenant");
     if (result >= 0)
-        result = bb_known_usage_points(plant, group->entry.tenant, group->as_of_ms, take_row, &m,
-                                       error);
+        result = bb_known_usage_points(plant, group->entry.tenant, BB_SPAN(""), group->as_of_ms,
+                                       take_row, &m, error);
     bb_arena_release(&m.arena);
     return result < 0 ? result : 0;
 }

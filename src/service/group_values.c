@@ -78,6 +78,7 @@ int bb_group_values_run(struct bb_plant *plant, const struct bb_group_values *as
     struct gathering g = {.plant = plant,
                           .asked = asked,
                           .query = {.tenant = group->entry.tenant,
+                                    .made = true,
                                     .channel = asked->channel,
                                     .from_ms = asked->from_ms,
                                     .to_ms = asked->to_ms,

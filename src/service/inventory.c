@@ -54,8 +54,8 @@ int bb_inventory_installations(struct bb_plant *plant, const struct bb_inventory
         return result < 0 ? result : 0;
     }
     bb_arena_init(&arena, ARENA_CHUNK_BYTES, arena_limit_bytes);
-    result = registry->ops->usage_point_get(registry, asked->tenant, asked->usage_point,
-                                            asked->as_of_ms, &arena, &entry.usage_point, error);
+    result = registry->ops->master_get(registry, BB_MASTER_USAGE_POINT, asked->tenant,
+                                       asked->usage_point, asked->as_of_ms, &arena, &entry, error);
     if (result == BB_FOUND)
         result = tell_entry(&telling, 0, &entry);
     bb_arena_release(&arena);

@@ -2,6 +2,7 @@
 #include "service/known.h"
 
 #include "service/query_internal.h"
+#include "service/rules_deploy.h"
 
 enum { ARENA_CHUNK_BYTES = 64 << 10 };
 static const size_t arena_limit_bytes = 64 << 20;
@@ -25,11 +26,89 @@ static bool was_heard_of(const struct bb_query_channel *c) {
 struct channels {
     bb_registry_channel_visit *visit;
     void *context;
+    /* Rules of the tenant whose channels come: they make others. */
+    struct bb_plant *plant;
+    int64_t as_of_ms;
+    struct bb_arena arena, one; /* of the entry; of a channel */
+    struct bb_span tenant;      /* whose entry it is; in `arena` */
+    struct bb_master_rules entry;
+    bool makes; /* any of its rules */
+    const struct bb_registry_channel *row;
+    struct bb_error *error;
+    int result;
 };
+
+static bool any_makes(const struct bb_master_rules *entry) {
+    for (uint32_t i = 0; i < entry->rule_count; i++)
+        for (uint32_t k = 0; k < entry->rules[i].version_count; k++)
+            if (entry->rules[i].versions[k].output_count > 0)
+                return true;
+    return false;
+}
+
+static int find_rules(struct channels *c, struct bb_span tenant) {
+    if (c->tenant.data && bb_span_equal(c->tenant, tenant))
+        return 0;
+    bb_arena_reset(&c->arena);
+    c->tenant = bb_arena_copy(&c->arena, tenant);
+    int result = c->tenant.data ? bb_rules_standing(c->plant->registry, tenant, c->as_of_ms,
+                                                    &c->arena, &c->entry, c->error)
+                                : BB_FAIL(c->error, BB_E_NO_MEMORY, "no memory for rules");
+    c->makes = result == 0 && any_makes(&c->entry);
+    return result;
+}
+
+/* A bb_made_visit. */
+static int tell_made(void *context, const struct bb_made_name *name, int unit) {
+    const struct channels *c = context;
+    struct bb_registry_channel row = *c->row;
+    struct bb_buffer text;
+
+    bb_buffer_init(&text, 3 * BB_NAME_MAX);
+    bb_made_name_format(name, &text);
+    row.channel = bb_buffer_span(&text);
+    row.obis = BB_SPAN("");
+    row.unit = (uint8_t)unit;
+    row.derived_unit = (int16_t)unit;
+    int result = c->visit(c->context, &row);
+    bb_buffer_release(&text);
+    return result;
+}
+
+static int tell_all_made(struct channels *c, const struct bb_registry_channel *row) {
+    const struct bb_channel_record record = {
+        .obis = row->obis, .kind = row->kind, .commodity = row->commodity};
+    struct bb_registry *registry = c->plant->registry;
+    struct bb_master_usage_point up;
+    struct bb_channel_rule *rules;
+    uint32_t count;
+
+    bb_arena_reset(&c->one);
+    int found = bb_registry_usage_point(registry, row->tenant, row->usage_point, c->as_of_ms,
+                                        &c->one, &up, c->error);
+    if (found < 0)
+        return c->result = found;
+    if (!bb_rules_of_channel(&c->entry, row->usage_point, found == 0 ? &up : NULL, row->channel,
+                             &record, &c->one, &rules, &count))
+        return c->result = BB_FAIL(c->error, BB_E_NO_MEMORY,
+                                   "no memory for the rules of a channel");
+    c->row = row;
+    return bb_made_each(row->channel, rules, count, tell_made, c);
+}
+
+/* A channel, and those that its rules make. A bb_registry_channel_visit. */
+static int tell_with_made(void *context, const struct bb_registry_channel *row) {
+    struct channels *c = context;
+    int result = c->visit(c->context, row);
+
+    if (!result)
+        result = c->result = find_rules(c, row->tenant);
+    return result || !c->makes ? result : tell_all_made(c, row);
+}
 
 /* A bb_query_act. */
 static int tell_channel(struct bb_query_channel *c, void *context, struct bb_error *error) {
-    const struct channels *channels = context;
+    struct channels *channels = context;
     const struct bb_channel_record *record = &c->record;
     const struct bb_registry_channel row = {
         .tenant = c->query->tenant,
@@ -46,19 +125,26 @@ static int tell_channel(struct bb_query_channel *c, void *context, struct bb_err
         .number = record->number};
 
     (void)error;
-    return was_heard_of(c) ? channels->visit(channels->context, &row) : 0;
+    return was_heard_of(c) ? tell_with_made(channels, &row) : 0;
 }
 
 int bb_known_channels(struct bb_plant *plant, struct bb_span tenant, struct bb_span usage_point,
                       int64_t as_of_ms, bb_registry_channel_visit *visit, void *context,
                       struct bb_error *error) {
     const struct bb_query query = asking(tenant, usage_point, as_of_ms);
-    struct channels channels = {visit, context};
+    struct channels channels = {
+        .visit = visit, .context = context, .plant = plant, .as_of_ms = as_of_ms, .error = error};
+
+    bb_arena_init(&channels.arena, ARENA_CHUNK_BYTES, arena_limit_bytes);
+    bb_arena_init(&channels.one, ARENA_CHUNK_BYTES, arena_limit_bytes);
     int result = as_of_ms == BB_TIME_NONE
                      ? plant->registry->ops->channel_list(plant->registry, tenant, usage_point,
-                                                          visit, context, error)
+                                                          tell_with_made, &channels, error)
                      : bb_query_every(plant, &query, BB_SPAN(""), tell_channel, &channels, error);
-
+    bb_arena_release(&channels.arena);
+    bb_arena_release(&channels.one);
+    if (channels.result < 0)
+        return channels.result;
     return result < 0 ? result : 0;
 }
 
@@ -102,8 +188,8 @@ static int tell_usage_point(void *context, const struct bb_registry_usage_point 
     u->channels = 0;
     u->least_zone = BB_SPAN("");
     u->greatest_commodity = BB_COMMODITY_UNKNOWN;
-    int found = registry->ops->usage_point_get(registry, now->tenant, now->name, u->as_of_ms,
-                                               &u->arena, &up, u->error);
+    int found = bb_registry_usage_point(registry, now->tenant, now->name, u->as_of_ms, &u->arena,
+                                        &up, u->error);
     int result = found < 0
                      ? found
                      : bb_query_every(u->plant, &query, BB_SPAN(""), count_channel, u, u->error);
@@ -120,17 +206,18 @@ static int tell_usage_point(void *context, const struct bb_registry_usage_point 
     return u->visit(u->context, &then);
 }
 
-int bb_known_usage_points(struct bb_plant *plant, struct bb_span tenant, int64_t as_of_ms,
-                          bb_registry_usage_point_visit *visit, void *context,
+int bb_known_usage_points(struct bb_plant *plant, struct bb_span tenant, struct bb_span usage_point,
+                          int64_t as_of_ms, bb_registry_usage_point_visit *visit, void *context,
                           struct bb_error *error) {
     const struct bb_registry_ops *ops = plant->registry->ops;
     struct usage_points u = {
         .plant = plant, .as_of_ms = as_of_ms, .visit = visit, .context = context, .error = error};
 
     if (as_of_ms == BB_TIME_NONE)
-        return ops->usage_point_list(plant->registry, tenant, visit, context, error);
+        return ops->usage_point_list(plant->registry, tenant, usage_point, visit, context, error);
     bb_arena_init(&u.arena, ARENA_CHUNK_BYTES, arena_limit_bytes);
-    int result = ops->usage_point_list(plant->registry, tenant, tell_usage_point, &u, error);
+    int result = ops->usage_point_list(plant->registry, tenant, usage_point, tell_usage_point, &u,
+                                       error);
     bb_arena_release(&u.arena);
     return result;
 }
@@ -179,8 +266,7 @@ int bb_known_usage_point(struct bb_plant *plant, struct bb_span tenant, struct b
                          int64_t as_of_ms, struct bb_arena *arena,
                          struct bb_master_usage_point *out, struct bb_error *error) {
     struct bb_registry *registry = plant->registry;
-    int result = registry->ops->usage_point_get(registry, tenant, name, as_of_ms, arena, out,
-                                                error);
+    int result = bb_registry_usage_point(registry, tenant, name, as_of_ms, arena, out, error);
 
     return result == BB_ABSENT ? entry_of_readings(plant, tenant, name, as_of_ms, arena, out, error)
                                : result;

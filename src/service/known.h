@@ -13,8 +13,8 @@
 int bb_known_channels(struct bb_plant *plant, struct bb_span tenant, struct bb_span usage_point,
                       int64_t as_of_ms, bb_registry_channel_visit *visit, void *context,
                       struct bb_error *error) BB_MUST_USE;
-int bb_known_usage_points(struct bb_plant *plant, struct bb_span tenant, int64_t as_of_ms,
-                          bb_registry_usage_point_visit *visit, void *context,
+int bb_known_usage_points(struct bb_plant *plant, struct bb_span tenant, struct bb_span usage_point,
+                          int64_t as_of_ms, bb_registry_usage_point_visit *visit, void *context,
                           struct bb_error *error) BB_MUST_USE;
 /* A usage point's master entry, or, when readings alone speak of it, what they say in that form: its channels,
  * the commodity. Everything lives in the arena. -BB_E_USAGE_POINT_UNKNOWN. */

@@ -3,7 +3,7 @@
 #include "service/query_internal.h"
 
 #include "base/list.h"
-#include "model/obis.h"
+#include "model/channel_name.h"
 #include "service/companions.h"
 #include "service/tick.h"
 
@@ -23,6 +23,8 @@ struct list {
     size_t count, capacity;
     struct bb_arena arena;
     bool overflow;
+    bool has_made; /* asked is one that rules make, of the listed channel that is asked */
+    struct bb_made_name made;
 };
 
 static int collect(void *context, const struct bb_registry_channel *row) {
@@ -58,18 +60,17 @@ static void join_names(const struct list *l, bool asked_only, char *text, size_t
     bb_buffer_release(&b);
 }
 
-/* The channel that master data calls `alias`; empty when there is none. */
-static struct bb_span name_of_alias(struct bb_plant *plant, const struct bb_query *q,
-                                    struct bb_arena *arena) {
+/* The channel that master data calls so; empty when there is none. */
+static struct bb_span name_in_master(struct bb_plant *plant, const struct bb_query *q,
+                                     struct bb_arena *arena) {
+    const struct bb_master_channel *found = NULL;
     struct bb_master_usage_point up;
     struct bb_error ignored;
 
-    if (plant->registry->ops->usage_point_get(plant->registry, q->tenant, q->usage_point,
-                                              BB_TIME_NONE, arena, &up, &ignored) == 0)
-        for (uint32_t i = 0; i < up.channel_count; i++)
-            if (bb_span_equal(up.channels[i].alias, q->channel))
-                return up.channels[i].name;
-    return BB_SPAN("");
+    if (bb_registry_usage_point(plant->registry, q->tenant, q->usage_point, BB_TIME_NONE, arena,
+                                &up, &ignored) == 0)
+        found = bb_channel_master_of(&up, q->channel);
+    return found ? found->name : BB_SPAN("");
 }
 
 static size_t mark_by_name(struct list *l, struct bb_span name) {
@@ -83,15 +84,14 @@ static size_t mark_by_name(struct list *l, struct bb_span name) {
 }
 
 static size_t mark_by_obis(struct list *l, struct bb_span text) {
-    struct bb_obis pattern, code;
+    struct bb_obis pattern;
     size_t found = 0;
 
     if (!bb_obis_parse(text, &pattern))
         return 0;
     for (size_t i = 0; i < l->count; i++) {
-        bool has_code = bb_obis_parse(l->items[i].obis, &code) ||
-                        bb_obis_parse(l->items[i].name, &code);
-        l->items[i].asked = has_code && bb_obis_match(&pattern, &code);
+        const struct bb_channel_name called = {l->items[i].name, l->items[i].obis, NULL};
+        l->items[i].asked = bb_channel_has_code(&called, &pattern);
         found += l->items[i].asked;
     }
     return found;
@@ -109,11 +109,15 @@ static int mark_asked(struct bb_plant *plant, const struct bb_query *q, struct l
     }
     if (mark_by_name(l, q->channel) > 0)
         return 0;
-    struct bb_span name = name_of_alias(plant, q, &l->arena);
+    struct bb_span name = name_in_master(plant, q, &l->arena);
     if (name.size > 0 && mark_by_name(l, name) > 0)
         return 0;
     size_t found = mark_by_obis(l, q->channel);
     if (found == 1)
+        return 0;
+    l->has_made = q->made && found == 0 && bb_made_name_parse(q->channel, &l->made) &&
+                  mark_by_name(l, l->made.channel) > 0;
+    if (l->has_made)
         return 0;
     join_names(l, found > 1, names, sizeof names);
     if (found > 1)
@@ -131,24 +135,9 @@ static int master_as_of(void *context, enum bb_master_kind kind, struct bb_span 
                         struct bb_error *error) {
     const struct bb_query_channel *c = context;
     struct bb_registry *registry = c->plant->registry;
-    int64_t as_of_ms = c->query->as_of_ms;
 
-    out->kind = kind;
-    switch (kind) {
-    case BB_MASTER_TENANT:
-        return registry->ops->tenant_get(registry, name, as_of_ms, arena, &out->tenant, error);
-    case BB_MASTER_CALENDAR:
-        return registry->ops->calendar_get(registry, tenant, name, as_of_ms, arena, &out->calendar,
-                                           error);
-    case BB_MASTER_RULES:
-        return registry->ops->rules_get(registry, tenant, as_of_ms, arena, &out->rules, error);
-    case BB_MASTER_PROFILE:
-        return registry->ops->profile_get(registry, tenant, name, as_of_ms, arena, &out->profile,
-                                          error);
-    default:
-        return registry->ops->usage_point_get(registry, tenant, name, as_of_ms, arena,
-                                              &out->usage_point, error);
-    }
+    return registry->ops->master_get(registry, kind, tenant, name, c->query->as_of_ms, arena, out,
+                                     error);
 }
 
 /* What the channel was taken for then. Its description stays that of the reading told first, which
@@ -271,8 +260,8 @@ static int take_besides(const struct around *around, struct bb_query_channel *c,
     struct bb_span called[BB_BESIDES_MAX];
     const size_t count = bb_besides_called(&c->channel, called);
     struct bb_master_usage_point up;
-    int result = registry->ops->usage_point_get(registry, c->query->tenant, c->usage_point,
-                                                c->query->as_of_ms, c->arena, &up, error);
+    int result = bb_registry_usage_point(registry, c->query->tenant, c->usage_point,
+                                         c->query->as_of_ms, c->arena, &up, error);
     const bool known = result == 0;
 
     c->besides = bb_arena_take_array(c->arena, count, sizeof *c->besides);
@@ -306,6 +295,19 @@ static int load_others(struct bb_query_channel *c, const struct list *l, struct 
     return result || !looks ? result : take_besides(&around, c, error);
 }
 
+static int act_on_made(struct bb_query_channel *of, const struct bb_made_name *name,
+                       bb_query_act *act, void *context, struct bb_error *error) {
+    struct bb_query_channel made;
+    int result = bb_query_made_open(of, name, &made, error);
+
+    if (result == BB_ABSENT)
+        return BB_FAIL(error, BB_E_CHANNEL_UNKNOWN,
+                       "no rule %.*s that makes %.*s speaks of channel %.*s of usage point %.*s",
+                       BB_SPAN_ARGS(name->rule), BB_SPAN_ARGS(name->output),
+                       BB_SPAN_ARGS(name->channel), BB_SPAN_ARGS(of->usage_point));
+    return result < 0 ? result : act(&made, context, error);
+}
+
 static int open_channel(struct bb_query_channel *c, const struct list *l, uint32_t partition,
                         bb_query_act *act, void *context, struct bb_error *error) {
     struct bb_store *store = c->plant->store;
@@ -315,10 +317,12 @@ static int open_channel(struct bb_query_channel *c, const struct list *l, uint32
         return result;
     bb_arena_reset(c->arena);
     result = load_channel(c, error);
-    if (!result && (c->query->explained || bb_query_is_made(c->query)))
+    const bool may_be_past = c->query->made && c->query->as_of_ms != BB_TIME_NONE;
+    if (!result && (c->query->explained || may_be_past || bb_query_is_made(c->query)))
         result = load_others(c, l, error);
     if (!result)
-        result = act(c, context, error);
+        result = l->has_made ? act_on_made(c, &l->made, act, context, error)
+                             : act(c, context, error);
     store->ops->view_end(c->view);
     return result;
 }
@@ -333,8 +337,8 @@ static int find_channels(struct bb_plant *plant, const struct bb_query *q, struc
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the channels of a usage point");
     struct bb_master_usage_point up;
     if (l->count == 0) {
-        result = plant->registry->ops->usage_point_get(plant->registry, q->tenant, q->usage_point,
-                                                       BB_TIME_NONE, &l->arena, &up, error);
+        result = bb_registry_usage_point(plant->registry, q->tenant, q->usage_point, BB_TIME_NONE,
+                                         &l->arena, &up, error);
         if (result == 0)
             return q->channel.size == 0 ? 0
                                         : BB_FAIL(error, BB_E_CHANNEL_UNKNOWN,
@@ -387,9 +391,34 @@ static int tell_lane(struct bb_query_channel *c, void *context, struct bb_error 
     return bb_query_lane(c, error);
 }
 
+/* A channel, and those that its rules make. */
+struct also_made {
+    struct bb_query_channel *of;
+    struct telling *telling;
+    struct bb_error *error;
+};
+
+/* A bb_made_visit. */
+static int tell_made(void *context, const struct bb_made_name *name, int unit) {
+    const struct also_made *also = context;
+
+    (void)unit;
+    return act_on_made(also->of, name, tell_lane, also->telling, also->error);
+}
+
+/* A bb_query_act. */
+static int tell_all(struct bb_query_channel *c, void *context, struct bb_error *error) {
+    struct also_made also = {c, context, error};
+    int result = tell_lane(c, context, error);
+
+    return result || c->of || !c->query->made || c->query->channel.size > 0
+               ? result
+               : bb_made_each(c->name, c->channel.rules, c->channel.rule_count, tell_made, &also);
+}
+
 int bb_query_run(struct bb_plant *plant, const struct bb_query *query, bb_query_visit *visit,
                  void *context, struct bb_error *error) {
     struct telling telling = {visit, context, query->limit ? query->limit : UINT64_MAX};
 
-    return bb_query_channels(plant, query, tell_lane, &telling, error);
+    return bb_query_channels(plant, query, tell_all, &telling, error);
 }

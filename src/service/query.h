@@ -11,6 +11,7 @@
 struct bb_query {
     struct bb_span tenant, usage_point;
     struct bb_span channel; /* a name, an OBIS code, an alias; empty: all */
+    bool made;              /* channels that rules make (made_channel.h) are meant, too */
     int64_t from_ms, to_ms; /* rows with from < end <= to (instants: from <= end < to);
                                 BB_TIME_NONE: open */
     enum bb_lane lane;

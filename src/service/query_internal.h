@@ -5,6 +5,7 @@
 
 #include "derive/plan.h"
 #include "service/besides.h"
+#include "service/made_channel.h"
 #include "service/query.h"
 
 struct bb_query_channel { /* one channel while it is read */
@@ -30,8 +31,13 @@ struct bb_query_channel { /* one channel while it is read */
     struct bb_span called; /* of such a one: as the rules call it */
     struct bb_query_made *vee;
     size_t vee_count, vee_capacity;
-    int32_t *stretches; /* of such a one: those whose lane vee was made */
+    int32_t *stretches; /* whose lane vee was made, and what rules said of them */
     size_t stretch_count, stretch_capacity;
+    struct bb_saying *said; /* of these stretches */
+    size_t said_count, said_capacity;
+    /* Of a channel that rules make (made_channel.h): of which one; NULL: it is told. */
+    struct bb_query_channel *of;
+    struct bb_made_name made;
     struct bb_vee_account *account; /* of plans: how a value is estimated; NULL: nobody asks */
 };
 
@@ -56,6 +62,19 @@ int bb_query_channels(struct bb_plant *plant, const struct bb_query *query, bb_q
  * the one that is named, which nobody need know. 0, or 1 when an act stopped it. */
 int bb_query_every(struct bb_plant *plant, const struct bb_query *query, struct bb_span first,
                    bb_query_act *act, void *context, struct bb_error *error) BB_MUST_USE;
+
+/* A channel that the rules of `of` make: *out borrows from that. BB_FOUND, or BB_ABSENT when they make none such. */
+int bb_query_made_open(struct bb_query_channel *of, const struct bb_made_name *name,
+                       struct bb_query_channel *out, struct bb_error *error) BB_MUST_USE;
+/* Its rows of a day, as if they had been sent. */
+int bb_query_made_of_day(struct bb_query_channel *c, int32_t day, struct bb_block *out,
+                         struct bb_error *error) BB_MUST_USE;
+
+/* The lane vee of a UTC day, current or as of the asked moment; and what rules said of it, by time. */
+int bb_query_vee_of_day(struct bb_query_channel *c, int32_t day, struct bb_window *out,
+                        struct bb_error *error) BB_MUST_USE;
+int bb_query_said_of_day(struct bb_query_channel *c, int32_t day, struct bb_sayings *out,
+                         struct bb_error *error) BB_MUST_USE;
 
 /* Tell the channel's rows of the asked lane. 0, 1 when the visitor or the limit stopped it. */
 int bb_query_lane(struct bb_query_channel *c, struct bb_error *error) BB_MUST_USE;

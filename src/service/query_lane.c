@@ -52,7 +52,7 @@ static int tell_raw(struct bb_query_channel *c, const struct bb_block *block) {
             .value = {block->mantissa[i], a->exponent},
             .unit = a->unit,
             .quality = &a->quality,
-            .recorded_ms = block->recorded_ms[i],
+            .recorded_ms = c->of ? BB_TIME_NONE : block->recorded_ms[i],
         };
         result = tell(c, &row);
     }
@@ -152,6 +152,9 @@ static void day_bounds(const struct bb_query_channel *c, int32_t *first, int32_t
 int bb_query_raw_of_day(struct bb_query_channel *c, int32_t day, struct bb_block *out,
                         struct bb_error *error) {
     struct bb_block history, current;
+
+    if (c->of)
+        return bb_query_made_of_day(c, day, out, error);
     int result = bb_query_block(c, BB_LANE_RAW, day, &current, error);
 
     if (result || c->query->as_of_ms == BB_TIME_NONE) {
@@ -200,19 +203,27 @@ int32_t bb_query_vee_day(const struct bb_query_channel *c, int32_t day) {
 }
 
 /* One day of the lane vee: raw overlaid. */
-static int vee_of_day(struct bb_query_channel *c, const struct bb_block *raw,
-                      const struct bb_block *overlay, int32_t day, struct bb_error *error) {
+static int restore_day(struct bb_query_channel *c, const struct bb_block *raw,
+                       const struct bb_block *overlay, int32_t day, struct bb_window *vee,
+                       struct bb_error *error) {
     struct bb_window rows = {.capacity = raw->count};
-    struct bb_window vee = {.capacity = (size_t)raw->count + overlay->count};
     int64_t start, end;
 
+    *vee = (struct bb_window){.capacity = (size_t)raw->count + overlay->count};
     rows.points = bb_arena_take(c->arena, (rows.capacity + 1) * sizeof rows.points[0]);
-    vee.points = bb_arena_take(c->arena, (vee.capacity + 1) * sizeof vee.points[0]);
-    if (!rows.points || !vee.points)
+    vee->points = bb_arena_take(c->arena, (vee->capacity + 1) * sizeof vee->points[0]);
+    if (!rows.points || !vee->points)
         return no_memory(error);
     bb_lane_span_bounds(BB_LANE_VEE, day, &start, &end);
     bb_window_add_raw(&rows, &c->channel, raw, start, end);
-    int result = bb_vee_restore(&c->channel, &rows, start, end, &overlay, 1, c->arena, &vee, error);
+    return bb_vee_restore(&c->channel, &rows, start, end, &overlay, 1, c->arena, vee, error);
+}
+
+static int vee_of_day(struct bb_query_channel *c, const struct bb_block *raw,
+                      const struct bb_block *overlay, int32_t day, struct bb_error *error) {
+    struct bb_window vee;
+    int result = restore_day(c, raw, overlay, day, &vee, error);
+
     return result ? result : tell_points(c, &vee);
 }
 
@@ -307,7 +318,7 @@ static struct bb_span made_block(const struct bb_query_channel *c, int32_t span)
     return (struct bb_span){NULL, 0};
 }
 
-static int make_beside(struct bb_query_channel *c, int32_t day, struct bb_error *error);
+static int make_stretch(struct bb_query_channel *c, int32_t day, struct bb_error *error);
 
 /* Whose block it is. */
 static struct bb_query_channel *channel_of(struct bb_query_channel *asked, struct bb_plan_key key) {
@@ -320,7 +331,7 @@ static struct bb_query_channel *channel_of(struct bb_query_channel *asked, struc
  * beside the channel: of registers it was made before, of other channels it is made when it is asked for. */
 static int supply(struct bb_query_channel *asked, struct bb_plan *plan, struct bb_plan_key key,
                   struct bb_error *error) {
-    const bool past = asked->query->as_of_ms != BB_TIME_NONE;
+    const bool past = asked->query->as_of_ms != BB_TIME_NONE || asked->of;
     struct bb_query_channel *c = channel_of(asked, key);
     struct bb_span packed = {NULL, 0};
     struct bb_block block;
@@ -335,7 +346,7 @@ static int supply(struct bb_query_channel *asked, struct bb_plan *plan, struct b
     } else if (key.lane == BB_LANE_STAT && past) {
         result = pack_stat(c, key.span, &b, error);
     } else if (key.lane == BB_LANE_VEE && past) {
-        result = key.companion > asked->companion_count ? make_beside(c, key.span, error) : 0;
+        result = key.companion > asked->companion_count ? make_stretch(c, key.span, error) : 0;
         packed = made_block(c, key.span);
     } else if (!bb_lane_has_periods(key.lane) && !(key.lane == BB_LANE_RULES && past)) {
         result = get_packed(c, key, &packed, error);
@@ -391,8 +402,8 @@ static int ask_again(struct bb_query_channel *c, const struct bb_rule_ask *ask,
         .tenant = c->query->tenant, .usage_point = c->usage_point, .channel = c->name, .ask = ask};
     struct bb_master_usage_point up;
 
-    int result = registry->ops->usage_point_get(registry, c->query->tenant, c->usage_point,
-                                                c->query->as_of_ms, c->arena, &up, error);
+    int result = bb_registry_usage_point(registry, c->query->tenant, c->usage_point,
+                                         c->query->as_of_ms, c->arena, &up, error);
     if (result < 0)
         return result;
     question.about = result == 0 ? &up : NULL;
@@ -470,6 +481,23 @@ static void *grow(const struct bb_query_channel *c, const void *items, size_t co
     return larger;
 }
 
+/* What rules said in a plan, of the days [first, last]. */
+static int keep_said(struct bb_query_channel *c, const struct bb_plan *plan, int32_t first,
+                     int32_t last, struct bb_error *error) {
+    for (size_t i = 0; i < plan->said_count; i++) {
+        const int32_t day = bb_utc_day_of(plan->said[i].at_ms);
+        if (day < first || day > last)
+            continue;
+        if (c->said_count == c->said_capacity) {
+            c->said = grow(c, c->said, c->said_count, &c->said_capacity, sizeof c->said[0]);
+            if (!c->said)
+                return no_memory(error);
+        }
+        c->said[c->said_count++] = plan->said[i];
+    }
+    return 0;
+}
+
 /* What a plan made of the lane vee, of the days [first, last]. */
 static int keep_vee(struct bb_query_channel *c, const struct bb_plan *plan, int32_t first,
                     int32_t last, struct bb_error *error) {
@@ -503,6 +531,8 @@ static int make_vee(struct bb_query_channel *c, int32_t first, int32_t last, int
     int result = run_plan(c, &plan, &out, first, last, 0, error);
     if (!result)
         result = keep_vee(c, &plan, kept_first, kept_last, error);
+    if (!result)
+        result = keep_said(c, &plan, kept_first, kept_last, error);
     bb_buffer_release(&out);
     return result;
 }
@@ -529,8 +559,8 @@ static int make_companions(struct bb_query_channel *c, int32_t first, int32_t la
     return result;
 }
 
-/* Of a channel at which rules look, the stretch of days that holds one. */
-static int make_beside(struct bb_query_channel *c, int32_t day, struct bb_error *error) {
+/* The stretch of days that holds one. */
+static int make_stretch(struct bb_query_channel *c, int32_t day, struct bb_error *error) {
     const int32_t stretch = (day - (day < 0 ? BB_PLAN_DAYS_MAX - 1 : 0)) / BB_PLAN_DAYS_MAX;
     const int32_t first = stretch * BB_PLAN_DAYS_MAX, last = first + BB_PLAN_DAYS_MAX - 1;
 
@@ -546,6 +576,44 @@ static int make_beside(struct bb_query_channel *c, int32_t day, struct bb_error 
     c->stretches[c->stretch_count++] = stretch;
     int result = make_companions(c, first, last, error);
     return result ? result : make_vee(c, begin_earlier(c, first), last, first, last, error);
+}
+
+int bb_query_vee_of_day(struct bb_query_channel *c, int32_t day, struct bb_window *out,
+                        struct bb_error *error) {
+    struct bb_block raw = {.lane = BB_LANE_RAW}, overlay = {.lane = BB_LANE_VEE};
+    int result = bb_coverage_has(&c->coverage, day) ? bb_query_raw_of_day(c, day, &raw, error) : 0;
+
+    if (!result && c->query->as_of_ms == BB_TIME_NONE) {
+        result = bb_query_block(c, BB_LANE_VEE, day, &overlay, error);
+    } else if (!result) {
+        result = make_stretch(c, day, error);
+        struct bb_span packed = result ? (struct bb_span){NULL, 0} : made_block(c, day);
+        if (packed.size > 0)
+            result = bb_block_unpack(packed, c->arena, &overlay, error);
+    }
+    return result ? result : restore_day(c, &raw, &overlay, day, out, error);
+}
+
+int bb_query_said_of_day(struct bb_query_channel *c, int32_t day, struct bb_sayings *out,
+                         struct bb_error *error) {
+    struct bb_span packed;
+    size_t first = 0, end;
+
+    *out = (struct bb_sayings){NULL, 0};
+    if (c->query->as_of_ms == BB_TIME_NONE) {
+        int result = get_packed(c, (struct bb_plan_key){BB_LANE_RULES, 0, day}, &packed, error);
+        return result || packed.size == 0 ? result
+                                          : bb_sayings_unpack(packed, c->arena, out, error);
+    }
+    int result = make_stretch(c, day, error);
+    if (result)
+        return result;
+    while (first < c->said_count && bb_utc_day_of(c->said[first].at_ms) != day)
+        first++; /* days of a stretch lie together, by time */
+    for (end = first; end < c->said_count && bb_utc_day_of(c->said[end].at_ms) == day;)
+        end++;
+    *out = (struct bb_sayings){c->said + first, end - first};
+    return 0;
 }
 
 static int tell_made(struct bb_query_channel *c, const struct bb_plan *plan,
@@ -597,7 +665,7 @@ static void derived_bounds(const struct bb_query_channel *c, int32_t *first, int
 
 int bb_query_make(struct bb_query_channel *c, struct bb_plan *plan, struct bb_buffer *out,
                   struct bb_error *error) {
-    const bool past = c->query->as_of_ms != BB_TIME_NONE;
+    const bool past = c->query->as_of_ms != BB_TIME_NONE && !c->of;
     const uint8_t also = bb_lanes[c->query->lane].stored ? 0 : (uint8_t)c->query->lane;
     int32_t first, last;
     int result = 0;
@@ -629,7 +697,7 @@ static int read_made(struct bb_query_channel *c, struct bb_error *error) {
 int bb_query_lane(struct bb_query_channel *c, struct bb_error *error) {
     if (c->query->lane == BB_LANE_RAW)
         return read_raw(c, error);
-    if (bb_query_is_made(c->query))
+    if (c->of || bb_query_is_made(c->query))
         return read_made(c, error);
     return c->query->lane == BB_LANE_VEE ? read_vee(c, error) : read_periods(c, error);
 }

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "codec/map.h"
+#include "model/channel_name.h"
 #include "model/unit.h"
 #include "service/channel_table.h"
 
@@ -99,19 +100,17 @@ static void resolve_by_record(const struct bb_channel_record *r, struct bb_serie
 static void resolve_by_master(const struct bb_master_usage_point *up, struct bb_series *s) {
     if (s->commodity == BB_COMMODITY_UNKNOWN)
         s->commodity = up->commodity;
-    for (uint32_t i = 0; i < up->channel_count; i++) {
-        const struct bb_master_channel *c = &up->channels[i];
-        if (!bb_span_equal(c->name, s->channel) && !bb_span_equal(c->alias, s->channel))
-            continue;
-        if (s->kind == BB_KIND_UNKNOWN)
-            s->kind = c->kind;
-        if (s->interval_s == 0)
-            s->interval_s = c->interval_s;
-        if (s->unit == BB_UNIT_NONE && c->unit >= 0)
-            s->unit = (uint8_t)c->unit;
-        if (s->commodity == BB_COMMODITY_UNKNOWN)
-            s->commodity = c->commodity;
-    }
+    const struct bb_master_channel *c = bb_channel_master_of(up, s->channel);
+    if (!c)
+        return;
+    if (s->kind == BB_KIND_UNKNOWN)
+        s->kind = c->kind;
+    if (s->interval_s == 0)
+        s->interval_s = c->interval_s;
+    if (s->unit == BB_UNIT_NONE && c->unit >= 0)
+        s->unit = (uint8_t)c->unit;
+    if (s->commodity == BB_COMMODITY_UNKNOWN)
+        s->commodity = c->commodity;
 }
 
 static void resolve_in(struct resolver *r, struct bb_store_view *view, struct bb_series *series) {

@@ -281,30 +281,9 @@ static void compare_struct(struct comparison *c, const struct bb_registry_shape 
 
 static int current_entry(struct comparison *c, const struct bb_master *wanted,
                          struct bb_master *out) {
-    const struct bb_registry_ops *ops = c->registry->ops;
-    struct bb_span tenant = bb_master_tenant_name(wanted), name = bb_master_name(wanted);
-
-    out->kind = wanted->kind;
-    switch (wanted->kind) {
-    case BB_MASTER_TENANT:
-        return ops->tenant_get(c->registry, name, BB_TIME_NONE, &c->scratch, &out->tenant,
-                               c->error);
-    case BB_MASTER_CALENDAR:
-        return ops->calendar_get(c->registry, tenant, name, BB_TIME_NONE, &c->scratch,
-                                 &out->calendar, c->error);
-    case BB_MASTER_PROFILE:
-        return ops->profile_get(c->registry, tenant, name, BB_TIME_NONE, &c->scratch, &out->profile,
-                                c->error);
-    case BB_MASTER_RULES:
-        return ops->rules_get(c->registry, tenant, BB_TIME_NONE, &c->scratch, &out->rules,
-                              c->error);
-    case BB_MASTER_GROUP:
-        return ops->group_get(c->registry, tenant, name, BB_TIME_NONE, &c->scratch, &out->group,
-                              c->error);
-    default:
-        return ops->usage_point_get(c->registry, tenant, name, BB_TIME_NONE, &c->scratch,
-                                    &out->usage_point, c->error);
-    }
+    return c->registry->ops->master_get(c->registry, wanted->kind, bb_master_tenant_name(wanted),
+                                        bb_master_name(wanted), BB_TIME_NONE, &c->scratch, out,
+                                        c->error);
 }
 
 static int compare_entry(struct comparison *c, const struct bb_registry_entry *entry) {

@@ -191,6 +191,14 @@ static const struct bb_master_rule_other no_rule_other;
 static const struct bb_registry_shape rule_other_shape =
     SHAPE("other channel", bb_master_rule_other, rule_other_fields, no_rule_other, 1);
 
+static const struct bb_registry_field rule_output_fields[] = {
+    REQUIRED("name", bb_master_rule_output, name, name),
+    REQUIRED("unit", bb_master_rule_output, unit, unit),
+};
+static const struct bb_master_rule_output no_rule_output;
+static const struct bb_registry_shape rule_output_shape =
+    SHAPE("output", bb_master_rule_output, rule_output_fields, no_rule_output, 1);
+
 static const struct bb_registry_field rule_version_fields[] = {
     SCALAR  ("id",          bb_master_rule_version, id,          hash),
     SCALAR  ("deployed",    bb_master_rule_version, deployed_ms, time),
@@ -208,6 +216,8 @@ static const struct bb_registry_field rule_version_fields[] = {
     SCALAR  ("reason",      bb_master_rule_version, reason,      text),
     {"others", BB_REGISTRY_MAP, false, AT(bb_master_rule_version, others),
      AT(bb_master_rule_version, other_count), NULL, &rule_other_shape, 0, true},
+    {"outputs", BB_REGISTRY_MAP, false, AT(bb_master_rule_version, outputs),
+     AT(bb_master_rule_version, output_count), NULL, &rule_output_shape, 0, true},
 };
 static const struct bb_master_rule_version no_rule_version = {
     .deployed_ms = BB_TIME_NONE, .from_ms = BB_TIME_NONE, .to_ms = BB_TIME_NONE,

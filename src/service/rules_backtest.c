@@ -5,6 +5,7 @@
 #include "model/rule_version.h"
 #include "service/query_internal.h"
 #include "service/rules_channel.h"
+#include "service/rules_silence.h"
 #include "service/rules_window.h"
 
 #include <jansson.h>
@@ -42,6 +43,7 @@ struct run {
     double *weights; /* of the points of the channel at hand; has_profile: they are right */
     size_t weights_room;
     bool has_profile;
+    int64_t as_of_ms; /* to ask about */
     bool stopped, late;
     int64_t
         flushed_ns; /* bounded runs look at the clock between batches, so these are not too long */
@@ -114,7 +116,9 @@ static void count_change(struct run *r, const struct source *source, double befo
 
 static int tell_point(struct run *r, struct source *source, const struct bb_rules_part *part,
                       size_t i, size_t at, struct bb_span reason) {
-    const double before = r->gather.value[at];
+    const bool made = part->verdict[i] ==
+                      BB_RULES_MAKE; /* of another channel, which has none yet */
+    const double before = made ? (double)NAN : r->gather.value[at];
     const double after = part->verdict[i] == BB_RULES_FLAG ? before : part->value[i];
     const struct bb_backtest_row row = {.usage_point = source->usage_point,
                                         .channel = source->channel,
@@ -127,7 +131,8 @@ static int tell_point(struct run *r, struct source *source, const struct bb_rule
 
     r->sum->verdicts[part->verdict[i]]++;
     count_reason(r->sum, reason);
-    count_change(r, source, before, after);
+    if (!made)
+        count_change(r, source, before, after);
     r->sum->touched_channels += !source->touched;
     source->touched = true;
     return r->visit ? r->visit(r->context, &row) : 0;
@@ -254,8 +259,8 @@ static void put_about(struct run *r, const struct source *source, struct bb_buff
 
     bb_arena_init(&arena, NAMES_CHUNK, (size_t)ABOUT_MAX * 16);
     uint32_t told = 0;
-    bool known = registry->ops->usage_point_get(registry, r->asked->tenant, source->usage_point,
-                                                r->asked->as_of_ms, &arena, &up, &ignored) == 0;
+    bool known = bb_registry_usage_point(registry, r->asked->tenant, source->usage_point,
+                                         r->as_of_ms, &arena, &up, &ignored) == 0;
     for (uint32_t k = 0; k < rule->other_count; k++)
         if (r->others[k].count > 0)
             others[told++] = (struct bb_rules_other){rule->others[k].name, r->others[k].channel,
@@ -424,7 +429,7 @@ static int read_points(struct run *r, struct bb_span usage_point, struct bb_span
                      ? asked->to_ms
                      : asked->to_ms + 1, /* an instant at the end of the last interval counts */
         .lane = asked->rule->lane,
-        .as_of_ms = asked->as_of_ms};
+        .as_of_ms = r->as_of_ms};
     struct taking taking = {r, into};
 
     into->count = 0;
@@ -517,7 +522,9 @@ int bb_backtest_run(struct bb_plant *plant, const struct bb_backtest *asked,
                     bb_backtest_visit *visit, void *context, struct bb_backtest_sum *sum,
                     struct bb_error *error) {
     struct run *r = calloc(1, sizeof *r);
+    struct bb_rules_silence silence;
 
+    BB_ASSERT(asked->now_ms > 0);
     if (!r)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a back-test");
     *r = (struct run){.plant = plant,
@@ -525,6 +532,7 @@ int bb_backtest_run(struct bb_plant *plant, const struct bb_backtest *asked,
                       .sum = sum,
                       .visit = visit,
                       .context = context,
+                      .as_of_ms = asked->as_of_ms,
                       .error = error};
     memset(sum, 0, sizeof *sum);
     bb_rules_gather_init(&r->gather);
@@ -532,10 +540,15 @@ int bb_backtest_run(struct bb_plant *plant, const struct bb_backtest *asked,
     bb_arena_init(&r->names, NAMES_CHUNK, NAMES_MAX);
     note_sure(r);
     snprintf(r->gathered, sizeof r->gathered, "%.*s", BB_SPAN_ARGS(asked->usage_point));
-    int result = asked->usage_point.size ? run_usage_point(r, asked->usage_point, false)
+    int result = bb_rules_silence_begin(&silence, plant, asked->tenant,
+                                        asked->name.size ? asked->name : asked->rule->name,
+                                        asked->now_ms, &r->as_of_ms, error);
+    if (result >= 0)
+        result = asked->usage_point.size ? run_usage_point(r, asked->usage_point, false)
                                          : run_all(r);
     if (result >= 0 && !r->stopped)
         result = flush(r);
+    bb_rules_silence_end(&silence);
     bb_rules_gather_release(&r->gather);
     bb_arena_release(&r->names);
     free(r->at_hand.points);

@@ -3,7 +3,8 @@
  *   query.h ─► channels of the rule ─► windows, a UTC day each with its past ─► port/rules.h ─► sums, rows
  *
  * A window judges the points of one day; before them it has as much of the past as the rule asks for, as far as
- * there is some. So the same rule over the same history says the same, in whatever pieces it comes. */
+ * there is some. So the same rule over the same history says the same, in whatever pieces it comes. A rule that is
+ * deployed sees values as they would be without it (rules_silence.h), and so says what it said before it was. */
 #ifndef BB_SERVICE_RULES_BACKTEST_H
 #define BB_SERVICE_RULES_BACKTEST_H
 
@@ -13,14 +14,15 @@
 
 struct bb_backtest {
     struct bb_span tenant, usage_point; /* usage_point empty: all */
+    struct bb_span name;     /* where it is deployed, or may be; empty: as the function is called */
     struct bb_span share_of; /* of all those alone that are in this rule's share; empty: all */
     uint32_t share;
     const struct bb_rules_module *module;
     const struct bb_rule *rule;
     struct bb_span parameters; /* JSON object; empty: as the rule says */
     int64_t from_ms, to_ms;    /* points that are judged: from < end <= to; BB_TIME_NONE: open */
-    int64_t as_of_ms;
-    struct bb_span through; /* usage points no further than this one; empty: all */
+    int64_t as_of_ms, now_ms;  /* as_of: BB_TIME_NONE: now */
+    struct bb_span through;    /* usage points no further than this one; empty: all */
     struct bb_rules_bounds
         bounds; /* what is begun when they are over is thrown away: usage points are looked at whole,
                                     * or not at all */

@@ -13,7 +13,7 @@
 /* ---- comparing ------------------------------------------------------------------------------ */
 
 static const char *const verdict_names[BB_RULES_VERDICTS] = {"nothing", "flag", "estimate",
-                                                             "correct"};
+                                                             "correct", "make"};
 
 static void compare(const struct bb_case_series *s, const struct bb_case_answer *answer,
                     struct bb_case_outcome *out) {
@@ -236,7 +236,9 @@ static int read_expected(struct reader *r, const yaml_node_t *list, struct bb_ca
     for (size_t i = s->past; i < s->count; i++) {
         const yaml_node_t *node = node_at(r, list->data.sequence.items.start[i - s->past]);
         if (!read_verdict(r, node, &s->expected[i]))
-            return fail(r, node, "a verdict is ~, flag, {estimate: VALUE} or {correct: VALUE}");
+            return fail(
+                r, node,
+                "a verdict is ~, flag, {estimate: VALUE}, {correct: VALUE} or {make: VALUE}");
     }
     return 0;
 }

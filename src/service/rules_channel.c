@@ -3,39 +3,24 @@
 
 #include "base/hash.h"
 #include "base/json_write.h"
-#include "model/obis.h"
+#include "model/channel_name.h"
 #include "model/unit.h"
 
 /* ---- which --------------------------------------------------------------------------------------- */
 
 struct subject {
-    struct bb_span name, alias, obis;
+    struct bb_channel_name called;
     uint8_t commodity;
 };
 
-/* By name, alias or OBIS code, as people name channels. */
 static bool is_meant(const struct subject *s, const struct bb_master_rule_version *version) {
-    struct bb_obis pattern, code;
-
-    if (version->commodity && version->commodity != s->commodity)
-        return false;
-    if (bb_span_equal(version->channel, s->name) ||
-        (s->alias.size > 0 && bb_span_equal(version->channel, s->alias)))
-        return true;
-    return bb_obis_parse(version->channel, &pattern) &&
-           (bb_obis_parse(s->obis, &code) || bb_obis_parse(s->name, &code)) &&
-           bb_obis_match(&pattern, &code);
-}
-
-static struct bb_span alias_of(const struct bb_master_usage_point *up, struct bb_span name) {
-    for (uint32_t i = 0; up && i < up->channel_count; i++)
-        if (bb_span_equal(up->channels[i].name, name))
-            return up->channels[i].alias;
-    return BB_SPAN("");
+    return (!version->commodity || version->commodity == s->commodity) &&
+           bb_channel_is_called(&s->called, version->channel);
 }
 
 static bool fill_code(const struct bb_master_rules *entry,
-                      const struct bb_master_rule_version *version, struct bb_arena *arena,
+                      const struct bb_master_rule_version *version,
+                      const struct bb_channel_record *record, struct bb_arena *arena,
                       struct bb_rule_time *out) {
     static const struct bb_master_module none = {0};
     const struct bb_master_module *module = bb_rules_module_of(entry, version->module);
@@ -43,7 +28,9 @@ static bool fill_code(const struct bb_master_rules *entry,
 
     if (!code)
         return false;
-    *code = (struct bb_rule_code){module ? module : &none, version->function, version->parameters};
+    *code = (struct bb_rule_code){module ? module : &none, version->function, version->parameters,
+                                  version->outputs,
+                                  record->kind == BB_KIND_REGISTER ? 0 : version->output_count};
     out->code = code;
     return true;
 }
@@ -83,7 +70,7 @@ static bool add_rule(const struct bb_master_rules *entry, const struct bb_master
                                             .to_ms = stretches[i].to_ms,
                                             .window_ms = v->window_ms,
                                             .version = v->id};
-        if (!fill_code(entry, v, arena, &times[kept]) ||
+        if (!fill_code(entry, v, record, arena, &times[kept]) ||
             !fill_looks(v, record, arena, &times[kept]))
             return false;
         kept++;
@@ -97,7 +84,8 @@ bool bb_rules_of_channel(const struct bb_master_rules *entry, struct bb_span usa
                          const struct bb_master_usage_point *up, struct bb_span name,
                          const struct bb_channel_record *record, struct bb_arena *arena,
                          struct bb_channel_rule **out, uint32_t *count) {
-    const struct subject subject = {name, alias_of(up, name), record->obis, record->commodity};
+    const struct subject subject = {{name, record->obis, bb_channel_master_of(up, name)},
+                                    record->commodity};
     bool room = true;
 
     *count = 0;
@@ -155,6 +143,8 @@ uint64_t bb_rules_hash(const struct bb_channel_rule *rules, uint32_t count,
             add_number(&hash, rules[i].times[k].to_ms);
             add_number(&hash, rules[i].times[k].window_ms);
             add_number(&hash, rules[i].times[k].look_count);
+            const struct bb_rule_code *code = rules[i].times[k].code;
+            add_number(&hash, code->output_count);
             look |= rules[i].times[k].look_count > 0;
         }
     }

@@ -9,6 +9,9 @@
 struct bb_rule_code { /* what a version runs; struct bb_rule_time points here */
     const struct bb_master_module *module;
     struct bb_span function, parameters;
+    const struct bb_master_rule_output
+        *outputs; /* channels that it makes; of a register it makes none */
+    uint32_t output_count;
 };
 
 /* The rules of a channel of that name, resolved as in `record`, whose usage point is `up` (NULL: nothing is known of

@@ -16,10 +16,11 @@ const struct bb_master_rule *bb_rules_find(const struct bb_master_rules *rules,
 
 int bb_rules_standing(struct bb_registry *registry, struct bb_span tenant, int64_t as_of_ms,
                       struct bb_arena *arena, struct bb_master_rules *out, struct bb_error *error) {
-    int found = registry->ops->rules_get(registry, tenant, as_of_ms, arena, out, error);
+    struct bb_master entry;
+    int found = registry->ops->master_get(registry, BB_MASTER_RULES, tenant, tenant, as_of_ms,
+                                          arena, &entry, error);
 
-    if (found > 0)
-        *out = (struct bb_master_rules){.tenant = tenant};
+    *out = found == 0 ? entry.rules : (struct bb_master_rules){.tenant = tenant};
     return found < 0 ? found : 0;
 }
 
@@ -122,6 +123,9 @@ static int check(const struct bb_deploy *asked, struct bb_span name,
                            BB_SPAN_ARGS(asked->module->sides[i].name));
     if (asked->share == 0 || asked->share > BB_MASTER_SHARE_ALL)
         return BB_FAIL(error, BB_E_USAGE, "a share is from a thousandth to all");
+    if (asked->before.size > 0 && bb_span_equal(asked->before, name))
+        return BB_FAIL(error, BB_E_USAGE, "rule %.*s cannot stand before itself",
+                       BB_SPAN_ARGS(name));
     if (asked->reason.size > BB_MASTER_TEXT_MAX || asked->by.size > BB_MASTER_TEXT_MAX)
         return BB_FAIL(error, BB_E_USAGE, "a reason has at most %d bytes", BB_MASTER_TEXT_MAX);
     return 0;
@@ -151,6 +155,12 @@ static int make_version(const struct bb_deploy *asked, struct bb_arena *arena,
     out->others = bb_arena_take_array(arena, asked->rule->other_count + 1, sizeof *out->others);
     if (!out->others)
         return no_memory(error);
+    out->outputs = bb_arena_take_array(arena, asked->rule->output_count + 1, sizeof *out->outputs);
+    if (!out->outputs)
+        return no_memory(error);
+    for (uint32_t k = 0; k < asked->rule->output_count; k++)
+        out->outputs[out->output_count++] = (struct bb_master_rule_output){
+            asked->rule->outputs[k].name, (int16_t)bb_unit_find(asked->rule->outputs[k].from)};
     for (uint32_t k = 0; k < asked->rule->other_count; k++)
         out->others[out->other_count++] = (struct bb_master_rule_other){
             asked->rule->others[k].name, asked->rule->others[k].from};

@@ -2,10 +2,8 @@
 #include "service/rules_diff.h"
 
 #include "base/hash.h"
-#include "derive/rule.h"
 #include "model/rule_version.h"
 #include "service/rules_deploy.h"
-#include "service/rules_host.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -47,8 +45,6 @@ struct diff {
     struct bb_span usage_point;
     struct bb_rule_stretch stretches[2][BB_RULE_STRETCHES_MAX];
     size_t stretch_counts[2];
-    bb_rule_judge *judge; /* the plant's own */
-    void *judge_context;
     struct bb_rules_bounds bounds; /* of the side at hand */
     struct bb_span through;        /* how far the new version came; empty: all the way */
     struct bb_rules_diff_sum *sum;
@@ -186,6 +182,7 @@ static int take(void *context, const struct bb_backtest_row *row) {
 static int test(struct diff *d, const struct bb_rules_module *module, const struct bb_rule *rule,
                 const struct bb_master_rule_version *version, struct bb_backtest_sum *sum) {
     const struct bb_backtest asked = {.tenant = d->asked->tenant,
+                                      .name = d->asked->name,
                                       .usage_point = d->asked->usage_point,
                                       .through = d->through,
                                       .bounds = d->bounds,
@@ -196,8 +193,8 @@ static int test(struct diff *d, const struct bb_rules_module *module, const stru
                                       .parameters = version->parameters,
                                       .from_ms = d->asked->from_ms,
                                       .to_ms = d->asked->to_ms,
-                                      /* what is stored has what the rule said in it */
-                                      .as_of_ms = d->old ? d->asked->now_ms : BB_TIME_NONE};
+                                      .as_of_ms = BB_TIME_NONE,
+                                      .now_ms = d->asked->now_ms};
 
     d->taking_of = version;
     d->usage_point = (struct bb_span){NULL, 0};
@@ -320,7 +317,9 @@ static void count(struct diff *d, const struct bb_rules_diff_row *row, struct to
                     (isnan(row->old_value) ? 0 : row->old_value);
 
     t->points++;
-    if (same_value(row->old_value, row->new_value)) {
+    /* what a rule makes is no value of the channel that it judges */
+    if (same_value(row->old_value, row->new_value) || row->old_verdict == BB_RULES_MAKE ||
+        row->new_verdict == BB_RULES_MAKE) {
         sum->flags++;
         return;
     }
@@ -359,19 +358,6 @@ static int merge(struct diff *d, bb_rules_diff_visit *visit, void *context) {
     }
     end_channel(d, &touched);
     return 0;
-}
-
-/* ---- values as they are before the rule ------------------------------------------------------- */
-
-/* A bb_rule_judge: of a past moment values are derived again, and rules asked again; this one says nothing. */
-static int silence(void *context, const struct bb_rule_question *question, struct bb_arena *arena,
-                   struct bb_sayings *out, struct bb_error *error) {
-    const struct diff *d = context;
-
-    *out = (struct bb_sayings){NULL, 0};
-    return bb_span_equal(question->ask->rule->name, d->asked->name)
-               ? 0
-               : d->judge(d->judge_context, question, arena, out, error);
 }
 
 /* ---- bounds ----------------------------------------------------------------------------------- */
@@ -437,13 +423,7 @@ int bb_rules_diff_run(struct bb_plant *plant, const struct bb_rules_diff *asked,
                        .error = error};
     bb_arena_init(&d->names, NAMES_CHUNK, NAMES_MAX);
     BB_ASSERT(d->new && d->new->version_count > 0);
-    d->judge = plant->judge;
-    d->judge_context = plant->judge_context;
-    plant->judge = silence;
-    plant->judge_context = d;
     int result = compare(d, visit, context);
-    plant->judge = d->judge;
-    plant->judge_context = d->judge_context;
     bb_arena_release(&d->names);
     free(d->sides[0].items);
     free(d->sides[1].items);

@@ -103,7 +103,13 @@ int bb_rules_environment_find(const struct bb_config *config, struct bb_span ten
             add_path(out, &count, "/usr/local", below);
         }
     }
+    if (config->rules_cage[0] && strcmp(config->rules_cage, "whole") != 0 &&
+        strcmp(config->rules_cage, "seccomp") != 0)
+        return BB_FAIL(error, BB_E_CONFIG_INVALID,
+                       "rules.cage cannot be \"%s\": allowed is whole or seccomp",
+                       config->rules_cage);
     *options = (struct bb_rules_python_options){
+        .without_landlock = strcmp(config->rules_cage, "seccomp") == 0,
         .python = out->python,
         .paths = out->paths,
         .imports = config->rules_imports,
@@ -113,6 +119,14 @@ int bb_rules_environment_find(const struct bb_config *config, struct bb_span ten
         .recycle = (uint32_t)config->rules_recycle,
         .answer_bytes = 1 << 20};
     return 0;
+}
+
+const char *bb_rules_cage_warning(const struct bb_config *config) {
+    return strcmp(config->rules_cage, "seccomp") == 0 && !bb_rules_python_has_landlock()
+               ? "rules run WITHOUT Landlock, which this kernel does not have: while an environment is "
+                 "imported, nothing but file permissions keeps it from reading this machine's files "
+                 "(rules.cage: seccomp)"
+               : NULL;
 }
 
 /* ---- its hash -------------------------------------------------------------------------------- */
@@ -140,8 +154,14 @@ static bool keep_package(struct packages *packages, const char *name) {
     return packages->names[packages->count] && ++packages->count;
 }
 
-/* A folder that is not there has no packages. */
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Those of the folder behind those of the folders before it, as Python looks for them. A folder that is not there has
+ * none. */
 static bool find_packages(const char *folder, struct packages *packages) {
+    const size_t before = packages->count;
     DIR *dir = opendir(folder);
     const struct dirent *entry;
     bool fine = true;
@@ -151,11 +171,10 @@ static bool find_packages(const char *folder, struct packages *packages) {
             fine = keep_package(packages, entry->d_name);
     if (dir)
         closedir(dir);
+    if (packages->count > before + 1)
+        qsort(packages->names + before, packages->count - before, sizeof packages->names[0],
+              by_text);
     return fine;
-}
-
-static int by_text(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* "python3.11": the file that the interpreter's name leads to tells its version. */
@@ -175,8 +194,6 @@ int bb_rules_environment_hash(const struct bb_rules_environment *e,
 
     for (size_t i = 0; fine && e->paths[i]; i++)
         fine = find_packages(e->paths[i], &packages);
-    if (packages.count > 1)
-        qsort(packages.names, packages.count, sizeof packages.names[0], by_text);
     for (size_t i = 0; i < packages.count; i++)
         sum = bb_hash_seeded(bb_span_of(packages.names[i]), sum + 1);
     snprintf(hash, BB_RULES_ENVIRONMENT_HASH + 1, "%016" PRIx64, sum);

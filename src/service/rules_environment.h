@@ -26,8 +26,12 @@ int bb_rules_environment_find(const struct bb_config *config, struct bb_span ten
                               struct bb_rules_python_options *options, struct bb_error *error)
     BB_MUST_USE;
 
+/* What people must be told loudly of the cage that they asked for; NULL: nothing. */
+const char *bb_rules_cage_warning(const struct bb_config *config);
+
 /* 16 hex digits of the interpreter's version and of the packages that lie in its paths, by the names of their
- * .dist-info and .egg-info: another package or another version of one is another environment. */
+ * .dist-info and .egg-info: another package, another version of one, or another order of the folders that they lie in
+ * is another environment. */
 enum { BB_RULES_ENVIRONMENT_HASH = 16 };
 int bb_rules_environment_hash(const struct bb_rules_environment *environment,
                               char hash[BB_RULES_ENVIRONMENT_HASH + 1], struct bb_error *error)

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "model/rule_version.h"
+#include "model/unit.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -94,9 +95,13 @@ static bool take_rule(struct bb_rules_module *module, json_t *from, struct bb_ru
                 take_series(module, from, "others", BB_RULE_CHANNEL_MAX - 1, out->others,
                             &out->other_count) &&
                 take_series(module, from, "side", BB_RULES_SIDE_NAME_MAX - 1, out->side,
-                            &out->side_count);
+                            &out->side_count) &&
+                take_series(module, from, "outputs", BB_RULE_UNIT_MAX, out->outputs,
+                            &out->output_count);
 
     json_decref(holder);
+    for (uint32_t k = 0; fine && k < out->output_count; k++)
+        fine = bb_unit_find(out->outputs[k].from) >= 0;
     if (!fine)
         return false;
     int found = bb_lane_find(lane);
@@ -124,7 +129,8 @@ static int describe(struct bb_rules_module *module, struct bb_span told, struct 
         if (!result && !take_rule(module, row, &module->items[module->count++]))
             result = BB_FAIL(
                 error, BB_E_RULE_LOAD,
-                "rule %zu: a rule has one input, a lane and a commodity that busbar knows", i + 1);
+                "rule %zu: a rule has one input, and a lane, a commodity and units that busbar knows",
+                i + 1);
     }
     if (!result && module->count == 0)
         result = BB_FAIL(error, BB_E_RULE_LOAD, "the module tells of no rule");

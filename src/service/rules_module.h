@@ -14,14 +14,15 @@ enum {
     BB_MODULE_NAME_MAX = 200,
     BB_RULE_NAME_MAX = 64,
     BB_RULE_CHANNEL_MAX = 128,
-    BB_RULE_SERIES_MAX = 8,  /* other channels of a rule, and side inputs */
+    BB_RULE_SERIES_MAX = 8,  /* other channels of a rule, side inputs, outputs */
+    BB_RULE_UNIT_MAX = 20,   /* bytes of an output's unit */
     BB_RULES_SIDES_MAX = 16, /* files of a module */
     BB_RULES_SIDE_NAME_MAX = 101
 };
 
-struct bb_rule_series {  /* what a rule looks at beside its input */
+struct bb_rule_series {  /* what a rule looks at beside its input, or makes */
     struct bb_span name; /* that the rule calls it by */
-    struct bb_span from; /* a channel; of side inputs a file beside the module */
+    struct bb_span from; /* a channel; of side inputs a file beside the module; of outputs a unit */
 };
 
 struct bb_rule {
@@ -31,7 +32,8 @@ struct bb_rule {
     int64_t window_ms;
     bool batch;
     struct bb_rule_series others[BB_RULE_SERIES_MAX], side[BB_RULE_SERIES_MAX];
-    uint32_t other_count, side_count;
+    struct bb_rule_series outputs[BB_RULE_SERIES_MAX]; /* channels that it makes, and their units */
+    uint32_t other_count, side_count, output_count;
     struct bb_span parameters; /* JSON object: name -> {kind, default, help, ...} */
 };
 

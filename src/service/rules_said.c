@@ -126,16 +126,21 @@ static bool value_saying(const struct bb_rules_said *s, enum bb_rules_verdict ve
     const struct bb_rule_ask *ask = s->ask;
 
     out->kind = verdict == BB_RULES_FLAG      ? BB_SAYING_FLAG
+                : verdict == BB_RULES_MAKE    ? BB_SAYING_MAKE
                 : verdict == BB_RULES_CORRECT ? BB_SAYING_CORRECT
                 : isnan(number)               ? BB_SAYING_NO_VALUE
                                               : BB_SAYING_ESTIMATE;
+    if (out->kind == BB_SAYING_MAKE && ask->channel->kind == BB_KIND_REGISTER) {
+        *why = "of the readings of a register no channel can be made";
+        return false;
+    }
     if (!bb_rule_may(ask->channel, ask->rule->raw, out->kind)) {
         *why = ask->channel->kind == BB_KIND_REGISTER
                    ? "readings of a register can be flagged, not changed"
                    : "before validation (lane=\"raw\") a rule may flag and correct, not estimate";
         return false;
     }
-    if ((out->kind == BB_SAYING_CORRECT || out->kind == BB_SAYING_ESTIMATE) &&
+    if (out->kind != BB_SAYING_FLAG && out->kind != BB_SAYING_NO_VALUE &&
         !bb_rule_value(number, &out->value)) {
         *why = "it gave a number that is too large, or none";
         return false;

@@ -269,8 +269,8 @@ int bb_story_master(struct bb_story_work *w, struct bb_master_usage_point *out,
     const struct bb_query *q = w->c->query;
     struct bb_registry *registry = w->c->plant->registry;
 
-    return registry->ops->usage_point_get(registry, q->tenant, q->usage_point, q->as_of_ms,
-                                          w->arena, out, error);
+    return bb_registry_usage_point(registry, q->tenant, q->usage_point, q->as_of_ms, w->arena, out,
+                                   error);
 }
 
 /* ---- findings */

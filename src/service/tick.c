@@ -117,16 +117,16 @@ int bb_tick_latest(struct bb_store *store, struct bb_store_view *view, struct bb
 
 int bb_tick_last_midnight(struct bb_plant *plant, struct bb_span tenant, int64_t now_ms,
                           int64_t *at_ms, struct bb_error *error) {
-    struct bb_master_tenant entry = {.zone = BB_SPAN("")};
+    struct bb_master entry;
     struct bb_calendar calendar = {.zone = NULL};
     struct bb_arena arena;
 
     bb_arena_init(&arena, 4 << 10, 1 << 20);
-    int r = plant->registry->ops->tenant_get(plant->registry, tenant, BB_TIME_NONE, &arena, &entry,
-                                             error);
+    int r = plant->registry->ops->master_get(plant->registry, BB_MASTER_TENANT, tenant, tenant,
+                                             BB_TIME_NONE, &arena, &entry, error);
     if (r >= 0)
-        r = bb_zone_set_get(plant->zones, r == BB_FOUND ? entry.zone : BB_SPAN(""), &calendar.zone,
-                            error);
+        r = bb_zone_set_get(plant->zones, r == BB_FOUND ? entry.tenant.zone : BB_SPAN(""),
+                            &calendar.zone, error);
     if (r >= 0)
         *at_ms = bb_calendar_period(&calendar, BB_PERIOD_DAY, now_ms + 1).start_ms;
     bb_arena_release(&arena);

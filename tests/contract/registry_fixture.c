@@ -278,7 +278,8 @@ int paint_registry_tenant(void *context, struct bb_span name, struct bb_span zon
 
 int paint_registry_master(void *context, int64_t recorded_ms, const struct bb_master *master) {
     struct registry_fixture *f = context;
-    static const char *const kinds[] = {"", "usage point", "tenant", "calendar", "profile"};
+    static const char *const kinds[] = {"",        "usage point", "tenant", "calendar",
+                                        "profile", "group",       "rules"};
     struct bb_span zone = master->kind == BB_MASTER_USAGE_POINT ? master->usage_point.zone
                           : master->kind == BB_MASTER_TENANT    ? master->tenant.zone
                           : master->kind == BB_MASTER_CALENDAR  ? master->calendar.zone
@@ -310,11 +311,11 @@ void expect_registry_channels(struct registry_fixture *f, const char *tenant, co
 
 void expect_registry_usage_points(struct registry_fixture *f, const char *tenant,
                                   const char *expected) {
-    expect_registry_picture(f,
-                            f->registry->ops->usage_point_list(f->registry, bb_span_of(tenant),
-                                                               paint_registry_usage_point, f,
-                                                               &f->error),
-                            expected);
+    expect_registry_picture(
+        f,
+        f->registry->ops->usage_point_list(f->registry, bb_span_of(tenant), BB_SPAN(""),
+                                           paint_registry_usage_point, f, &f->error),
+        expected);
 }
 
 void expect_registry_exceptions(struct registry_fixture *f, const char *tenant, bool open_only,

@@ -241,15 +241,21 @@ Test(registry, lists_master_data_in_order) {
     each_registry(lists_master_data_in_order);
 }
 
-static void looks_up_the_current_entry(struct registry_fixture *f) {
-    const struct bb_registry_ops *ops = f->registry->ops;
-    struct bb_master_usage_point up, second;
-    struct bb_master_tenant tenant;
-    struct bb_master_calendar calendar;
-    struct bb_master_profile profile;
-    struct bb_arena arena;
+static int get_at(struct registry_fixture *f, enum bb_master_kind kind, const char *tenant,
+                  const char *name, int64_t as_of_ms, struct bb_master *out) {
+    return f->registry->ops->master_get(f->registry, kind, bb_span_of(tenant), bb_span_of(name),
+                                        as_of_ms, &f->arena, out, &f->error);
+}
 
-    bb_arena_init(&arena, 4096, 1 << 20);
+static int get(struct registry_fixture *f, enum bb_master_kind kind, const char *tenant,
+               const char *name, struct bb_master *out) {
+    return get_at(f, kind, tenant, name, BB_TIME_NONE, out);
+}
+
+static void looks_up_the_current_entry(struct registry_fixture *f) {
+    struct bb_master_usage_point up, second;
+    struct bb_master entry;
+
     REGISTRY_TELL(f, 0, registry_usage_point(f, "demo", "u", "UTC", 1),
                   registry_usage_point(f, "demo", "u", "Europe/Berlin", 2),
                   registry_usage_point(f, "other", "u", "Asia/Kolkata", 3),
@@ -258,50 +264,38 @@ static void looks_up_the_current_entry(struct registry_fixture *f) {
                   registry_profile(f, "demo", "heat", 5, 1),
                   registry_channel(f, "demo", "read", "a", 1));
 
-    cr_assert_eq(ops->usage_point_get(f->registry, BB_SPAN("demo"), BB_SPAN("u"), BB_TIME_NONE,
-                                      &arena, &up, &f->error),
+    cr_assert_eq(bb_registry_usage_point(f->registry, BB_SPAN("demo"), BB_SPAN("u"), BB_TIME_NONE,
+                                         &f->arena, &up, &f->error),
                  0);
-    cr_assert_eq(ops->usage_point_get(f->registry, BB_SPAN("other"), BB_SPAN("u"), BB_TIME_NONE,
-                                      &arena, &second, &f->error),
+    cr_assert_eq(bb_registry_usage_point(f->registry, BB_SPAN("other"), BB_SPAN("u"), BB_TIME_NONE,
+                                         &f->arena, &second, &f->error),
                  0);
     cr_expect(bb_span_equal(up.zone, BB_SPAN("Europe/Berlin")), "%s", f->adapter);
     cr_expect(bb_span_equal(up.customer, BB_SPAN("ACME")));
     cr_expect_eq(up.commodity, BB_COMMODITY_WATER);
     cr_expect(bb_span_equal(second.zone, BB_SPAN("Asia/Kolkata")), "%s", f->adapter);
 
-    cr_assert_eq(
-        ops->tenant_get(f->registry, BB_SPAN("demo"), BB_TIME_NONE, &arena, &tenant, &f->error), 0);
-    cr_expect(bb_span_equal(tenant.zone, BB_SPAN("Europe/Madrid")));
-    cr_assert_eq(ops->calendar_get(f->registry, BB_SPAN("demo"), BB_SPAN("gas"), BB_TIME_NONE,
-                                   &arena, &calendar, &f->error),
-                 0);
-    cr_expect_eq(calendar.day_start_s, 21600);
-    cr_assert_eq(calendar.holiday_count, 2);
-    cr_expect_eq(calendar.holidays[1], 20571);
-    cr_assert_eq(ops->profile_get(f->registry, BB_SPAN("demo"), BB_SPAN("heat"), BB_TIME_NONE,
-                                  &arena, &profile, &f->error),
-                 0);
-    cr_assert_eq(profile.day_count, 2);
-    cr_expect_eq(profile.days[0].weight, 5);
-    cr_expect_eq(profile.days[1].day, 20571);
+    cr_assert_eq(get(f, BB_MASTER_TENANT, "demo", "demo", &entry), 0);
+    cr_expect(bb_span_equal(entry.tenant.zone, BB_SPAN("Europe/Madrid")));
+    cr_assert_eq(get(f, BB_MASTER_CALENDAR, "demo", "gas", &entry), 0);
+    cr_expect_eq(entry.calendar.day_start_s, 21600);
+    cr_assert_eq(entry.calendar.holiday_count, 2);
+    cr_expect_eq(entry.calendar.holidays[1], 20571);
+    cr_assert_eq(get(f, BB_MASTER_PROFILE, "demo", "heat", &entry), 0);
+    cr_assert_eq(entry.profile.day_count, 2);
+    cr_expect_eq(entry.profile.days[0].weight, 5);
+    cr_expect_eq(entry.profile.days[1].day, 20571);
 
     /* 1: absent; a usage point that was only read has no master entry */
-    cr_expect_eq(ops->usage_point_get(f->registry, BB_SPAN("demo"), BB_SPAN("read"), BB_TIME_NONE,
-                                      &arena, &up, &f->error),
+    cr_expect_eq(bb_registry_usage_point(f->registry, BB_SPAN("demo"), BB_SPAN("read"),
+                                         BB_TIME_NONE, &f->arena, &up, &f->error),
                  1);
-    cr_expect_eq(ops->usage_point_get(f->registry, BB_SPAN("nobody"), BB_SPAN("u"), BB_TIME_NONE,
-                                      &arena, &up, &f->error),
+    cr_expect_eq(bb_registry_usage_point(f->registry, BB_SPAN("nobody"), BB_SPAN("u"), BB_TIME_NONE,
+                                         &f->arena, &up, &f->error),
                  1);
-    cr_expect_eq(
-        ops->tenant_get(f->registry, BB_SPAN("other"), BB_TIME_NONE, &arena, &tenant, &f->error),
-        1);
-    cr_expect_eq(ops->calendar_get(f->registry, BB_SPAN("other"), BB_SPAN("gas"), BB_TIME_NONE,
-                                   &arena, &calendar, &f->error),
-                 1);
-    cr_expect_eq(ops->profile_get(f->registry, BB_SPAN("demo"), BB_SPAN("gas"), BB_TIME_NONE,
-                                  &arena, &profile, &f->error),
-                 1, "a calendar is no profile");
-    bb_arena_release(&arena);
+    cr_expect_eq(get(f, BB_MASTER_TENANT, "other", "other", &entry), 1);
+    cr_expect_eq(get(f, BB_MASTER_CALENDAR, "other", "gas", &entry), 1);
+    cr_expect_eq(get(f, BB_MASTER_PROFILE, "demo", "gas", &entry), 1, "a calendar is no profile");
 }
 
 Test(registry, looks_up_the_current_entry) {
@@ -311,8 +305,8 @@ Test(registry, looks_up_the_current_entry) {
 /* The zone of a usage point as of a moment; "" when there was no entry then. */
 static void expect_zone_at(struct registry_fixture *f, int64_t as_of_ms, const char *zone) {
     struct bb_master_usage_point up = {.zone = BB_SPAN("")};
-    int found = f->registry->ops->usage_point_get(f->registry, BB_SPAN("demo"), BB_SPAN("u"),
-                                                  as_of_ms, &f->arena, &up, &f->error);
+    int found = bb_registry_usage_point(f->registry, BB_SPAN("demo"), BB_SPAN("u"), as_of_ms,
+                                        &f->arena, &up, &f->error);
 
     cr_expect_eq(found, zone[0] ? 0 : 1, "%s", f->adapter);
     cr_expect(bb_span_equal(up.zone, bb_span_of(zone)), "%s: as of %lld the zone is %.*s",
@@ -320,9 +314,7 @@ static void expect_zone_at(struct registry_fixture *f, int64_t as_of_ms, const c
 }
 
 static void looks_up_an_entry_as_of_a_moment(struct registry_fixture *f) {
-    const struct bb_registry_ops *ops = f->registry->ops;
-    struct bb_master_tenant tenant;
-    struct bb_master_calendar calendar;
+    struct bb_master entry;
 
     /* carried over in an order of their own: partitions differ in how far they are */
     REGISTRY_TELL(f, 0, registry_usage_point(f, "demo", "u", "Europe/Berlin", 2000),
@@ -345,31 +337,18 @@ static void looks_up_an_entry_as_of_a_moment(struct registry_fixture *f) {
     expect_zone_at(f, INT64_MAX, "UTC");
     expect_zone_at(f, BB_TIME_NONE, "UTC");
 
-    cr_expect_eq(ops->tenant_get(f->registry, BB_SPAN("demo"), 999, &f->arena, &tenant, &f->error),
-                 1);
-    cr_assert_eq(ops->tenant_get(f->registry, BB_SPAN("demo"), 1999, &f->arena, &tenant, &f->error),
-                 0);
-    cr_expect(bb_span_equal(tenant.zone, BB_SPAN("Europe/Madrid")), "%s", f->adapter);
-    cr_expect_eq(ops->calendar_get(f->registry, BB_SPAN("demo"), BB_SPAN("gas"), 999, &f->arena,
-                                   &calendar, &f->error),
-                 1);
-    cr_assert_eq(ops->calendar_get(f->registry, BB_SPAN("demo"), BB_SPAN("gas"), 1999, &f->arena,
-                                   &calendar, &f->error),
-                 0);
-    cr_expect_eq(calendar.day_start_s, 21600, "%s", f->adapter);
+    cr_expect_eq(get_at(f, BB_MASTER_TENANT, "demo", "demo", 999, &entry), 1);
+    cr_assert_eq(get_at(f, BB_MASTER_TENANT, "demo", "demo", 1999, &entry), 0);
+    cr_expect(bb_span_equal(entry.tenant.zone, BB_SPAN("Europe/Madrid")), "%s", f->adapter);
+    cr_expect_eq(get_at(f, BB_MASTER_CALENDAR, "demo", "gas", 999, &entry), 1);
+    cr_assert_eq(get_at(f, BB_MASTER_CALENDAR, "demo", "gas", 1999, &entry), 0);
+    cr_expect_eq(entry.calendar.day_start_s, 21600, "%s", f->adapter);
 
-    struct bb_master_profile profile;
-    cr_expect_eq(ops->profile_get(f->registry, BB_SPAN("demo"), BB_SPAN("heat"), 999, &f->arena,
-                                  &profile, &f->error),
-                 1);
-    cr_assert_eq(ops->profile_get(f->registry, BB_SPAN("demo"), BB_SPAN("heat"), 1999, &f->arena,
-                                  &profile, &f->error),
-                 0);
-    cr_expect_eq(profile.days[0].weight, 5, "%s", f->adapter);
-    cr_assert_eq(ops->profile_get(f->registry, BB_SPAN("demo"), BB_SPAN("heat"), 2000, &f->arena,
-                                  &profile, &f->error),
-                 0);
-    cr_expect_eq(profile.days[0].weight, 7, "%s", f->adapter);
+    cr_expect_eq(get_at(f, BB_MASTER_PROFILE, "demo", "heat", 999, &entry), 1);
+    cr_assert_eq(get_at(f, BB_MASTER_PROFILE, "demo", "heat", 1999, &entry), 0);
+    cr_expect_eq(entry.profile.days[0].weight, 5, "%s", f->adapter);
+    cr_assert_eq(get_at(f, BB_MASTER_PROFILE, "demo", "heat", 2000, &entry), 0);
+    cr_expect_eq(entry.profile.days[0].weight, 7, "%s", f->adapter);
 }
 
 Test(registry, looks_up_an_entry_as_of_a_moment) {
@@ -404,24 +383,133 @@ static void lists_one_kind(struct registry_fixture *f) {
                                          registry_group(f, "other", "else", "a", 1000),
                                          registry_calendar(f, "demo", "gas", 21600, 1000),
                                          registry_group(f, "demo", "north", "a = 2", 2000)};
-    struct bb_master_group group;
+    struct bb_master entry;
 
     registry_tell(f, 0, records, 5);
     expect_names(f, BB_MASTER_GROUP, BB_TIME_NONE, "all@1000 north@2000 ");
     expect_names(f, BB_MASTER_GROUP, 1999, "all@1000 north@1000 ");
     expect_names(f, BB_MASTER_GROUP, 999, "");
     expect_names(f, BB_MASTER_CALENDAR, BB_TIME_NONE, "gas@1000 ");
-    cr_assert_eq(f->registry->ops->group_get(f->registry, BB_SPAN("demo"), BB_SPAN("north"), 1999,
-                                             &f->arena, &group, &f->error),
-                 0);
-    cr_expect(bb_span_equal(group.expression, BB_SPAN("a = 1")), "%s", f->adapter);
-    cr_expect_eq(f->registry->ops->group_get(f->registry, BB_SPAN("demo"), BB_SPAN("else"),
-                                             BB_TIME_NONE, &f->arena, &group, &f->error),
-                 1);
+    cr_assert_eq(get_at(f, BB_MASTER_GROUP, "demo", "north", 1999, &entry), 0);
+    cr_expect(bb_span_equal(entry.group.expression, BB_SPAN("a = 1")), "%s", f->adapter);
+    cr_expect_eq(get(f, BB_MASTER_GROUP, "demo", "else", &entry), 1);
 }
 
 Test(registry, lists_one_kind_of_entry) {
     each_registry(lists_one_kind);
+}
+
+/* ---- searching ------------------------------------------------------------------------------- */
+
+/* "a+ b " of an entry and of a name that has none. A bb_registry_search_visit. */
+static int paint_found(void *context, struct bb_span name,
+                       const struct bb_master_usage_point *entry) {
+    struct registry_fixture *f = context;
+
+    if (entry)
+        cr_expect(bb_span_equal(entry->name, name));
+    bb_buffer_format(&f->picture, "%.*s%s ", BB_SPAN_ARGS(name), entry ? "+" : "");
+    return 0;
+}
+
+static void expect_found(struct registry_fixture *f, const char *first, const char *second,
+                         const char *after, int64_t as_of_ms, const char *picture) {
+    const struct bb_span words[] = {bb_span_of(first), bb_span_of(second)};
+
+    cr_assert_eq(f->registry->ops->usage_point_search(f->registry, BB_SPAN("demo"), words,
+                                                      second[0] ? 2 : 1, bb_span_of(after),
+                                                      as_of_ms, paint_found, f, &f->error),
+                 0, "%s", f->error.text);
+    cr_expect(bb_span_equal(bb_buffer_span(&f->picture), bb_span_of(picture)),
+              "%s: %s %s behind '%s' finds %.*s", f->adapter, first, second, after,
+              BB_SPAN_ARGS(bb_buffer_span(&f->picture)));
+    bb_buffer_clear(&f->picture);
+}
+
+static struct bb_outbox_record person(struct registry_fixture *f, const char *tenant,
+                                      const char *name, const char *customer, const char *street,
+                                      int64_t recorded_ms) {
+    struct bb_master_tag tag = {BB_SPAN("street"), bb_span_of(street)};
+    const struct bb_master master = {.kind = BB_MASTER_USAGE_POINT,
+                                     .usage_point = {.tenant = bb_span_of(tenant),
+                                                     .name = bb_span_of(name),
+                                                     .customer = bb_span_of(customer),
+                                                     .tags = &tag,
+                                                     .tag_count = 1}};
+
+    return registry_master(f, &master, recorded_ms);
+}
+
+static void finds_usage_points(struct registry_fixture *f) {
+    REGISTRY_TELL(f, 0, person(f, "demo", "m1", "Jansen", "Canal Street", 1000),
+                  person(f, "demo", "m2", "Jansen", "High Street", 2000),
+                  person(f, "demo", "m2", "Smit", "High Street", 3000),
+                  person(f, "demo", "m4", "Visser", "Jansenstraat", 1000),
+                  person(f, "other", "m5", "Jansen", "High Street", 1000),
+                  registry_channel(f, "demo", "m0-jansen", "a", 1),
+                  registry_channel(f, "demo", "m3", "jansen", 2),
+                  registry_channel(f, "demo", "m6-JANSEN", "a", 3),
+                  registry_group(f, "demo", "m7", "customer = Jansen", 1000));
+
+    expect_found(f, "jansen", "", "", BB_TIME_NONE, "m0-jansen m1+ m4+ m6-JANSEN ");
+    expect_found(f, "JANSEN", "street", "", BB_TIME_NONE, "m1+ m4+ ");
+    expect_found(f, "m", "", "", BB_TIME_NONE, "m0-jansen m1+ m2+ m3 m4+ m6-JANSEN ");
+    expect_found(f, "nobody", "", "", BB_TIME_NONE, "");
+    expect_found(f, "jansen", "nobody", "", BB_TIME_NONE, "");
+    expect_found(f, "jansen", "", "m1", BB_TIME_NONE, "m4+ m6-JANSEN ");
+    expect_found(f, "jansen", "", "m2", BB_TIME_NONE, "m4+ m6-JANSEN ");
+    expect_found(f, "jansen", "", "m6-JANSEN", BB_TIME_NONE, "");
+    /* as of a moment: by the entries of then; names are those that are known now */
+    expect_found(f, "jansen", "", "", 2999, "m0-jansen m1+ m2+ m4+ m6-JANSEN ");
+    expect_found(f, "jansen", "", "", 999, "m0-jansen m6-JANSEN ");
+    expect_found(f, "m2", "", "", 1999, "m2 ");
+    expect_found(f, "smit", "", "", 2999, "");
+
+    expect_registry_picture(
+        f,
+        f->registry->ops->usage_point_list(f->registry, BB_SPAN("demo"), BB_SPAN("m2"),
+                                           paint_registry_usage_point, f, &f->error),
+        "demo/m2 unknown zone= calendar= customer=Smit 0\n");
+    expect_registry_picture(
+        f,
+        f->registry->ops->usage_point_list(f->registry, BB_SPAN("other"), BB_SPAN("m2"),
+                                           paint_registry_usage_point, f, &f->error),
+        "");
+}
+
+Test(registry, finds_usage_points) {
+    each_registry(finds_usage_points);
+}
+
+/* What it was told stops the list, also when it is an error. */
+static int stop_at_first(void *context, struct bb_span name,
+                         const struct bb_master_usage_point *entry) {
+    struct registry_fixture *f = context;
+
+    (void)entry;
+    bb_buffer_format(&f->picture, "%.*s ", BB_SPAN_ARGS(name));
+    return name.data[1] == '4' ? -BB_E_USAGE : name.data[1] == '1';
+}
+
+static void a_search_ends_when_told(struct registry_fixture *f) {
+    const struct bb_span word = BB_SPAN("m");
+
+    REGISTRY_TELL(f, 0, person(f, "demo", "m1", "Jansen", "Canal Street", 1000),
+                  person(f, "demo", "m4", "Visser", "Jansenstraat", 1000));
+    cr_expect_eq(f->registry->ops->usage_point_search(f->registry, BB_SPAN("demo"), &word, 1,
+                                                      BB_SPAN(""), BB_TIME_NONE, stop_at_first, f,
+                                                      &f->error),
+                 0);
+    cr_expect_eq(f->registry->ops->usage_point_search(f->registry, BB_SPAN("demo"), &word, 1,
+                                                      BB_SPAN("m1"), BB_TIME_NONE, stop_at_first, f,
+                                                      &f->error),
+                 -BB_E_USAGE);
+    cr_expect(bb_span_equal(bb_buffer_span(&f->picture), BB_SPAN("m1 m4 ")), "%s", f->adapter);
+    bb_buffer_clear(&f->picture);
+}
+
+Test(registry, a_search_ends_when_told) {
+    each_registry(a_search_ends_when_told);
 }
 
 static void says_when_the_callers_memory_is_too_small(struct registry_fixture *f) {
@@ -430,8 +518,8 @@ static void says_when_the_callers_memory_is_too_small(struct registry_fixture *f
 
     bb_arena_init(&arena, 16, 16);
     REGISTRY_TELL(f, 0, registry_usage_point(f, "demo", "u", "UTC", 1));
-    cr_expect_eq(f->registry->ops->usage_point_get(f->registry, BB_SPAN("demo"), BB_SPAN("u"),
-                                                   BB_TIME_NONE, &arena, &up, &f->error),
+    cr_expect_eq(bb_registry_usage_point(f->registry, BB_SPAN("demo"), BB_SPAN("u"), BB_TIME_NONE,
+                                         &arena, &up, &f->error),
                  -BB_E_NO_MEMORY, "%s", f->adapter);
     bb_arena_release(&arena);
 }
@@ -717,8 +805,8 @@ Test(registry, a_visitor_ends_a_list) {
 static int paint_channels_of(void *context, const struct bb_registry_usage_point *row) {
     struct registry_fixture *f = context;
     struct bb_master_usage_point up;
-    int found = f->registry->ops->usage_point_get(f->registry, row->tenant, row->name, BB_TIME_NONE,
-                                                  &f->arena, &up, &f->error);
+    int found = bb_registry_usage_point(f->registry, row->tenant, row->name, BB_TIME_NONE,
+                                        &f->arena, &up, &f->error);
     bb_buffer_format(&f->picture, "%.*s %s\n", BB_SPAN_ARGS(row->name),
                      found == 0 ? "applied" : "read");
     return f->registry->ops->channel_list(f->registry, row->tenant, row->name,
@@ -759,7 +847,8 @@ static void a_visitor_may_ask_the_same_registry(struct registry_fixture *f) {
                   registry_channel(f, "demo", "u2", "b", 3));
     expect_registry_picture(f,
                             f->registry->ops->usage_point_list(f->registry, BB_SPAN("demo"),
-                                                               paint_channels_of, f, &f->error),
+                                                               BB_SPAN(""), paint_channels_of, f,
+                                                               &f->error),
                             "u1 read\n"
                             "demo/u1/a" AS_BUILT "p0 #1\n"
                             "u2 applied\n"
@@ -820,7 +909,8 @@ static struct bb_span whole_picture(struct registry_fixture *f) {
 
     bb_buffer_clear(&f->picture);
     failed |= ops->tenant_list(f->registry, paint_registry_tenant, f, &f->error);
-    failed |= ops->usage_point_list(f->registry, all, paint_registry_usage_point, f, &f->error);
+    failed |= ops->usage_point_list(f->registry, all, BB_SPAN(""), paint_registry_usage_point, f,
+                                    &f->error);
     failed |= ops->channel_list(f->registry, all, all, paint_registry_channel, f, &f->error);
     failed |= ops->exception_list(f->registry, all, false, BB_TIME_NONE,
                                   paint_registry_exception_without_id, f, &f->error);

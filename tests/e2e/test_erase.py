@@ -10,6 +10,7 @@ import time
 import pytest
 from conftest import BINARY, quarter_hours
 from server import Server, readings
+from test_rules_deploy import HAS_NUMPY
 from test_serve_keys import bearer, make_key
 
 NAME, STREET, MAIL, OLD_STREET = "Jansen-Wolters", "Keizersgracht 812 bis", "wolters@voorbeeld.example", "Prinsenkade 7 hoog"
@@ -100,6 +101,39 @@ def test_nothing_of_it_is_left(plant):
     assert "mixed up with erased--------, see letter" in story and "Vera" in story
     assert "BB-2" in plant.run("registry", "export", "--customer", NAME).err, "nobody is called so"
     assert plant.list("usage-points")[0]["customer"].startswith("erased")
+
+
+RULE = """from busbar import rule
+
+
+@rule(inputs="1-1:1.29.0", window="1d")
+def calm(w):
+    w.flag(w.new & (w.value > 1000), "high")
+"""
+
+
+@pytest.mark.skipif(not HAS_NUMPY, reason="no numpy beside /usr/bin/python3")
+def test_who_deployed_a_rule_goes_and_what_runs_is_told(plant):
+    fill(plant)
+    module = plant.file("calm.py", RULE)
+    plant.run("rules", "deploy", module, "--by", NAME, "--reason", f"{MAIL} asked for it", "--yes", expect=0)
+    plant.run("rules", "deploy", module, "--name", "other", "--by", "Vera", "--reason", "try it", "--yes", expect=0)
+    assert any("log/" in file for _, file in found(plant.data, (f"{MAIL} asked",)))
+    told = plant.run("--json", *ERASE, expect=0).json()
+    assert told["rules"] == [{"rule": "calm", "texts_go": True, "code_stays": False}]
+    assert found(plant.data) == [(NAME, "registry.db")], "who did something stays in the audit log"
+    assert {row["who"] for row in plant.list("audit") if row["subject"].startswith("rule calm")} == {NAME}
+    plant.run("check", "--deep", expect=0)
+    rows = [(row["rule"], row["by"], row["reason"]) for row in plant.list("rules")]
+    assert rows == [("calm", "erased--------", "erased" + "-" * (len(MAIL) - 6) + " asked for it"), ("other", "Vera", "try it")]
+    plant.ingest(plant.file("april.csv", readings(90, day="2026-04-01")))  # it runs as before
+
+    apply(plant, "C")
+    plant.file("calm.py", RULE + f"# not for {NAME}\n")
+    plant.run("rules", "deploy", module, "--by", "Vera", "--yes", expect=0)
+    told = plant.run("--json", *ERASE, expect=0).json()
+    assert told["rules"] == [{"rule": "calm", "texts_go": False, "code_stays": True}]
+    assert any("store/" in file for secret, file in found(plant.data)), "what runs stays as it is"
 
 
 def test_it_is_audited_without_the_person(plant):

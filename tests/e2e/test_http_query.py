@@ -154,6 +154,12 @@ def test_a_search_finds_any_part(city):
                           or tag.lower() in row["usage_point"].lower()]
     assert found(f"{tag} {one['usage_point'][-6:]}") == [one["usage_point"]], "all words have to be found"
     assert found("nobody has this") == []
+    assert found("Europe/Amsterdam") == [], "a zone is nobody's name"
+    found_csv = city.get(path_of("usage-points", search=tag), Accept="text/csv").body.decode()
+    assert [line.split(",")[0] for line in found_csv.splitlines()[1:]] == found(tag)
+    then = {"search": tag, "as_of": ask(city, "overview")["now"]}
+    assert [row["usage_point"] for row in pages(city, "usage-points", 4, **then)] == found(tag)
+    assert ask(city, "usage-points", search=tag, as_of="2020-01-01T00:00:00Z")["items"] == []
 
 
 def test_pages_hold_when_rows_come_and_go(filled):

@@ -137,3 +137,24 @@ def test_rules_go_from_plant_to_plant_in_a_registry_file(standing, tmp_path_fact
         other.ingest(plant.folder / name)
     other.run("registry", "apply", other.file("registry.yaml", exported_registry), expect=0)
     assert vee(other) == pytest.approx(vee(plant))
+
+
+RING = '''
+@rule(inputs="1-1:{own}.29.0", others={{"other": "{other}"}})
+def of_{own}(w):
+    w.flag(w.new & np.isfinite(w.aligned("other")), "seen")
+'''
+
+
+def test_by_its_alias_neither_is_looked_at(standing):
+    """Which channel an alias means is known where values come in: of two that look at each other none sees the other one."""
+    plant = standing
+    aliases = "[{name: \"1-1:1.29.0\", alias: draw}, {name: \"1-1:2.29.0\", alias: feed}]"
+    plant.run("registry", "apply", plant.file("registry.yaml", f"usage_points: [{{name: A, channels: {aliases}}}]\n"), expect=0)
+    flagged = []
+    for own, other in ((1, "feed"), (2, "draw")):
+        deploy(plant, module(plant, RING.format(own=own, other=other)))
+        flagged.append(sum("check:rule" in row["quality"] for row in plant.query("A", "--lane", "vee")))
+    assert flagged[0] > 100 and flagged[1] == 0, flagged
+    plant.run("rules", "rollback", "of_2", "--reason", "once more", "--yes", expect=0)
+    assert sum("check:rule" in row["quality"] for row in plant.query("A", "--lane", "vee")) == flagged[0]

@@ -119,6 +119,30 @@ def test_what_it_changes_is_held_against_what_speaks_now(standing):
     assert len(deployed(plant)) == 1
 
 
+def test_a_back_test_of_what_speaks_sees_what_it_saw_before_it_spoke(standing):
+    plant = standing
+
+    def backtest(*arguments):
+        told = rules(plant, "backtest", "capped", "--rows", "1000", *arguments)
+        return {key: told[key] for key in told if key not in ("seconds", "rule_seconds")}
+
+    def changes(told):
+        return sorted({(row["before"], row["after"]) for row in told["rows"] if row["verdict"] == "correct"})
+
+    rules(plant, "deploy", "capped", "--from", FROM, "--name", "milder", "--parameters", '{"most": 4}', "--yes")
+    before = backtest()
+    assert changes(before) == [(3, 2), (4, 2)] and before["changed"] == 2 * METERS  # another rule's word is seen
+    rules(plant, "deploy", "capped", "--from", FROM, "--yes")
+    assert backtest() == before
+    assert changes(backtest("--parameters", '{"most": 3.5}')) == [(4, 3.5)]
+    assert backtest("--usage-point", "M1")["changed"] == 2
+    assert backtest("--name", "another")["changed"] == 0  # that one would see what they have made of it
+    assert changes(backtest("--name", "milder", "--parameters", '{"most": 1.5}')) == [(2, 1.5)]
+    moment = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    rules(plant, "rollback", "capped", "--yes")
+    assert backtest() == before and backtest("--as-of", moment) == before
+
+
 def test_from_now_on_unless_history_is_asked_for(plant):
     fill(plant)
     told = plant.run("rules", "deploy", "capped", "--yes", expect=0).out

@@ -14,7 +14,7 @@ SNIPPETS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
 
 
 def test_the_page_has_snippets_of_every_kind():
-    assert {kind for kind, _ in SNIPPETS} == {"sh", "python", "yaml", "csv"} and len(SNIPPETS) == 10
+    assert {kind for kind, _ in SNIPPETS} == {"sh", "python", "yaml", "csv"} and len(SNIPPETS) == 11
 
 
 def run(plant, line, expect=0):

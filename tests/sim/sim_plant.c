@@ -284,8 +284,8 @@ void sim_plant_fingerprint(struct sim_plant *s, struct bb_span tenant, const int
                                             &d, &error));
     for (size_t i = 0; i <= moment_count; i++) {
         d.as_of_ms = i < moment_count ? moments[i] : BB_TIME_NONE;
-        EXPECT(
-            s->registry->ops->usage_point_list(s->registry, tenant, dump_usage_point, &d, &error));
+        EXPECT(s->registry->ops->usage_point_list(s->registry, tenant, BB_SPAN(""),
+                                                  dump_usage_point, &d, &error));
     }
     qsort(d.lines.items, d.lines.count, sizeof d.lines.items[0], by_text);
     bb_buffer_init(out, LINES_LIMIT_BYTES);

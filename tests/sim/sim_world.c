@@ -195,8 +195,9 @@ static void add_rules(struct world *w) {
                                            .versions = versions[i],
                                            .version_count = (uint32_t)bb_random_below(&w->r, 3)};
         for (uint32_t k = 0; k < 2; k++) {
-            const struct world_channel *c = &w->channels[bb_random_below(&w->r, w->channel_count)];
-            const struct world_channel *o = &w->channels[bb_random_below(&w->r, w->channel_count)];
+            const uint32_t at = (uint32_t)bb_random_below(&w->r, w->channel_count);
+            const struct world_channel *c = &w->channels[at];
+            const struct world_channel *o = &w->channels[(at ^ 1) % w->channel_count]; /* beside */
             struct bb_master_rule_version *v = &versions[i][k];
             *v = (struct bb_master_rule_version){
                 .module = module.hash,
@@ -214,7 +215,7 @@ static void add_rules(struct world *w) {
                 BB_SPAN("other"),
                 bb_span_of(bb_random_below(&w->r, 2) && *o->obis ? o->obis : o->channel)};
             v->others = &others[i][k];
-            v->other_count = bb_random_below(&w->r, 3) == 0;
+            v->other_count = bb_random_below(&w->r, 2);
             if (v->other_count > 0) /* in a plant it is part of the module */
                 v->function = o->channel == others[i][k].channel.data ? BB_SPAN("looks_by_name")
                                                                       : BB_SPAN("looks");

@@ -223,6 +223,32 @@ static void draw_rule(struct draw *d, struct bb_master_rule *out) {
             .commodity = (uint8_t)below(d, 3)};
 }
 
+static void draw_looks(struct draw *d, struct bb_master_rule_version *out) {
+    static const char *const names[] = {"export", "warmth"};
+
+    out->other_count = (uint32_t)below(d, 3);
+    out->output_count = (uint32_t)below(d, 3);
+    out->others = take(d, 2, sizeof *out->others);
+    out->outputs = take(d, 2, sizeof *out->outputs);
+    for (uint32_t i = 0; i < 2; i++) {
+        out->others[i] = (struct bb_master_rule_other){bb_span_of(names[i]),
+                                                       draw_name(d, below(d, 9))};
+        out->outputs[i] = (struct bb_master_rule_output){bb_span_of(names[i]),
+                                                         (int16_t)below(d, BB_UNIT_COUNT)};
+    }
+}
+
+static void draw_sides(struct draw *d, struct bb_master_module *out) {
+    static const char *const names[] = {"price.csv", "weather.csv"};
+
+    out->side_count = (uint32_t)below(d, 3);
+    out->sides = take(d, 2, sizeof *out->sides);
+    for (uint32_t i = 0; i < 2; i++)
+        out->sides[i] = (struct bb_master_side){bb_span_of(names[i]),
+                                                BB_SPAN("time,\xc2\xb0"
+                                                        "C\r\n2026-03-01T00:00:00Z,-4.5\n\n")};
+}
+
 static void draw_rules(struct draw *d, struct bb_master_rules *out) {
     *out = (struct bb_master_rules){.tenant = draw_name(d, below(d, 5)),
                                     .module_count = (uint32_t)below(d, 3),
@@ -235,8 +261,13 @@ static void draw_rules(struct draw *d, struct bb_master_rules *out) {
             .name = draw_name(d, below(d, 9)),
             .source = BB_SPAN(
                 "from busbar import rule\n\n\n@rule(inputs=\"A+\")\ndef r(w):\n\tpass\n")};
-    for (uint32_t i = 0; i < out->rule_count; i++)
+    for (uint32_t i = 0; i < out->module_count; i++)
+        draw_sides(d, &out->modules[i]);
+    for (uint32_t i = 0; i < out->rule_count; i++) {
         draw_rule(d, &out->rules[i]);
+        for (uint32_t k = 0; k < out->rules[i].version_count; k++)
+            draw_looks(d, &out->rules[i].versions[k]);
+    }
 }
 
 void random_master(struct bb_random *random, struct bb_arena *arena, struct bb_master *out) {

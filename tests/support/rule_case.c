@@ -96,6 +96,8 @@ void rule_case_judge(const struct bb_channel *channel, const struct bb_point *po
                               .evidence = one % 2 ? BB_SPAN("{\"x\":1}") : empty};
         if (one % 16 > 5)
             continue;
+        if (one / 1024 % 7 == 0)
+            s.kind = BB_SAYING_MAKE;
         if (s.kind == BB_SAYING_FLAG || s.kind == BB_SAYING_NO_VALUE)
             s.value = (struct bb_decimal){0, 0};
         said[(*said_count)++] = s;

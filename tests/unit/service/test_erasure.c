@@ -43,18 +43,23 @@ static void encode(const char *name, const char *customer, const char *tag, cons
     cr_assert_eq(bb_master_encode(&master, out, &error), 0, "%s", error.text);
 }
 
-static void record(const char *name, const char *customer, const char *tag, int64_t recorded_ms) {
-    struct bb_buffer body;
-
-    encode(name, customer, tag, "", &body);
+/* Releases the body. */
+static void record_body(struct bb_buffer *body, int64_t recorded_ms) {
     const struct bb_outbox_record told = {.kind = BB_OUTBOX_MASTER,
                                           .recorded_ms = recorded_ms,
                                           .tenant = BB_SPAN(""),
                                           .usage_point = BB_SPAN(""),
                                           .channel = BB_SPAN(""),
-                                          .body = bb_buffer_span(&body)};
+                                          .body = bb_buffer_span(body)};
     cr_assert_eq(registry->ops->project(registry, 0, sequence++, &told, 1, &error), 0);
-    bb_buffer_release(&body);
+    bb_buffer_release(body);
+}
+
+static void record(const char *name, const char *customer, const char *tag, int64_t recorded_ms) {
+    struct bb_buffer body;
+
+    encode(name, customer, tag, "", &body);
+    record_body(&body, recorded_ms);
 }
 
 static struct bb_erasure *erasure_of(const char *customer) {
@@ -138,14 +143,7 @@ static void record_group(const char *expression) {
     struct bb_buffer body;
 
     group(expression, "", &body);
-    const struct bb_outbox_record told = {.kind = BB_OUTBOX_MASTER,
-                                          .recorded_ms = 8,
-                                          .tenant = BB_SPAN(""),
-                                          .usage_point = BB_SPAN(""),
-                                          .channel = BB_SPAN(""),
-                                          .body = bb_buffer_span(&body)};
-    cr_assert_eq(registry->ops->project(registry, 0, sequence++, &told, 1, &error), 0);
-    bb_buffer_release(&body);
+    record_body(&body, 8);
 }
 
 static void expect_group(struct bb_erasure *erasure, const char *expression,
@@ -192,17 +190,22 @@ Test(erasure, an_order_keeps_its_number) {
     bb_erasure_free(erasure);
 }
 
-static void expect_met(const char *expression, size_t count, bool goes, bool stays) {
-    bool has_gone = false, has_stayed = false;
+static void expect_met_at(const struct bb_erasure *erasure, size_t index, enum bb_master_kind kind,
+                          const char *name, bool goes, bool stays) {
+    const struct bb_erasure_met met = bb_erasure_met(erasure, index);
 
+    cr_expect_eq(met.kind, kind);
+    cr_expect(bb_span_equal(met.name, bb_span_of(name)), "%.*s", BB_SPAN_ARGS(met.name));
+    cr_expect_eq(met.goes, goes, "%s", name);
+    cr_expect_eq(met.stays, stays, "%s", name);
+}
+
+static void expect_met(const char *expression, size_t count, bool goes, bool stays) {
     record_group(expression);
     struct bb_erasure *erasure = erasure_of("Jansen");
-    cr_assert_eq(bb_erasure_groups(erasure), count, "%s", expression);
+    cr_assert_eq(bb_erasure_met_count(erasure), count, "%s", expression);
     if (count > 0)
-        cr_expect(
-            bb_span_equal(bb_erasure_group(erasure, 0, &has_gone, &has_stayed), BB_SPAN("g")));
-    cr_expect_eq(has_gone, goes, "%s", expression);
-    cr_expect_eq(has_stayed, stays, "%s", expression);
+        expect_met_at(erasure, 0, BB_MASTER_GROUP, "g", goes, stays);
     bb_erasure_free(erasure);
 }
 
@@ -219,6 +222,97 @@ Test(erasure, a_group_that_asks_for_their_usage_point_is_told) {
 Test(erasure, a_group_that_asks_for_their_address_and_their_name_is_told) {
     record("A", "Jansen", "Singel 1", 6);
     expect_met("address = 'Singel 1' OR customer = Jansen", 1, true, true);
+}
+
+/* Two rules of one module, the first with two versions. */
+static void rules(const char *by, const char *reason, const char *source, const char *parameters,
+                  struct bb_buffer *out) {
+    static const struct bb_span hash = BB_SPAN("0123456789abcdef");
+    struct bb_master_module module = {hash, BB_SPAN("caps"), bb_span_of(source)};
+    struct bb_master_rule_version versions[3];
+
+    for (int i = 0; i < 3; i++)
+        versions[i] = (struct bb_master_rule_version){.id = hash,
+                                                      .module = hash,
+                                                      .function = BB_SPAN("f"),
+                                                      .parameters = BB_SPAN("{}"),
+                                                      .environment = hash,
+                                                      .channel = BB_SPAN("A+"),
+                                                      .by = BB_SPAN("Vera"),
+                                                      .deployed_ms = i,
+                                                      .to_ms = BB_TIME_NONE,
+                                                      .share = BB_MASTER_SHARE_ALL};
+    versions[1].by = bb_span_of(by);
+    versions[1].reason = bb_span_of(reason);
+    versions[1].parameters = bb_span_of(parameters);
+    struct bb_master_rule items[] = {{BB_SPAN("capped"), 0, versions, 2},
+                                     {BB_SPAN("jan"), 0, versions + 2, 1}};
+    const struct bb_master master = {.kind = BB_MASTER_RULES,
+                                     .rules = {BB_SPAN("demo"), &module, items, 1, 2}};
+
+    bb_buffer_init(out, 1 << 16);
+    cr_assert_eq(bb_master_encode(&master, out, &error), 0, "%s", error.text);
+}
+
+static void expect_rules(const char *by, const char *reason, const char *source,
+                         const char *parameters, int changed, const char *picture) {
+    struct bb_erasure *erasure = erasure_of("Jansen");
+    struct bb_buffer body, out;
+    struct bb_master master;
+    struct bb_arena arena;
+
+    rules(by, reason, source, parameters, &body);
+    cr_expect_eq(bb_erasure_of_master(erasure, body.data, body.size, &error), changed, "%s",
+                 picture);
+    bb_arena_init(&arena, 1 << 12, 1 << 20);
+    bb_buffer_init(&out, 1 << 12);
+    cr_assert_eq(bb_master_decode(bb_buffer_span(&body), &arena, &master, &error), 0);
+    const struct bb_master_rule_version *v = &master.rules.rules[0].versions[1];
+    bb_buffer_format(&out, "%.*s|%.*s|%.*s|%.*s", BB_SPAN_ARGS(v->by), BB_SPAN_ARGS(v->reason),
+                     BB_SPAN_ARGS(master.rules.modules[0].source), BB_SPAN_ARGS(v->parameters));
+    cr_expect(bb_span_equal(bb_buffer_span(&out), bb_span_of(picture)), "%.*s is not %s",
+              (int)out.size, out.data, picture);
+    cr_expect(bb_span_equal(master.rules.rules[0].versions[0].by, BB_SPAN("Vera")));
+    cr_expect_eq(bb_erasure_of_master(erasure, body.data, body.size, &error), 0, "twice");
+    bb_buffer_release(&out);
+    bb_buffer_release(&body);
+    bb_arena_release(&arena);
+    bb_erasure_free(erasure);
+}
+
+Test(erasure, who_deployed_a_rule_and_why) {
+    record("A", "Jansen", "Singel 1", 6);
+    expect_rules("Jansen", "as jan@x.example wrote, not Jansens", "x = 1", "{}", 1,
+                 "erased|as erased------- wrote, not Jansens|x = 1|{}");
+    expect_rules("bob", "Jansen", "# Jansen", "{\"who\":\"Jansen\"}", 1,
+                 "bob|erased|# Jansen|{\"who\":\"Jansen\"}");
+    expect_rules("bob", "too high", "# Jansen", "{}", 0, "bob|too high|# Jansen|{}");
+}
+
+static void expect_met_rules(const char *by, const char *source, const char *parameters,
+                             size_t count, bool goes, bool stays) {
+    struct bb_buffer body;
+
+    end(); /* a registry of its own */
+    begin();
+    record("A", "Jansen", "Singel 1", 6);
+    rules(by, "", source, parameters, &body);
+    record_body(&body, 8);
+    struct bb_erasure *erasure = erasure_of("Jansen");
+    cr_assert_eq(bb_erasure_met_count(erasure), count, "%s %s", source, parameters);
+    if (count > 0)
+        expect_met_at(erasure, 0, BB_MASTER_RULES, "capped", goes, stays);
+    if (count > 1) /* of the same module */
+        expect_met_at(erasure, 1, BB_MASTER_RULES, "jan", false, stays);
+    bb_erasure_free(erasure);
+}
+
+/* What runs is told, not changed. */
+Test(erasure, rules_whose_code_names_them_are_told) {
+    expect_met_rules("bob", "x = 'Jansens'", "{}", 0, false, false);
+    expect_met_rules("Jansen", "x = 1", "{}", 1, true, false);
+    expect_met_rules("bob", "x = 1", "{\"who\":\"Jansen\"}", 1, false, true);
+    expect_met_rules("Jansen", "x = 'Jansen'", "{}", 2, true, true);
 }
 
 Test(erasure, only_the_own_versions_of_a_shared_usage_point) {

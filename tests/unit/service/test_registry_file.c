@@ -837,7 +837,7 @@ static void mend_rules(struct bb_arena *arena, struct bb_master_rules *rules) {
         struct bb_master_module *module = &rules->modules[i];
         snprintf(text, sizeof text, "# %u: \xc3\xa9\n\tpass \"'\\\n\f", i);
         module->source = bb_arena_copy(arena, bb_span_of(text));
-        snprintf(text, sizeof text, "%016llx", (unsigned long long)bb_hash(module->source));
+        bb_rule_module_hash(module, text);
         module->hash = bb_arena_copy(arena, bb_span_of(text));
     }
     for (uint32_t i = 0; i < rules->rule_count; i++) {

@@ -195,8 +195,43 @@ Test(rules_deploy, rules_stand_in_the_order_that_is_asked_for) {
     cr_expect_eq(deploy(&p), BB_DEPLOY_SAME);
     p.asked.before = BB_SPAN("nobody");
     cr_expect_eq(deploy(&p), -BB_E_RULE_UNKNOWN);
+    p.asked.name = BB_SPAN("new");
+    for (const char *const *name = (const char *const[]){"nobody", "new", NULL}; *name; name++) {
+        p.asked.before = bb_span_of(*name);
+        cr_expect_lt(deploy(&p), 0, "before %s", *name);
+    }
+    p.asked.name = p.asked.before = BB_SPAN("d");
+    cr_expect_eq(deploy(&p), -BB_E_USAGE, "before itself");
+    expect_rules(&p, "c:1 d:1 b:1 a:1", 1); /* none of that changed anything */
     rollback_good(&p, "d");
     expect_rules(&p, "c:1 b:1 a:1", 1);
+    bb_arena_release(&p.arena);
+}
+
+Test(rules_deploy, a_new_version_keeps_the_rules_place) {
+    struct plan p;
+
+    plan_init(&p);
+    for (const char *const *name = (const char *const[]){"a", "b", "c", NULL}; *name; name++) {
+        p.asked.name = bb_span_of(*name);
+        p.asked.before = bb_span_of(**name == 'a' ? "" : "a");
+        deploy_good(&p);
+    }
+    expect_rules(&p, "b:1 c:1 a:1", 1);
+    set_module(&p, "two", "capped", BB_LANE_VEE);
+    p.asked.before = BB_SPAN("");
+    for (const char *const *name = (const char *const[]){"c", "b", "a", NULL}; *name; name++) {
+        p.asked.name = bb_span_of(*name);
+        deploy_good(&p);
+    }
+    expect_rules(&p, "b:2 c:2 a:2", 2);
+    set_module(&p, "three", "capped", BB_LANE_VEE);
+    p.asked.name = BB_SPAN("a"); /* the version and the place at once */
+    p.asked.before = BB_SPAN("c");
+    deploy_good(&p);
+    expect_rules(&p, "b:2 a:3 c:2", 3);
+    rollback_good(&p, "a"); /* takes the version back, not the place */
+    expect_rules(&p, "b:2 a:2 c:2", 2);
     bb_arena_release(&p.arena);
 }
 
