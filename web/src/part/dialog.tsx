@@ -7,16 +7,20 @@ export function Dialog({ open, title, onClose, onSubmit, children }: {
 }) {
     const dialog = useRef<HTMLDialogElement>(null);
     const wanted = useRef(open);
+    const byUs = useRef(false); // the event of a close() comes later, when it may be wanted open again
     wanted.current = open;
 
     const follow = () => {
         const element = dialog.current;
         if (element && wanted.current && !element.open) element.showModal();
-        if (element && !wanted.current && element.open) element.close();
+        if (element && !wanted.current && element.open) {
+            byUs.current = true;
+            element.close();
+        }
     };
     useEffect(follow, [open]);
     const closed = () => { // a browser lets Escape close it the second time, whatever is said to the first
-        if (!wanted.current) return;
+        if (byUs.current) { byUs.current = false; return; }
         onClose();
         requestAnimationFrame(follow);
     };
