@@ -152,6 +152,8 @@ class Worker:
             try:
                 rule.function(window, **arguments)
             except (KeyboardInterrupt, SystemExit, Exception) as error:
+                if isinstance(error, MemoryError) and len(batch) > 1:
+                    raise Crowded from None  # others had it, too: alone it may have enough
                 batch.verdicts.forget(window._part)
                 self.failed[number] = 1
                 failures.append({"window": number, "text": _trace(error)})

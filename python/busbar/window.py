@@ -311,9 +311,9 @@ class Windows(_Answers):
         return np.isfinite(self.value)
 
     @property
-    def profile(self) -> np.ndarray | None:
-        """[windows, points]; NaN of those that have no profile; None: nobody has one."""
-        return None if self._batch.profile is None else self._view(self._batch.profile)
+    def profile(self) -> np.ndarray:
+        """[windows, points]; NaN of those that have no profile, whoever else has one."""
+        return np.full(self.shape, np.nan) if self._batch.profile is None else self._view(self._batch.profile)
 
     @property
     def side(self) -> Named:

@@ -25,7 +25,7 @@ struct bb_config {
     char rules_python[BB_CONFIG_PATH_MAX], rules_environment[BB_CONFIG_PATH_MAX];
     char rules_environments[BB_CONFIG_PATH_MAX]; /* service/rules_environment.h */
     char rules_imports[BB_CONFIG_PATH_MAX];
-    char rules_cage[BB_CONFIG_PATH_MAX]; /* "whole", "seccomp" */
+    char rules_cage[BB_CONFIG_PATH_MAX];                          /* "whole", "seccomp" */
     int64_t rules_memory_bytes, rules_deadline_ms, rules_recycle; /* see adapter/rules_python.h */
     int64_t rules_trial_ms;
     int64_t http_body_bytes, http_unpacked_bytes; /* of one post: as sent, and unpacked */

@@ -2,6 +2,7 @@
  *
  *   derivation.c            the commit: all slots in turn, blocks and names in the store's order
  *   derivation_channel.c    one channel: its plans, what they need and what they make
+ *   derivation_others.c     what it looks at beside itself, and who looks at it
  *   derivation_exception.c  what they say of its exceptions, all in all
  *   derivation_master.c     master data and ticks: which channels they bear on
  */
@@ -69,6 +70,17 @@ int bb_derivation_put_outbox(struct bb_derivation *d, const struct bb_outbox_rec
 int bb_derivation_note_exceptions(struct bb_derivation_work *w, const struct bb_plan_input *input,
                                   const struct bb_plan *plan, struct bb_error *error) BB_MUST_USE;
 int bb_derivation_tell_exceptions(struct bb_derivation_work *w, struct bb_error *error) BB_MUST_USE;
+
+/* Master data of the usage point at hand, into *up and w->usage_point. */
+int bb_derivation_usage_point(struct bb_derivation_work *w, struct bb_master *up,
+                              struct bb_error *error) BB_MUST_USE;
+/* The coverage of a slot's channel as this commit has made it, or as stored. */
+int bb_derivation_coverage(struct bb_derivation_work *w, const struct bb_channel_slot *slot,
+                           struct bb_coverage *coverage, struct bb_error *error) BB_MUST_USE;
+/* The registers beside the channel at hand, and the channels at which its rules look. */
+int bb_derivation_load_others(struct bb_derivation_work *w, struct bb_error *error) BB_MUST_USE;
+/* The channel at hand was derived: those that look at it must follow. */
+int bb_derivation_force_others(struct bb_derivation_work *w, struct bb_error *error) BB_MUST_USE;
 
 /* Derive one channel: its readings, and again what has to follow. */
 int bb_derivation_channel(struct bb_derivation_work *w, uint32_t number,

@@ -277,6 +277,14 @@ static int meet_group(struct bb_erasure *e, const struct bb_master_group *group)
                     asked.goes || bb_erasure_knows(e, group->description), asked.stays);
 }
 
+static bool knows_module(const struct bb_erasure *e, const struct bb_master_module *module) {
+    bool known = bb_erasure_knows(e, module->source);
+
+    for (uint32_t i = 0; i < module->side_count; i++)
+        known |= bb_erasure_knows(e, module->sides[i].text);
+    return known;
+}
+
 /* What runs stays as it is: of another text it would be another version, or none. */
 static int meet_rule(struct bb_erasure *e, const struct bb_master_rules *entry,
                      const struct bb_master_rule *rule) {
@@ -287,7 +295,7 @@ static int meet_rule(struct bb_erasure *e, const struct bb_master_rules *entry,
         const struct bb_master_module *module = bb_rules_module_of(entry, v->module);
         goes |= bb_erasure_knows(e, v->by) || bb_erasure_knows(e, v->reason);
         stays |= bb_erasure_knows(e, v->parameters) ||
-                 (module && bb_erasure_knows(e, module->source));
+                 (module && knows_module(e, module));
     }
     return note_met(e, BB_MASTER_RULES, rule->name, goes, stays);
 }

@@ -1,5 +1,12 @@
-/* What the parts of a query share: query.c finds channels, query_every.c goes through all of
- * them, query_lane.c reads their lanes, story.c and person.c look at both more closely. */
+/* What the parts of a query share.
+ *
+ *   query.c               finds channels
+ *   query_every.c         goes through all of them
+ *   query_lane.c          reads the lanes of one
+ *   query_plan.c          makes those that are not stored
+ *   query_made_channel.c  channels that rules make
+ *
+ * story.c and person.c look at channels more closely. */
 #ifndef BB_SERVICE_QUERY_INTERNAL_H
 #define BB_SERVICE_QUERY_INTERNAL_H
 
@@ -85,6 +92,20 @@ int bb_query_block(struct bb_query_channel *c, uint8_t lane, int32_t span, struc
 
 /* The days that may hold rows of lane vee: the first at or behind `day` (BB_DAY_NONE: of all), or BB_DAY_NONE. */
 int32_t bb_query_vee_day(const struct bb_query_channel *c, int32_t day);
+
+/* The days that may hold rows: what is covered, cut to what is asked. Empty when first > last. */
+void bb_query_day_bounds(const struct bb_query_channel *c, int32_t *first, int32_t *last);
+/* One day of the lane vee: raw overlaid; and its rows told. */
+int bb_query_restore_day(struct bb_query_channel *c, const struct bb_block *raw,
+                         const struct bb_block *overlay, int32_t day, struct bb_window *vee,
+                         struct bb_error *error) BB_MUST_USE;
+int bb_query_tell_day(struct bb_query_channel *c, const struct bb_block *raw,
+                      const struct bb_block *overlay, int32_t day, struct bb_error *error)
+    BB_MUST_USE;
+/* Rows of a period lane; a gauge's mean, min and max are one row. */
+int bb_query_tell_periods(struct bb_query_channel *c, const struct bb_block *block) BB_MUST_USE;
+/* A lane that is not stored, or a derived one as of a past moment: made, and told. */
+int bb_query_read_made(struct bb_query_channel *c, struct bb_error *error) BB_MUST_USE;
 
 /* The raw block of a day, current or as of the asked moment. */
 int bb_query_raw_of_day(struct bb_query_channel *c, int32_t day, struct bb_block *out,

@@ -3,6 +3,7 @@
 #define BB_SERVICE_RULES_BOUNDS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "base/clock.h"
 

@@ -251,6 +251,22 @@ def test_a_long_back_test_holds_nobody_up_and_says_that_it_was_cut_short(plant):
         assert desk.backtest(module=module()).status == 200
 
 
+def test_a_server_that_ends_does_not_wait_for_a_back_test(plant):
+    fill(plant)
+    (plant.data / "busbar.yaml").write_text("rules: {deadline: 1s}\n")
+    keys = keyed(plant)
+    with Server(plant) as server:
+        told = []
+        thread = threading.Thread(target=lambda: told.append(Desk(plant, server, keys).backtest(module=module(SLOW, "slow"), **{"from": FROM})))
+        thread.start()
+        time.sleep(1)
+        began = time.monotonic()
+        server.stop()
+        assert time.monotonic() - began < 15
+        thread.join(10)
+    assert told[0].status == 200 and told[0].json()["cut_short"], told
+
+
 # ---- looking
 
 
