@@ -17,7 +17,7 @@ from server import Server, readings
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 WALK = TOP / "tests/e2e/console/walk.mjs"
-STEPS = re.findall(r"^    async '?([\w ]+?)'?\(", WALK.read_text(), re.MULTILINE)
+STEPS = re.findall(r"^    async '?([\w ,-]+?)'?\(", WALK.read_text(), re.MULTILINE)
 BUDGET = 100 * 1024 # bytes of all files, packed: what the console may cost
 WALK_TIMEOUT_S = 400
 

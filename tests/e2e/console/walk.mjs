@@ -427,6 +427,31 @@ const steps = {
         await shot(page, 'rule-fails', true);
     },
 
+    async 'a back-test that is stopped, and one that waits'(page) {
+        let asked = 0;
+        await page.route('**/v1/rules/backtest', async route => {
+            asked++;
+            await new Promise(done => setTimeout(done, 4000));
+            await route.abort().catch(() => {});
+        });
+        await page.go('#/rules/far_peaks?from=2026-04-10');
+        const test = page.getByRole('button', { name: 'Back-test', exact: true });
+        await test.click();
+        await page.getByText(/^The back-test runs/).waitFor();
+        await page.getByRole('spinbutton', { name: 'k', exact: true }).fill('40'); // the page stays usable
+        await page.getByRole('button', { name: 'Stop' }).click();
+        await test.waitFor();
+        await settled(page);
+        assert.deepEqual([asked, await page.getByRole('region', { name: 'Back-test', exact: true }).count()], [1, 0], 'nothing begins by itself');
+        await page.unroute('**/v1/rules/backtest');
+
+        page.expected.push('429');
+        await page.route('**/v1/rules/backtest', route => route.fulfill({ status: 429, contentType: 'application/problem+json', body: '{"status":429,"code":"BB-5016"}' }), { times: 2 });
+        await test.click();
+        await page.getByText(/^Another back-test is under way/).waitFor();
+        await page.getByRole('region', { name: 'Back-test', exact: true }).getByText('k 40').waitFor();
+    },
+
     async 'back-test, deploy, roll back'(page) {
         const [before] = (await ask('v1/rules')).items.filter(item => item.rule === 'far_peaks');
         await page.go('#/rules/far_peaks');
