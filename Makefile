@@ -10,7 +10,7 @@ help:
 	@echo 'make bench   benchmarks, each with its baseline of the same run (BENCHES="store query": those)'
 	@echo 'make check   formatting, lints, clang, sanitizers'
 	@echo 'make format  lay out the sources as check wants them'
-	@echo 'make screenshots   the README pictures, as the tests of the console see it'
+	@echo 'make screenshots   the pictures of README and docs, as the tests of the console see it'
 	@echo 'make soak    the long runs of the suites'
 	@echo 'make clean   remove what was built'
 
@@ -40,7 +40,7 @@ test: test-build
 soak: test-build
 	@BUSBAR_SOAK=1 tools/run-tests
 
-SCREENSHOTS = overview story quality
+SCREENSHOTS = overview story quality rules backtest
 screenshots: test-build
 	@tools/run-tests e2e/test_console
 	@mkdir -p docs/screenshots

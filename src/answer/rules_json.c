@@ -104,6 +104,14 @@ void bb_rules_put_backtest_row(struct bb_json *json, const struct bb_backtest_ro
     bb_json_object_end(json);
 }
 
+static void put_reasons(struct bb_json *json, const struct bb_backtest_sum *sum) {
+    bb_json_key(json, "reasons");
+    bb_json_object_begin(json);
+    for (uint32_t i = 0; i < sum->reason_count; i++)
+        bb_json_put_u64(json, sum->reasons[i].name, sum->reasons[i].count);
+    bb_json_object_end(json);
+}
+
 static void put_failures(struct bb_json *json, const struct bb_backtest_sum *sum) {
     bb_json_put_u64(json, "failed_windows", sum->failures);
     bb_json_key(json, "failures");
@@ -133,11 +141,7 @@ void bb_rules_put_backtest_sum(struct bb_json *json, const struct bb_backtest_su
         bb_json_put_double(json, "difference", sum->energy);
         bb_json_put_text(json, "unit", bb_span_of(bb_unit_symbol(sum->unit)));
     }
-    bb_json_key(json, "reasons");
-    bb_json_object_begin(json);
-    for (uint32_t i = 0; i < sum->reason_count; i++)
-        bb_json_put_u64(json, sum->reasons[i].name, sum->reasons[i].count);
-    bb_json_object_end(json);
+    put_reasons(json, sum);
     put_failures(json, sum);
     bb_json_put_double(json, "rule_seconds", (double)sum->nanoseconds / 1e9);
 }
@@ -181,6 +185,7 @@ void bb_rules_put_diff_sum(struct bb_json *json, const struct bb_rules_diff_sum 
         bb_json_object_end(json);
     }
     bb_json_array_end(json);
+    put_reasons(json, &sum->test); /* of the new version, whether it differs there or not */
     put_failures(json, &sum->test);
     bb_json_put_double(json, "rule_seconds", (double)sum->test.nanoseconds / 1e9);
 }

@@ -2,6 +2,7 @@
 file of which lines are refused and one that is refused whole."""
 
 import datetime
+import pathlib
 import shutil
 import subprocess
 
@@ -10,6 +11,7 @@ from conftest import BINARY
 LAST = datetime.date(2026, 4, 14) # values end where this day begins
 DAYS = 400
 METERS = 40
+RULES = pathlib.Path(__file__).parent / "console/rules"
 
 # Meters (by their number in the city), days before the end, hours, and whether registers were silent, too.
 OUTAGES = [
@@ -42,6 +44,16 @@ def make(plant):
     run(plant, "ingest", "route-9-local.csv", expect=1)
     (plant.folder / "head-end-export.csv").write_text(lines[0] + "\n" + lines[1].replace(times[0], "yesterday") + "\n")
     run(plant, "ingest", "head-end-export.csv", expect=1)
+
+    since = (LAST - datetime.timedelta(days=10)).isoformat()
+    deploy(plant, "far_peaks", "--from", since, "--by", "ann", "--reason", "peaks that the checks let through")
+    deploy(plant, "far_peaks", "--name", "careful", "--canary", "25%", "--parameters", '{"k": 100}', "--by", "bob", "--reason", "a second look")
+
+
+def deploy(plant, *arguments):
+    """A rule of console/rules/."""
+    shutil.copytree(RULES, plant.data / "rules", dirs_exist_ok=True)
+    run(plant, "rules", "deploy", *arguments, "--yes")
 
 
 def run(plant, *arguments, expect=0):

@@ -17,7 +17,7 @@ from server import Server, readings
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 WALK = TOP / "tests/e2e/console/walk.mjs"
-STEPS = re.findall(r"^    async '?([\w ]+?)'?\(", WALK.read_text(), re.MULTILINE)
+STEPS = re.findall(r"^    async '?([\w ,-]+?)'?\(", WALK.read_text(), re.MULTILINE)
 BUDGET = 100 * 1024 # bytes of all files, packed: what the console may cost
 WALK_TIMEOUT_S = 400
 
@@ -30,6 +30,8 @@ def lacking():
         return "no chromium: apt-get install chromium"
     if not (TOP / "web/node_modules/playwright-core").is_dir() or not (TOP / "web/dist/index.html").is_file():
         return "the console is not built: make console"
+    if subprocess.run(["/usr/bin/python3", "-I", "-c", "import numpy"], capture_output=True, check=False).returncode != 0:
+        return "no numpy for rules: apt-get install python3-numpy"
     return None
 
 
@@ -56,6 +58,7 @@ def keyed(tmp_path_factory):
     plant = Plant(tmp_path_factory.mktemp("keyed"))
     plant.file("a.csv", readings(96))
     plant.ingest("a.csv")
+    console_city.deploy(plant, "far_peaks", "--by", "ann", "--reason", "the only one")
     reader = plant.run("--json", "keys", "create", "--role", "ro", "--label", "ro", expect=0).json()["key"]
     person = Key("one", "ES256")
     (plant.folder / "keys.json").write_text(key_set(person))

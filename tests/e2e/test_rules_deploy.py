@@ -109,7 +109,7 @@ def test_what_it_changes_is_held_against_what_speaks_now(standing):
     assert rules(plant, "diff", "capped", "--from", FROM, "--parameters", '{"most": 2.0}') == {
         "rule": "capped", "version": deployed(plant)[0]["version"], "already": True, "done": False}
     looked = rules(plant, "diff", "capped", "--from", FROM, "--parameters", '{"most": 4}', "--rows", "2")
-    assert not looked["done"] and len(looked["rows"]) == 2
+    assert not looked["done"] and len(looked["rows"]) == 2 and looked["reasons"] == {"capped": METERS}
     assert all(row["unit"] == "kWh" for row in looked["rows"]) and len(looked["most_touched"]) == 10
     assert [row["version"] for row in deployed(plant)] == [deployed(plant)[0]["version"]]  # nothing was deployed
     other = plant.file("other.py", FLAGGED)

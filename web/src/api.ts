@@ -1,6 +1,7 @@
 // The one place that talks to the plant: its public API, with the shapes it answers. The key, when one is needed,
 // lives in this tab alone (sessionStorage) and goes only where this page came from.
 import type { LogLine } from './pure/log';
+import type { DiffRow, Parameters, Values } from './pure/rules';
 import type { Columns } from './pure/series';
 
 export type Lane = 'raw' | 'vee' | 'hour' | 'day' | 'month';
@@ -49,6 +50,11 @@ export interface StoryFinding {
     check: string; what: string; hard: boolean; at: string; from: string; to: string; a: number; b: number; evidence: string;
 }
 
+/** What a rule of the tenant's own said of it. */
+export interface StoryRule {
+    rule: string; version: string; said: string; at: string; value: number | null; reason: string; evidence: Record<string, number | null> | string | null;
+}
+
 export interface StoryEstimate {
     method: string; from: string | null; to: string | null; intervals: number;
     before: StoryValue | null; after: StoryValue | null; band: number | null;
@@ -69,6 +75,7 @@ export interface Story extends StoryValue {
     usage_point: string; channel: string; kind: string; lane: Lane; as_of: string | null; at: string;
     held: 'exact' | 'inside' | 'nearest'; factor: number | null; profile?: string;
     versions: StoryVersion[]; findings: StoryFinding[]; findings_total: number;
+    rules: StoryRule[];
     estimate: StoryEstimate | null;
     period: null | {
         lane: Lane; zone: string; day_start_seconds: number; values: number; covered_share: number; measured_share: number;
@@ -129,6 +136,59 @@ export interface Overview {
 export interface LogQuery { level?: string; decision?: number; limit?: number }
 
 export interface Me { tenant: string; role: 'reader' | 'ingest' | 'admin' | 'local' | string; name: string }
+
+export interface RuleVersion {
+    rule: string; state: 'deployed' | 'canary' | string; latest: boolean; lane: Lane; channel: string; commodity?: string;
+    version: string; module: string; function: string; parameters: Values;
+    /** What it speaks of: values that end behind `from` and not behind `to`. */
+    from?: string | null; to?: string | null;
+    share: number; by: string; reason: string; deployed: string;
+}
+
+/** In a list parameters are a text. */
+type RuleRow = Omit<RuleVersion, 'parameters'> & { parameters: Values | string };
+
+export interface RuleChange {
+    at: string; done: 'deployed' | 'rolled back' | string; rule: string; version: string;
+    /** Since then; empty: the rule was gone. */
+    speaks: string;
+    parameters: string; from: string | null; share: number; by: string; reason: string;
+}
+
+/** Since the server started; seconds are those of processors. */
+export interface RuleCost { windows: number; points: number; failures: number; seconds: number }
+
+/** Costs are those of all rules, on every page. */
+export interface RulePage extends Page<RuleVersion> { costs: Record<string, RuleCost> }
+
+export interface Rule {
+    rule: string; lane: Lane; channel: string; module: string; function: string; description: string | null;
+    /** null: the module does not load, and `fault` says why. */
+    parameters: Parameters | null; fault?: string;
+    source: string; versions: RuleVersion[]; cost: RuleCost;
+}
+
+export interface RuleTrial {
+    rule: string; parameters?: Values; from?: string; to?: string; usage_point?: string; canary?: number; rows?: number;
+}
+
+export interface RuleFailure { usage_point: string; channel: string; how: string; text: string }
+
+export interface Backtest {
+    rule: string; version: string; from: string | null; to: string | null; rows: DiffRow[];
+    /** It ended after its time, through this usage point. */
+    cut_short?: boolean; through?: string | null;
+    values: number; changed: number; flags_changed: number; channels: number; touched_channels: number;
+    /** Not told when units differ, or nothing changes. */
+    difference?: number; unit?: string;
+    /** Of all that it says, whether it differs there or not. */
+    reasons: Record<string, number>;
+    most_touched: { usage_point: string; channel: string; values: number; difference: number; unit: string }[];
+    failed_windows: number; failures: RuleFailure[]; rule_seconds: number; seconds: number;
+}
+
+export interface DeployAnswer extends Pending { rule: string; version: string; replaced: string | null; same?: boolean }
+export interface RollbackAnswer extends Pending { rule: string; taken_away: string; version: string | null }
 
 /** Of an answer 202: it is kept, and counts as soon as it is derived. */
 interface Pending { pending: boolean }
@@ -196,12 +256,13 @@ async function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Pr
     return (await request(path, query, { signal }, 'application/json')).json();
 }
 
-async function post<T>(path: string, body: unknown): Promise<T> {
-    const response = await request(path, {}, { method: 'POST', body: JSON.stringify(body) }, 'application/json');
+async function post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+    const response = await request(path, {}, { method: 'POST', body: JSON.stringify(body), signal }, 'application/json');
     return { ...await response.json(), pending: response.status === 202 };
 }
 
 const part = encodeURIComponent;
+const version = (row: RuleRow): RuleVersion => ({ ...row, parameters: typeof row.parameters === 'string' ? JSON.parse(row.parameters) : row.parameters });
 
 export const api = {
     me: (signal?: AbortSignal) => get<Me>('/v1/me', {}, signal),
@@ -242,6 +303,20 @@ export const api = {
     /** A map file as body, or none. */
     replay: async (file: string, query: Query, map: string): Promise<ReplayAnswer> =>
         (await request(`/v1/files/${part(file)}/replay`, query, { method: 'POST', body: map, headers: { 'Content-Type': 'application/yaml' } }, 'application/json')).json(),
+
+    rules: async (query: { limit?: number; cursor?: string }, signal?: AbortSignal): Promise<RulePage> => {
+        const page = await get<Page<RuleRow> & { costs: RulePage['costs'] }>('/v1/rules', query, signal);
+        return { ...page, items: page.items.map(version) };
+    },
+    ruleHistory: (query: { limit?: number; cursor?: string }, signal?: AbortSignal) => get<Page<RuleChange>>('/v1/rules', { history: 1, ...query }, signal),
+    rule: async (name: string, signal?: AbortSignal): Promise<Rule> => {
+        const rule = await get<Omit<Rule, 'versions'> & { versions: RuleRow[] }>(`/v1/rules/${part(name)}`, {}, signal);
+        return { ...rule, versions: rule.versions.map(version) };
+    },
+    /** Changes nothing. */
+    backtest: (trial: RuleTrial, signal?: AbortSignal) => post<Backtest>('/v1/rules/backtest', trial, signal),
+    deploy: (trial: RuleTrial & { reason: string }) => post<DeployAnswer>('/v1/rules', trial),
+    rollback: (name: string, reason: string) => post<RollbackAnswer>(`/v1/rules/${part(name)}/rollback`, { reason }),
 
     log: (query: LogQuery, signal?: AbortSignal) => get<Page<LogLine>>('/v1/log', { ...query }, signal),
     /** null: this server has none. */

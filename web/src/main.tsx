@@ -16,13 +16,15 @@ import { MetersPage } from './page/meters';
 import { MeterPage } from './page/meter';
 import { QualityPage } from './page/quality';
 import { ExceptionsPage } from './page/exceptions';
+import { RulesPage } from './page/rules';
+import { RulePage } from './page/rule';
 import { FilesPage } from './page/files';
 import { DeadLettersPage } from './page/dead-letters';
 import { SystemPage } from './page/system';
 
 const PAGES: [path: string, name: string][] = [
     ['', 'Overview'], ['meters', 'Meters'], ['quality', 'Data quality'], ['exceptions', 'Exceptions'],
-    ['files', 'Files'], ['dead-letters', 'Dead letters'], ['system', 'System'],
+    ['rules', 'Rules'], ['files', 'Files'], ['dead-letters', 'Dead letters'], ['system', 'System'],
 ];
 
 function Content({ route, overview }: { route: Route; overview: Loaded<Overview> }) {
@@ -32,6 +34,7 @@ function Content({ route, overview }: { route: Route; overview: Loaded<Overview>
         case 'meters': return name ? <MeterPage key={name} name={name} query={route.query} /> : <MetersPage query={route.query} />;
         case 'quality': return <QualityPage query={route.query} />;
         case 'exceptions': return <ExceptionsPage query={route.query} />;
+        case 'rules': return name ? <RulePage key={name} name={name} query={route.query} /> : <RulesPage query={route.query} />;
         case 'files': return <FilesPage />;
         case 'dead-letters': return <DeadLettersPage />;
         case 'system': return <SystemPage query={route.query} overview={overview} />;
@@ -64,7 +67,10 @@ function App() {
     }, []);
     useEffect(() => onKeyNeeded(() => { if (dismissed.current !== key.get()) setAsking(true); }), []);
     useEffect(() => { document.title = `${route.path[1] ?? name} · busbar`; }, [name, route.path[1]]);
-    useEffect(() => window.scrollTo(0, 0), [here, route.path[1]]);
+    useEffect(() => {
+        window.scrollTo(0, 0);
+        document.querySelector('.shell nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' }); // narrow, the pages are a strip
+    }, [here, route.path[1]]);
 
     return (
         <MeContext.Provider value={me.data}>

@@ -23,7 +23,7 @@ const URL_ = process.env.CONSOLE_URL.replace(/\/?$/, '/');
 const SHOTS = process.env.CONSOLE_SHOTS ?? '.';
 const PAINT_MS = Number(process.env.CONSOLE_PAINT_MS ?? Infinity);
 const PHONE = { width: 390, height: 844 }, DESK = { width: 1440, height: 900 };
-const PAGES = ['#/', '#/meters', '#/quality', '#/exceptions', '#/files', '#/dead-letters', '#/system'];
+const PAGES = ['#/', '#/meters', '#/quality', '#/exceptions', '#/rules', '#/files', '#/dead-letters', '#/system'];
 mkdirSync(SHOTS, { recursive: true });
 
 const browser = await chromium.launch({
@@ -79,6 +79,14 @@ async function gappy() {
     assert.ok(found, 'the plant has no estimated gap');
     const date = (text, days) => new Date(Date.parse(text) + days * day).toISOString().slice(0, 10);
     return { ...found, hash: `#/meters/${found.usage_point}?channel=${found.channel}&from=${date(found.from, -2)}&to=${date(found.to, 3)}` };
+}
+
+/** A rule with other parameters, back-tested. */
+async function backtested(page) {
+    await page.go('#/rules/far_peaks?p.k=20&p.then=line&from=2026-03-20');
+    await page.getByRole('button', { name: 'Back-test', exact: true }).click();
+    await page.getByRole('heading', { name: 'Before and after' }).waitFor();
+    await settled(page);
 }
 
 const overOf = page => page.locator('.profile .u-over').first();
@@ -336,6 +344,203 @@ const steps = {
         assert.equal(await page.getByRole('button', { name: 'Save as a new version' }).count(), 0, 'the past cannot be edited');
     },
 
+    async rules(page) {
+        const { items } = await ask('v1/rules');
+        await page.go('#/rules');
+        const list = page.getByRole('region', { name: 'Deployed rules' });
+        const row = list.getByRole('row').filter({ has: page.getByRole('link', { name: 'far_peaks', exact: true }) });
+        assert.match(await row.innerText(), new RegExp(`${items[0].version}.*ann: peaks that the checks let through`, 's'));
+        const links = await list.getByRole('link').allInnerTexts();
+        assert.deepEqual(links, [...new Set(items.map(item => item.rule))], 'in the order in which they run');
+        const canary = list.getByRole('row').filter({ has: page.getByRole('link', { name: 'careful', exact: true }) });
+        await canary.getByText('canary, 25 % of the meters').waitFor();
+        await canary.getByRole('button', { name: 'Show 1 version' }).click();
+        await list.getByRole('cell', { name: 'k 100', exact: true }).waitFor();
+        await page.getByRole('region', { name: 'What was done' }).getByRole('row', { name: /careful deployed to 25 % .* bob: a second look/ }).waitFor();
+        await row.getByRole('link', { name: 'far_peaks' }).click();
+        await page.getByRole('heading', { level: 1, name: 'far_peaks' }).waitFor();
+        await page.getByText('Single values that stand far out of the last seven days of their meter.', { exact: true }).waitFor();
+        await page.getByText('Source', { exact: true }).click();
+        assert.match(await page.getByRole('region', { name: 'Source of far_peaks.py' }).innerText(), /def far_peaks\(w, k, least, then, nights, note\):/);
+    },
+
+    async 'parameters of a rule'(page) {
+        await page.go('#/rules/far_peaks');
+        const k = page.getByRole('spinbutton', { name: 'k', exact: true });
+        const test = page.getByRole('button', { name: 'Back-test', exact: true });
+        assert.equal(await k.inputValue(), '30');
+        await k.focus();
+        await page.keyboard.press('ArrowDown');
+        assert.equal(await k.inputValue(), '25');
+        await page.getByRole('button', { name: 'Less by 5' }).click();
+        assert.equal(await k.inputValue(), '20');
+        assert.ok(page.url().includes('p.k=20'), 'what stands in the form stands in the address');
+        await k.fill('2');
+        await page.getByText('Allowed: from 3 to 1000').waitFor();
+        assert.equal(await k.getAttribute('aria-invalid'), 'true');
+        assert.ok(await test.isDisabled());
+        await k.fill('2e1');
+        assert.ok(await test.isEnabled());
+        await page.getByLabel('then', { exact: true }).selectOption('line');
+        await page.getByLabel('nights', { exact: true }).uncheck();
+        await page.getByLabel('note', { exact: true }).fill('');
+        await page.reload();
+        await settled(page);
+        assert.deepEqual(await Promise.all(['k', 'then', 'note'].map(name => page.getByLabel(name, { exact: true }).inputValue())), ['2e1', 'line', '']);
+        assert.ok(!await page.getByLabel('nights', { exact: true }).isChecked());
+        await page.getByRole('button', { name: 'Set then to its default, flag' }).click();
+        assert.equal(await page.getByLabel('then', { exact: true }).inputValue(), 'flag');
+        await page.getByRole('button', { name: 'As they are deployed' }).click();
+        assert.equal(await k.inputValue(), '30');
+
+        const place = page.getByLabel('Usage point', { exact: true });
+        const { items } = await ask('v1/usage-points?limit=1');
+        await place.fill(items[0].usage_point.slice(-6));
+        await page.waitForFunction(name => document.querySelector('datalist option').value === name, items[0].usage_point); // it is offered
+        page.expected.push('404');
+        await place.fill('there-is-none');
+        await test.click();
+        const told = page.locator('.field', { has: place }).getByRole('alert');
+        await told.getByText(/there-is-none is unknown/).waitFor();
+        await place.fill(items[0].usage_point);
+        await told.waitFor({ state: 'detached' }); // it was about another one
+    },
+
+    async 'what a rule said of a value'(page) {
+        const { items } = await ask('v1/findings?check=rule&limit=100');
+        const found = items.find(item => item.quality.includes('check:rule')) ?? items[0];
+        await page.go(`#/meters/${found.usage_point}?channel=${found.channel}&from=${found.from.slice(0, 10)}&at=${found.to}`);
+        const story = page.getByRole('complementary', { name: 'The story of a value' });
+        await story.getByRole('heading', { name: 'What rules said' }).waitFor();
+        await story.getByText(/flagged: far peak/).waitFor();
+        await story.getByText(/deviation [\d.]+, version [0-9a-f]{16}/).waitFor();
+        await shot(page, 'story-rule');
+        await story.getByRole('link', { name: 'far_peaks' }).click();
+        await page.getByRole('heading', { level: 1, name: 'far_peaks' }).waitFor();
+    },
+
+    async 'a rule that fails'(page) {
+        await page.go('#/rules/far_peaks?p.note=fail&from=2026-04-01');
+        await page.getByRole('button', { name: 'Back-test', exact: true }).click();
+        const failures = page.getByRole('alert').filter({ hasText: /The rule fails on \d+ windows?/ });
+        await failures.getByText(/ValueError: \d+ values of \d+ are far/).first().waitFor();
+        await shot(page, 'rule-fails', true);
+    },
+
+    async 'a back-test that is stopped, and one that waits'(page) {
+        let asked = 0;
+        await page.route('**/v1/rules/backtest', async route => {
+            asked++;
+            await new Promise(done => setTimeout(done, 4000));
+            await route.abort().catch(() => {});
+        });
+        await page.go('#/rules/far_peaks?from=2026-04-10');
+        const test = page.getByRole('button', { name: 'Back-test', exact: true });
+        await test.click();
+        await page.getByText(/^The back-test runs/).waitFor();
+        await page.getByRole('spinbutton', { name: 'k', exact: true }).fill('40'); // the page stays usable
+        await page.getByRole('button', { name: 'Stop' }).click();
+        await test.waitFor();
+        await settled(page);
+        assert.deepEqual([asked, await page.getByRole('region', { name: 'Back-test', exact: true }).count()], [1, 0], 'nothing begins by itself');
+        await page.unroute('**/v1/rules/backtest');
+
+        page.expected.push('429');
+        await page.route('**/v1/rules/backtest', route => route.fulfill({ status: 429, contentType: 'application/problem+json', body: '{"status":429,"code":"BB-5016"}' }), { times: 2 });
+        await test.click();
+        await page.getByText(/^Another back-test is under way/).waitFor();
+        await page.getByRole('region', { name: 'Back-test', exact: true }).getByText('k 40').waitFor();
+    },
+
+    async 'back-test, deploy, roll back'(page) {
+        const [before] = (await ask('v1/rules')).items.filter(item => item.rule === 'far_peaks');
+        await page.go('#/rules/far_peaks');
+        await page.getByRole('spinbutton', { name: 'k', exact: true }).fill('20');
+        await page.getByLabel('then', { exact: true }).selectOption('line');
+        await page.getByLabel('From day', { exact: true }).fill('2026-03-20');
+        await page.getByRole('button', { name: 'Back-test', exact: true }).click();
+        const figure = page.locator('figure').filter({ has: page.getByRole('heading', { name: 'Before and after' }) });
+        await figure.getByRole('img').first().waitFor();
+        await settled(page);
+        const sums = page.getByRole('region', { name: 'Back-test', exact: true });
+        const changed = Number((await sums.locator('dd').first().innerText()).replace(/\D/g, ''));
+        assert.ok(changed > 0);
+        assert.match(await figure.locator('figcaption').innerText(), /\d+ values? becomes? others?/);
+        await shot(page, 'backtest-whole', true);
+        await page.setViewportSize({ ...DESK, height: 1350 });
+        await settled(page);
+        await shot(page, 'backtest');
+        await page.setViewportSize(DESK);
+        await figure.getByRole('button', { name: 'The next difference' }).click();
+        await settled(page);
+        assert.match(await figure.locator('figcaption').innerText(), /In view/);
+        await figure.getByRole('group', { name: /Arrow keys move from value to value/ }).focus();
+        await page.keyboard.press('ArrowRight');
+        assert.match(await figure.locator('.readout').innerText(), /kWh.*before .*kWh/);
+        const choice = figure.getByRole('combobox', { name: 'Usage point' });
+        const names = await choice.locator('option').evaluateAll(options => options.map(option => option.value));
+        await choice.selectOption(names[1]);
+        await settled(page);
+        assert.ok((await figure.locator('figcaption').innerText()).startsWith(names[1]));
+        await figure.getByRole('button', { name: 'Table' }).click();
+        const row = (await figure.locator('tbody tr').first().innerText()).split('\t');
+        assert.deepEqual(row.slice(3), ['nothing', 'estimated: far peak']);
+        assert.notEqual(row[1], row[2]);
+        await page.getByLabel('nights', { exact: true }).uncheck();
+        await page.getByText('the form says something else by now').waitFor();
+        await page.getByLabel('nights', { exact: true }).check();
+
+        await page.getByRole('button', { name: 'Deploy…' }).click();
+        const dialog = page.getByRole('dialog', { name: 'Deploy far_peaks' });
+        assert.match(await dialog.innerText(), new RegExp(`k 30 → 20.*then flag → line.*all usage points.*${changed} values? change`, 's'));
+        const deploy = dialog.getByRole('button', { name: 'Deploy', exact: true });
+        await dialog.getByLabel(/^since a day/).check();
+        assert.equal(await dialog.getByLabel(/^Since/).inputValue(), '2026-03-20');
+        assert.ok(await deploy.isDisabled(), 'a reason is wanted');
+        await dialog.getByLabel(/^Reason/).fill('peaks are estimated');
+        assert.ok(await deploy.isEnabled());
+        await page.keyboard.press('Escape');
+        await dialog.waitFor({ state: 'detached' });
+        assert.equal((await ask('v1/rules')).items.filter(item => item.rule === 'far_peaks').length, 1, 'nothing was done');
+        await page.getByRole('button', { name: 'Deploy…' }).click();
+        await dialog.getByLabel(/^since a day/).check();
+        await dialog.getByLabel(/^Reason/).fill('peaks are estimated');
+        await page.keyboard.press('Enter');
+        await page.getByText(/^Version [0-9a-f]{16} is deployed\./).waitFor();
+        await page.getByRole('heading', { name: '2 versions' }).waitFor();
+        const [fresh] = (await ask('v1/rules')).items.filter(item => item.rule === 'far_peaks');
+        assert.notEqual(fresh.version, before.version);
+        assert.deepEqual([JSON.parse(fresh.parameters), fresh.reason], [{ k: 20, then: 'line' }, 'peaks are estimated']);
+        const versions = page.getByRole('region', { name: 'Versions', exact: true }).locator('tbody tr');
+        assert.match(await versions.first().innerText(), new RegExp(`${fresh.version}.*speaks.*k 20, then line.*peaks are estimated`, 's'));
+        assert.equal(await page.getByRole('spinbutton', { name: 'k', exact: true }).inputValue(), '20');
+        await shot(page, 'rule-deployed', true);
+        await page.getByRole('link', { name: 'Rules', exact: true }).first().click();
+        await page.getByRole('cell', { name: /peaks are estimated/ }).first().waitFor();
+        await page.goBack();
+
+        await page.getByRole('button', { name: 'Roll back…' }).click();
+        const back = page.getByRole('dialog', { name: 'Roll back far_peaks' });
+        assert.match(await back.innerText(), new RegExp(`${fresh.version}.*is taken away.*${before.version} speaks again`, 's'));
+        await back.getByLabel(/^Reason/).fill('flags were enough');
+        await back.getByRole('button', { name: 'Roll back', exact: true }).click();
+        await page.getByText(new RegExp(`^Version ${fresh.version} is taken away; ${before.version} speaks`)).waitFor();
+        await page.getByRole('heading', { name: '1 version' }).waitFor();
+        assert.deepEqual((await ask('v1/rules')).items.filter(item => item.rule === 'far_peaks'), [before]);
+        assert.equal(await page.getByRole('spinbutton', { name: 'k', exact: true }).inputValue(), '30');
+        await page.getByRole('button', { name: 'Deploy…' }).click(); // as it stands
+        await dialog.getByText('as they are').waitFor();
+        await dialog.getByText('none was run with these values').waitFor();
+        await dialog.getByLabel(/^Reason/).fill('to be sure');
+        await dialog.getByRole('button', { name: 'Deploy', exact: true }).click();
+        await page.getByText(`Version ${before.version} speaks already, of all that was asked: nothing was to be done.`).waitFor();
+        await page.go('#/rules');
+        await page.getByRole('button', { name: 'Show 1 version' }).last().click();
+        assert.match(await page.getByRole('region', { name: 'Deployed rules' }).innerText(), /windows\/s/, 'what it cost');
+        await page.getByRole('row', { name: new RegExp(`far_peaks rolled back ${fresh.version}; then ${before.version} .*: flags were enough`) }).waitFor();
+        await shot(page, 'rules');
+    },
+
     async files(page) {
         await page.go('#/files');
         const refused = page.locator('tr', { hasText: 'refused' }).first();
@@ -434,12 +639,15 @@ const steps = {
     async phone() {
         const page = await open({ viewport: PHONE, deviceScaleFactor: 2, hasTouch: true, isMobile: true });
         const gap = await gappy();
-        for (const hash of [...PAGES, gap.hash, `${gap.hash}&at=${gap.to}`]) {
+        for (const hash of [...PAGES, gap.hash, `${gap.hash}&at=${gap.to}`, '#/rules/far_peaks?p.k=20']) {
             await page.go(hash);
             const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
             assert.ok(wide <= 0, `${hash} is ${wide} pixels wider than a phone`);
             await shot(page, `phone-${hash.includes('at=') ? 'story' : hash.replace(/^#\//, '').split(/[/?]/)[0] || 'overview'}${hash.includes('?') && !hash.includes('at=') ? '-one' : ''}`, !hash.includes('at='));
         }
+        await backtested(page);
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'a back-test is wider than a phone');
+        await shot(page, 'phone-backtest', true);
         await page.context().close();
     },
 
@@ -454,16 +662,24 @@ const steps = {
         const gap = await gappy();
         const [spike] = await exceptionsOf('high');
         const findings = [];
+        const look = async (page, what) => {
+            await page.evaluate(AXE);
+            const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
+            for (const found of violations)
+                if (['serious', 'critical'].includes(found.impact))
+                    findings.push(`${what}: ${found.id}: ${found.nodes.slice(0, 3).map(node => `${node.target} ${node.failureSummary}`).join(' | ')}`);
+        };
         for (const colorScheme of ['light', 'dark']) {
             const page = await open({ colorScheme, bypassCSP: true });
-                for (const hash of [...PAGES, gap.hash, `${gap.hash}&at=${gap.to}`, `#/exceptions?check=high&id=${spike.id}`]) {
+            for (const hash of [...PAGES, gap.hash, `${gap.hash}&at=${gap.to}`, `#/exceptions?check=high&id=${spike.id}`, '#/rules/far_peaks?p.k=2']) {
                 await page.go(hash);
-                await page.evaluate(AXE);
-                const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
-                for (const found of violations)
-                    if (['serious', 'critical'].includes(found.impact))
-                        findings.push(`${colorScheme} ${hash}: ${found.id}: ${found.nodes.slice(0, 3).map(node => `${node.target} ${node.failureSummary}`).join(' | ')}`);
+                await look(page, `${colorScheme} ${hash}`);
             }
+            await backtested(page);
+            await look(page, `${colorScheme} back-test`);
+            await page.getByRole('button', { name: 'Deploy…' }).click();
+            await look(page, `${colorScheme} to deploy`);
+            await shot(page, `deploy-${colorScheme}`);
             await page.context().close();
         }
         assert.deepEqual(findings, []);
@@ -504,10 +720,29 @@ const steps = {
         assert.equal(await page.getByRole('region', { name: 'Log' }).count(), 0);
         await page.goBack();
         await page.getByText('This key may read.').waitFor();
+        await page.getByRole('link', { name: 'Rules', exact: true }).click();
+        await page.getByRole('link', { name: 'far_peaks', exact: true }).first().click();
+        await page.getByText('To try or deploy rules, use one with the role admin.').waitFor();
+        assert.deepEqual(await page.getByRole('button', { name: /Back-test|Deploy|Roll back/ }).count(), 0, 'nothing that would be refused');
+        await page.getByRole('row', { name: /k 30 30 how many median deviations/ }).waitFor();
+        await page.goBack();
+        await page.goBack();
+        await page.getByText('This key may read.').waitFor();
         await page.getByRole('button', { name: 'Key', exact: true }).click();
         await page.locator('#key-text').fill(process.env.CONSOLE_ADMIN);
         await page.getByRole('button', { name: 'Use this key' }).click();
         await page.getByRole('button', { name: 'Save as a new version' }).waitFor();
+        await page.getByRole('link', { name: 'Rules', exact: true }).click(); // whose only rule goes
+        await page.getByRole('link', { name: 'far_peaks', exact: true }).first().click();
+        await page.getByRole('button', { name: 'Roll back…' }).click();
+        const back = page.getByRole('dialog', { name: 'Roll back far_peaks' });
+        await back.getByText('It is the only one: the rule goes.').waitFor();
+        await back.getByLabel(/^Reason/).fill('it was for show');
+        await back.getByRole('button', { name: 'Roll back', exact: true }).click();
+        await page.getByText('No rule is deployed').waitFor();
+        await page.getByText('had no other version: it is gone').waitFor();
+        await page.getByRole('row', { name: /rolled back .*; the rule was gone .* it was for show/ }).waitFor();
+        await shot(page, 'rules-none');
         await page.context().close();
     },
 

@@ -15,6 +15,7 @@ import { hatch, usePalette, type Palette } from './theme';
 export interface ProfileProps {
     series: Series;
     raw: Series | null;
+    rawName?: string;                          // what the second line is, when it is not the raw lane
     zone: string;
     from: number;
     to: number;
@@ -25,6 +26,7 @@ export interface ProfileProps {
     onPick?: (end: number) => void;
     picked?: number | null;                    // the end of a value whose story is open
     mark?: { from: number; to: number } | null; // what an exception is about
+    ticks?: { from: number; to: number }[];    // where the two lines differ: told below them, however small it is
     most?: number | null;                      // greater values lie off the scale, and are told by a mark at its top
 }
 
@@ -149,6 +151,26 @@ function drawLine(plot: uPlot, series: Series, scale: string, color: (shade: Sha
     ctx.restore();
 }
 
+/** Stretches along the bottom: one value among thousands is seen, too. */
+function drawTicks(plot: uPlot, ticks: NonNullable<ProfileProps['ticks']>, palette: Palette) {
+    const { ctx, bbox } = plot;
+    const ratio = uPlot.pxRatio;
+    const x = (ms: number) => plot.valToPos(ms / 1000, 'x', true);
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    for (const { from, to } of ticks) {
+        const width = Math.max(2 * ratio, x(to) - x(from)), left = (x(from) + x(to) - width) / 2;
+        ctx.globalAlpha = 0.1;
+        ctx.fillStyle = palette.accent;
+        ctx.fillRect(left, bbox.top, width, bbox.height);
+        ctx.globalAlpha = 1;
+        ctx.fillRect(left, bbox.top + bbox.height - 5 * ratio, width, 5 * ratio);
+    }
+    ctx.restore();
+}
+
 /** Small triangles where values lie above the scale. */
 function drawBeyond(plot: uPlot, series: Series, palette: Palette) {
     const { ctx, bbox } = plot;
@@ -208,6 +230,7 @@ function makeOptions(palette: Palette, live: { current: Live }, rawApart: boolea
     const draw = (plot: uPlot) => {
         const { props, joined } = live.current;
         const visible = (props.to - props.from) / Math.max(1, plot.bbox.width);
+        if (props.ticks) drawTicks(plot, props.ticks, palette);
         if (props.picked) drawPicked(plot, joined, palette, props.picked);
         if (visible * 3 < (props.series.end[1] ?? 0) - (props.series.end[0] ?? 0)) drawBand(plot, props.series, palette);
         if (props.raw) drawLine(plot, props.raw, rawApart ? 'raw' : 'y', () => palette.raw, 1);
@@ -236,7 +259,7 @@ function makeOptions(palette: Palette, live: { current: Live }, rawApart: boolea
             axis(palette, { space: narrow ? 56 : 72, values: timeLabels }),
             axis(palette, { size, label: live.current.props.series.unit, values: (_, ticks) => ticks.map(rounded) }),
             ...rawApart ? [axis(palette, {
-                size, scale: 'raw', side: 1, grid: { show: false }, label: `raw, ${live.current.props.raw!.unit}`,
+                size, scale: 'raw', side: 1, grid: { show: false }, label: `${live.current.props.rawName ?? 'raw'}, ${live.current.props.raw!.unit}`,
                 values: (_, ticks) => ticks.map(rounded),
             } as uPlot.Axis)] : [],
         ],
@@ -287,7 +310,7 @@ function readout({ joined, props }: Live, index: number | null): string {
             + (Number.isNaN(series.band[i]) ? '' : ` ± ${rounded(series.band[i])}`));
         parts.push([quality.state, ...quality.marks].join(', ') + (quality.checks.length ? ` (${quality.checks.join(', ')})` : ''));
     }
-    if (raw && j >= 0) parts.push(`raw ${quantity(Number.isNaN(raw.value[j]) ? null : raw.value[j], raw.unit)}`);
+    if (raw && j >= 0) parts.push(`${props.rawName ?? 'raw'} ${quantity(Number.isNaN(raw.value[j]) ? null : raw.value[j], raw.unit)}`);
     return parts.join('  ·  ');
 }
 
@@ -310,7 +333,7 @@ export function Profile(props: ProfileProps) {
             plot.current!.setScale('y', { min: null as unknown as number, max: null as unknown as number });
             plot.current!.redraw(false, true);
         });
-    }, [props.from, props.to, props.picked, props.mark?.from, props.mark?.to, props.most]);
+    }, [props.from, props.to, props.picked, props.mark?.from, props.mark?.to, props.most, props.ticks]);
 
     const ready = (made: uPlot | null) => {
         plot.current = made;
@@ -363,7 +386,7 @@ export function Profile(props: ProfileProps) {
                 </div>
             </div>
             <output class="readout" aria-live={byKeys ? 'polite' : 'off'}>
-                {readout(live.current, index) || (props.onPick ? 'Drag to zoom, double-click to zoom out, click a value for its story.' : '\u00a0')}
+                {readout(live.current, index) || (props.onPick ? 'Drag to zoom, double-click to zoom out, click a value for its story.' : props.onZoom ? 'Drag to zoom, double-click to zoom out.' : '\u00a0')}
             </output>
         </div>
     );

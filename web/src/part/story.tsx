@@ -4,9 +4,11 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { api, type Lane, type Story, type StoryEstimate, type StoryValue } from '../api';
 import { duration, number, percent, plural, quantity, words } from '../pure/format';
+import { evidenceText, verdictText } from '../pure/rules';
 import { localExact, localMinute, stretch } from '../pure/time';
 import { QualityBadge } from './badge';
 import { EditForm } from './edit';
+import { ruleLink } from './history';
 import { useLoad } from './load';
 import { Show } from './state';
 
@@ -69,6 +71,21 @@ function Telling({ story, zone }: { story: Story; zone: string }) {
                         ))}
                     </ul>
                     {story.findings_total > story.findings.length && <p class="muted">The first {story.findings.length} of {plural(story.findings_total, 'finding')}.</p>}
+                </Chapter>
+            )}
+            {story.rules.length > 0 && (
+                <Chapter title="What rules said">
+                    <ul class="findings">
+                        {story.rules.map(said => (
+                            <li key={said.rule + said.at}>
+                                <a class="mono" href={ruleLink(said.rule)}>{said.rule}</a> {verdictText(said.said, said.reason)}
+                                {said.value !== null && <> as {quantity(said.value, story.unit)}</>}
+                                {story.held !== 'exact' && <> at {time(said.at)}</>}
+                                {said.said === 'failure' && <pre class="code" tabIndex={0}>{said.reason}</pre>}
+                                <p class="muted">{evidenceText(said.evidence)}{said.evidence && ', '}version <code>{said.version}</code></p>
+                            </li>
+                        ))}
+                    </ul>
                 </Chapter>
             )}
             {story.estimate && <Estimate estimate={story.estimate} unit={story.unit} zone={zone} />}
