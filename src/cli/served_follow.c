@@ -128,8 +128,10 @@ int bb_served_follow(struct bb_command *command, struct bb_plant *plant,
     if (!ends)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to wait for a change");
     int result = bb_settled_mark(plant, ends, error);
-    if (!result)
+    if (!result) {
+        bb_stop_on_signals(); /* what was told is durable: who interrupts is told so */
         result = wait_until_settled(plant, ends, error);
+    }
     free(ends);
     if (!result)
         result = look_at_exceptions(command, plant, &now, error);
