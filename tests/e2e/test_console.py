@@ -11,7 +11,7 @@ import time
 
 import console_city
 import pytest
-from conftest import Plant
+from conftest import HAS_NUMPY, Plant
 from issuer import Key, configure, key_set, token
 from server import Server, readings
 
@@ -30,7 +30,7 @@ def lacking():
         return "no chromium: apt-get install chromium"
     if not (TOP / "web/node_modules/playwright-core").is_dir() or not (TOP / "web/dist/index.html").is_file():
         return "the console is not built: make console"
-    if subprocess.run(["/usr/bin/python3", "-I", "-c", "import numpy"], capture_output=True, check=False).returncode != 0:
+    if not HAS_NUMPY:
         return "no numpy for rules: apt-get install python3-numpy"
     return None
 

@@ -8,9 +8,8 @@ import subprocess
 import time
 
 import pytest
-from conftest import BINARY, quarter_hours
+from conftest import BINARY, needs_numpy, quarter_hours
 from server import Server, readings
-from test_rules_deploy import HAS_NUMPY
 from test_serve_keys import bearer, make_key
 
 NAME, STREET, MAIL, OLD_STREET = "Jansen-Wolters", "Keizersgracht 812 bis", "wolters@voorbeeld.example", "Prinsenkade 7 hoog"
@@ -112,7 +111,7 @@ def calm(w):
 """
 
 
-@pytest.mark.skipif(not HAS_NUMPY, reason="no numpy beside /usr/bin/python3")
+@needs_numpy
 def test_who_deployed_a_rule_goes_and_what_runs_is_told(plant):
     fill(plant)
     module = plant.file("calm.py", RULE)

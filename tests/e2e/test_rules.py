@@ -10,10 +10,9 @@ import statistics
 import subprocess
 
 import pytest
+from conftest import PYTHON, needs_numpy
 
-PYTHON = "/usr/bin/python3"
-HAS_NUMPY = subprocess.run([PYTHON, "-I", "-c", "import numpy"], capture_output=True).returncode == 0
-pytestmark = pytest.mark.skipif(not HAS_NUMPY, reason="no numpy beside /usr/bin/python3")
+pytestmark = needs_numpy
 
 DAYS, PER_DAY = 10, 96
 START = datetime.datetime(2026, 3, 1, tzinfo=datetime.timezone.utc)

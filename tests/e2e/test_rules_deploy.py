@@ -8,13 +8,11 @@ import subprocess
 import time
 
 import pytest
-from conftest import Plant
+from conftest import Plant, needs_numpy
 from server import Server
 from test_serve_keys import bearer, make_key
 
-PYTHON = "/usr/bin/python3"
-HAS_NUMPY = subprocess.run([PYTHON, "-I", "-c", "import numpy"], capture_output=True).returncode == 0
-pytestmark = pytest.mark.skipif(not HAS_NUMPY, reason="no numpy beside /usr/bin/python3")
+pytestmark = needs_numpy
 
 METERS, DAYS, PER_DAY = 40, 2, 96
 START = datetime.datetime(2026, 3, 1, tzinfo=datetime.timezone.utc)

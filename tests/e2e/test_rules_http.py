@@ -6,12 +6,12 @@ import threading
 import time
 
 import pytest
+from conftest import needs_numpy
 from server import Server, readings
 from test_rules_deploy import CAPPED, CASES, DAYS, FROM, METERS, PER_DAY, deployed, fill, rules
 from test_serve_keys import bearer, make_key
 
-HAS_NUMPY = subprocess.run(["/usr/bin/python3", "-I", "-c", "import numpy"], capture_output=True).returncode == 0
-pytestmark = pytest.mark.skipif(not HAS_NUMPY, reason="no numpy beside /usr/bin/python3")
+pytestmark = needs_numpy
 
 SLOW = '''import math
 from busbar import rule

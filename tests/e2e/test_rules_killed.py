@@ -11,14 +11,13 @@ import subprocess
 import time
 
 import pytest
+from conftest import needs_numpy
 
 from crash_plant import SOAK, WORKER, Plant, assert_equal_content, land_without_deriving, run_trials, scratch, write_inputs
 
 SUITE = "test_rules_killed"
 KILLS = 100 if SOAK else 10
-PYTHON = "/usr/bin/python3"
-HAS_NUMPY = subprocess.run([PYTHON, "-I", "-c", "import numpy"], capture_output=True).returncode == 0
-pytestmark = pytest.mark.skipif(not HAS_NUMPY, reason="no numpy beside /usr/bin/python3")
+pytestmark = needs_numpy
 
 MODULE = '''import numpy as np
 from busbar import rule

@@ -5,10 +5,11 @@ import subprocess
 import sys
 
 import pytest
+from conftest import PYTHON, lack, needs_numpy
 from server import Server
-from test_rules_deploy import FROM, HAS_NUMPY, PYTHON
+from test_rules_deploy import FROM
 
-pytestmark = pytest.mark.skipif(not HAS_NUMPY, reason="no numpy beside /usr/bin/python3")
+pytestmark = needs_numpy
 
 OWN_NUMPY = "2.1.3"
 VERSION = '''import numpy as np
@@ -34,7 +35,7 @@ def environments(tmp_path_factory):
                     [folder / "own/bin/pip", "install", "-q", "--disable-pip-version-check", f"numpy=={OWN_NUMPY}"]):
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         if done.returncode != 0:
-            pytest.skip(f"no package is to be had here: {done.stderr[-300:]}")
+            lack(f"no package is to be had here: {done.stderr[-300:]}")
     return folder
 
 
