@@ -100,6 +100,16 @@ void bb_kafka_client_close(struct bb_kafka_client *client) {
     pthread_mutex_destroy(&client->lock);
 }
 
+rd_kafka_topic_t *bb_kafka_topic_open(struct bb_kafka_client *client, const char *name) {
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(client->rk, name, NULL);
+    const struct rd_kafka_metadata *metadata;
+
+    if (rd_kafka_metadata(client->rk, 0, topic, &metadata, bb_kafka_answer_ms(client)) ==
+        RD_KAFKA_RESP_ERR_NO_ERROR)
+        rd_kafka_metadata_destroy(metadata);
+    return topic;
+}
+
 /* ---- errors */
 
 static const rd_kafka_resp_err_t passing[] = {

@@ -32,6 +32,9 @@ int bb_kafka_client_open(struct bb_kafka_client *client, const struct bb_kafka_c
                          const struct bb_kafka_how *how, struct bb_error *error) BB_MUST_USE;
 /* Zeroed: nothing. */
 void bb_kafka_client_close(struct bb_kafka_client *client);
+/* A topic's handle; the client knows its partitions' leaders when this returns, else the first record would wait a second for
+ * the client's next look round. What goes wrong here shows when the topic is used. */
+rd_kafka_topic_t *bb_kafka_topic_open(struct bb_kafka_client *client, const char *name);
 int bb_kafka_answer_ms(const struct bb_kafka_client *client);
 
 /* Fill *error by what `why` means: away (retriable), refused, or `code`. `what` says what was tried. */

@@ -84,6 +84,9 @@ static void kafka_close(struct bb_log *base) {
     if (log->data.rk)
         (void)rd_kafka_purge(log->data.rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
                                                RD_KAFKA_PURGE_F_NON_BLOCKING);
+    for (int i = 0; i < BB_KAFKA_TOPICS; i++)
+        if (log->topic[i])
+            rd_kafka_topic_destroy(log->topic[i]);
     bb_kafka_client_close(&log->data);
     bb_kafka_client_close(&log->decide);
     bb_kafka_fetchers_close(log);

@@ -97,7 +97,11 @@ static int open_client(struct bb_kafka_log *log, struct bb_error *error) {
     snprintf(bytes, sizeof bytes, "%d", BB_KAFKA_MESSAGE_BYTES);
     snprintf(buffer, sizeof buffer, "%zu", log->options.buffer_bytes >> 10);
     snprintf(patience, sizeof patience, "%d", log->options.patience_ms);
-    return bb_kafka_client_open(&log->data, &log->options.cluster, &how, error);
+    int result = bb_kafka_client_open(&log->data, &log->options.cluster, &how, error);
+    if (result == 0)
+        log->topic[BB_KAFKA_READINGS] = bb_kafka_topic_open(&log->data,
+                                                            log->topics[BB_KAFKA_READINGS]);
+    return result;
 }
 
 int bb_kafka_appender_open(struct bb_kafka_log *log, struct bb_error *error) {
@@ -134,7 +138,7 @@ static int produce(struct bb_kafka_log *log, uint32_t partition, const struct bb
 
     for (;;) {
         why = rd_kafka_producev(
-            log->data.rk, RD_KAFKA_V_TOPIC(log->topics[BB_KAFKA_READINGS]),
+            log->data.rk, RD_KAFKA_V_RKT(log->topic[BB_KAFKA_READINGS]),
             RD_KAFKA_V_PARTITION((int32_t)partition),
             RD_KAFKA_V_VALUE((void *)record->body.data, record->body.size),
             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(record->received_ms),

@@ -91,7 +91,11 @@ int bb_kafka_decide_open(struct bb_kafka_log *log, struct bb_error *error) {
     while ((why = rd_kafka_init_transactions(log->decide.rk, SLICE_MS)) != NULL &&
            rd_kafka_error_is_retriable(why) && now_ms() < until)
         rd_kafka_error_destroy(why);
-    return why ? fail_transaction(log, why, "the log cannot be opened to append", error) : 0;
+    if (why)
+        return fail_transaction(log, why, "the log cannot be opened to append", error);
+    for (enum bb_kafka_topic topic = BB_KAFKA_CONTROL; topic < BB_KAFKA_TOPICS; topic++)
+        log->topic[topic] = bb_kafka_topic_open(&log->decide, log->topics[topic]);
+    return 0;
 }
 
 /* ---- a transaction */
@@ -99,7 +103,7 @@ int bb_kafka_decide_open(struct bb_kafka_log *log, struct bb_error *error) {
 static int produce(struct bb_kafka_log *log, enum bb_kafka_topic topic, rd_kafka_headers_t *headers,
                    const struct bb_log_record *record, struct bb_error *error) {
     rd_kafka_resp_err_t why = rd_kafka_producev(
-        log->decide.rk, RD_KAFKA_V_TOPIC(log->topics[topic]), RD_KAFKA_V_PARTITION(0),
+        log->decide.rk, RD_KAFKA_V_RKT(log->topic[topic]), RD_KAFKA_V_PARTITION(0),
         RD_KAFKA_V_VALUE((void *)record->body.data, record->body.size),
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(record->received_ms),
         RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE((void *)(uintptr_t)record->offset),

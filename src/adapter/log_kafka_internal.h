@@ -94,9 +94,10 @@ struct bb_kafka_log {
 
     /* appender */
     struct bb_kafka_client data, decide;
-    struct bb_kafka_lane *lanes; /* [partitions + 1] */
-    uint64_t unanswered;         /* records of data partitions */
-    bool unsynced;               /* appended to data partitions since the last sync */
+    rd_kafka_topic_t *topic[BB_KAFKA_TOPICS]; /* readings in data, the others in decide */
+    struct bb_kafka_lane *lanes;              /* [partitions + 1] */
+    uint64_t unanswered;                      /* records of data partitions */
+    bool unsynced;                            /* appended to data partitions since the last sync */
     struct bb_kafka_entry *entries;
     size_t entry_count, entry_capacity, entry_bytes;
     int64_t decided; /* offset of the last record that a transaction's reports told; -1: none */

@@ -70,7 +70,7 @@ static int fetcher_new(struct bb_kafka_log *log, struct bb_kafka_fetcher **out,
         return result;
     }
     for (enum bb_kafka_topic topic = 0; topic < BB_KAFKA_OWNER; topic++)
-        fetcher->topics[topic] = rd_kafka_topic_new(fetcher->client.rk, log->topics[topic], NULL);
+        fetcher->topics[topic] = bb_kafka_topic_open(&fetcher->client, log->topics[topic]);
     *out = fetcher;
     return 0;
 }

@@ -18,7 +18,7 @@ static int watch_open(struct bb_kafka_log *log, struct bb_error *error) {
         {"isolation.level", "read_committed"},
         {"auto.offset.reset", "latest"},
         {"fetch.wait.max.ms", "100"},
-        {"queued.min.messages", "1"},
+        {"queued.max.messages.kbytes", "1024"},
         {"fetch.message.max.bytes", "1"},
         {"fetch.error.backoff.ms", "20"},
         {"receive.message.max.bytes", "200000000"},
@@ -33,7 +33,7 @@ static int watch_open(struct bb_kafka_log *log, struct bb_error *error) {
         return result;
     log->watch_queue = rd_kafka_queue_new(log->watch.rk);
     for (enum bb_kafka_topic topic = 0; topic < BB_KAFKA_OWNER; topic++)
-        log->watch_topics[topic] = rd_kafka_topic_new(log->watch.rk, log->topics[topic], NULL);
+        log->watch_topics[topic] = bb_kafka_topic_open(&log->watch, log->topics[topic]);
     for (uint32_t p = 0; p <= log->base.partitions; p++)
         log->armed[p] = UINT64_MAX;
     return 0;
