@@ -24,7 +24,7 @@ int bb_kafka_ask_open(struct bb_kafka_log *log, struct bb_error *error) {
         {"check.crcs", "true"},
         {"auto.offset.reset", "error"},
         {"enable.partition.eof", "true"},
-        {"fetch.wait.max.ms", "5"},
+        {"fetch.wait.max.ms", "1"},
         {"queued.max.messages.kbytes", "1024"},
         {"fetch.message.max.bytes", "1"}, /* the whole batch that the record is in, and no more */
         {"fetch.error.backoff.ms", "20"},
