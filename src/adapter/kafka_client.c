@@ -25,7 +25,8 @@ static void hear_complaint(const rd_kafka_t *rk, int level, const char *facility
     const char *behind = strstr(text, "]: ");
 
     (void)facility;
-    if (!client || level > 4)
+    /* How many are down says less than what was heard of one. */
+    if (!client || level > 4 || strstr(text, "brokers are down"))
         return;
     pthread_mutex_lock(&client->lock);
     snprintf(client->complaint, sizeof client->complaint, "%s", behind ? behind + 3 : text);
