@@ -18,6 +18,8 @@ struct bb_config {
     int64_t commit_freshness_ms; /* a reading is visible at most this long after it was durable */
     int64_t commit_memory_bytes; /* what the worker may gather before it commits */
     int64_t takeover_ms;
+    uint32_t
+        changes_lanes; /* bits of enum bb_lane whose changes are told; set with the sinks, no key of its own */
     int64_t tick_grace_ms;                /* a day counts as over so long after its midnight */
     char drop_folder[BB_CONFIG_PATH_MAX]; /* empty: none */
     char drop_map[BB_CONFIG_PATH_MAX];    /* empty: files are read by their own conventions */

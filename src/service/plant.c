@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -141,6 +142,9 @@ int bb_plant_open(const char *directory, const char *config_path, enum bb_plant_
 
 void bb_plant_close(struct bb_plant *plant) {
     bb_ledger_close(&plant->ledger);
+    for (size_t i = 0; i < plant->sink_count; i++)
+        plant->sinks[i]->ops->close(plant->sinks[i]);
+    free(plant->sinks);
     if (plant->registry)
         plant->registry->ops->close(plant->registry);
     if (plant->store)
@@ -149,6 +153,8 @@ void bb_plant_close(struct bb_plant *plant) {
         plant->log->ops->close(plant->log);
     bb_zone_set_free(plant->zones);
     bb_rules_host_close(plant->rules);
+    plant->sinks = NULL;
+    plant->sink_count = 0;
     plant->rules = NULL;
     plant->registry = NULL;
     plant->store = NULL;

@@ -8,6 +8,7 @@
 #define BB_SERVICE_WORKER_H
 
 #include "base/clock.h"
+#include "service/deliver.h"
 #include "service/plant.h"
 #include "service/progress.h"
 
@@ -42,9 +43,5 @@ enum bb_worker_outcome { BB_WORKER_DRAINED = 0, BB_WORKER_DAMAGED = 1 };
  * Damage is -BB_E_LOG_CORRUPT after all others are done; when live, BB_WORKER_DAMAGED with its error. */
 int bb_worker_drain(struct bb_worker *worker, bool live, const struct bb_progress_watch *watch,
                     struct bb_error *error) BB_MUST_USE;
-
-/* Carry outbox records to the registry until it is current (deliver's first sink). */
-int bb_deliver_registry(struct bb_plant *plant, const struct bb_progress_watch *watch,
-                        struct bb_error *error) BB_MUST_USE;
 
 #endif
