@@ -61,6 +61,8 @@ static const struct bb_config_key plain[] = {
         "a reading can be queried at most this long after it was durable"),
     KEY("derive.commit.memory", BYTES, commit_memory_bytes, MIB(512), MIB(16), GIB(1024),
         "what a worker may gather before it commits"),
+    KEY("derive.stop", DURATION, stop_ms, SECONDS(20), 0, BB_HOUR_MS,
+        "a worker that shall end commits what it has taken, within this; then it ends without"),
     KEY("derive.tick", DURATION, tick_grace_ms, BB_HOUR_MS, 0, DAYS(30),
         "`serve` says that a day is over so long after its midnight"),
     KEY("store.takeover", DURATION, takeover_ms, SECONDS(5), 100, BB_HOUR_MS,

@@ -31,6 +31,7 @@ struct bb_config {
     char changes_told[BB_CONFIG_PATH_MAX]; /* names of lanes */
     uint32_t
         changes_lanes; /* bits of enum bb_lane whose changes are told; set with the sinks, no key of its own */
+    int64_t stop_ms;                      /* what a worker may take to end */
     int64_t tick_grace_ms;                /* a day counts as over so long after its midnight */
     char drop_folder[BB_CONFIG_PATH_MAX]; /* empty: none */
     char drop_map[BB_CONFIG_PATH_MAX];    /* empty: files are read by their own conventions */

@@ -30,6 +30,8 @@ int bb_worker_open(struct bb_plant *plant, struct bb_worker **out, struct bb_err
 /* Only every `count`-th partition, from `index` on: workers with different shares stay out of each other's
  * way. Before the first drain. */
 void bb_worker_take_share(struct bb_worker *worker, uint32_t index, uint32_t count);
+/* Once *stop is set a drain takes no more from the log: it commits what it has, and returns. Before the first drain. */
+void bb_worker_stop_at(struct bb_worker *worker, const volatile bool *stop);
 void bb_worker_close(struct bb_worker *worker);
 const struct bb_worker_counts *bb_worker_counts(const struct bb_worker *worker);
 
