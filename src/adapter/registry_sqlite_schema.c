@@ -9,7 +9,7 @@
  *   channel                                                           <- BB_OUTBOX_CHANNEL
  *   exception, exception_history                                      <- BB_OUTBOX_EXCEPTION_*
  *   partition_position what of each partition's outbox is in here
- *   api_key, audit     not from the outboxes: this is their only place
+ *   api_key, audit, bookmark: not from the outboxes: this is their only place
  */
 #include "adapter/registry_sqlite_internal.h"
 
@@ -164,7 +164,12 @@ static const char views[] =
                                                                                               "  FROM master_version;";
 
 /* What later versions of busbar added without changing what was there: made at the next open. */
-static const char additions[] = "CREATE TABLE IF NOT EXISTS api_key ("
+static const char additions[] = "CREATE TABLE IF NOT EXISTS bookmark ("
+                                "  label TEXT NOT NULL," /* of a sink: what of an outbox it has */
+                                "  partition INTEGER NOT NULL,"
+                                "  sequence INTEGER NOT NULL,"
+                                "  PRIMARY KEY (label, partition)) STRICT, WITHOUT ROWID;"
+                                "CREATE TABLE IF NOT EXISTS api_key ("
                                 "  tenant TEXT NOT NULL,"
                                 "  id TEXT NOT NULL,"
                                 "  label TEXT NOT NULL,"

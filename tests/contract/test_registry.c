@@ -1210,3 +1210,38 @@ Test(registry, copies_all_of_it) {
 Test(registry, everything_is_there_after_reopening) {
     each_registry(everything_is_there_after_reopening);
 }
+
+/* ---- bookmarks */
+
+static uint64_t bookmark(struct registry_fixture *f, const char *label, uint32_t partition) {
+    uint64_t sequence = UINT64_MAX;
+
+    cr_assert_eq(f->registry->ops->bookmark_get(f->registry, bb_span_of(label), partition,
+                                                &sequence, &f->error),
+                 0, "%s", f->error.text);
+    return sequence;
+}
+
+static int move_bookmark(struct registry_fixture *f, const char *label, uint32_t partition,
+                         uint64_t from, uint64_t to) {
+    return f->registry->ops->bookmark_move(f->registry, bb_span_of(label), partition, from, to,
+                                           &f->error);
+}
+
+static void keeps_bookmarks(struct registry_fixture *f) {
+    cr_expect_eq(bookmark(f, "a", 0), 0);
+    cr_expect_eq(move_bookmark(f, "a", 0, 5, 9), 1, "it does not stand there");
+    cr_expect_eq(bookmark(f, "a", 0), 0);
+    cr_expect_eq(move_bookmark(f, "a", 0, 0, 7), 0);
+    cr_expect_eq(move_bookmark(f, "a", 0, 0, 8), 1, "somebody was first");
+    cr_expect_eq(move_bookmark(f, "a", 1, 0, 3), 0);
+    cr_expect_eq(move_bookmark(f, "b", 0, 0, 4), 0);
+    cr_expect_eq(move_bookmark(f, "a", 0, 7, 1000000000000), 0);
+    cr_expect_eq(bookmark(f, "a", 0), 1000000000000);
+    cr_expect_eq(bookmark(f, "a", 1), 3);
+    cr_expect_eq(bookmark(f, "b", 0), 4);
+}
+
+Test(registry, keeps_bookmarks) {
+    each_registry(keeps_bookmarks);
+}
