@@ -114,6 +114,16 @@ static int server_fits(struct bb_postgres *pg, struct bb_error *error) {
     return 0;
 }
 
+int bb_postgres_prepare(struct bb_postgres *pg, const struct bb_postgres_statement *statements,
+                        size_t count, struct bb_error *error) {
+    pg->options.statements = statements;
+    pg->options.statement_count = count;
+    int result = bb_postgres_is_lost(pg) ? 0 : statements_prepare(pg, error);
+    if (result != 0)
+        bb_postgres_drop(pg); /* some may be prepared already */
+    return result;
+}
+
 static void pause_for(int64_t until_ns) {
     int64_t left_ns = until_ns - bb_monotonic_ns();
 

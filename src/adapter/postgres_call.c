@@ -91,6 +91,18 @@ int bb_postgres_execute(struct bb_postgres *pg, const char *sql, PGresult **out,
     return collect(pg, "run a statement", out, error);
 }
 
+int bb_postgres_ask(struct bb_postgres *pg, const char *sql, const struct bb_postgres_parameters *p,
+                    PGresult **out, struct bb_error *error) {
+    pg->state[0] = '\0';
+    if (out)
+        *out = NULL;
+    if (bb_postgres_is_lost(pg) ||
+        !PQsendQueryParams(pg->connection, sql, p ? p->count : 0, NULL, p ? p->values : NULL,
+                           p ? p->lengths : NULL, p ? p->formats : NULL, 1))
+        return bb_postgres_fail(pg, NULL, "run a statement", error);
+    return collect(pg, "run a statement", out, error);
+}
+
 /* ---- rounds */
 
 int bb_postgres_begin_round(struct bb_postgres *pg, struct bb_error *error) {

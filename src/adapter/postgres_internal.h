@@ -63,6 +63,9 @@ void bb_postgres_close(struct bb_postgres *postgres);
 /* Connected and outside a transaction, or -BB_E_DATABASE_LOST, retriable. One attempt, after the pause that earlier
  * failures ask for (at most 10 s). */
 int bb_postgres_ready(struct bb_postgres *postgres, struct bb_error *error) BB_MUST_USE;
+/* Statements of tables that had to be made first: prepared now, and on every connection from now on. */
+int bb_postgres_prepare(struct bb_postgres *postgres, const struct bb_postgres_statement *statements,
+                        size_t count, struct bb_error *error) BB_MUST_USE;
 bool bb_postgres_is_lost(const struct bb_postgres *postgres);
 /* Give up the connection; the next bb_postgres_ready makes another one. */
 void bb_postgres_drop(struct bb_postgres *postgres);
@@ -91,6 +94,10 @@ int bb_postgres_call(struct bb_postgres *postgres, size_t statement,
                      struct bb_error *error) BB_MUST_USE;
 int bb_postgres_execute(struct bb_postgres *postgres, const char *sql, PGresult **out,
                         struct bb_error *error) BB_MUST_USE;
+/* One statement that is not prepared, with parameters (NULL: none) and a binary result. */
+int bb_postgres_ask(struct bb_postgres *postgres, const char *sql,
+                    const struct bb_postgres_parameters *parameters, PGresult **out,
+                    struct bb_error *error) BB_MUST_USE;
 /* Many statements in one round trip: begin, queue each, end. The server leaves out what follows a failure; `end`
  * returns the first one. Results of the first `capacity` statements are put into `results` (NULL those that failed
  * or were left out), for the caller to PQclear. After a failure to queue, `end` is called all the same. */
