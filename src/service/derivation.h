@@ -38,6 +38,12 @@ struct bb_derivation {
     size_t outbox_count, outbox_capacity;
     struct bb_block_change *changes;
     size_t change_capacity;
+    /* Of the change feed (derivation_values.c). */
+    struct bb_arena values;
+    struct bb_attribute_set value_attributes;
+    struct bb_buffer value_change;
+    int32_t *told_spans;
+    size_t told_span_capacity;
     struct bb_merge_counts counts;
     uint64_t opened, closed;
 };
