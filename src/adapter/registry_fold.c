@@ -156,12 +156,9 @@ enum { TAKERS = sizeof takers / sizeof *takers };
 
 static int take_all(struct folding *f, uint32_t partition, uint64_t from) {
     for (size_t i = 0; i < f->place_count; i++) {
-        const struct place *place = &f->places[i];
-        uint8_t kind = place->record->kind;
-        if (kind >= TAKERS || !takers[kind])
-            continue;
-        f->places[i].opened = (uint32_t)i;
-        int failed = takers[kind](f, place);
+        struct place *place = &f->places[i];
+        place->opened = (uint32_t)i;
+        int failed = takers[place->record->kind](f, place);
         if (failed) {
             char source[64];
             snprintf(source, sizeof source, "outbox of partition %u, record %llu", partition,
@@ -305,15 +302,15 @@ static bool make_room(struct folding *f, const struct bb_outbox_record *records,
 int bb_registry_fold(struct fold *fold, uint32_t partition, uint64_t from,
                      const struct bb_outbox_record *records, size_t count, struct bb_arena *arena,
                      struct bb_arena *scratch, struct bb_error *error) {
-    struct folding f = {
-        .fold = fold, .arena = arena, .scratch = scratch, .place_count = count, .error = error};
+    struct folding f = {.fold = fold, .arena = arena, .scratch = scratch, .error = error};
 
     *fold = (struct fold){0};
     if (count >= UINT32_MAX || !make_room(&f, records, count))
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to project %zu records", count);
     for (size_t i = 0; i < count; i++)
-        f.places[i] = (struct place){.record = &records[i], .index = (uint32_t)i};
-    qsort(f.places, count, sizeof *f.places, by_usage_point);
+        if (records[i].kind < TAKERS && takers[records[i].kind])
+            f.places[f.place_count++] = (struct place){.record = &records[i], .index = (uint32_t)i};
+    qsort(f.places, f.place_count, sizeof *f.places, by_usage_point);
     int failed = take_all(&f, partition, from);
     if (failed)
         return failed;

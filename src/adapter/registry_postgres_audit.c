@@ -10,11 +10,6 @@
 
 enum { TRIES_MAX = 4, PAGE_ROWS = 500 };
 
-static int refuse_writing(const struct registry_postgres *registry, struct bb_error *error) {
-    return BB_FAIL(error, BB_E_NO_PERMISSION, "the registry in schema %s is open for reading",
-                   registry->schema);
-}
-
 /* ---- keys */
 
 static int queue_key(struct registry_postgres *registry, const struct bb_registry_key *key,
@@ -54,7 +49,7 @@ static int put_key_once(struct registry_postgres *registry, const struct bb_regi
 int bb_registry_postgres_key_put(struct bb_registry *base, const struct bb_registry_key *key,
                                  struct bb_error *error) {
     struct registry_postgres *registry = registry_postgres_of(base);
-    int failed = registry->read_only ? refuse_writing(registry, error)
+    int failed = registry->read_only ? bb_registry_postgres_refuse(registry, error)
                                      : put_key_once(registry, key, error);
 
     for (int tries = 1; registry_is_lost(failed) && tries < TRIES_MAX; tries++)
@@ -172,7 +167,7 @@ int bb_registry_postgres_audit_put(struct bb_registry *base, const struct bb_reg
     int result = 0;
 
     if (registry->read_only)
-        return refuse_writing(registry, error);
+        return bb_registry_postgres_refuse(registry, error);
     for (int tries = 0; tries < TRIES_MAX; tries++) {
         result = put_entry_once(registry, row, key, error);
         if (result)

@@ -1,6 +1,7 @@
 /* The registry in PostgreSQL, from the inside: the handle and how its files talk SQL.
  *
  *   registry_postgres.c          open, close, lookups, the table of operations
+ *   registry_postgres_statements.c  what is asked again and again
  *   registry_postgres_schema.c   tables, views, versions
  *   registry_postgres_columns.c  texts and columns as parameters, rows of results
  *   registry_postgres_project.c  outbox records into rows: one transaction, two round trips
@@ -25,6 +26,8 @@ enum registry_statement {
     REGISTRY_COMMIT,
     REGISTRY_POSITION_GET,
     REGISTRY_POSITION_MOVE,
+    REGISTRY_BOOKMARK_GET,
+    REGISTRY_BOOKMARK_MOVE,
     REGISTRY_MASTER_GET,
     REGISTRY_TENANTS_ENSURE,
     REGISTRY_TENANTS_LOCK,
@@ -51,6 +54,7 @@ enum registry_statement {
     REGISTRY_AUDIT_LAST,
     REGISTRY_STATEMENTS
 };
+extern const struct bb_postgres_statement bb_registry_statements[REGISTRY_STATEMENTS];
 
 /* Parameters on their way, one value or one column each. What goes wrong stays and shows when they are used. */
 enum { REGISTRY_COLUMNS_MAX = 14 };
@@ -67,6 +71,7 @@ struct registry_postgres {
     struct bb_postgres *lists; /* NULL: nothing long was listed yet */
     unsigned cursors;          /* open on `lists` */
     unsigned cursor_number;    /* of the last one */
+    unsigned losses;           /* statements on `main` that lost the connection */
     bool read_only;
     struct registry_columns columns; /* of the statement at hand on `main` */
     struct bb_arena batch, scratch;  /* of one projection, of one record */
@@ -115,6 +120,9 @@ int64_t bb_registry_result_time(const struct registry_row *row, int column);
  * to be gone is made anew once, so that only what may be done twice is run so. */
 int bb_registry_postgres_run(struct registry_postgres *registry, enum registry_statement which,
                              bool with, PGresult **out, struct bb_error *error) BB_MUST_USE;
+/* Of one that is open for reading. */
+int bb_registry_postgres_refuse(const struct registry_postgres *registry, struct bb_error *error)
+    BB_MUST_USE;
 /* The connection was lost: the same may go well on another one. */
 static inline bool registry_is_lost(int result) {
     return result == -BB_E_DATABASE_LOST;

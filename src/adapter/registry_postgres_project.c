@@ -178,8 +178,7 @@ int bb_registry_postgres_project(struct bb_registry *base, uint32_t partition, u
         .registry = registry, .partition = partition, .fold = &fold, .error = error};
 
     if (registry->read_only)
-        return BB_FAIL(error, BB_E_NO_PERMISSION, "the registry in schema %s is open for reading",
-                       registry->schema);
+        return bb_registry_postgres_refuse(registry, error);
     bb_arena_reset(&registry->batch);
     int failed = bb_registry_fold(&fold, partition, from, records, count, &registry->batch,
                                   &registry->scratch, error);

@@ -19,6 +19,11 @@
     "CREATE TABLE partition_position ("                                                            \
     "  partition bigint PRIMARY KEY,"                                                              \
     "  sequence bigint NOT NULL) WITH (fillfactor = 50);"                                          \
+    "CREATE TABLE bookmark ("                                                                      \
+    "  label " TEXT ","                                                                            \
+    "  partition bigint NOT NULL,"                                                                 \
+    "  sequence bigint NOT NULL,"                                                                  \
+    "  PRIMARY KEY (label, partition)) WITH (fillfactor = 50);"                                    \
     "CREATE TABLE change_count (number bigint NOT NULL);"                                          \
     "INSERT INTO change_count VALUES (0);"                                                         \
                                                                                                    \

@@ -9,7 +9,7 @@
 
 #include "adapter/embedded.h"
 
-enum { REGISTRY_PARTITIONS = 4, REGISTRY_SUBJECTS = 3 };
+enum { REGISTRY_PARTITIONS = 4, REGISTRY_SUBJECTS = 4, REGISTRY_SCHEMA_SIZE = 48 };
 
 struct registry_fixture {
     const char *adapter;
@@ -17,6 +17,7 @@ struct registry_fixture {
     struct bb_registry *inner; /* of a decorator */
     struct bb_fault_plan plan;
     char directory[64], path[96];
+    char schema[REGISTRY_SCHEMA_SIZE];      /* in PostgreSQL; of this fixture alone */
     uint64_t sequence[REGISTRY_PARTITIONS]; /* told so far */
     struct bb_arena arena;                  /* of records to tell */
     struct bb_error error;
@@ -26,10 +27,13 @@ struct registry_fixture {
 extern const struct registry_subject {
     const char *name;
     void (*open)(struct registry_fixture *f);
-    bool lasting; /* what it was told is there after reopening */
+    bool lasting;       /* what it was told is there after reopening */
+    const char *server; /* that it needs; NULL: none */
 } registry_subjects[REGISTRY_SUBJECTS];
-enum registry_subject_index { REGISTRY_SQLITE, REGISTRY_MEMORY, REGISTRY_FAULT };
+enum registry_subject_index { REGISTRY_SQLITE, REGISTRY_MEMORY, REGISTRY_FAULT, REGISTRY_POSTGRES };
 
+/* False: its server cannot be had on this machine. */
+bool registry_subject_is_there(const struct registry_subject *subject);
 void registry_fixture_init(struct registry_fixture *f, const struct registry_subject *subject);
 void registry_fixture_release(struct registry_fixture *f);
 void registry_fixture_close(struct registry_fixture *f);

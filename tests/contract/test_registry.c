@@ -936,20 +936,24 @@ static void tell_in_pieces(struct registry_fixture *f, struct bb_random *random,
 }
 
 Test(registry, adapters_agree_whatever_the_pieces) {
-    enum { ROUNDS = 6, RECORDS = 400, ADAPTERS = REGISTRY_SUBJECTS };
+    enum { ROUNDS = 6, RECORDS = 400 };
     struct bb_random random;
 
     bb_random_seed(&random, random_test_seed("registry adapters agree"));
     for (int round = 0; round < ROUNDS; round++) {
-        struct registry_fixture f[ADAPTERS];
+        struct registry_fixture f[REGISTRY_SUBJECTS];
         struct bb_outbox_record records[RECORDS];
         struct bb_span first = {NULL, 0};
 
-        for (size_t i = 0; i < ADAPTERS; i++)
+        size_t adapters = 0; /* those that need a server stand last */
+        while (adapters < REGISTRY_SUBJECTS &&
+               registry_subject_is_there(&registry_subjects[adapters]))
+            adapters++;
+        for (size_t i = 0; i < adapters; i++)
             registry_fixture_init(&f[i], &registry_subjects[i]);
         for (size_t i = 0; i < RECORDS; i++)
             records[i] = random_record(&f[0], &random);
-        for (size_t i = 0; i < ADAPTERS; i++) {
+        for (size_t i = 0; i < adapters; i++) {
             tell_in_pieces(&f[i], &random, 0, records, RECORDS / 2);
             tell_in_pieces(&f[i], &random, 1, records + RECORDS / 2, RECORDS / 2);
             struct bb_span picture = whole_picture(&f[i]);
@@ -959,7 +963,7 @@ Test(registry, adapters_agree_whatever_the_pieces) {
                       round, f[0].adapter, tail_that_differs(first, picture).data, f[i].adapter,
                       tail_that_differs(picture, first).data);
         }
-        for (size_t i = 0; i < ADAPTERS; i++)
+        for (size_t i = 0; i < adapters; i++)
             registry_fixture_release(&f[i]);
     }
 }
@@ -1166,7 +1170,7 @@ Test(registry, keeps_an_audit_log) {
 static void copies_all_of_it(struct registry_fixture *f) {
     struct registry_fixture copy = {.adapter = f->adapter};
     char path[128], kept[20];
-    bool is_files = strcmp(f->adapter, "memory") != 0;
+    bool is_files = strstr(f->adapter, "sqlite") != NULL;
 
     REGISTRY_TELL(f, 2, registry_channel(f, "demo", "u", "a", 1),
                   registry_usage_point(f, "demo", "u", "Europe/Berlin", 5));
