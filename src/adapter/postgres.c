@@ -19,7 +19,7 @@ enum {
     IDLE_TIMEOUT_MS = 60000,
     PAUSE_FIRST_MS = 100, /* after the first failure; doubled with each, up to PAUSE_MAX_MS */
     PAUSE_MAX_MS = 10000,
-    VERSION_MIN = 120000,
+    VERSION_MIN = 140000,
 };
 
 /* Of a peer that vanished we hear in about half a minute; what conninfo says comes later and overrules. */
@@ -72,11 +72,10 @@ static int session_begin(struct bb_postgres *pg, struct bb_error *error) {
         &sql,
         "SET search_path = %s; SET timezone = 'UTC'; SET lock_timeout = %d; SET statement_timeout = %d;"
         "SET idle_in_transaction_session_timeout = %d; SET default_transaction_read_only = %s;"
-        "SET default_transaction_isolation = 'read committed'; SET synchronous_commit = on;",
+        "SET default_transaction_isolation = 'read committed'; SET synchronous_commit = on;"
+        "SET client_connection_check_interval = 5000;", /* a statement of one who is gone ends */
         schema, o->lock_timeout_ms, o->statement_timeout_ms, o->idle_timeout_ms,
         o->read_only ? "on" : "off");
-    if (PQserverVersion(pg->connection) >= 140000) /* a statement of one who is gone ends */
-        bb_buffer_format(&sql, "SET client_connection_check_interval = 5000;");
     bb_buffer_append(&sql, o->session ? o->session : "", (o->session ? strlen(o->session) : 0) + 1);
     int result = sql.overflow ? BB_FAIL(error, BB_E_NO_MEMORY, "no memory to set up a connection")
                               : bb_postgres_execute(pg, sql.data, NULL, error);

@@ -16,6 +16,7 @@ enum bb_postgres_type {
     BB_POSTGRES_INT2 = 21,
     BB_POSTGRES_INT4 = 23,
     BB_POSTGRES_TEXT = 25,
+    BB_POSTGRES_TIMESTAMPTZ = 1184, /* microseconds since 2000 */
 };
 
 /* ---- parameters: `$1` is what is put first */

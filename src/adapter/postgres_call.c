@@ -169,29 +169,48 @@ void bb_postgres_rollback(struct bb_postgres *pg) {
 
 /* ---- COPY */
 
-int bb_postgres_copy_in(struct bb_postgres *pg, const char *sql, struct bb_span rows,
-                        struct bb_error *error) {
+int bb_postgres_copy_in_begin(struct bb_postgres *pg, const char *sql, struct bb_error *error) {
     pg->state[0] = '\0';
     if (bb_postgres_is_lost(pg) || !PQsendQuery(pg->connection, sql))
         return bb_postgres_fail(pg, NULL, "take rows", error);
     PGresult *result = next_result(pg);
-    if (PQresultStatus(result) != PGRES_COPY_IN) {
-        int failed = bb_postgres_fail(pg, result, "take rows", error);
+    if (PQresultStatus(result) == PGRES_COPY_IN) {
         PQclear(result);
-        while (!bb_postgres_is_lost(pg) && (result = next_result(pg)) != NULL)
-            PQclear(result);
-        return failed;
+        return 0;
     }
+    int failed = bb_postgres_fail(pg, result, "take rows", error);
     PQclear(result);
-    int sent = 1;
-    for (size_t at = 0; sent == 1 && at < rows.size;) {
+    while (!bb_postgres_is_lost(pg) && (result = next_result(pg)) != NULL)
+        PQclear(result);
+    return failed;
+}
+
+int bb_postgres_copy_in_put(struct bb_postgres *pg, struct bb_span rows, struct bb_error *error) {
+    for (size_t at = 0; at < rows.size;) {
         size_t piece = rows.size - at < COPY_PIECE_BYTES ? rows.size - at : COPY_PIECE_BYTES;
-        sent = PQputCopyData(pg->connection, rows.data + at, (int)piece);
+        if (PQputCopyData(pg->connection, rows.data + at, (int)piece) != 1)
+            return bb_postgres_fail(pg, NULL, "take rows", error);
         at += piece;
     }
-    if (sent == 1)
-        sent = PQputCopyEnd(pg->connection, NULL);
-    if (sent != 1 && bb_postgres_is_lost(pg))
-        return bb_postgres_fail(pg, NULL, "take rows", error);
-    return collect(pg, "take rows", NULL, error);
+    return 0;
+}
+
+int bb_postgres_copy_in_end(struct bb_postgres *pg, int failed, struct bb_error *error) {
+    struct bb_error ignored;
+
+    if (bb_postgres_is_lost(pg))
+        return failed ? failed : bb_postgres_fail(pg, NULL, "take rows", error);
+    if (PQputCopyEnd(pg->connection, failed ? "given up" : NULL) != 1 && failed == 0)
+        failed = bb_postgres_fail(pg, NULL, "take rows", error);
+    int ended = collect(pg, "take rows", NULL, failed ? &ignored : error);
+    return failed ? failed : ended;
+}
+
+int bb_postgres_copy_in(struct bb_postgres *pg, const char *sql, struct bb_span rows,
+                        struct bb_error *error) {
+    int result = bb_postgres_copy_in_begin(pg, sql, error);
+
+    if (result != 0)
+        return result;
+    return bb_postgres_copy_in_end(pg, bb_postgres_copy_in_put(pg, rows, error), error);
 }

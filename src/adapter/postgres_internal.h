@@ -2,6 +2,7 @@
  *
  *   postgres.c          opening, losing and finding the server again
  *   postgres_error.c    what the server says, as an error of busbar's
+ *   postgres_pool.c     connections that wait for their next user
  *   postgres_call.c     statements: one at a time, or many in one round trip
  *   postgres_binary.h   parameters, arrays and rows of COPY in binary form, and results
  *   postgres_schema.c   versions of the tables
@@ -15,6 +16,7 @@
 #define BB_ADAPTER_POSTGRES_INTERNAL_H
 
 #include <libpq-fe.h>
+#include <pthread.h>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -64,11 +66,28 @@ void bb_postgres_close(struct bb_postgres *postgres);
  * failures ask for (at most 10 s). */
 int bb_postgres_ready(struct bb_postgres *postgres, struct bb_error *error) BB_MUST_USE;
 /* Statements of tables that had to be made first: prepared now, and on every connection from now on. */
-int bb_postgres_prepare(struct bb_postgres *postgres, const struct bb_postgres_statement *statements,
-                        size_t count, struct bb_error *error) BB_MUST_USE;
+int bb_postgres_prepare(struct bb_postgres *postgres,
+                        const struct bb_postgres_statement *statements, size_t count,
+                        struct bb_error *error) BB_MUST_USE;
 bool bb_postgres_is_lost(const struct bb_postgres *postgres);
 /* Give up the connection; the next bb_postgres_ready makes another one. */
 void bb_postgres_drop(struct bb_postgres *postgres);
+
+/* ---- postgres_pool.c: for whoever needs a connection per thread. One that was lost is given back like any other: it is made
+ * anew when it is used. */
+
+enum { BB_POSTGRES_POOL_IDLE = 16 };
+struct bb_postgres_pool {
+    struct bb_postgres_options options; /* conninfo and schema are the pool's, from malloc */
+    pthread_mutex_t mutex;              /* guards what follows */
+    size_t count;
+    struct bb_postgres *idle[BB_POSTGRES_POOL_IDLE];
+};
+void bb_postgres_pool_init(struct bb_postgres_pool *pool);
+int bb_postgres_pool_take(struct bb_postgres_pool *pool, struct bb_postgres **out,
+                          struct bb_error *error) BB_MUST_USE;
+void bb_postgres_pool_give(struct bb_postgres_pool *pool, struct bb_postgres *postgres);
+void bb_postgres_pool_release(struct bb_postgres_pool *pool);
 
 /* ---- postgres_error.c */
 
@@ -109,9 +128,16 @@ int bb_postgres_end_round(struct bb_postgres *postgres, PGresult **results, size
                           struct bb_error *error) BB_MUST_USE;
 /* End whatever transaction there is, without a word about failures: a connection that cannot is dropped. */
 void bb_postgres_rollback(struct bb_postgres *postgres);
-/* COPY into a table: `rows` as postgres_binary.h makes them, header and end included. */
+/* COPY into a table, all at once or in pieces: `rows` as postgres_binary.h makes them, header and end included. After
+ * _begin went well there is an _end; with `failed` it gives up, and returns that. */
 int bb_postgres_copy_in(struct bb_postgres *postgres, const char *sql, struct bb_span rows,
                         struct bb_error *error) BB_MUST_USE;
+int bb_postgres_copy_in_begin(struct bb_postgres *postgres, const char *sql, struct bb_error *error)
+    BB_MUST_USE;
+int bb_postgres_copy_in_put(struct bb_postgres *postgres, struct bb_span rows,
+                            struct bb_error *error) BB_MUST_USE;
+int bb_postgres_copy_in_end(struct bb_postgres *postgres, int failed, struct bb_error *error)
+    BB_MUST_USE;
 
 /* ---- postgres_schema.c */
 

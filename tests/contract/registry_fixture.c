@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "adapter/registry_postgres.h"
+#include "contract/cluster_fixture.h"
 #include "model/quality.h"
 #include "model/unit.h"
-#include "support/cluster.h"
 #include "support/postgres.h"
 
 /* ---- the registries under test --------------------------------------------------------------- */
@@ -29,7 +29,7 @@ static void open_memory(struct registry_fixture *f) {
 }
 
 static void open_postgres(struct registry_fixture *f) {
-    const struct bb_registry_postgres_options options = {.conninfo = cluster_address("postgres"),
+    const struct bb_registry_postgres_options options = {.conninfo = f->conninfo,
                                                          .schema = f->schema};
 
     cr_assert_eq(bb_registry_postgres_open(&options, &f->registry, &f->error), 0, "%s",
@@ -40,7 +40,7 @@ const struct registry_subject registry_subjects[REGISTRY_SUBJECTS] = {
     [REGISTRY_SQLITE] = {"sqlite", open_sqlite, true},
     [REGISTRY_MEMORY] = {"memory", open_memory, false},
     [REGISTRY_FAULT] = {"fault over sqlite", open_fault, true},
-    [REGISTRY_POSTGRES] = {"postgres", open_postgres, true, "postgres"},
+    [REGISTRY_POSTGRES] = {"postgres", open_postgres, true},
 };
 
 void registry_fixture_close(struct registry_fixture *f) {
@@ -50,16 +50,15 @@ void registry_fixture_close(struct registry_fixture *f) {
     f->registry = f->inner = NULL;
 }
 
-bool registry_subject_is_there(const struct registry_subject *subject) {
-    return !subject->server || cluster_address(subject->server);
-}
-
 void registry_fixture_init(struct registry_fixture *f, const struct registry_subject *subject) {
     *f = (struct registry_fixture){.adapter = subject->name};
     snprintf(f->directory, sizeof f->directory, "/tmp/busbar-registry-XXXXXX");
     cr_assert_not_null(mkdtemp(f->directory));
     snprintf(f->path, sizeof f->path, "%s/registry.db", f->directory);
-    snprintf(f->schema, sizeof f->schema, "%s", f->directory + strlen("/tmp/"));
+    if (subject == &registry_subjects[REGISTRY_POSTGRES]) {
+        f->conninfo = cluster_address("postgres", "BUSBAR_TEST_POSTGRES");
+        snprintf(f->schema, sizeof f->schema, "Registry of %d", (int)getpid());
+    }
     bb_arena_init(&f->arena, 1 << 20, 1 << 28);
     bb_buffer_init(&f->picture, 1 << 26);
     subject->open(f);
@@ -71,8 +70,8 @@ void registry_fixture_release(struct registry_fixture *f) {
 
     if (f->registry)
         registry_fixture_close(f);
-    if (strcmp(f->adapter, "postgres") == 0)
-        postgres_drop_schema(cluster_address("postgres"), f->schema);
+    if (f->conninfo)
+        postgres_drop_schema(f->conninfo, f->schema);
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         snprintf(name, sizeof name, "%s%s", f->path, suffixes[i]);
         unlink(name);
@@ -82,15 +81,21 @@ void registry_fixture_release(struct registry_fixture *f) {
     bb_buffer_release(&f->picture);
 }
 
+static void hold(size_t subject, void (*promise)(struct registry_fixture *f)) {
+    struct registry_fixture f;
+
+    registry_fixture_init(&f, &registry_subjects[subject]);
+    promise(&f);
+    registry_fixture_release(&f);
+}
+
 void each_registry(void (*promise)(struct registry_fixture *f)) {
-    for (size_t i = 0; i < sizeof registry_subjects / sizeof *registry_subjects; i++) {
-        struct registry_fixture f;
-        if (!registry_subject_is_there(&registry_subjects[i]))
-            continue;
-        registry_fixture_init(&f, &registry_subjects[i]);
-        promise(&f);
-        registry_fixture_release(&f);
-    }
+    for (size_t i = 0; i < REGISTRY_EMBEDDED; i++)
+        hold(i, promise);
+}
+
+void postgres_registry(void (*promise)(struct registry_fixture *f)) {
+    hold(REGISTRY_POSTGRES, promise);
 }
 
 /* ---- records to tell ------------------------------------------------------------------------- */
