@@ -325,8 +325,13 @@ Test(log_kafka, is_poisoned_by_a_record_that_was_not_taken, .timeout = 60) {
     log = kafka_fixture_open(&kafka);
     cr_assert_eq(append_and_sync(log, 0, 0, &error), 0);
     set_max_message_bytes(&kafka, "1000");
-    cr_assert_eq(log->ops->append(log, 0, &record, &error), 0);
-    cr_expect_eq(log->ops->sync(log, &error), -BB_E_KAFKA_UNDELIVERED, "%s", error.text);
+    int result = 0;
+    for (int i = 0; result == 0 && i < 200; i++) { /* until the broker heard of its new setting */
+        cr_assert_eq(log->ops->append(log, 1, &record, &error), 0);
+        result = log->ops->sync(log, &error);
+        usleep(result == 0 ? 10000 : 0);
+    }
+    cr_expect_eq(result, -BB_E_KAFKA_UNDELIVERED, "%s", error.text);
     cr_expect(!error.retriable);
     cr_expect_eq(append(log, 1, 1, &error), -BB_E_KAFKA_UNDELIVERED);
     cr_expect_eq(log->ops->sync_begin(log, &error), -BB_E_KAFKA_UNDELIVERED);
@@ -711,7 +716,8 @@ Test(log_kafka, goes_on_when_one_broker_of_three_is_lost, .timeout = 240) {
     expect_replicas(&kafka, "control", 3);
     expect_replicas(&kafka, "owner", 3);
     /* Whoever leads what: in the long run each of them is lost once. */
-    for (size_t lost = 0; lost < (getenv("BUSBAR_SOAK") ? 3 : 1); lost++) {
+    size_t rounds = getenv("BUSBAR_SOAK") ? 3 : 1;
+    for (size_t lost = 0; lost < rounds; lost++) {
         for (int i = 0; i < 60; i++) {
             uint32_t p = (uint32_t)i % 3;
             log_append_sample(log, p, seeds[p]++, &record);
@@ -723,7 +729,8 @@ Test(log_kafka, goes_on_when_one_broker_of_three_is_lost, .timeout = 240) {
         for (uint32_t p = 0; p <= CONTROL; p++)
             cr_expect_eq(log_count_samples(log, p, 0, 0), (int64_t)seeds[p],
                          "without broker %s, partition %u", numbers[lost], p);
-        cluster_do(&cluster, "restart", numbers[lost]);
+        if (lost + 1 < rounds)
+            cluster_do(&cluster, "restart", numbers[lost]);
     }
     log->ops->close(log);
     cluster_stop(&cluster);
