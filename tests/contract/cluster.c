@@ -111,18 +111,18 @@ static void remove_cluster(const char *name, const char *folder) {
 
 /* The run's own, and what tests left behind that did not come to their end. */
 ReportHook(POST_ALL)(struct criterion_global_stats *stats) {
-    char folder[CLUSTER_PATH], path[2 * CLUSTER_PATH];
+    char pattern[CLUSTER_PATH], lock[2 * CLUSTER_PATH];
     glob_t found;
 
     (void)stats;
     for (size_t i = 0; i < NAMES; i++) {
-        shared_folder(getpid(), names[i], folder);
-        snprintf(path, sizeof path, "%s.lock", folder);
-        unlink(path);
-        if (log_file_exists(folder))
-            remove_cluster(names[i], folder);
-        snprintf(path, sizeof path, "%s-*", folder);
-        if (glob(path, 0, NULL, &found) != 0)
+        shared_folder(getpid(), names[i], pattern);
+        snprintf(lock, sizeof lock, "%s.lock", pattern);
+        unlink(lock);
+        if (log_file_exists(pattern))
+            remove_cluster(names[i], pattern);
+        snprintf(lock, sizeof lock, "%s-*", pattern);
+        if (glob(lock, 0, NULL, &found) != 0)
             continue;
         for (size_t k = 0; k < found.gl_pathc; k++)
             remove_cluster(names[i], found.gl_pathv[k]);
