@@ -202,7 +202,12 @@ int bb_kafka_fail(struct bb_kafka_client *client, rd_kafka_resp_err_t why, enum 
     else if (passes && code != BB_E_KAFKA_UNDELIVERED)
         code = BB_E_KAFKA_AWAY;
     int result = BB_FAIL(error, code, "%s: %s%s%s%s", tried, rd_kafka_err2str(why),
-                         complaint[0] ? "; last heard of a broker: " : "", complaint,
+                         complaint[0] ? "; last heard of a broker: "
+                         : passes     ? "; no word from "
+                                      : "",
+                         complaint[0] ? complaint
+                         : passes     ? client->cluster->brokers
+                                      : "",
                          refused ? scram_hint(client->cluster) : "");
     error->retriable = passes;
     return result;

@@ -33,7 +33,7 @@ static int64_t now_ms(void) {
 static void hear_report(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque) {
     struct bb_kafka_client *client = opaque;
     struct bb_kafka_log *log = client->context;
-    uint64_t expected = (uint64_t)(uintptr_t)message->_private;
+    uint64_t expected = bb_kafka_offset_of(message->_private);
 
     (void)rk;
     if (message->err) /* the transaction fails by it */
@@ -110,7 +110,7 @@ static int produce(struct bb_kafka_log *log, enum bb_kafka_topic topic, rd_kafka
         log->decide.rk, RD_KAFKA_V_RKT(log->topic[topic]), RD_KAFKA_V_PARTITION(0),
         RD_KAFKA_V_VALUE((void *)record->body.data, record->body.size),
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(record->received_ms),
-        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE((void *)(uintptr_t)record->offset),
+        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(bb_kafka_opaque_of(record->offset)),
         RD_KAFKA_V_END);
 
     if (!why)
