@@ -58,7 +58,7 @@ static int version_read(struct bb_postgres *pg, const char *part, int *version,
     if (failed != 0)
         return failed;
     if (PQntuples(result) > 0)
-        *version = atoi(PQgetvalue(result, 0, 0));
+        *version = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
     PQclear(result);
     return 0;
 }

@@ -117,7 +117,7 @@ static int commit_struck(struct strike *s, void *(*strike)(void *)) {
 static int port_of(const char *conninfo) {
     const char *at = strstr(conninfo, "port=");
 
-    return at ? atoi(at + 5) : 5432;
+    return at ? (int)strtol(at + 5, NULL, 10) : 5432;
 }
 
 /* ---- commits whose answer is lost */
