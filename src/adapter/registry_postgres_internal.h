@@ -21,6 +21,9 @@
 #include "adapter/registry_fold_internal.h"
 #include "adapter/registry_postgres.h"
 
+/* Compiling a plan takes longer than any of these runs. */
+#define BB_REGISTRY_POSTGRES_SESSION "SET jit = off"
+
 enum registry_statement {
     REGISTRY_BEGIN,
     REGISTRY_COMMIT,
@@ -54,6 +57,10 @@ enum registry_statement {
     REGISTRY_AUDIT_LAST,
     REGISTRY_STATEMENTS
 };
+/* Of usage_point u and its channels c. */
+#define BB_REGISTRY_USAGE_POINT_COLUMNS                                                            \
+    "u.tenant, u.name, coalesce(nullif(u.zone, ''), min(c.zone), ''), u.calendar, u.customer, "    \
+    "coalesce(nullif(u.commodity, 0), max(c.commodity), 0), count(c.name)"
 extern const struct bb_postgres_statement bb_registry_statements[REGISTRY_STATEMENTS];
 
 /* Parameters on their way, one value or one column each. What goes wrong stays and shows when they are used. */

@@ -76,22 +76,24 @@ static void ask_for(const struct search *s, const char *column,
     }
 }
 
+/* Versions come in order, and the last one by then counts. Each half is in order by itself, so that they are merged;
+ * what is to be looked up per row is a subquery, so that it is, and only where the words were found. */
 static void write_question(const struct search *s, struct registry_columns *c,
                            struct bb_buffer *sql) {
     bb_buffer_format(
-        sql, "SELECT name, body FROM (SELECT v.name, v.body FROM master_version v WHERE kind = 1 "
+        sql, "SELECT name, body FROM ((SELECT name, body FROM master_version v WHERE kind = 1 "
              "AND tenant = $1::text AND name > $2::text AND recorded_ms <= $3::bigint");
     ask_for(s, "words", word_in_bytes, c, sql);
     bb_buffer_format(
-        sql,
-        " AND NOT EXISTS (SELECT 1 FROM master_version l WHERE l.kind = 1 AND l.tenant = $1::text "
-        "AND l.name = v.name AND l.recorded_ms > v.recorded_ms AND l.recorded_ms <= $3::bigint) "
-        "UNION ALL SELECT u.name, NULL FROM usage_point u WHERE tenant = $1::text "
-        "AND name > $2::text");
-    ask_for(s, "lower(u.name)", word_in_name, c, sql);
+        sql, " AND recorded_ms = (SELECT recorded_ms FROM master_version l WHERE l.kind = 1 "
+             "AND l.tenant = $1::text AND l.name = v.name AND l.recorded_ms <= $3::bigint "
+             "ORDER BY l.kind, l.tenant, l.name, l.recorded_ms DESC LIMIT 1) ORDER BY name) "
+             "UNION ALL (SELECT name, NULL::bytea FROM usage_point u WHERE tenant = $1::text "
+             "AND name > $2::text");
+    ask_for(s, "lower(name)", word_in_name, c, sql);
     bb_buffer_format(
-        sql, " AND NOT EXISTS (SELECT 1 FROM master_version e WHERE e.kind = 1 "
-             "AND e.tenant = $1::text AND e.name = u.name AND e.recorded_ms <= $3::bigint)) "
+        sql, " AND (SELECT 1 FROM master_version e WHERE e.kind = 1 AND e.tenant = $1::text "
+             "AND e.name = u.name AND e.recorded_ms <= $3::bigint LIMIT 1) IS NULL ORDER BY name)) "
              "AS found ORDER BY name");
     bb_buffer_append_byte(sql, '\0');
 }
