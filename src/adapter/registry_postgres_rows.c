@@ -278,9 +278,9 @@ static int exception_row(const struct registry_row *row, void *context) {
     "SELECT id, tenant, usage_point, channel, from_ms, check_id, to_ms, a, b, exponent, "          \
     "opened_ms, CASE happening WHEN 'closed' THEN recorded_ms END, opened_by, "                    \
     "CASE happening WHEN 'closed' THEN source ELSE '' END "                                        \
-    "FROM exception JOIN exception_history ON exception_history.exception = id AND ordinal = "     \
-    "(SELECT max(h.ordinal) FROM exception_history h "                                             \
-    "WHERE h.exception = id AND h.recorded_ms <= $2::bigint) "                                     \
+    "FROM exception e CROSS JOIN LATERAL (SELECT happening, recorded_ms, source "                  \
+    "FROM exception_history WHERE exception = e.id AND recorded_ms <= $2::bigint "                 \
+    "ORDER BY ordinal DESC LIMIT 1) AS last "                                                      \
     "WHERE opened_ms <= $2::bigint AND " condition                                                 \
     " ORDER BY tenant, usage_point, channel, from_ms, check_id"
 
