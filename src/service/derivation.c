@@ -30,6 +30,8 @@ void bb_derivation_release(struct bb_derivation *d) {
     bb_buffer_release(&d->value_change);
     bb_attribute_set_release(&d->value_attributes);
     free(d->told_spans);
+    free(d->expected);
+    free(d->expected_names);
     free(d->outputs);
     free(d->events);
     free(d->names);
@@ -160,9 +162,14 @@ static enum round round_of(const struct bb_channel_slot *slot) {
 
 static int derive_slots(struct bb_derivation_work *w, uint32_t told_slots, enum round round,
                         struct bb_error *error) {
+    uint32_t expected = 0;
     int result = 0;
 
     for (uint32_t slot = 0; !result && slot < w->channels->count; slot++) {
+        if (slot == expected && slot < told_slots && round != ROUND_LOOKING)
+            result = bb_derivation_expect(w, slot, told_slots, &expected, error);
+        if (result)
+            break;
         const struct bb_channel_slot *s = &w->channels->slots[slot];
         size_t first = slot < told_slots ? w->gather->starts[slot] : 0;
         size_t count = slot < told_slots ? w->gather->starts[slot + 1] - first : 0;

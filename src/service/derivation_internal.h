@@ -1,6 +1,7 @@
 /* What the parts of a derivation share.
  *
  *   derivation.c            the commit: all slots in turn, blocks and names in the store's order
+ *   derivation_expect.c     what will be asked for, said ahead
  *   derivation_channel.c    one channel: its plans, what they need and what they make
  *   derivation_others.c     what it looks at beside itself, and who looks at it
  *   derivation_exception.c  what they say of its exceptions, all in all
@@ -78,6 +79,10 @@ int bb_derivation_tell_values(struct bb_derivation_work *w, struct bb_error *err
  * none. */
 int bb_derivation_fetch(struct bb_derivation_work *w, struct bb_plan_key key,
                         struct bb_span *packed, struct bb_error *error) BB_MUST_USE;
+
+/* Tell the store what the slots from `slot` on will ask for, up to *until. */
+int bb_derivation_expect(struct bb_derivation_work *w, uint32_t slot, uint32_t told_slots,
+                         uint32_t *until, struct bb_error *error) BB_MUST_USE;
 
 /* Master data of the usage point at hand, into *up and w->usage_point. */
 int bb_derivation_usage_point(struct bb_derivation_work *w, struct bb_master *up,
