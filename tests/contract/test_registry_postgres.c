@@ -13,7 +13,7 @@
 
 #include "adapter/registry_postgres.h"
 #include "base/random.h"
-#include "contract/cluster_fixture.h"
+#include "contract/cluster.h"
 #include "contract/registry_fixture.h"
 #include "model/quality.h"
 #include "support/master_random.h"
@@ -365,6 +365,11 @@ static _Noreturn void project_for_ever(struct registry_fixture *f) {
     }
 }
 
+static uint64_t projected(struct registry_fixture *f) {
+    return (uint64_t)postgres_number(f->conninfo, f->schema,
+                                     "SELECT coalesce(sum(sequence), 0) FROM partition_position");
+}
+
 /* Whoever projects is killed, or its backend ended by the server: rows and position go together, and who lost its
  * backend carries on without a word. */
 Test(registry_database, rows_and_position_survive_together) {
@@ -382,6 +387,8 @@ Test(registry_database, rows_and_position_survive_together) {
         cr_assert_geq(child, 0);
         if (child == 0)
             project_for_ever(&f);
+        for (int waited = 0; waited < 500 && projected(&f) == last; waited++)
+            usleep(20000); /* it has to connect first */
         for (int ended = 0; round % 2 && ended < 4; ended++) {
             usleep(30000 + (useconds_t)bb_random_below(&random, 60000));
             execute(&f, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -407,31 +414,31 @@ Test(registry_database, rows_and_position_survive_together) {
 Test(registry_database, a_restarted_server_is_found_again) {
     struct registry_fixture f;
     struct bb_registry *shared;
-    char folder[128];
+    struct cluster server;
 
     begin(&f);
     shared = f.registry;
-    const char *address = cluster_start("postgres", folder);
-    cr_assert_eq(open_as(&f, address, false, &f.registry), 0, "%s", f.error.text);
+    cluster_start(&server, "postgres", "");
+    cr_assert_eq(open_as(&f, server.address, false, &f.registry), 0, "%s", f.error.text);
     REGISTRY_TELL(&f, 0, registry_channel(&f, "demo", "u", "a", 1));
     expect_registry_channels(&f, "", "",
                              "demo/u/a interval electricity kWh 900s Europe/Amsterdam "
                              "1-1:1.29.0 p0 #1\n");
-    cluster_do("postgres", "kill", folder);
+    cluster_do(&server, "kill", "");
     struct bb_outbox_record record = registry_channel(&f, "demo", "u", "b", 2);
     cr_expect_eq(registry_project(&f, 0, 1, &record, 1), -BB_E_DATABASE_LOST, "%s", f.error.text);
     cr_expect(f.error.retriable);
-    cluster_do("postgres", "restart", folder);
+    cluster_do(&server, "restart", "");
     cr_expect_eq(registry_position(&f, 0), 1);
     cr_expect_eq(registry_project(&f, 0, 1, &record, 1), 0, "%s", f.error.text);
-    cluster_do("postgres", "restart", folder); /* both connections are gone, and nobody knows yet */
+    cluster_do(&server, "restart", ""); /* both connections are gone, and nobody knows yet */
     expect_registry_channels(&f, "", "",
                              "demo/u/a interval electricity kWh 900s Europe/Amsterdam "
                              "1-1:1.29.0 p0 #1\n"
                              "demo/u/b interval electricity kWh 900s Europe/Amsterdam "
                              "1-1:1.29.0 p0 #2\n");
     f.registry->ops->close(f.registry);
-    cluster_do("postgres", "stop", folder);
+    cluster_stop(&server);
     f.registry = shared;
     registry_fixture_release(&f);
 }
@@ -447,7 +454,7 @@ struct relay {
 
 static int connect_to(const char *port) {
     struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons((uint16_t)atoi(port)),
+                             .sin_port = htons((uint16_t)strtol(port, NULL, 10)),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
