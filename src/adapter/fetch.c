@@ -97,9 +97,9 @@ int bb_fetch_status(const struct bb_fetch_ask *ask, struct bb_buffer *out, long 
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
         if (out->overflow)
             result = BB_FAIL(error, BB_E_FETCH, "%s is larger than it may be", address);
-        else if (code != CURLE_OK)
+        else if (code != CURLE_OK && code != CURLE_HTTP_RETURNED_ERROR)
             result = BB_FAIL(error, BB_E_FETCH, "%s: %s", address, curl_easy_strerror(code));
-        else if (*status != 200)
+        else if (code != CURLE_OK || *status != 200)
             result = BB_FAIL(error, BB_E_FETCH, "%s answers %ld", address, *status);
     }
     curl_easy_cleanup(curl);

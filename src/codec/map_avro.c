@@ -179,6 +179,19 @@ static int load_folder(struct bb_yaml *yaml, const struct bb_map_avro *from,
     return failure;
 }
 
+static int set_password_file(struct bb_yaml *yaml, const struct bb_map_avro *from,
+                             struct bb_avro_form *form) {
+    char path[PATH_BYTES];
+
+    if (from->password_file.size == 0)
+        return 0;
+    if (!find_path(yaml, from->password_file, path))
+        return bb_yaml_fail(yaml, from->node,
+                            "registry: the name of the password file is too long");
+    form->password_file = bb_arena_copy(yaml->arena, bb_span_of(path));
+    return form->password_file.data ? 0 : bb_yaml_fail(yaml, from->node, "the map is too large");
+}
+
 int bb_map_load_avro(struct bb_yaml *yaml, const struct bb_map_avro *from,
                      struct bb_avro_form **out) {
     struct bb_avro_form *form;
@@ -193,8 +206,9 @@ int bb_map_load_avro(struct bb_yaml *yaml, const struct bb_map_avro *from,
         return refuse_file(yaml, from, "registry");
     form->registry = from->registry;
     form->user = from->user;
-    form->password_file = from->password_file;
-    int failure = load_schema(yaml, from, from->schema, "schema", &form->writer);
+    int failure = set_password_file(yaml, from, form);
+    if (failure == 0)
+        failure = load_schema(yaml, from, from->schema, "schema", &form->writer);
     if (failure == 0)
         failure = load_schema(yaml, from, from->reader, "reader", &form->reader);
     if (failure == 0 && from->schemas.size > 0)
