@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { NUMBER_TEXT_MAX = 64, UUID_TEXT = 36 };
 
@@ -139,18 +140,20 @@ static bool put_exact(struct bb_avro_scan *s, const struct bb_avro_step *step,
     return put_made(s, step->slot, text, size);
 }
 
-/* Meters count in tenths or thousandths: mostly a few steps find the decimal that reads back as the double.
- * Both numbers of the division are exact, so its quotient is what a reader of that decimal gets; and the
- * first that reads back is the shortest. */
-static bool short_decimal(double value, struct bb_decimal *out) {
-    static const double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
+/* The same for the common float, from 1/8 to ten million with at most seven digits. There m / 10^k, rounded to
+ * a double and then to a float, is m / 10^k rounded once: the middle between two floats is a multiple of 2^-28
+ * there, so no such decimal is closer to one than a double can tell. */
+static bool quick_float(float value, struct bb_decimal *out) {
+    static const double powers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7};
 
-    if (!(fabs(value) < 1e9))
+    if (!(fabsf(value) >= 0.125f && fabsf(value) < 1e7f))
         return false;
-    for (int digits = 0; digits < 7; digits++) {
-        double scaled = rint(value * powers[digits]);
-        if (scaled / powers[digits] == value) {
-            *out = (struct bb_decimal){(int64_t)scaled, (int8_t)-digits};
+    for (int k = 0; k < 8; k++) {
+        double mantissa = nearbyint((double)value * powers[k]);
+        if (fabs(mantissa) >= 1e7)
+            return false;
+        if ((float)(mantissa / powers[k]) == value) {
+            *out = (struct bb_decimal){(int64_t)mantissa, (int8_t)-k};
             return true;
         }
     }
@@ -163,10 +166,11 @@ static enum bb_decimal_outcome decimal_of_float(float value, struct bb_decimal *
 
     if (!isfinite(value))
         return BB_DECIMAL_SYNTAX;
+    if (quick_float(value, out))
+        return BB_DECIMAL_OK;
     for (int digits = 1; digits <= 9; digits++) {
         snprintf(text, sizeof text, "%.*e", digits - 1, (double)value);
-        float back = strtof(text, NULL);
-        if (memcmp(&back, &value, sizeof back) == 0)
+        if (strtof(text, NULL) == value)
             break;
     }
     enum bb_decimal_outcome outcome = bb_decimal_parse(bb_span_of(text), '.', out);
@@ -174,8 +178,7 @@ static enum bb_decimal_outcome decimal_of_float(float value, struct bb_decimal *
         out->mantissa /= 10;
         out->exponent++;
     }
-    if (outcome == BB_DECIMAL_OK && out->exponent > 0 && out->exponent <= 9 &&
-        llabs(out->mantissa) < bb_power_of_ten[9]) { /* 1200, not 12e2 */
+    if (outcome == BB_DECIMAL_OK && out->exponent > 0 && out->exponent <= 9) { /* 1200, not 12e2 */
         out->mantissa *= bb_power_of_ten[out->exponent];
         out->exponent = 0;
     }
@@ -186,7 +189,7 @@ static bool put_double(struct bb_avro_scan *s, const struct bb_avro_step *step, 
     struct bb_decimal exact;
     char text[NUMBER_TEXT_MAX];
 
-    if (short_decimal(value, &exact) || bb_decimal_of_double(value, &exact) == BB_DECIMAL_OK)
+    if (bb_decimal_of_double(value, &exact) == BB_DECIMAL_OK)
         return put_exact(s, step, exact);
     return put_made(s, step->slot, text, snprintf(text, sizeof text, "%g", value));
 }
