@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "adapter/aws.h"
 #include "adapter/embedded.h"
 #include "port/sink.h"
 
@@ -37,6 +38,23 @@ struct bb_sink_webhook_options {
 int bb_sink_webhook_open(const struct bb_sink_webhook_options *options,
                          const struct bb_bookmark *bookmark, const char *label,
                          struct bb_sink **out, struct bb_error *error) BB_MUST_USE;
+
+/* ---- redshift: a warehouse over libpq; no bookmark needed. */
+struct bb_sink_redshift_options {
+    const char *conninfo; /* "host=... dbname=..." or postgresql://... */
+    const char *schema;   /* NULL: "busbar" */
+    bool is_postgres;     /* PostgreSQL 15 or later in a warehouse's place */
+    uint32_t batch_rows;  /* staged in a transaction, about. 0: 50,000 */
+    /* Staging through S3: rows go there as gzipped CSV, and the warehouse fetches them. NULL: INSERT. */
+    const char *s3_bucket, *s3_prefix;
+    const char *s3_endpoint; /* of another service than AWS's: https://host[:port]. NULL: AWS's */
+    const char *iam_role;    /* that the warehouse reads the bucket as */
+    struct bb_aws_options aws;
+    struct bb_sink_choice choice;
+    struct bb_sink_patience patience;
+};
+int bb_sink_redshift_open(const struct bb_sink_redshift_options *options, const char *label,
+                          struct bb_sink **out, struct bb_error *error) BB_MUST_USE;
 
 /* ---- memory: the twin, for tests and the simulator. What it holds outlives the sink. */
 struct bb_sink_memory;
