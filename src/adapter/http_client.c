@@ -2,6 +2,7 @@
 #include "adapter/http_client.h"
 
 #include <curl/curl.h>
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,12 +72,30 @@ static bool add_header(struct lane *lane, const char *header) {
     return true;
 }
 
+/* What S3 wants to be told, and libcurl takes for the body's hash. */
+static bool add_hash(struct lane *lane, struct bb_span body) {
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    char header[32 + 2 * EVP_MAX_MD_SIZE] = "x-amz-content-sha256: ";
+    size_t used = strlen(header);
+
+    if (EVP_Digest(body.data ? body.data : "", body.size, hash, &size, EVP_sha256(), NULL) != 1)
+        return false;
+    for (unsigned i = 0; i < size; i++)
+        used += (size_t)snprintf(header + used, sizeof header - used, "%02x", hash[i]);
+    return add_header(lane, header);
+}
+
 static bool set_headers(struct lane *lane, const struct bb_http_request *r) {
     char token[2100];
-    bool done = add_header(lane, "Expect:"); /* no question before a body of more than 1 MiB */
+    bool done = true;
 
     for (size_t i = 0; done && i < r->header_count; i++)
         done = add_header(lane, r->headers[i]);
+    if (!r->signing) /* no question before a body of more than 1 MiB; libcurl would sign its absence */
+        done = done && add_header(lane, "Expect:");
+    else
+        done = done && add_hash(lane, r->body);
     if (done && r->signing && r->signing->token && r->signing->token[0]) {
         int size = snprintf(token, sizeof token, "X-Amz-Security-Token: %s", r->signing->token);
         done = (size_t)size < sizeof token && add_header(lane, token);

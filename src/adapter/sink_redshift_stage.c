@@ -164,7 +164,7 @@ int bb_redshift_stage(struct redshift *r, enum warehouse_table_id table, bool go
         return result;
     if (r->s3)
         return copy_from_s3(r, table, gone, count, error);
-    if (r->dialect == WAREHOUSE_POSTGRES)
+    if (r->dialect == WAREHOUSE_POSTGRES && !r->options.by_insert)
         return copy(r, table, gone, count, error);
     return insert(r, table, gone, count, error);
 }

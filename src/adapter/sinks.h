@@ -44,6 +44,7 @@ struct bb_sink_redshift_options {
     const char *conninfo; /* "host=... dbname=..." or postgresql://... */
     const char *schema;   /* NULL: "busbar" */
     bool is_postgres;     /* PostgreSQL 15 or later in a warehouse's place */
+    bool by_insert;       /* PostgreSQL, too, is given INSERT instead of COPY */
     uint32_t batch_rows;  /* staged in a transaction, about. 0: 50,000 */
     /* Staging through S3: rows go there as gzipped CSV, and the warehouse fetches them. NULL: INSERT. */
     const char *s3_bucket, *s3_prefix;

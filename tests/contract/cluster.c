@@ -18,7 +18,7 @@
 
 enum { NOT_HERE = 77 };
 
-static const char *const names[] = {"kafka"};
+static const char *const names[] = {"kafka", "postgres", "dynamodb"};
 
 /* Tests are processes of their own; what one of them starts belongs to the run, which is their parent. */
 static void shared_folder(pid_t run, const char *name, char folder[CLUSTER_PATH]) {

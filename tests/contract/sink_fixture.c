@@ -63,8 +63,7 @@ void sink_fixture_init(struct sink_fixture *f, const struct sink_subject *subjec
     *f = (struct sink_fixture){.subject = subject};
     change_world_init(&f->world, seeds_of_run(1, 1).first);
     subject->begin(f);
-    if (!f->absent)
-        sink_reopen(f, 0);
+    sink_reopen(f, 0);
 }
 
 void sink_fixture_release(struct sink_fixture *f) {

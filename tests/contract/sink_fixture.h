@@ -12,7 +12,7 @@ struct sink_fixture;
 
 struct sink_subject {
     const char *name;
-    /* Brings up the other system (what it is: f->other), or leaves f->absent set. */
+    /* Brings up the other system (what it is: f->other). One that cannot be had skips the test. */
     void (*begin)(struct sink_fixture *f);
     void (*end)(struct sink_fixture *f);
     int (*open)(struct sink_fixture *f, struct bb_sink **out);
@@ -28,7 +28,6 @@ struct sink_bookmarks { /* where sinks stand that have no room for it; the N-th 
 
 struct sink_fixture {
     const struct sink_subject *subject;
-    const char *absent; /* why the other system is not to be had here */
     void *other;
     struct cut_proxy *proxy;
     struct sink_bookmarks bookmarks;
@@ -39,7 +38,7 @@ struct sink_fixture {
     struct bb_error error;
 };
 
-extern const struct sink_subject sink_memory_subject, sink_webhook_subject;
+extern const struct sink_subject sink_memory_subject, sink_webhook_subject, sink_redshift_subject;
 
 struct bb_bookmark sink_bookmark(struct sink_fixture *f);
 /* Short, so that a test does not wait long for what does not come. */

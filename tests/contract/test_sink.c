@@ -6,24 +6,26 @@
 #include <stdlib.h>
 
 #include "contract/sink_fixture.h"
-#include "contract/sink_webhook.h"
 
-static const struct sink_subject *const subjects[] = {
-    &sink_memory_subject,
-    &sink_webhook_subject,
-};
+static void with(const struct sink_subject *subject, void (*promise)(struct sink_fixture *f)) {
+    struct sink_fixture f;
 
-static void each_sink(void (*promise)(struct sink_fixture *f)) {
-    for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {
-        struct sink_fixture f;
-        sink_fixture_init(&f, subjects[i]);
-        if (f.absent)
-            cr_assert_null(getenv("CI"), "%s: %s", subjects[i]->name, f.absent);
-        else
-            promise(&f);
-        sink_fixture_release(&f);
-    }
+    sink_fixture_init(&f, subject);
+    promise(&f);
+    sink_fixture_release(&f);
 }
+
+/* A test of each adapter, so that one that cannot be had here is skipped by name. */
+#define EACH_SINK(promise)                                                                         \
+    Test(sink_memory, promise, .timeout = 200) {                                                   \
+        with(&sink_memory_subject, promise);                                                       \
+    }                                                                                              \
+    Test(sink_webhook, promise, .timeout = 200) {                                                  \
+        with(&sink_webhook_subject, promise);                                                      \
+    }                                                                                              \
+    Test(sink_redshift, promise, .timeout = 200) {                                                 \
+        with(&sink_redshift_subject, promise);                                                     \
+    }
 
 static void tells_all(struct sink_fixture *f) {
     sink_expect_position(f, 0, 0);
@@ -38,9 +40,7 @@ static void tells_all(struct sink_fixture *f) {
     sink_expect_world(f, "after it was opened anew");
 }
 
-Test(sink, tells_all) {
-    each_sink(tells_all);
-}
+EACH_SINK(tells_all)
 
 static void counts_partitions_apart(struct sink_fixture *f) {
     const struct bb_sink_ops *ops = f->sinks[0]->ops;
@@ -53,9 +53,7 @@ static void counts_partitions_apart(struct sink_fixture *f) {
     sink_expect_position(f, 0, 20);
 }
 
-Test(sink, counts_partitions_apart) {
-    each_sink(counts_partitions_apart);
-}
+EACH_SINK(counts_partitions_apart)
 
 static void moves_on_behind_what_it_does_not_use(struct sink_fixture *f) {
     struct bb_outbox_record records[30];
@@ -70,9 +68,7 @@ static void moves_on_behind_what_it_does_not_use(struct sink_fixture *f) {
     sink_expect_world(f, "nothing of use");
 }
 
-Test(sink, moves_on_behind_what_it_does_not_use) {
-    each_sink(moves_on_behind_what_it_does_not_use);
-}
+EACH_SINK(moves_on_behind_what_it_does_not_use)
 
 static void says_when_it_stands_elsewhere(struct sink_fixture *f) {
     sink_make(f, 40);
@@ -84,9 +80,7 @@ static void says_when_it_stands_elsewhere(struct sink_fixture *f) {
     sink_expect_world(f, "after calls that were too early and too late");
 }
 
-Test(sink, says_when_it_stands_elsewhere) {
-    each_sink(says_when_it_stands_elsewhere);
-}
+EACH_SINK(says_when_it_stands_elsewhere)
 
 /* The older one was stopped, and goes on later as if nothing had been. */
 static void two_do_no_harm(struct sink_fixture *f) {
@@ -103,9 +97,7 @@ static void two_do_no_harm(struct sink_fixture *f) {
     sink_expect_world(f, "of two");
 }
 
-Test(sink, two_do_no_harm) {
-    each_sink(two_do_no_harm);
-}
+EACH_SINK(two_do_no_harm)
 
 static void survives_cuts(struct sink_fixture *f) {
     size_t errors = 0;
@@ -123,9 +115,7 @@ static void survives_cuts(struct sink_fixture *f) {
     sink_expect_world(f, "after cuts");
 }
 
-Test(sink, survives_cuts, .timeout = 120) {
-    each_sink(survives_cuts);
-}
+EACH_SINK(survives_cuts)
 
 /* Those without a bookmark never ask it, and pass. */
 static void survives_lost_bookmarks(struct sink_fixture *f) {
@@ -138,9 +128,7 @@ static void survives_lost_bookmarks(struct sink_fixture *f) {
     sink_expect_world(f, "after bookmarks were lost");
 }
 
-Test(sink, survives_lost_bookmarks) {
-    each_sink(survives_lost_bookmarks);
-}
+EACH_SINK(survives_lost_bookmarks)
 
 /* The decorator over each of them: a call that fails before or after it was done. */
 static void survives_planned_faults(struct sink_fixture *f) {
@@ -166,9 +154,7 @@ static void survives_planned_faults(struct sink_fixture *f) {
     sink_expect_world(f, "after planned faults");
 }
 
-Test(sink, survives_planned_faults) {
-    each_sink(survives_planned_faults);
-}
+EACH_SINK(survives_planned_faults)
 
 static void takes_ten_thousand(struct sink_fixture *f) {
     sink_make(f, 10000);
@@ -177,9 +163,7 @@ static void takes_ten_thousand(struct sink_fixture *f) {
     sink_expect_world(f, "10,000 records");
 }
 
-Test(sink, takes_ten_thousand, .timeout = 200) {
-    each_sink(takes_ten_thousand);
-}
+EACH_SINK(takes_ten_thousand)
 
 static void names_what_it_cannot_read(struct sink_fixture *f) {
     sink_make(f, 10);
@@ -196,9 +180,7 @@ static void names_what_it_cannot_read(struct sink_fixture *f) {
     sink_expect_world(f, "after it was mended");
 }
 
-Test(sink, names_what_it_cannot_read) {
-    each_sink(names_what_it_cannot_read);
-}
+EACH_SINK(names_what_it_cannot_read)
 
 static void checks(struct sink_fixture *f) {
     cr_expect_eq(f->sinks[0]->ops->check(f->sinks[0], &f->error), 0, "%s: %s", f->subject->name,
@@ -207,6 +189,4 @@ static void checks(struct sink_fixture *f) {
     sink_expect_world(f, "a look changes nothing");
 }
 
-Test(sink, checks) {
-    each_sink(checks);
-}
+EACH_SINK(checks)

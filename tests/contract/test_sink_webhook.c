@@ -17,9 +17,9 @@ static void end(void) {
     sink_fixture_release(&f);
 }
 
-TestSuite(sink_webhook, .init = begin, .fini = end, .timeout = 60);
+TestSuite(webhook, .init = begin, .fini = end, .timeout = 60);
 
-Test(sink_webhook, a_lost_answer_is_told_again_with_the_same_ids) {
+Test(webhook, a_lost_answer_is_told_again_with_the_same_ids) {
     sink_make(&f, 50);
     cut_proxy_arm(f.proxy, 5000);
     sink_deliver(&f, 50);
@@ -33,7 +33,7 @@ Test(sink_webhook, a_lost_answer_is_told_again_with_the_same_ids) {
     sink_expect_world(&f, "after repetitions");
 }
 
-Test(sink_webhook, waits_as_long_as_it_is_told_to) {
+Test(webhook, waits_as_long_as_it_is_told_to) {
     int64_t begun = bb_monotonic_ns();
 
     sink_make(&f, 20);
@@ -45,7 +45,7 @@ Test(sink_webhook, waits_as_long_as_it_is_told_to) {
     sink_expect_world(&f, "after it was asked to wait");
 }
 
-Test(sink_webhook, gives_up_for_now_when_patience_is_over) {
+Test(webhook, gives_up_for_now_when_patience_is_over) {
     sink_make(&f, 10);
     receiver->busy_for = 1000000;
     receiver->busy_status = 503;
@@ -59,7 +59,7 @@ Test(sink_webhook, gives_up_for_now_when_patience_is_over) {
     sink_expect_world(&f, "after it was busy");
 }
 
-Test(sink_webhook, says_what_was_refused_for_good) {
+Test(webhook, says_what_was_refused_for_good) {
     sink_make(&f, 40);
     receiver->refused = "\"id\":\"1:";
     cr_expect_eq(sink_apply(&f, 0, 0, 40), -BB_E_SINK_REFUSED);
@@ -71,7 +71,7 @@ Test(sink_webhook, says_what_was_refused_for_good) {
     sink_expect_position(&f, 0, 0);
 }
 
-Test(sink_webhook, tells_of_the_lanes_and_the_tenant_that_were_chosen) {
+Test(webhook, tells_of_the_lanes_and_the_tenant_that_were_chosen) {
     struct bb_bookmark bookmark = sink_bookmark(&f);
     struct bb_sink_webhook_options options = {
         .url = receiver->url,
@@ -92,7 +92,7 @@ Test(sink_webhook, tells_of_the_lanes_and_the_tenant_that_were_chosen) {
     cr_expect_eq(others, 0);
 }
 
-Test(sink_webhook, speaks_http_to_the_network_only_when_told_to) {
+Test(webhook, speaks_http_to_the_network_only_when_told_to) {
     struct bb_bookmark bookmark = sink_bookmark(&f);
     struct bb_sink_webhook_options options = {.url = "http://example.org/hook"};
 
