@@ -7,6 +7,7 @@
 
 #include "adapter/aws.h"
 #include "adapter/embedded.h"
+#include "adapter/kafka_client.h"
 #include "port/sink.h"
 
 /* What of the feed a sink tells; all of it when zeroed. */
@@ -56,6 +57,21 @@ struct bb_sink_redshift_options {
 };
 int bb_sink_redshift_open(const struct bb_sink_redshift_options *options, const char *label,
                           struct bb_sink **out, struct bb_error *error) BB_MUST_USE;
+
+/* ---- kafka: a topic of changes, written in transactions that hold the position; no bookmark needed. A prefix is one
+ * sink's own: two that share it fence each other. */
+struct bb_sink_kafka_options {
+    struct bb_kafka_cluster cluster;
+    const char *prefix; /* topics PREFIX.changes and PREFIX.changes.position. NULL: "busbar" */
+    uint32_t feed_partitions; /* of the plant: as many as its log has */
+    uint32_t partitions;      /* of PREFIX.changes, when it is made. 0: as many as the feed has */
+    int replication;          /* of topics that are made. 0: as the brokers like it */
+    uint32_t batch_values;    /* in a transaction, about. 0: 20,000 */
+    struct bb_sink_choice choice;
+    struct bb_sink_patience patience;
+};
+int bb_sink_kafka_open(const struct bb_sink_kafka_options *options, const char *label,
+                       struct bb_sink **out, struct bb_error *error) BB_MUST_USE;
 
 /* ---- memory: the twin, for tests and the simulator. What it holds outlives the sink. */
 struct bb_sink_memory;

@@ -38,7 +38,8 @@ struct sink_fixture {
     struct bb_error error;
 };
 
-extern const struct sink_subject sink_memory_subject, sink_webhook_subject, sink_redshift_subject;
+extern const struct sink_subject sink_memory_subject, sink_webhook_subject, sink_redshift_subject,
+    sink_kafka_subject;
 
 struct bb_bookmark sink_bookmark(struct sink_fixture *f);
 /* Short, so that a test does not wait long for what does not come. */
