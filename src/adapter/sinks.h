@@ -73,6 +73,20 @@ struct bb_sink_kafka_options {
 int bb_sink_kafka_open(const struct bb_sink_kafka_options *options, const char *label,
                        struct bb_sink **out, struct bb_error *error) BB_MUST_USE;
 
+/* ---- dynamodb: an item for each block, conditional by version; the position in an item of its own. No bookmark needed. */
+struct bb_sink_dynamodb_options {
+    const char *table;    /* made when it is not there. NULL: "busbar" */
+    const char *endpoint; /* of another service than AWS's. NULL: AWS's */
+    uint32_t parallel;    /* requests at a time. 0: 16 */
+    int64_t
+        expire_after_s; /* behind the end of its span an item has expired (attribute "expires"). 0: never */
+    struct bb_aws_options aws;
+    struct bb_sink_choice choice;
+    struct bb_sink_patience patience;
+};
+int bb_sink_dynamodb_open(const struct bb_sink_dynamodb_options *options, const char *label,
+                          struct bb_sink **out, struct bb_error *error) BB_MUST_USE;
+
 /* ---- memory: the twin, for tests and the simulator. What it holds outlives the sink. */
 struct bb_sink_memory;
 struct bb_sink_memory *bb_sink_memory_new(void);

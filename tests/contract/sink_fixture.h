@@ -39,7 +39,7 @@ struct sink_fixture {
 };
 
 extern const struct sink_subject sink_memory_subject, sink_webhook_subject, sink_redshift_subject,
-    sink_kafka_subject;
+    sink_kafka_subject, sink_dynamodb_subject;
 
 struct bb_bookmark sink_bookmark(struct sink_fixture *f);
 /* Short, so that a test does not wait long for what does not come. */

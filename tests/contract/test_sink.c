@@ -28,6 +28,9 @@ static void with(const struct sink_subject *subject, void (*promise)(struct sink
     }                                                                                              \
     Test(sink_kafka, promise, .timeout = 200) {                                                    \
         with(&sink_kafka_subject, promise);                                                        \
+    }                                                                                              \
+    Test(sink_dynamodb, promise, .timeout = 200) {                                                 \
+        with(&sink_dynamodb_subject, promise);                                                     \
     }
 
 static void tells_all(struct sink_fixture *f) {
