@@ -82,7 +82,7 @@ static int insert(struct redshift *r, enum warehouse_table_id table, bool gone, 
 /* ---- S3 -------------------------------------------------------------------------------------- */
 
 static bool pack(struct bb_span bytes, struct bb_buffer *out) {
-    z_stream z = {.next_in = (Bytef *)(uintptr_t)bytes.data, .avail_in = (uInt)bytes.size};
+    z_stream z = {.next_in = (Bytef *)bytes.data, .avail_in = (uInt)bytes.size};
 
     if (deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY, Z_DEFAULT_STRATEGY) !=
         Z_OK)
