@@ -32,19 +32,20 @@ static const char *const texts[] = {
              "AND ready_ms <= ?1 AND coalesce(until_ms, 0) <= ?1 ORDER BY priority, id LIMIT 1",
     [NEXT_DEAD] = "SELECT id, priority, body, attempts, lease + 1 FROM queue_item WHERE dead = 1 "
                   "AND coalesce(until_ms, 0) <= ?1 ORDER BY id LIMIT 1",
-    [LEASE] =
-        "UPDATE queue_item SET attempts = ?2, lease = ?3, until_ms = ?4 WHERE id = ?1",
+    [LEASE] = "UPDATE queue_item SET attempts = ?2, lease = ?3, until_ms = ?4 WHERE id = ?1",
     [NEXT_MS] = "SELECT min(max(ready_ms, coalesce(until_ms, 0))) FROM queue_item WHERE dead = 0",
     [RENEW] = "UPDATE queue_item SET until_ms = ?3 WHERE id = ?1 AND lease = ?2 "
               "AND until_ms IS NOT NULL",
     [ACK] = "DELETE FROM queue_item WHERE id = ?1 AND lease = ?2 AND until_ms IS NOT NULL",
-    [GIVE_BACK] = "UPDATE queue_item SET until_ms = NULL, attempts = attempts - ?3, ready_ms = ?4, "
-                  "dead = attempts - ?3 >= ?5 WHERE id = ?1 AND lease = ?2 AND until_ms IS NOT NULL",
+    [GIVE_BACK] =
+        "UPDATE queue_item SET until_ms = NULL, attempts = attempts - ?3, ready_ms = ?4, "
+        "dead = attempts - ?3 >= ?5 WHERE id = ?1 AND lease = ?2 AND until_ms IS NOT NULL",
     [REVIVE] = "UPDATE queue_item SET until_ms = NULL, attempts = 0, ready_ms = ?3, dead = 0 "
                "WHERE id = ?1 AND lease = ?2 AND until_ms IS NOT NULL",
-    [COUNTS] = "SELECT count(*) FILTER (WHERE dead = 0 AND ready_ms <= ?1 AND coalesce(until_ms, 0) <= ?1), "
-               "count(*) FILTER (WHERE dead = 0 AND ready_ms > ?1), count(*) FILTER (WHERE dead = 1) "
-               "FROM queue_item",
+    [COUNTS] =
+        "SELECT count(*) FILTER (WHERE dead = 0 AND ready_ms <= ?1 AND coalesce(until_ms, 0) <= ?1), "
+        "count(*) FILTER (WHERE dead = 0 AND ready_ms > ?1), count(*) FILTER (WHERE dead = 1) "
+        "FROM queue_item",
 };
 _Static_assert(sizeof texts / sizeof *texts <= QUEUE_FILE_STATEMENTS_MAX, "room for statements");
 

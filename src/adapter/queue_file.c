@@ -177,7 +177,8 @@ int bb_queue_file_end(struct queue_file *file, int result, struct bb_error *erro
     int failed = result < 0 ? result : execute(file, "COMMIT", "committing", error);
 
     if (failed && !sqlite3_get_autocommit(file->db))
-        sqlite3_exec(file->db, "ROLLBACK", NULL, NULL, NULL); /* the first failure is what is told */
+        sqlite3_exec(file->db, "ROLLBACK", NULL, NULL,
+                     NULL); /* the first failure is what is told */
     return failed ? failed : result;
 }
 
@@ -236,8 +237,9 @@ int bb_queue_file_open(struct queue_file *file, const char *path, const char *co
         path, &file->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     if (!file->db)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to open the queue %s", path);
-    int failed = result == SQLITE_OK ? configure(file, error)
-                                     : fail(file, sqlite3_extended_errcode(file->db), "opening", error);
+    int failed = result == SQLITE_OK
+                     ? configure(file, error)
+                     : fail(file, sqlite3_extended_errcode(file->db), "opening", error);
     if (!failed)
         failed = bb_queue_bell_open(&file->bell, path, error);
     if (failed)

@@ -54,10 +54,10 @@ static int put(struct bb_queue *base, const struct bb_queue_item *new, struct bb
     if (new->body.size > BB_QUEUE_BODY_MAX)
         return BB_FAIL(error, BB_E_QUEUE_REFUSED, "an item of a queue has at most %d bytes",
                        BB_QUEUE_BODY_MAX);
-    struct item *item =
-        bb_list_room(&shared->items, shared->count, &shared->capacity, sizeof *shared->items)
-            ? calloc(1, sizeof *item)
-            : NULL;
+    struct item *item = bb_list_room(&shared->items, shared->count, &shared->capacity,
+                                     sizeof *shared->items)
+                            ? calloc(1, sizeof *item)
+                            : NULL;
     if (!item)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for an item of the queue");
     item->id = ++shared->last_id;

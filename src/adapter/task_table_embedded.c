@@ -41,13 +41,16 @@ static const char *const texts[] = {
     [CHECKPOINT] = "UPDATE task SET changed_ms = ?3, checkpoint = ?4 " IS_HELD,
     [FINISH] = "UPDATE task SET changed_ms = ?3, finished_ms = ?3, lease_ms = NULL, state = ?4, "
                "result = ?5, error_code = ?6, error_text = ?7, cancel_wanted = 0 " IS_HELD,
-    [GIVE_BACK] = "UPDATE task SET changed_ms = ?3, touched_ms = ?3, lease_ms = NULL, state = 0, "
-                  "worker = '', attempts = attempts - ?4, error_code = ?5, error_text = ?6 " IS_HELD,
+    [GIVE_BACK] =
+        "UPDATE task SET changed_ms = ?3, touched_ms = ?3, lease_ms = NULL, state = 0, "
+        "worker = '', attempts = attempts - ?4, error_code = ?5, error_text = ?6 " IS_HELD,
     [CANCEL_QUEUED] = "UPDATE task SET state = 4, changed_ms = ?2, finished_ms = ?2 "
                       "WHERE id = ?1 AND state = 0",
-    [CANCEL_RUNNING] = "UPDATE task SET cancel_wanted = 1, changed_ms = ?2 WHERE id = ?1 AND state = 1",
-    [RETRY] = "UPDATE task SET state = 0, attempts = 0, cancel_wanted = 0, worker = '', result = '', "
-              "finished_ms = NULL, changed_ms = ?2, touched_ms = ?2 WHERE id = ?1 AND state IN (3, 4)",
+    [CANCEL_RUNNING] =
+        "UPDATE task SET cancel_wanted = 1, changed_ms = ?2 WHERE id = ?1 AND state = 1",
+    [RETRY] =
+        "UPDATE task SET state = 0, attempts = 0, cancel_wanted = 0, worker = '', result = '', "
+        "finished_ms = NULL, changed_ms = ?2, touched_ms = ?2 WHERE id = ?1 AND state IN (3, 4)",
     [FORGOTTEN] = "SELECT id, priority FROM task WHERE state < 2 AND touched_ms <= ?1 - ?2 "
                   "AND coalesce(lease_ms, 0) <= ?1 ORDER BY touched_ms LIMIT ?3",
     [TOUCH] = "UPDATE task SET touched_ms = ?2 WHERE id = ?1",
@@ -205,9 +208,9 @@ static int held(struct task_table_embedded *table, struct queue_sql *sql, const 
                 struct bb_error *error) {
     int result = bb_queue_sql_run(sql, doing, error);
 
-    return result                                       ? result
+    return result                                     ? result
            : bb_queue_file_changes(&table->file) == 0 ? BB_TASK_FENCED
-                                                        : BB_TASK_HELD;
+                                                      : BB_TASK_HELD;
 }
 
 /* Inside a transaction. */
@@ -329,9 +332,9 @@ static int find(struct task_table_embedded *table, int64_t quiet_ms, struct bb_t
     bb_queue_sql_integer(&sql, quiet_ms);
     bb_queue_sql_integer(&sql, (int64_t)room);
     while (*count < room && bb_queue_sql_step(&sql))
-        out[(*count)++] =
-            (struct bb_task_forgotten){(uint64_t)bb_queue_row_integer(&sql, 0),
-                                       (enum bb_queue_priority)bb_queue_row_integer(&sql, 1)};
+        out[(*count)++] = (struct bb_task_forgotten){
+            (uint64_t)bb_queue_row_integer(&sql, 0),
+            (enum bb_queue_priority)bb_queue_row_integer(&sql, 1)};
     int result = bb_queue_sql_end(&sql, "looking for forgotten tasks", error);
     for (size_t i = 0; i < *count && !result; i++) {
         sql = bb_queue_sql(&table->file, TOUCH);
@@ -349,8 +352,8 @@ static int find_forgotten(struct bb_task_table *base, int64_t quiet_ms,
     int result = bb_queue_file_begin(&table->file, error);
 
     return result ? result
-                  : bb_queue_file_end(&table->file,
-                                      find(table, quiet_ms, out, room, count, error), error);
+                  : bb_queue_file_end(&table->file, find(table, quiet_ms, out, room, count, error),
+                                      error);
 }
 
 static void table_close(struct bb_task_table *base) {

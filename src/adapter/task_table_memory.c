@@ -55,7 +55,8 @@ static void row_free(struct row *row) {
 static int add(struct bb_task_table *base, const struct bb_task_new *new, uint64_t *id,
                struct bb_error *error) {
     struct task_table_memory *table = of(base);
-    struct row *row = bb_list_room(&table->rows, table->count, &table->capacity, sizeof *table->rows)
+    struct row *row = bb_list_room(&table->rows, table->count, &table->capacity,
+                                   sizeof *table->rows)
                           ? calloc(1, sizeof *row)
                           : NULL;
 
@@ -120,9 +121,7 @@ static int claim(struct bb_task_table *base, uint64_t id, struct bb_span worker,
     if (task->state > BB_TASK_RUNNING ||
         (task->state == BB_TASK_RUNNING && task->lease_ms > now(table))) {
         int result = give(row, arena, out, error);
-        return result                            ? result
-               : task->state == BB_TASK_RUNNING ? BB_TASK_BUSY
-                                                 : BB_TASK_OVER;
+        return result ? result : task->state == BB_TASK_RUNNING ? BB_TASK_BUSY : BB_TASK_OVER;
     }
     if (!set(&task->worker, worker))
         return no_memory(error);

@@ -52,7 +52,7 @@ struct bb_queue_counts { /* as of a moment ago; what is taken is in none of them
     uint64_t ready, delayed, dead;
 };
 
-struct bb_queue_options { /* what every adapter wants to know */
+struct bb_queue_options {  /* what every adapter wants to know */
     uint32_t attempts_max; /* 0: 5 */
     int64_t lease_ms;      /* 0: 30 s */
     struct bb_clock clock; /* adapters whose lease a server keeps have their own */
@@ -69,17 +69,15 @@ struct bb_queue_ops {
     /* What is held comes back when its lease is over, or sooner. */
     void (*close)(struct bb_queue *queue);
     /* Durable when it returns 0, as the adapter states it. */
-    int (*put)(struct bb_queue *queue, const struct bb_queue_item *item,
-               struct bb_error *error);
+    int (*put)(struct bb_queue *queue, const struct bb_queue_item *item, struct bb_error *error);
     /* Wait at most timeout_ms for an item. The handle holds none. enum bb_queue_take_outcome. */
     int (*take)(struct bb_queue *queue, int timeout_ms, struct bb_queue_delivery *out,
                 struct bb_error *error);
     /* A dead item, if there is one: ack forgets it, give_back makes it ready with no attempts yet,
      * and when its lease is over it is dead as before. enum bb_queue_take_outcome. */
-    int (*take_dead)(struct bb_queue *queue, struct bb_queue_delivery *out,
-                     struct bb_error *error);
+    int (*take_dead)(struct bb_queue *queue, struct bb_queue_delivery *out, struct bb_error *error);
     /* Of the delivery held. The lease begins anew: called at least three times in lease_ms. These three are enum
-     * bb_queue_held_outcome, and after ack, give_back and LOST nothing is held. */
+     * bb_queue_held_outcome; after ack, give_back and LOST nothing is held, and whoever holds nothing is told LOST. */
     int (*renew)(struct bb_queue *queue, struct bb_error *error);
     int (*ack)(struct bb_queue *queue, struct bb_error *error);
     int (*give_back)(struct bb_queue *queue, int64_t delay_ms, bool uncounted,

@@ -42,12 +42,12 @@ struct bb_task {
     uint32_t attempts;  /* claims since it was put or retried, those given back uncounted aside */
     bool cancel_wanted; /* while it runs */
     struct bb_span worker;
-    int64_t lease_ms;      /* until when it is the worker's; BB_TIME_NONE: nobody's */
-    uint64_t done, total;  /* in whatever the kind counts; total 0: unknown */
-    struct bb_span doing;  /* in words, as last told */
+    int64_t lease_ms;          /* until when it is the worker's; BB_TIME_NONE: nobody's */
+    uint64_t done, total;      /* in whatever the kind counts; total 0: unknown */
+    struct bb_span doing;      /* in words, as last told */
     struct bb_span checkpoint; /* the kind's */
     struct bb_span result;     /* a JSON object; empty: none */
-    int error_code;            /* 0: none; of the last failure, also while it waits for another attempt */
+    int error_code; /* 0: none; of the last failure, also while it waits for another attempt */
     struct bb_span error_text;
     int64_t created_ms, started_ms, changed_ms, finished_ms; /* BB_TIME_NONE: not yet */
 };
@@ -72,8 +72,8 @@ enum bb_task_claim_outcome {
 enum bb_task_held_outcome { BB_TASK_HELD = 0, BB_TASK_FENCED = 1 };
 enum bb_task_change_outcome {
     BB_TASK_CHANGED = 0,
-    BB_TASK_ASKED = 1,  /* cancel: it runs, and is told at its next save */
-    BB_TASK_UNFIT = 2,  /* its state does not allow it */
+    BB_TASK_ASKED = 1, /* cancel: it runs, and is told at its next save */
+    BB_TASK_UNFIT = 2, /* its state does not allow it */
     BB_TASK_ABSENT = 3
 };
 
@@ -112,9 +112,8 @@ struct bb_task_table_ops {
     int (*list)(struct bb_task_table *table, const struct bb_task_question *question,
                 bb_task_visit *visit, void *context, struct bb_error *error);
     /* enum bb_task_claim_outcome; *out is the task as claimed, or what stands in the way. */
-    int (*claim)(struct bb_task_table *table, uint64_t id, struct bb_span worker,
-                 int64_t lease_ms, struct bb_arena *arena, struct bb_task *out,
-                 struct bb_error *error);
+    int (*claim)(struct bb_task_table *table, uint64_t id, struct bb_span worker, int64_t lease_ms,
+                 struct bb_arena *arena, struct bb_task *out, struct bb_error *error);
     /* Progress, and the lease anew. This one, finish and give_back: enum bb_task_held_outcome. */
     int (*save)(struct bb_task_table *table, uint64_t id, uint64_t epoch, int64_t lease_ms,
                 struct bb_task_save *save, struct bb_error *error);
