@@ -1,0 +1,116 @@
+/* What this process lends to tasks: see task_tools.h. These run on a task's thread, with a command of their own: the same options, no
+ * progress bar, and nothing is printed. What a task holds here is on the heap, as its thread may outlive the command by a moment. */
+#include "cli/task_tools.h"
+
+#include <stdlib.h>
+
+#include "cli/ingest_run.h"
+#include "cli/served_follow.h"
+#include "cli/served_ingest.h"
+#include "cli/task_form.h"
+#include "codec/map.h"
+
+struct lent {
+    struct bb_command command;
+    struct bb_progress_bar bar;
+    char tenant[BB_NAME_MAX + 1];
+};
+
+static int open_plant(void *context, struct bb_span tenant, enum bb_plant_mode mode,
+                      struct bb_task_plant *out, struct bb_error *error) {
+    const struct bb_command *command = context;
+    struct lent *lent = calloc(1, sizeof *lent);
+
+    if (!lent)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a task");
+    lent->command = (struct bb_command){.verb = command->verb,
+                                        .globals = command->globals,
+                                        .logger = command->logger,
+                                        .bar = &lent->bar};
+    memcpy(lent->tenant, tenant.data, tenant.size < BB_NAME_MAX ? tenant.size : BB_NAME_MAX);
+    lent->command.globals.tenant = lent->tenant;
+    bb_progress_bar_init(&lent->bar, -1, false);
+    out->lent = lent;
+    int result = bb_command_open_plant(&lent->command, mode, &out->plant, error);
+    if (result < 0)
+        free(lent);
+    return result < 0 ? result : 0;
+}
+
+static void close_plant(void *context, struct bb_task_plant *plant) {
+    struct lent *lent = plant->lent;
+
+    (void)context;
+    bb_plant_close(&plant->plant);
+    bb_served_follow_free(lent->command.follow);
+    free(lent);
+}
+
+static const char *argument_of(const void *context, const char *name) {
+    return bb_task_text(context, name);
+}
+
+static int land(void *context, struct bb_task_plant *plant, const char *path,
+                const struct bb_task_run *run, struct bb_land_report *report,
+                struct bb_error *error) {
+    struct lent *lent = plant->lent;
+    struct bb_ingest_run *ingest = calloc(1, sizeof *ingest);
+    struct bb_map *map = NULL;
+
+    (void)context;
+    if (!ingest)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read a file");
+    ingest->command = &lent->command;
+    ingest->plant = &plant->plant;
+    ingest->land.partial = bb_task_flag(run, "partial");
+    ingest->land.interrupted = bb_task_end_flag(run);
+    int result = bb_task_form(argument_of, run, &ingest->land, &map, error);
+    ingest->land.form.tenant = bb_span_of(lent->tenant);
+    if (!result) {
+        result = lent->command.is_served
+                     ? bb_served_land(ingest, path, error)
+                     : bb_land_file(&plant->plant, path, &ingest->land, &ingest->report, error);
+        *report = ingest->report;
+        if (result == 0 && report->rejected > 0)
+            result = BB_LAND_REFUSED;
+    }
+    bb_ingest_run_release(ingest);
+    bb_map_free(map);
+    free(ingest);
+    return result;
+}
+
+/* A partition after the other, so that between two of them it can end. */
+static int derive(struct lent *lent, struct bb_plant *plant, struct bb_task_run *run,
+                  struct bb_error *error) {
+    const uint32_t partitions = plant->log->partitions;
+    int result = 0;
+
+    for (uint32_t p = 0; p < partitions && result >= 0; p++) {
+        struct bb_worker *worker;
+        result = bb_task_tell(run, p, partitions, error, "deriving partition %u", p);
+        if (result >= 0)
+            result = bb_worker_open(plant, &worker, error);
+        if (result < 0)
+            return result;
+        bb_worker_take_share(worker, p, partitions);
+        result = bb_worker_drain(worker, false, &lent->bar.watch, error);
+        bb_worker_close(worker);
+    }
+    return result < 0 ? result : bb_deliver_registry(plant, &lent->bar.watch, error);
+}
+
+static int follow(void *context, struct bb_task_plant *plant, struct bb_task_run *run,
+                  struct bb_error *error) {
+    struct lent *lent = plant->lent;
+    struct bb_worker_counts counts;
+    int result = lent->command.is_served
+                     ? bb_served_follow(&lent->command, &plant->plant, &counts, error)
+                     : derive(lent, &plant->plant, run, error);
+
+    (void)context;
+    return result < 0 ? result : 0;
+}
+
+const struct bb_task_tools bb_cli_task_tools = {
+    .open = open_plant, .close = close_plant, .land = land, .follow = follow};
