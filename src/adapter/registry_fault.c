@@ -57,6 +57,16 @@ static int fault_project(struct bb_registry *base, uint32_t partition, uint64_t 
     UNDER_PLAN(project, partition, from, records, count, error);
 }
 
+static int fault_bookmark_get(struct bb_registry *base, struct bb_span label, uint32_t partition,
+                              uint64_t *sequence, struct bb_error *error) {
+    UNDER_PLAN(bookmark_get, label, partition, sequence, error);
+}
+
+static int fault_bookmark_move(struct bb_registry *base, struct bb_span label, uint32_t partition,
+                               uint64_t from, uint64_t to, struct bb_error *error) {
+    UNDER_PLAN(bookmark_move, label, partition, from, to, error);
+}
+
 static int fault_master_get(struct bb_registry *base, enum bb_master_kind kind,
                             struct bb_span tenant, struct bb_span name, int64_t as_of_ms,
                             struct bb_arena *arena, struct bb_master *out, struct bb_error *error) {
@@ -157,6 +167,8 @@ static const struct bb_registry_ops operations = {
     .name = "fault",
     .close = fault_close,
     .position = fault_position,
+    .bookmark_get = fault_bookmark_get,
+    .bookmark_move = fault_bookmark_move,
     .project = fault_project,
     .master_get = fault_master_get,
     .master_list = fault_master_list,

@@ -15,6 +15,12 @@ static int compare_positions(const void *left, const void *right) {
     return (a->partition > b->partition) - (a->partition < b->partition);
 }
 
+static int compare_bookmarks(const void *left, const void *right) {
+    const struct bookmark_row *a = left, *b = right;
+    int order = bb_span_compare(a->label, b->label);
+    return order ? order : (a->partition > b->partition) - (a->partition < b->partition);
+}
+
 static int compare_entries(const struct master_row *a, const struct master_row *b) {
     if (a->kind != b->kind)
         return a->kind < b->kind ? -1 : 1;
@@ -141,6 +147,7 @@ static void memory_close(struct bb_registry *base) {
     free(r->exceptions.items);
     free(r->happenings.items);
     free(r->keys.items);
+    free(r->bookmarks.items);
     free(r->audit.items);
     bb_arena_release(&r->texts);
     bb_arena_release(&r->scratch);
@@ -152,6 +159,8 @@ static const struct bb_registry_ops operations = {
     .close = memory_close,
     .position = bb_registry_memory_position,
     .project = bb_registry_memory_project,
+    .bookmark_get = bb_registry_memory_bookmark_get,
+    .bookmark_move = bb_registry_memory_bookmark_move,
     .master_get = bb_registry_memory_master_get,
     .master_list = bb_registry_memory_master_list,
     .kind_list = bb_registry_memory_kind_list,
@@ -194,6 +203,8 @@ int bb_registry_memory_open(struct bb_registry **out, struct bb_error *error) {
                                           .compare = compare_happenings};
     r->keys = (struct sorted_table){.item_size = sizeof(struct bb_registry_key),
                                     .compare = compare_keys};
+    r->bookmarks = (struct sorted_table){.item_size = sizeof(struct bookmark_row),
+                                         .compare = compare_bookmarks};
     bb_arena_init(&r->texts, REGISTRY_MEMORY_CHUNK_BYTES, TEXT_LIMIT_BYTES);
     bb_arena_init(&r->scratch, REGISTRY_MEMORY_CHUNK_BYTES, REGISTRY_MEMORY_SCRATCH_LIMIT_BYTES);
     *out = &r->base;

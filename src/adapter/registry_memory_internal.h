@@ -19,6 +19,12 @@ struct position_row {
     uint64_t sequence;
 };
 
+struct bookmark_row {
+    struct bb_span label;
+    uint32_t partition;
+    uint64_t sequence;
+};
+
 struct master_row {
     enum bb_master_kind kind;
     struct bb_span tenant, name;
@@ -45,7 +51,7 @@ struct happening_row { /* an exception was opened, or closed */
 struct registry_memory {
     struct bb_registry base;
     struct sorted_table positions, masters, tenants, usage_points, channels, exceptions, happenings,
-        keys;
+        keys, bookmarks;
     struct bb_audit_table audit;
     uint64_t changes;
     struct bb_arena texts;   /* of all rows, until close */
@@ -75,6 +81,11 @@ int bb_registry_memory_master_get(struct bb_registry *base, enum bb_master_kind 
                                   struct bb_span tenant, struct bb_span name, int64_t as_of_ms,
                                   struct bb_arena *arena, struct bb_master *out,
                                   struct bb_error *error);
+int bb_registry_memory_bookmark_get(struct bb_registry *base, struct bb_span label,
+                                    uint32_t partition, uint64_t *sequence, struct bb_error *error);
+int bb_registry_memory_bookmark_move(struct bb_registry *base, struct bb_span label,
+                                     uint32_t partition, uint64_t from, uint64_t to,
+                                     struct bb_error *error);
 int bb_registry_memory_position(struct bb_registry *base, uint32_t partition, uint64_t *sequence,
                                 struct bb_error *error);
 int bb_registry_memory_project(struct bb_registry *base, uint32_t partition, uint64_t from,

@@ -1,4 +1,4 @@
-/* API keys and the audit log of the registry in memory. */
+/* API keys, the audit log and bookmarks of the registry in memory. */
 #include "adapter/registry_memory_internal.h"
 
 int bb_registry_memory_key_put(struct bb_registry *base, const struct bb_registry_key *key,
@@ -74,4 +74,33 @@ int bb_registry_memory_audit_list(struct bb_registry *base,
                                   struct bb_error *error) {
     (void)error;
     return bb_audit_table_list(&registry_memory_of(base)->audit, question, visit, context);
+}
+
+int bb_registry_memory_bookmark_get(struct bb_registry *base, struct bb_span label,
+                                    uint32_t partition, uint64_t *sequence,
+                                    struct bb_error *error) {
+    const struct bookmark_row wanted = {.label = label, .partition = partition};
+    const struct bookmark_row *row = sorted_find(&registry_memory_of(base)->bookmarks, &wanted);
+
+    (void)error;
+    *sequence = row ? row->sequence : 0;
+    return 0;
+}
+
+int bb_registry_memory_bookmark_move(struct bb_registry *base, struct bb_span label,
+                                     uint32_t partition, uint64_t from, uint64_t to,
+                                     struct bb_error *error) {
+    struct registry_memory *r = registry_memory_of(base);
+    struct bookmark_row wanted = {.label = label, .partition = partition, .sequence = to};
+    struct bookmark_row *row = sorted_find(&r->bookmarks, &wanted);
+    bool full = false;
+
+    if (from != (row ? row->sequence : 0))
+        return 1;
+    if (row) {
+        row->sequence = to;
+        return 0;
+    }
+    wanted.label = bb_registry_memory_keep(r, label, &full);
+    return full || !sorted_insert(&r->bookmarks, &wanted) ? bb_registry_memory_full(error) : 0;
 }

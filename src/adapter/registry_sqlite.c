@@ -23,6 +23,11 @@ static const char *const statement_text[REGISTRY_STATEMENTS] = {
     [REGISTRY_POSITION_GET] = "SELECT sequence FROM partition_position WHERE partition = ?1",
     [REGISTRY_POSITION_PUT] = "INSERT INTO partition_position VALUES (?1, ?2) "
                               "ON CONFLICT DO UPDATE SET sequence = excluded.sequence",
+    [REGISTRY_BOOKMARK_GET] = "SELECT sequence FROM bookmark WHERE label = ?1 AND partition = ?2",
+    [REGISTRY_BOOKMARK_MOVE] =
+        "INSERT INTO bookmark SELECT ?1, ?2, ?4 "
+        "WHERE ?3 = 0 OR EXISTS (SELECT 1 FROM bookmark WHERE label = ?1 AND partition = ?2) "
+        "ON CONFLICT DO UPDATE SET sequence = excluded.sequence WHERE sequence = ?3",
     [REGISTRY_MASTER_GET] = "SELECT body FROM master_version "
                             "WHERE kind = ?1 AND tenant = ?2 AND name = ?3 "
                             "AND recorded_ms <= ?4 ORDER BY recorded_ms DESC LIMIT 1",
@@ -231,6 +236,29 @@ static int position(struct bb_registry *base, uint32_t partition, uint64_t *sequ
     return bb_registry_sql_end(&sql, "reading a position", error);
 }
 
+static int bookmark_get(struct bb_registry *base, struct bb_span label, uint32_t partition,
+                        uint64_t *sequence, struct bb_error *error) {
+    struct registry_sql sql = bb_registry_sql(registry_sqlite_of(base), REGISTRY_BOOKMARK_GET);
+
+    bb_registry_sql_text(&sql, label);
+    bb_registry_sql_integer(&sql, partition);
+    *sequence = bb_registry_sql_step(&sql) ? (uint64_t)bb_registry_row_integer(&sql, 0) : 0;
+    return bb_registry_sql_end(&sql, "reading a bookmark", error);
+}
+
+static int bookmark_move(struct bb_registry *base, struct bb_span label, uint32_t partition,
+                         uint64_t from, uint64_t to, struct bb_error *error) {
+    struct registry_sqlite *registry = registry_sqlite_of(base);
+    struct registry_sql sql = bb_registry_sql(registry, REGISTRY_BOOKMARK_MOVE);
+
+    bb_registry_sql_text(&sql, label);
+    bb_registry_sql_integer(&sql, partition);
+    bb_registry_sql_integer(&sql, (int64_t)from);
+    bb_registry_sql_integer(&sql, (int64_t)to);
+    int failed = bb_registry_sql_run(&sql, "moving a bookmark", error);
+    return failed ? failed : sqlite3_changes(registry->db) == 0;
+}
+
 /* The version of an entry as of a moment; its texts live in the arena. */
 static int master_get(struct bb_registry *base, enum bb_master_kind kind, struct bb_span tenant,
                       struct bb_span name, int64_t as_of_ms, struct bb_arena *arena,
@@ -275,6 +303,8 @@ static const struct bb_registry_ops operations = {
     .close = registry_close,
     .position = position,
     .project = bb_registry_sqlite_project,
+    .bookmark_get = bookmark_get,
+    .bookmark_move = bookmark_move,
     .master_get = master_get,
     .master_list = bb_registry_sqlite_master_list,
     .kind_list = bb_registry_sqlite_kind_list,

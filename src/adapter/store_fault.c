@@ -128,6 +128,17 @@ static int fault_block_get(struct bb_store_view *view, const struct bb_block_key
                view->store->inner->ops->block_get(view->inner, key, packed, error));
 }
 
+static int fault_expect(struct bb_store_view *view, const struct bb_block_key *blocks,
+                        size_t block_count, const struct bb_name_key *names, size_t name_count,
+                        struct bb_error *error) {
+    const struct bb_store_ops *ops = view->store->inner->ops;
+
+    if (!ops->expect)
+        return 0;
+    UNDER_PLAN(view->store, error,
+               ops->expect(view->inner, blocks, block_count, names, name_count, error));
+}
+
 static int fault_block_scan(struct bb_store_view *view, uint8_t lane, int32_t first, int32_t last,
                             bb_block_visit *visit, void *context, struct bb_error *error) {
     UNDER_PLAN(
@@ -198,6 +209,7 @@ static const struct bb_store_ops fault_ops = {
     .view_end = fault_view_end,
     .position = fault_position,
     .block_get = fault_block_get,
+    .expect = fault_expect,
     .block_scan = fault_block_scan,
     .name_get = fault_name_get,
     .name_scan = fault_name_scan,

@@ -128,6 +128,9 @@ static inline bool bb_command_talks(const struct bb_command *command) {
 /* True once SIGINT or SIGTERM came; a second one ends the process at once. */
 const volatile bool *bb_stop_flag(void);
 void bb_stop_on_signals(void);
+/* What is under way when the signal comes may take so long; then the process ends nevertheless, with exit code 0. For work
+ * that may be killed at any moment. */
+void bb_stop_within(int64_t budget_ms);
 
 /* ---- options.c ----------------------------------------------------------------------------------*/
 

@@ -377,11 +377,27 @@ void bb_command_print_page(struct bb_command *command, struct bb_buffer *page) {
 }
 
 static volatile bool stop_requested;
+static volatile unsigned stop_within_s; /* 0: as long as it takes */
 
 static void request_stop(int number) {
     if (stop_requested)
         _exit(128 + number);
     stop_requested = true;
+    if (stop_within_s > 0)
+        alarm(stop_within_s);
+}
+
+static void end_now(int number) {
+    (void)number;
+    _exit(BB_EXIT_DONE);
+}
+
+void bb_stop_within(int64_t budget_ms) {
+    struct sigaction action = {.sa_handler = end_now};
+
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGALRM, &action, NULL);
+    stop_within_s = budget_ms < 1000 ? 1 : (unsigned)(budget_ms / 1000);
 }
 
 const volatile bool *bb_stop_flag(void) {

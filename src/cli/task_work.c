@@ -104,7 +104,7 @@ int bb_task_work_until_stopped(struct bb_command *command, const struct bb_task_
                                        .name = bb_span_of(w.name),
                                        .tools = &w.tools,
                                        .stop = bb_stop_flag(),
-                                       .stop_ms = how->stop_ms,
+                                       .stop_ms = w.queue.config.stop_ms,
                                        .quiet_ms = 2 * w.queue.config.tasks_lease_ms,
                                        .note = note,
                                        .context = &w};

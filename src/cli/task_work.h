@@ -6,7 +6,6 @@
 
 struct bb_task_working {
     int64_t idle_exit_ms; /* end when nothing came for so long; 0: never, < 0: as soon as nothing waits */
-    int64_t stop_ms;      /* the time it has to end */
 };
 
 struct bb_task_worked {

@@ -153,7 +153,7 @@ static int retry(struct bb_tasks_command *t, struct bb_error *error) {
 
 /* Here and now, until nothing waits. */
 static int work(struct bb_tasks_command *t, struct bb_error *error) {
-    const struct bb_task_working how = {.idle_exit_ms = -1, .stop_ms = 20000};
+    const struct bb_task_working how = {.idle_exit_ms = -1};
     struct bb_task_worked worked = {0};
     int result = bb_task_work_until_stopped(t->command, &how, &worked, error);
 

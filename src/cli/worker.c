@@ -1,6 +1,7 @@
 /* busbar worker --stage derive|deliver|tasks: one worker of a plant that another process feeds. */
 #include "service/worker.h"
 #include "base/log_tail.h"
+#include "base/random.h"
 #include "cli/human.h"
 #include "cli/task_work.h"
 #include "cli/verbs.h"
@@ -13,7 +14,7 @@
 
 struct worker_options {
     int stage;
-    int64_t idle_exit_ms, stop_within_ms;
+    int64_t idle_exit_ms;
     bool live;
     const char *share;
     int64_t parent;
@@ -37,13 +38,6 @@ static const struct bb_option options[] = {
      .value = "SECONDS",
      .max = 366 * (int64_t)BB_DAY_MS,
      .help = "end when nothing came for so long (default: never)"},
-    {.name = "stop-within",
-     .kind = BB_OPTION_DURATION,
-     .offset = AT(stop_within_ms),
-     .value = "SECONDS",
-     .initial = "20",
-     .max = BB_DAY_MS,
-     .help = "tasks: what is not given back so long after a SIGTERM is left to whoever takes it next"},
     {.name = "live",
      .kind = BB_OPTION_FLAG,
      .offset = AT(live),
@@ -79,15 +73,23 @@ static const struct bb_option options[] = {
      .help = "keep the last lines of the log for that process, likewise"},
     BB_OPTION_END};
 
-enum { WAIT_MS = 500, LINGER_STEP_MS = 50 };
+enum {
+    WAIT_MS = 500,
+    LINGER_STEP_MS = 50,
+    PAUSE_MIN_MS = 200, /* after a failure that may pass; doubled by each that follows */
+    PAUSE_MAX_MS = 30 * BB_SECOND_MS
+};
 
 struct work {
     struct bb_command *command;
     const struct worker_options *given;
     struct bb_plant plant;
     struct bb_worker *worker; /* NULL in the stage deliver */
-    uint64_t handled;         /* readings seen at the last look */
-    uint64_t fenced;          /* partitions lost, likewise */
+    struct bb_delivery *delivery;
+    struct bb_random random;
+    uint32_t failures; /* in a row */
+    uint64_t handled;  /* readings seen at the last look */
+    uint64_t fenced;   /* partitions lost, likewise */
 };
 
 /* Live, what comes in the next moments is taken along: a commit costs by the block, and rewriting a block
@@ -126,6 +128,10 @@ static int work_once(struct work *work, struct bb_error *error) {
     int delivered = r >= 0 || is_damaged
                         ? bb_deliver_registry(&work->plant, watch, is_damaged ? &ignored : error)
                         : 0;
+    if (delivered >= 0 && r >= 0) {
+        int followed = bb_delivery_run(work->delivery, error);
+        delivered = followed < 0 ? followed : delivered;
+    }
     bb_progress_bar_clear(work->command->bar);
     return r < 0 ? r : delivered;
 }
@@ -138,14 +144,64 @@ static bool anything_new(struct work *work) {
     return is_new;
 }
 
+/* The log, the store or the registry is away, or slow. What is not committed is taken from the log again. */
+static void rest(struct work *work, const struct bb_error *error) {
+    const volatile bool *stop = bb_stop_flag();
+    int64_t pause_ms = PAUSE_MIN_MS;
+
+    if (work->failures++ == 0)
+        bb_command_complain(work->command, error);
+    for (uint32_t i = 1; i < work->failures && pause_ms < PAUSE_MAX_MS; i++)
+        pause_ms *= 2;
+    pause_ms = pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
+    pause_ms = pause_ms / 2 + (int64_t)bb_random_below(&work->random, (uint64_t)pause_ms / 2 + 1);
+    for (; pause_ms > 0 && !*stop; pause_ms -= LINGER_STEP_MS)
+        usleep((useconds_t)(pause_ms < LINGER_STEP_MS ? pause_ms : LINGER_STEP_MS) * 1000);
+}
+
+static void note_recovered(struct work *work) {
+    const struct bb_log_field fields[] = {bb_field_decision("recovered"),
+                                          bb_field_number("tries", work->failures)};
+
+    if (work->failures > 0)
+        bb_command_note(work->command, BB_LOG_INFO, "what had failed is there again", fields, 2);
+    work->failures = 0;
+}
+
+static void tell_delivery(void *context, const struct bb_sink *sink, const struct bb_error *error) {
+    struct work *work = context;
+    const struct bb_log_field fields[] = {bb_field_decision(error ? "sink-waits" : "sink-follows"),
+                                          bb_field_text("sink", sink->label)};
+
+    bb_command_note(work->command, error ? BB_LOG_WARNING : BB_LOG_INFO,
+                    error ? "a sink cannot be delivered to; it is tried again"
+                          : "a sink is delivered to again",
+                    fields, 2);
+    if (error)
+        bb_command_complain(work->command, error);
+}
+
+/* How long nothing may be looked at again. */
+static int wait_ms(const struct work *work, int64_t idle_left_ms) {
+    int64_t ms = bb_delivery_pause_ms(work->delivery);
+
+    ms = ms < WAIT_MS ? ms : WAIT_MS;
+    return (int)(idle_left_ms < ms ? idle_left_ms : ms);
+}
+
 static int work_until_stopped(struct work *work, struct bb_error *error) {
     const volatile bool *stop = bb_stop_flag();
     int64_t idle_since_ns = bb_monotonic_ns();
 
     while (!*stop) {
         int r = work_once(work, error);
+        if (r < 0 && error->retriable) {
+            rest(work, error);
+            continue;
+        }
         if (r < 0)
             return r;
+        note_recovered(work);
         int64_t now_ns = bb_monotonic_ns();
         if (anything_new(work))
             idle_since_ns = now_ns;
@@ -153,8 +209,9 @@ static int work_until_stopped(struct work *work, struct bb_error *error) {
         if (limit_ms > 0 && idle_ms >= limit_ms)
             return 0;
         int64_t left_ms = limit_ms > 0 ? limit_ms - idle_ms : WAIT_MS;
-        r = work->plant.log->ops->wait(work->plant.log,
-                                       (int)(left_ms < WAIT_MS ? left_ms : WAIT_MS), error);
+        r = work->plant.log->ops->wait(work->plant.log, wait_ms(work, left_ms), error);
+        if (r < 0 && error->retriable)
+            continue; /* the next look says so */
         if (r < 0)
             return r;
         if (r == 0 && work->given->live)
@@ -204,8 +261,7 @@ static void report(const struct work *work) {
 
 static int run_tasks(struct bb_command *command, struct bb_error *error) {
     const struct worker_options *given = command->options;
-    const struct bb_task_working how = {.idle_exit_ms = given->idle_exit_ms,
-                                        .stop_ms = given->stop_within_ms};
+    const struct bb_task_working how = {.idle_exit_ms = given->idle_exit_ms};
     struct bb_task_worked worked = {0};
     int r = bb_task_work_until_stopped(command, &how, &worked, error);
 
@@ -262,14 +318,22 @@ static int run(struct bb_command *command, struct bb_error *error) {
     r = bb_command_open_plant(command, BB_PLANT_WORK, &work.plant, error);
     if (r < 0)
         return r;
+    bb_stop_within(work.plant.config.stop_ms);
     if (work.given->stage == STAGE_DERIVE)
         r = bb_worker_open(&work.plant, &work.worker, error);
-    if (r >= 0 && work.worker)
+    if (r >= 0 && work.worker) {
         bb_worker_take_share(work.worker, index, count);
+        bb_worker_stop_at(work.worker, bb_stop_flag());
+    }
+    bb_random_seed(&work.random, (uint64_t)bb_monotonic_ns() ^ (uint64_t)getpid());
+    if (r >= 0)
+        r = bb_delivery_open(&work.plant, index, count, tell_delivery, &work, &work.delivery,
+                             error);
     if (r >= 0)
         r = work_until_stopped(&work, error);
     if (r >= 0)
         report(&work);
+    bb_delivery_close(work.delivery);
     if (work.worker)
         bb_worker_close(work.worker);
     bb_plant_close(&work.plant);
@@ -288,7 +352,8 @@ const struct bb_verb bb_verb_worker = {
     .details =
         "A worker holds nothing that the log and the store do not have: it may be killed at any\n"
         "moment, and another one goes on where its last commit stood. SIGTERM and Ctrl-C end it\n"
-        "after the work at hand; a second one ends it at once. The stage tasks takes what `busbar tasks add`\n"
-        "put, one task at a time; told to end, it gives its task back, and the next worker goes on from there.\n",
+        "after the work at hand, or after derive.stop; a second one ends it at once. The stage tasks takes what\n"
+        "`busbar tasks add` put, one task at a time; told to end, it gives its task back, and the next worker goes\n"
+        "on from there.\n",
     .run = run,
 };

@@ -571,3 +571,19 @@ int bb_vee_restore(const struct bb_channel *channel, const struct bb_window *raw
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read validated values");
     return 0;
 }
+
+int bb_vee_restore_day(const struct bb_channel *channel, const struct bb_block *raw,
+                       const struct bb_block *overlay, int32_t day, struct bb_arena *arena,
+                       struct bb_window *out, struct bb_error *error) {
+    struct bb_window rows = {.capacity = raw->count};
+    int64_t start, end;
+
+    *out = (struct bb_window){.capacity = (size_t)raw->count + overlay->count};
+    rows.points = bb_arena_take(arena, (rows.capacity + 1) * sizeof rows.points[0]);
+    out->points = bb_arena_take(arena, (out->capacity + 1) * sizeof out->points[0]);
+    if (!rows.points || !out->points)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read validated values");
+    bb_lane_span_bounds(BB_LANE_VEE, day, &start, &end);
+    bb_window_add_raw(&rows, channel, raw, start, end);
+    return bb_vee_restore(channel, &rows, start, end, &overlay, 1, arena, out, error);
+}

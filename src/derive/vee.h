@@ -54,6 +54,10 @@ struct bb_vee_gap bb_vee_silence(const struct bb_channel *channel, const struct 
 bool bb_vee_next_gap(const struct bb_channel *channel, const struct bb_window *raw, size_t *at,
                      size_t last, struct bb_vee_gap *gap);
 
+/* The lane vee of a UTC day: its raw block overlaid by its vee block (empty ones: none). Points live in the arena. */
+int bb_vee_restore_day(const struct bb_channel *channel, const struct bb_block *raw,
+                       const struct bb_block *overlay, int32_t day, struct bb_arena *arena,
+                       struct bb_window *out, struct bb_error *error) BB_MUST_USE;
 /* What was judged before: raw points with end in (from, to], overlaid by the rows of vee blocks
  * (ascending, absent ones NULL). `out` must have room for both. */
 int bb_vee_restore(const struct bb_channel *channel, const struct bb_window *raw, int64_t from_ms,

@@ -8,22 +8,21 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
-#include "adapter/embedded.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "http/call_internal.h"
 #include "service/audit.h"
+#include "service/engines.h"
 
 enum { SUBJECT_MAX = 1000, ORIGIN_MAX = 80, VERB_MAX = 160 };
 #define SAME_REFUSAL_MS 60000
 
 int bb_http_auditor_start(struct bb_http_auditor *auditor, const char *data,
-                          struct bb_error *error) {
-    char path[4200];
+                          const struct bb_config *config, struct bb_error *error) {
+    const struct bb_engine_needs needs = {.directory = data, .config = config};
 
-    snprintf(path, sizeof path, "%s/registry.db", data);
     pthread_mutex_init(&auditor->lock, NULL);
-    return bb_registry_sqlite_open(path, false, &auditor->registry, error);
+    return bb_engine_registry_open(&needs, &auditor->registry, error);
 }
 
 void bb_http_auditor_stop(struct bb_http_auditor *auditor) {

@@ -17,6 +17,7 @@
 
 #include "http/route.h"
 #include "port/registry.h"
+#include "service/config.h"
 
 enum { BB_HTTP_REFUSALS_KEPT = 64, BB_HTTP_REQUEST_ID_MAX = 64 };
 
@@ -31,8 +32,8 @@ struct bb_http_auditor {
 
 struct bb_http_call;
 
-int bb_http_auditor_start(struct bb_http_auditor *auditor, const char *data, struct bb_error *error)
-    BB_MUST_USE;
+int bb_http_auditor_start(struct bb_http_auditor *auditor, const char *data,
+                          const struct bb_config *config, struct bb_error *error) BB_MUST_USE;
 void bb_http_auditor_stop(struct bb_http_auditor *auditor);
 
 bool bb_http_is_audited(const struct bb_http_route *route);

@@ -170,9 +170,9 @@ static int start_parts(struct bb_http_server *server, struct bb_error *error) {
     server->describer = bb_rules_describer_open(config);
     if (!server->describer)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a server");
-    int result = bb_key_ring_open(o->data, &server->gate.ring, error);
+    int result = bb_key_ring_open(o->data, config, &server->gate.ring, error);
     if (!result)
-        result = bb_http_auditor_start(&server->auditor, o->data, error);
+        result = bb_http_auditor_start(&server->auditor, o->data, config, error);
     if (!result)
         result = bb_issuer_open(config, &o->logger, &server->gate.issuer, error);
     if (!result)

@@ -5,7 +5,7 @@
  *    until retention. A failed sync is
  *    fatal: the log object refuses everything afterwards, and nothing is retried.
  *  - Readers see durable records only, whole, in the order of their offsets, in any process.
- *  - One appender: opening for append takes a lock; a second one is -BB_E_LOCKED.
+ *  - One appender: a second one is refused with -BB_E_LOCKED, or the first one's next sync fails with it.
  *  - At open the tail that was never acknowledged may be cut (and is reported); a damaged record
  *    below what is known to be durable is -BB_E_LOG_CORRUPT and is never cut.
  *  - Offsets are opaque, ascending; `next_offset` of a record is where the next one is looked for.
@@ -64,6 +64,9 @@ struct bb_log_backlog {
     int64_t oldest_ms;     /* received time of the oldest unprocessed record; 0: none */
 };
 
+/* Of one record's body: every adapter takes so much, and nobody appends more. */
+enum { BB_LOG_BODY_BYTES = 16 << 20 };
+
 struct bb_log;
 struct bb_log_reader;
 
@@ -72,7 +75,9 @@ enum bb_log_read_outcome { BB_LOG_RECORD = 0, BB_LOG_END = 1 };
 struct bb_log_ops {
     const char *name;
     void (*close)(struct bb_log *log);
-    /* Append; visible to readers after the next sync. Sets record->offset and next_offset. */
+    /* Append; visible to readers at the latest after the next sync. Sets record->offset and next_offset: the one appender
+     * knows where its record will stand. An adapter that hears it from elsewhere verifies it before `sync` answers; what
+     * stands elsewhere was preceded by another appender's: -BB_E_LOCKED, and the log is poisoned. */
     int (*append)(struct bb_log *log, uint32_t partition, struct bb_log_record *record,
                   struct bb_error *error);
     /* Make everything appended so far durable. `sync_begin` starts it on the log's own thread and
@@ -87,8 +92,8 @@ struct bb_log_ops {
     int (*reader_open)(struct bb_log *log, uint32_t partition, struct bb_log_reader **out,
                        struct bb_error *error);
     void (*reader_close)(struct bb_log_reader *reader);
-    /* The first record at or behind `offset`; BB_LOG_END when nothing durable is there yet. An offset older than
-     * what is kept, or inside a record, is -BB_E_LOG_CORRUPT. */
+    /* The first record at or behind `offset` (there may be gaps); BB_LOG_END when nothing durable is there yet. An
+     * offset older than what is kept, or inside a record (where offsets count bytes), is -BB_E_LOG_CORRUPT. */
     int (*read)(struct bb_log_reader *reader, uint64_t offset, struct bb_log_record *out,
                 struct bb_error *error);
     /* Wait until any partition has grown since the last call (or since open), at most timeout_ms.

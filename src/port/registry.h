@@ -2,8 +2,8 @@
  *
  * The truth lies in the log and the partitions' stores; the registry follows through `project`,
  * which applies outbox records of a partition and moves that partition's position in one
- * transaction, so that a repeated call changes nothing. It can be dropped and built again; but for API keys and
- * the audit log, whose only place it is.
+ * transaction, so that a repeated call changes nothing. It can be dropped and built again; but for API keys,
+ * the audit log and bookmarks, whose only place it is.
  *
  * What an adapter owes: every version of a master entry with its recorded time (of two recorded at
  * once the one with the greater bytes, as in the partitions' stores); current channels;
@@ -93,6 +93,12 @@ struct bb_registry_ops {
     /* Apply records (from + 1 .. from + count) of a partition; 1 when the position is not `from`. */
     int (*project)(struct bb_registry *registry, uint32_t partition, uint64_t from,
                    const struct bb_outbox_record *records, size_t count, struct bb_error *error);
+    /* Where a sink stands that has no room for it (port/sink.h, struct bb_bookmark): 0 at first. `bookmark_move` is durable
+     * when it returns 0; 1: it does not stand at `from`. */
+    int (*bookmark_get)(struct bb_registry *registry, struct bb_span label, uint32_t partition,
+                        uint64_t *sequence, struct bb_error *error);
+    int (*bookmark_move)(struct bb_registry *registry, struct bb_span label, uint32_t partition,
+                         uint64_t from, uint64_t to, struct bb_error *error);
     /* A master entry: the version recorded last, or last by as_of_ms when that is not BB_TIME_NONE.
      * Tenants and rules are named as their tenant. Texts live in the arena; out is left alone when there is none.
      * BB_FOUND (0) or BB_ABSENT (1): also before its first version. */

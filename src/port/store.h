@@ -67,6 +67,11 @@ enum bb_name_kind {
 };
 enum { BB_NAME_KEY_MAX = 480 }; /* bytes */
 
+struct bb_name_key {
+    enum bb_name_kind kind;
+    struct bb_span name;
+};
+
 struct bb_block_change {
     struct bb_block_key key;
     struct bb_span packed; /* empty: delete */
@@ -121,6 +126,10 @@ struct bb_store_ops {
     int (*position)(struct bb_store_view *view, struct bb_claim *out, struct bb_error *error);
     int (*block_get)(struct bb_store_view *view, const struct bb_block_key *key,
                      struct bb_span *packed, struct bb_error *error);
+    /* A hint: these will be asked for next with `block_get` and `name_get`, in any order. An adapter over a network
+     * fetches them together and keeps them until the view ends, also that they are absent. NULL: it has no use for hints. */
+    int (*expect)(struct bb_store_view *view, const struct bb_block_key *blocks, size_t block_count,
+                  const struct bb_name_key *names, size_t name_count, struct bb_error *error);
     /* All blocks of a lane with span in [first, last], in key order. */
     int (*block_scan)(struct bb_store_view *view, uint8_t lane, int32_t first, int32_t last,
                       bb_block_visit *visit, void *context, struct bb_error *error);

@@ -137,6 +137,49 @@ void bb_channel_table_prefetch(const struct bb_channel_table *t, struct bb_span 
     }
 }
 
+/* A channel's record, and the usage point's master data, by which a new one is resolved. */
+enum { NAMES_OF_A_SERIES = 2, NAMES_OF_A_TENANT = 2 };
+
+static bool put_names(struct bb_span tenant, const struct bb_series *series,
+                      struct bb_arena *scratch, struct bb_name_key *out) {
+    char *key = bb_arena_take(scratch, 2 * BB_NAME_KEY_MAX);
+
+    if (!key)
+        return false;
+    size_t size = bb_channel_key(tenant, series->usage_point, series->channel, key);
+    out[0] = (struct bb_name_key){BB_NAME_CHANNEL, {key, size}};
+    size = bb_channel_key(tenant, series->usage_point, (struct bb_span){NULL, 0},
+                          key + BB_NAME_KEY_MAX);
+    out[1] = (struct bb_name_key){BB_NAME_USAGE_POINT, {key + BB_NAME_KEY_MAX, size}};
+    return true;
+}
+
+int bb_channel_table_expect(struct bb_channel_table *t, struct bb_store_view *view,
+                            struct bb_span tenant, const struct bb_series *series, uint32_t count,
+                            struct bb_arena *scratch, struct bb_error *error) {
+    const struct bb_store_ops *ops = t->plant->store->ops;
+    size_t names = 0;
+
+    if (!ops->expect)
+        return 0;
+    struct bb_name_key *keys = bb_arena_take(
+        scratch, (count * (size_t)NAMES_OF_A_SERIES + NAMES_OF_A_TENANT) * sizeof *keys);
+    bool room = keys != NULL;
+    for (uint32_t i = 0; room && i < count; i++) {
+        if (find(t, bb_hash_seeded(tenant, series[i].hash), tenant, &series[i]) != UINT32_MAX)
+            continue;
+        room = put_names(tenant, &series[i], scratch, keys + names);
+        names += NAMES_OF_A_SERIES;
+    }
+    if (!room)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the names of channels");
+    if (names == 0)
+        return 0;
+    keys[names++] = (struct bb_name_key){BB_NAME_TENANT, tenant};
+    keys[names++] = (struct bb_name_key){BB_NAME_RULES, tenant};
+    return ops->expect(view, NULL, 0, keys, names, error);
+}
+
 static bool keep(struct bb_channel_table *t, struct bb_span *text) {
     *text = text->size ? bb_arena_copy(&t->arena, *text) : BB_SPAN("");
     return text->data != NULL;

@@ -70,6 +70,11 @@ int bb_channel_table_find(struct bb_channel_table *table, struct bb_store_view *
                           struct bb_span tenant, const struct bb_series *series, uint32_t *slot,
                           struct bb_error *error) BB_MUST_USE;
 
+/* Lookups of all of them follow: the store is told so of those that the table does not know. */
+int bb_channel_table_expect(struct bb_channel_table *table, struct bb_store_view *view,
+                            struct bb_span tenant, const struct bb_series *series, uint32_t count,
+                            struct bb_arena *scratch, struct bb_error *error) BB_MUST_USE;
+
 /* Lookups of series[at] and those behind it follow: fetch what they will read, one step at a time. A
  * plant's channels do not fit the caches, and the order of readings has nothing to do with that of
  * memory. */

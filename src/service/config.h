@@ -14,10 +14,24 @@ enum { BB_CONFIG_PATH_MAX = 1024 };
 struct bb_config {
     int64_t log_partitions;
     int64_t log_segment_bytes;
+    char log_kafka_brokers[BB_CONFIG_PATH_MAX]; /* empty: embedded segments */
+    char log_kafka_prefix[BB_CONFIG_PATH_MAX], log_kafka_properties[BB_CONFIG_PATH_MAX];
+    char log_kafka_secrets[BB_CONFIG_PATH_MAX];
+    char log_kafka_token_file[BB_CONFIG_PATH_MAX], log_kafka_token_command[BB_CONFIG_PATH_MAX];
+    char log_kafka_token_principal[BB_CONFIG_PATH_MAX];
+    int64_t log_kafka_replication, log_kafka_min_insync, log_kafka_buffer_bytes;
+    int64_t log_kafka_patience_ms;
     int64_t log_retention_ms, log_size_bytes; /* of all data partitions; 0: not limited */
     int64_t commit_freshness_ms; /* a reading is visible at most this long after it was durable */
     int64_t commit_memory_bytes; /* what the worker may gather before it commits */
     int64_t takeover_ms;
+    /* libpq's connection strings; empty: embedded, and the registry where the store is */
+    char store_postgres[BB_CONFIG_PATH_MAX], store_schema[BB_CONFIG_PATH_MAX];
+    char registry_postgres[BB_CONFIG_PATH_MAX], registry_schema[BB_CONFIG_PATH_MAX];
+    char changes_told[BB_CONFIG_PATH_MAX]; /* names of lanes */
+    uint32_t
+        changes_lanes; /* bits of enum bb_lane whose changes are told; set with the sinks, no key of its own */
+    int64_t stop_ms;                      /* what a worker may take to end */
     int64_t tick_grace_ms;                /* a day counts as over so long after its midnight */
     char drop_folder[BB_CONFIG_PATH_MAX]; /* empty: none */
     char drop_map[BB_CONFIG_PATH_MAX];    /* empty: files are read by their own conventions */

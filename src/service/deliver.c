@@ -1,32 +1,58 @@
-/* Deliver: carries the outboxes' records to the registry's projections, in order, each batch and
- * its position in one transaction of the registry. What was carried is trimmed from the outbox. */
+/* Deliver: see deliver.h. */
+#include "service/deliver.h"
+
 #include "base/arena.h"
-#include "service/worker.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "service/metric.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { BATCH_RECORDS = 8192, ARENA_CHUNK_BYTES = 1 << 20, ARENA_LIMIT_BYTES = 1 << 30 };
+enum {
+    BATCH_RECORDS = 8192,
+    BATCH_BYTES = 32 << 20,
+    ARENA_CHUNK_BYTES = 1 << 20,
+    ARENA_LIMIT_BYTES = 1 << 30,
+    PAUSE_MIN_MS = 200, /* after the first failure of a sink; doubled by each that follows */
+    PAUSE_MAX_MS = 60 * BB_SECOND_MS
+};
+
+/* ---- carrying one partition's records to one sink */
 
 struct carry {
-    struct bb_registry *registry;
+    struct bb_store *store;
+    struct bb_sink *sink;
     uint32_t partition;
-    uint64_t from; /* the registry's position */
+    uint64_t from; /* the sink's position */
     struct bb_outbox_record *records;
     struct bb_arena arena; /* the records' bytes: what a visitor is given is its own no longer */
-    size_t count;
+    size_t count, bytes;
     bool moved; /* another process carried on in the meantime */
     struct bb_error *error;
 };
 
+static int carry_begin(struct carry *c, struct bb_store *store, struct bb_error *error) {
+    *c = (struct carry){.store = store, .error = error};
+    bb_arena_init(&c->arena, ARENA_CHUNK_BYTES, ARENA_LIMIT_BYTES);
+    c->records = malloc(BATCH_RECORDS * sizeof c->records[0]);
+    return c->records ? 0 : BB_FAIL(error, BB_E_NO_MEMORY, "no memory to deliver");
+}
+
+static void carry_end(struct carry *c) {
+    free(c->records);
+    bb_arena_release(&c->arena);
+}
+
 static int flush(struct carry *c) {
     if (c->count == 0)
         return 0;
-    int result = c->registry->ops->project(c->registry, c->partition, c->from, c->records, c->count,
-                                           c->error);
+    int result = c->sink->ops->apply(c->sink, c->partition, c->from, c->records, c->count,
+                                     c->error);
     c->moved = result > 0;
     if (result == 0)
         c->from += c->count;
-    c->count = 0;
+    c->count = c->bytes = 0;
     bb_arena_reset(&c->arena);
     return result > 0 ? 1 : result;
 }
@@ -41,59 +67,221 @@ static int take(void *context, uint64_t sequence, struct bb_span record) {
     if (result)
         return result;
     if (sequence != c->from + c->count + 1)
-        return BB_FAIL(
-            c->error, BB_E_REGISTRY_IO,
-            "the registry stands at record %llu of partition %u, but the store keeps them "
-            "from %llu on: it is older than the store; restore the registry.db that "
-            "belongs to it",
-            (unsigned long long)(c->from + c->count), c->partition, (unsigned long long)sequence);
+        return BB_FAIL(c->error, BB_E_REGISTRY_IO,
+                       "%s stands at record %llu of partition %u, but the store keeps them "
+                       "from %llu on: it is older than the store; restore what belongs to it",
+                       c->sink->label, (unsigned long long)(c->from + c->count), c->partition,
+                       (unsigned long long)sequence);
     c->count++;
-    return c->count == BATCH_RECORDS ? flush(c) : 0;
+    c->bytes += record.size;
+    return c->count == BATCH_RECORDS || c->bytes >= BATCH_BYTES ? flush(c) : 0;
 }
 
-static int carry_partition(struct bb_plant *plant, struct carry *c) {
-    const struct bb_store_ops *ops = plant->store->ops;
+/* All there is of a partition. The sink's position, as it then is, is in c->from. */
+static int carry_partition(struct carry *c) {
+    const struct bb_store_ops *ops = c->store->ops;
     struct bb_store_view *view;
-    uint64_t begin;
 
-    c->moved = false;
-    int result = c->registry->ops->position(c->registry, c->partition, &begin, c->error);
-    c->from = begin;
-    if (!result)
-        result = ops->view_begin(plant->store, c->partition, &view, c->error);
-    if (result)
-        return result;
-    c->count = 0;
-    result = ops->outbox_scan(view, c->from, take, c, c->error);
-    if (result == 0)
-        result = flush(c);
-    ops->view_end(view);
-    if (result < 0)
-        return result;
-    if (c->from > begin)
-        return ops->outbox_trim(plant->store, c->partition, c->from, c->error);
+    do {
+        c->moved = false;
+        c->count = c->bytes = 0;
+        bb_arena_reset(&c->arena);
+        int result = c->sink->ops->position(c->sink, c->partition, &c->from, c->error);
+        if (!result)
+            result = ops->view_begin(c->store, c->partition, &view, c->error);
+        if (result)
+            return result;
+        result = ops->outbox_scan(view, c->from, take, c, c->error);
+        if (result == 0)
+            result = flush(c);
+        ops->view_end(view);
+        if (result < 0)
+            return result;
+    } while (c->moved);
     return 0;
 }
 
+/* ---- the registry is a sink, too */
+
+struct registry_sink {
+    struct bb_sink base; /* first */
+    struct bb_registry *registry;
+};
+
+static struct bb_registry *registry_of(struct bb_sink *sink) {
+    return ((struct registry_sink *)sink)->registry;
+}
+
+static int registry_position(struct bb_sink *sink, uint32_t partition, uint64_t *sequence,
+                             struct bb_error *error) {
+    return registry_of(sink)->ops->position(registry_of(sink), partition, sequence, error);
+}
+
+static int registry_apply(struct bb_sink *sink, uint32_t partition, uint64_t from,
+                          const struct bb_outbox_record *records, size_t count,
+                          struct bb_error *error) {
+    return registry_of(sink)->ops->project(registry_of(sink), partition, from, records, count,
+                                           error);
+}
+
+static const struct bb_sink_ops registry_ops = {.name = "registry",
+                                                .guarantee = BB_SINK_INSIDE,
+                                                .position = registry_position,
+                                                .apply = registry_apply};
+
 int bb_deliver_registry(struct bb_plant *plant, const struct bb_progress_watch *to,
                         struct bb_error *error) {
-    struct carry c = {.registry = plant->registry, .error = error};
-    int result = 0;
+    struct registry_sink sink = {{&registry_ops, "the registry"}, plant->registry};
+    struct carry c;
+    int result = carry_begin(&c, plant->store, error);
 
-    bb_arena_init(&c.arena, ARENA_CHUNK_BYTES, ARENA_LIMIT_BYTES);
-    c.records = malloc(BATCH_RECORDS * sizeof c.records[0]);
-    if (!c.records)
-        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to deliver");
+    c.sink = &sink.base;
     for (c.partition = 0; !result && c.partition < plant->store->partitions; c.partition++) {
-        result = carry_partition(plant, &c);
-        while (!result && c.moved)
-            result = carry_partition(plant, &c);
+        result = carry_partition(&c);
+        /* Where others follow, too, what all of them have is forgotten by bb_delivery_run. */
+        if (!result && plant->sink_count == 0 && c.from > 0)
+            result = plant->store->ops->outbox_trim(plant->store, c.partition, c.from, error);
         bb_progress_tell(to, &(struct bb_progress){.phase = BB_PHASE_PROJECT,
                                                    .subject = "",
                                                    .done = c.partition + 1,
                                                    .total = plant->store->partitions});
     }
-    free(c.records);
-    bb_arena_release(&c.arena);
+    carry_end(&c);
     return result;
+}
+
+/* ---- the other sinks */
+
+struct follower {
+    struct bb_sink *sink;
+    uint32_t failures;     /* in a row */
+    int64_t not_before_ms; /* monotonic */
+    struct bb_error error; /* of the last failure; code BB_OK: it is well */
+};
+
+struct bb_delivery {
+    struct bb_plant *plant;
+    uint32_t first, step;
+    struct follower *followers; /* plant->sink_count */
+    uint64_t *had;              /* by partition: what every sink has */
+    struct bb_random random;
+    bb_delivery_tell *tell;
+    void *tell_context;
+};
+
+static int64_t now_ms(void) {
+    return bb_monotonic_ns() / 1000000;
+}
+
+int bb_delivery_open(struct bb_plant *plant, uint32_t first, uint32_t step, bb_delivery_tell *tell,
+                     void *tell_context, struct bb_delivery **out, struct bb_error *error) {
+    struct bb_delivery *d = calloc(1, sizeof *d);
+
+    if (d) {
+        d->followers = calloc(plant->sink_count + 1, sizeof d->followers[0]);
+        d->had = calloc(plant->store->partitions, sizeof d->had[0]);
+    }
+    if (!d || !d->followers || !d->had) {
+        bb_delivery_close(d);
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to deliver");
+    }
+    d->plant = plant;
+    d->first = first;
+    d->step = step;
+    d->tell = tell;
+    d->tell_context = tell_context;
+    for (size_t i = 0; i < plant->sink_count; i++)
+        d->followers[i].sink = plant->sinks[i];
+    bb_random_seed(&d->random, (uint64_t)bb_monotonic_ns() ^ (uint64_t)getpid());
+    *out = d;
+    return 0;
+}
+
+void bb_delivery_close(struct bb_delivery *d) {
+    if (!d)
+        return;
+    free(d->followers);
+    free(d->had);
+    free(d);
+}
+
+/* One line when it begins to fail, one when it is over. */
+static void note_failure(struct bb_delivery *d, struct follower *f, const struct bb_error *error) {
+    int64_t most = PAUSE_MIN_MS;
+
+    for (uint32_t i = 0; i < f->failures && most < PAUSE_MAX_MS; i++)
+        most *= 2;
+    if (most > PAUSE_MAX_MS || !error->retriable)
+        most = PAUSE_MAX_MS;
+    f->not_before_ms = now_ms() + most / 2 +
+                       (int64_t)bb_random_below(&d->random, (uint64_t)most / 2 + 1);
+    f->error = *error;
+    if (f->failures++ == 0 && d->tell)
+        d->tell(d->tell_context, f->sink, error);
+}
+
+static void note_success(struct bb_delivery *d, struct follower *f) {
+    if (f->failures > 0 && d->tell)
+        d->tell(d->tell_context, f->sink, NULL);
+    f->failures = 0;
+    f->error.code = BB_OK;
+}
+
+/* One sink: all partitions of the share. */
+static int follow(struct bb_delivery *d, struct carry *c, struct follower *f) {
+    int result = 0;
+
+    c->sink = f->sink;
+    for (uint32_t p = d->first; !result && p < d->plant->store->partitions; p += d->step) {
+        c->partition = p;
+        result = carry_partition(c);
+        if (!result && c->from < d->had[p])
+            d->had[p] = c->from;
+    }
+    return result;
+}
+
+static int forget_what_all_have(struct bb_delivery *d, struct bb_error *error) {
+    struct bb_plant *plant = d->plant;
+    int result = 0;
+
+    for (uint32_t p = d->first; !result && p < plant->store->partitions; p += d->step)
+        if (d->had[p] > 0)
+            result = plant->store->ops->outbox_trim(plant->store, p, d->had[p], error);
+    return result;
+}
+
+int bb_delivery_run(struct bb_delivery *d, struct bb_error *error) {
+    struct bb_plant *plant = d->plant;
+    bool all_well = true;
+    struct carry c;
+
+    if (plant->sink_count == 0)
+        return 0;
+    int result = carry_begin(&c, plant->store, error);
+    for (uint32_t p = d->first; !result && p < plant->store->partitions; p += d->step)
+        result = plant->registry->ops->position(plant->registry, p, &d->had[p], error);
+    for (size_t i = 0; !result && i < plant->sink_count; i++) {
+        struct follower *f = &d->followers[i];
+        bool waits = f->failures > 0 && now_ms() < f->not_before_ms;
+        int failed = waits ? -(int)f->error.code : follow(d, &c, f);
+        if (!failed)
+            note_success(d, f);
+        else if (!waits)
+            note_failure(d, f, error);
+        all_well &= !failed;
+    }
+    carry_end(&c);
+    if (!result && all_well)
+        result = forget_what_all_have(d, error);
+    return result ? result : all_well ? BB_DELIVERY_DONE : BB_DELIVERY_WAITS;
+}
+
+int64_t bb_delivery_pause_ms(const struct bb_delivery *d) {
+    int64_t pause = INT64_MAX, now = now_ms();
+
+    for (size_t i = 0; i < d->plant->sink_count; i++)
+        if (d->followers[i].failures > 0 && d->followers[i].not_before_ms - now < pause)
+            pause = d->followers[i].not_before_ms - now;
+    return pause < 0 ? 0 : pause;
 }

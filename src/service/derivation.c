@@ -8,7 +8,7 @@
 enum {
     PLAN_CHUNK_BYTES = 1 << 20,
     PLAN_LIMIT_BYTES = 1 << 30,
-    OUTBOX_RECORD_LIMIT_BYTES = 1 << 20
+    OUTBOX_RECORD_LIMIT_BYTES = 64 << 20
 };
 static const size_t packed_limit_bytes = (size_t)4 << 30;
 
@@ -16,13 +16,22 @@ void bb_derivation_init(struct bb_derivation *d, struct bb_store *store) {
     *d = (struct bb_derivation){.store = store};
     bb_arena_init(&d->plan, PLAN_CHUNK_BYTES, PLAN_LIMIT_BYTES);
     bb_arena_init(&d->arena, PLAN_CHUNK_BYTES, PLAN_LIMIT_BYTES);
+    bb_arena_init(&d->values, PLAN_CHUNK_BYTES, PLAN_LIMIT_BYTES);
     bb_buffer_init(&d->packed, packed_limit_bytes);
+    bb_buffer_init(&d->value_change, OUTBOX_RECORD_LIMIT_BYTES);
+    bb_attribute_set_init(&d->value_attributes);
 }
 
 void bb_derivation_release(struct bb_derivation *d) {
     bb_arena_release(&d->plan);
     bb_arena_release(&d->arena);
     bb_buffer_release(&d->packed);
+    bb_arena_release(&d->values);
+    bb_buffer_release(&d->value_change);
+    bb_attribute_set_release(&d->value_attributes);
+    free(d->told_spans);
+    free(d->expected);
+    free(d->expected_names);
     free(d->outputs);
     free(d->events);
     free(d->names);
@@ -153,9 +162,14 @@ static enum round round_of(const struct bb_channel_slot *slot) {
 
 static int derive_slots(struct bb_derivation_work *w, uint32_t told_slots, enum round round,
                         struct bb_error *error) {
+    uint32_t expected = 0;
     int result = 0;
 
     for (uint32_t slot = 0; !result && slot < w->channels->count; slot++) {
+        if (slot == expected && slot < told_slots && round != ROUND_LOOKING)
+            result = bb_derivation_expect(w, slot, told_slots, &expected, error);
+        if (result)
+            break;
         const struct bb_channel_slot *s = &w->channels->slots[slot];
         size_t first = slot < told_slots ? w->gather->starts[slot] : 0;
         size_t count = slot < told_slots ? w->gather->starts[slot + 1] - first : 0;

@@ -38,6 +38,16 @@ struct bb_derivation {
     size_t outbox_count, outbox_capacity;
     struct bb_block_change *changes;
     size_t change_capacity;
+    struct bb_block_key *expected; /* derivation_expect.c */
+    size_t expected_capacity;
+    struct bb_name_key *expected_names;
+    size_t expected_name_capacity;
+    /* Of the change feed (derivation_values.c). */
+    struct bb_arena values;
+    struct bb_attribute_set value_attributes;
+    struct bb_buffer value_change;
+    int32_t *told_spans;
+    size_t told_span_capacity;
     struct bb_merge_counts counts;
     uint64_t opened, closed;
 };

@@ -9,9 +9,8 @@
 
 enum { PLAN_GAP_DAYS = 8 /* readings further apart are planned apart */ };
 
-/* A block as this derivation made it, or as the store has it. */
-static int fetch(struct bb_derivation_work *w, struct bb_plan_key key, struct bb_span *packed,
-                 struct bb_error *error) {
+int bb_derivation_fetch(struct bb_derivation_work *w, struct bb_plan_key key,
+                        struct bb_span *packed, struct bb_error *error) {
     const struct bb_derivation *d = w->d;
     const size_t beside = key.companion > w->companion_count ? key.companion - w->companion_count
                                                              : 0;
@@ -118,7 +117,7 @@ static int run_plan(struct bb_derivation_work *w, const struct bb_plan_input *in
         }
         for (size_t i = 0; i < plan.need_count; i++) {
             struct bb_span packed;
-            result = fetch(w, plan.needs[i], &packed, error);
+            result = bb_derivation_fetch(w, plan.needs[i], &packed, error);
             if (!result)
                 result = bb_plan_supply(&plan, plan.needs[i], packed, error);
             if (result)
@@ -222,7 +221,8 @@ static int forget_periods(struct bb_derivation_work *w, struct bb_error *error) 
                                                     (int64_t)BB_DAY_MS);
     for (int32_t year = first; year <= last; year++) {
         struct bb_span packed;
-        int result = fetch(w, (struct bb_plan_key){BB_LANE_DAY, 0, year}, &packed, error);
+        int result = bb_derivation_fetch(w, (struct bb_plan_key){BB_LANE_DAY, 0, year}, &packed,
+                                         error);
         if (result)
             return result;
         if (packed.size == 0)
@@ -310,7 +310,7 @@ static int any_usable(struct bb_derivation_work *w, int32_t day, bool *any,
                       struct bb_error *error) {
     struct bb_block block;
     struct bb_span packed;
-    int result = fetch(w, (struct bb_plan_key){BB_LANE_RAW, 0, day}, &packed, error);
+    int result = bb_derivation_fetch(w, (struct bb_plan_key){BB_LANE_RAW, 0, day}, &packed, error);
 
     *any = false;
     if (result || packed.size == 0)
@@ -441,6 +441,8 @@ int bb_derivation_channel(struct bb_derivation_work *w, uint32_t number,
         result = plan_ticked(w, error);
     if (!result)
         result = bb_derivation_tell_exceptions(w, error);
+    if (!result)
+        result = bb_derivation_tell_values(w, error);
     if (!result)
         result = write_channel(w, (struct bb_span){key, sizeof key}, error);
     if (!result)

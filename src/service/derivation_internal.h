@@ -1,9 +1,11 @@
 /* What the parts of a derivation share.
  *
  *   derivation.c            the commit: all slots in turn, blocks and names in the store's order
+ *   derivation_expect.c     what will be asked for, said ahead
  *   derivation_channel.c    one channel: its plans, what they need and what they make
  *   derivation_others.c     what it looks at beside itself, and who looks at it
  *   derivation_exception.c  what they say of its exceptions, all in all
+ *   derivation_values.c     which of its values are others than before, for the change feed
  *   derivation_master.c     master data and ticks: which channels they bear on
  */
 #ifndef BB_SERVICE_DERIVATION_INTERNAL_H
@@ -70,6 +72,17 @@ int bb_derivation_put_outbox(struct bb_derivation *d, const struct bb_outbox_rec
 int bb_derivation_note_exceptions(struct bb_derivation_work *w, const struct bb_plan_input *input,
                                   const struct bb_plan *plan, struct bb_error *error) BB_MUST_USE;
 int bb_derivation_tell_exceptions(struct bb_derivation_work *w, struct bb_error *error) BB_MUST_USE;
+
+/* The rows of lanes that somebody follows which are others than before, to the outbox. */
+int bb_derivation_tell_values(struct bb_derivation_work *w, struct bb_error *error) BB_MUST_USE;
+/* A block of the channel at hand, or of one beside it, as this derivation made it, or as the store has it; empty: there is
+ * none. */
+int bb_derivation_fetch(struct bb_derivation_work *w, struct bb_plan_key key,
+                        struct bb_span *packed, struct bb_error *error) BB_MUST_USE;
+
+/* Tell the store what the slots from `slot` on will ask for, up to *until. */
+int bb_derivation_expect(struct bb_derivation_work *w, uint32_t slot, uint32_t told_slots,
+                         uint32_t *until, struct bb_error *error) BB_MUST_USE;
 
 /* Master data of the usage point at hand, into *up and w->usage_point. */
 int bb_derivation_usage_point(struct bb_derivation_work *w, struct bb_master *up,

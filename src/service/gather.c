@@ -95,6 +95,10 @@ static int take_runs(struct bb_gather *g, struct bb_channel_table *channels,
     if (!reserve((void **)&g->runs, &g->run_capacity, g->run_count + f->series_count,
                  sizeof g->runs[0]))
         return no_memory(error);
+    int expected = bb_channel_table_expect(channels, view, f->tenant, f->series, f->series_count,
+                                           &g->frame, error);
+    if (expected)
+        return expected;
     for (uint32_t i = 0; i < f->series_count; i++) {
         bb_channel_table_prefetch(channels, f->tenant, f->series, i, f->series_count);
         uint32_t count = (uint32_t)f->series_rows[i], slot;

@@ -1,9 +1,9 @@
 /* The key ring: see key_ring.h. */
 #include "service/key_ring.h"
 
-#include "adapter/embedded.h"
 #include "base/clock.h"
 #include "base/list.h"
+#include "service/engines.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -29,14 +29,15 @@ struct bb_key_ring {
     size_t count, capacity;
 };
 
-int bb_key_ring_open(const char *directory, struct bb_key_ring **out, struct bb_error *error) {
+int bb_key_ring_open(const char *directory, const struct bb_config *config,
+                     struct bb_key_ring **out, struct bb_error *error) {
+    const struct bb_engine_needs needs = {
+        .directory = directory, .config = config, .read_only = true};
     struct bb_key_ring *ring = calloc(1, sizeof *ring);
-    char path[4200];
 
     if (!ring)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the ring of keys");
-    snprintf(path, sizeof path, "%s/registry.db", directory);
-    int result = bb_registry_sqlite_open(path, true, &ring->registry, error);
+    int result = bb_engine_registry_open(&needs, &ring->registry, error);
     if (result) {
         free(ring);
         return result;

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "model/master.h"
 #include "service/api_key.h"
+#include "service/config.h"
 
 struct bb_key_ring;
 
@@ -22,9 +23,9 @@ struct bb_key_holder { /* whom a key stands for */
     enum bb_role role;
 };
 
-/* Over DIR/registry.db. */
-int bb_key_ring_open(const char *directory, struct bb_key_ring **out, struct bb_error *error)
-    BB_MUST_USE;
+/* Over the registry of the plant in `directory`, with a connection of its own. */
+int bb_key_ring_open(const char *directory, const struct bb_config *config,
+                     struct bb_key_ring **out, struct bb_error *error) BB_MUST_USE;
 void bb_key_ring_close(struct bb_key_ring *ring);
 /* Was any key ever made? Then each request needs one. */
 bool bb_key_ring_has_keys(struct bb_key_ring *ring);

@@ -1,12 +1,13 @@
 /* A plant: see plant.h. Opens in the order log, store, registry; closes backwards. */
 #include "service/plant.h"
 
-#include "adapter/embedded.h"
 #include "service/backup_manifest.h"
+#include "service/engines.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,32 +68,21 @@ static void report_cut(void *context, const char *file, uint64_t bytes) {
 }
 
 static int open_parts(struct bb_plant *plant, enum bb_plant_mode mode, struct bb_error *error) {
-    char path[sizeof plant->directory + 32];
-    bool read_only = mode == BB_PLANT_READ || mode == BB_PLANT_FROZEN;
-    struct bb_log_embedded_options log = {
-        .partitions = (uint32_t)plant->config.log_partitions,
-        .segment_bytes = (uint64_t)plant->config.log_segment_bytes,
+    const struct bb_engine_needs needs = {
+        .directory = plant->directory,
+        .config = &plant->config,
+        .read_only = mode == BB_PLANT_READ || mode == BB_PLANT_FROZEN,
         .append = mode == BB_PLANT_APPEND,
+        .frozen = mode == BB_PLANT_FROZEN,
         .report_cut = report_cut,
         .report_context = plant,
     };
 
-    snprintf(path, sizeof path, "%s/log", plant->directory);
-    int result = bb_log_embedded_open(path, &log, &plant->log, error);
-    if (result)
-        return result;
-    struct bb_store_lmdb_options store = {
-        .partitions = plant->log->partitions,
-        .read_only = read_only,
-        .frozen = mode == BB_PLANT_FROZEN,
-        .takeover_ms = (int)plant->config.takeover_ms,
-    };
-    snprintf(path, sizeof path, "%s/store", plant->directory);
-    result = bb_store_lmdb_open(path, &store, &plant->store, error);
-    if (result)
-        return result;
-    snprintf(path, sizeof path, "%s/registry.db", plant->directory);
-    result = bb_registry_sqlite_open(path, read_only, &plant->registry, error);
+    int result = bb_engine_log_open(&needs, &plant->log, error);
+    if (!result)
+        result = bb_engine_store_open(&needs, plant->log->partitions, &plant->store, error);
+    if (!result)
+        result = bb_engine_registry_open(&needs, &plant->registry, error);
     if (!result && mode == BB_PLANT_APPEND)
         result = bb_ledger_open(&plant->ledger, plant->log, error);
     return result;
@@ -141,6 +131,9 @@ int bb_plant_open(const char *directory, const char *config_path, enum bb_plant_
 
 void bb_plant_close(struct bb_plant *plant) {
     bb_ledger_close(&plant->ledger);
+    for (size_t i = 0; i < plant->sink_count; i++)
+        plant->sinks[i]->ops->close(plant->sinks[i]);
+    free(plant->sinks);
     if (plant->registry)
         plant->registry->ops->close(plant->registry);
     if (plant->store)
@@ -149,6 +142,8 @@ void bb_plant_close(struct bb_plant *plant) {
         plant->log->ops->close(plant->log);
     bb_zone_set_free(plant->zones);
     bb_rules_host_close(plant->rules);
+    plant->sinks = NULL;
+    plant->sink_count = 0;
     plant->rules = NULL;
     plant->registry = NULL;
     plant->store = NULL;

@@ -10,6 +10,7 @@
 #include "model/calendar.h"
 #include "port/log.h"
 #include "port/registry.h"
+#include "port/sink.h"
 #include "port/store.h"
 #include "service/config.h"
 #include "service/ledger.h"
@@ -28,6 +29,8 @@ struct bb_plant {
     struct bb_log *log;
     struct bb_store *store;
     struct bb_registry *registry;
+    struct bb_sink **sinks; /* who follows the change feed besides the registry; the plant's own */
+    size_t sink_count;
     struct bb_zone_set *zones;
     struct bb_ledger
         ledger; /* BB_PLANT_APPEND: of files; what a crash left half marked is completed */

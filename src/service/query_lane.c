@@ -7,10 +7,6 @@
 
 enum { GAP_DAYS = BB_GAP_ROWS_DAYS + 1 /* rows of a gap stand so near a day with readings */ };
 
-static int no_memory(struct bb_error *error) {
-    return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read a channel");
-}
-
 /* ---- rows */
 
 static bool within(const struct bb_query_channel *c, int64_t start_ms, int64_t end_ms) {
@@ -201,17 +197,7 @@ int32_t bb_query_vee_day(const struct bb_query_channel *c, int32_t day) {
 int bb_query_restore_day(struct bb_query_channel *c, const struct bb_block *raw,
                          const struct bb_block *overlay, int32_t day, struct bb_window *vee,
                          struct bb_error *error) {
-    struct bb_window rows = {.capacity = raw->count};
-    int64_t start, end;
-
-    *vee = (struct bb_window){.capacity = (size_t)raw->count + overlay->count};
-    rows.points = bb_arena_take(c->arena, (rows.capacity + 1) * sizeof rows.points[0]);
-    vee->points = bb_arena_take(c->arena, (vee->capacity + 1) * sizeof vee->points[0]);
-    if (!rows.points || !vee->points)
-        return no_memory(error);
-    bb_lane_span_bounds(BB_LANE_VEE, day, &start, &end);
-    bb_window_add_raw(&rows, &c->channel, raw, start, end);
-    return bb_vee_restore(&c->channel, &rows, start, end, &overlay, 1, c->arena, vee, error);
+    return bb_vee_restore_day(&c->channel, raw, overlay, day, c->arena, vee, error);
 }
 
 int bb_query_tell_day(struct bb_query_channel *c, const struct bb_block *raw,

@@ -2,6 +2,7 @@
 #include "service/router.h"
 
 #include "model/master.h"
+#include "port/log.h"
 
 #include <stdlib.h>
 
@@ -10,6 +11,10 @@ enum {
     FRAME_READINGS_MIN = 1 << 14, /* a frame that fits the cache */
     READINGS_PER_SERIES = 8,      /* but one in which a name is worth its bytes may be larger */
     FRAME_LIMIT_BYTES = 64 << 20,
+    /* Half of a body (port/log.h) is for names and qualities; readings of a whole frame need less than the other. */
+    FRAME_TEXT_BYTES = BB_LOG_BODY_BYTES / 2,
+    SERIES_COST_BYTES = 32,
+    ATTRIBUTE_COST_BYTES = 256,
     SCRATCH_CHUNK_BYTES = 1 << 20,
     SOURCE_LIMIT_BYTES = 1 << 16
 };
@@ -29,6 +34,7 @@ struct bb_router_part {
     uint32_t batch_attribute, attribute; /* of the reading before: an index there is one here */
     struct bb_series *series;
     uint32_t series_count, series_capacity;
+    uint64_t series_bytes; /* about, in the frame */
     uint64_t frame; /* number of the frame being filled, over all partitions: never repeats */
 };
 
@@ -71,6 +77,7 @@ int bb_router_init(struct bb_router *r, const struct bb_router_target *target,
 static void begin_frame(struct bb_router *r, struct bb_router_part *part) {
     part->count = 0;
     part->series_count = 0;
+    part->series_bytes = 0;
     part->has_issued = false;
     part->batch_attribute = UINT32_MAX;
     part->frame += r->target.partitions;
@@ -185,7 +192,10 @@ static bool add_series(struct bb_router *r, struct bb_router_part *part, uint32_
     }
     r->routes[series].frame = part->frame;
     r->routes[series].index = part->series_count;
-    part->series[part->series_count++] = r->table->items[series];
+    const struct bb_series *added = &r->table->items[series];
+    part->series[part->series_count++] = *added;
+    part->series_bytes += SERIES_COST_BYTES + added->usage_point.size + added->channel.size +
+                          added->zone.size + added->obis.size;
     return true;
 }
 
@@ -220,9 +230,13 @@ static bool add_reading(struct bb_router *r, const struct bb_batch *batch, uint3
 }
 
 static bool is_full(const struct bb_router *r, const struct bb_router_part *part) {
-    return part->count >= FRAME_READINGS_MIN &&
-           (part->count >= r->frame_readings ||
-            part->count >= READINGS_PER_SERIES * (uint64_t)part->series_count);
+    if (part->count < FRAME_READINGS_MIN)
+        return false;
+    uint64_t text_bytes = part->series_bytes +
+                          part->attributes.count * (uint64_t)ATTRIBUTE_COST_BYTES;
+    return part->count >= r->frame_readings ||
+           part->count >= READINGS_PER_SERIES * (uint64_t)part->series_count ||
+           text_bytes >= FRAME_TEXT_BYTES;
 }
 
 int bb_router_add(struct bb_router *r, const struct bb_batch *batch, struct bb_error *error) {

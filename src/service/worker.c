@@ -43,7 +43,8 @@ struct partition {
 struct bb_worker {
     struct bb_plant *plant;
     struct partition *partitions;
-    uint32_t first, step; /* its share: first, first + step, ... */
+    uint32_t first, step;      /* its share: first, first + step, ... */
+    const volatile bool *stop; /* set: take no more */
     struct bb_gather gather;
     struct bb_derivation derivation;
     struct bb_worker_counts counts;
@@ -64,6 +65,7 @@ static void sleep_ms(long ms) {
 }
 
 int bb_worker_open(struct bb_plant *plant, struct bb_worker **out, struct bb_error *error) {
+    static const volatile bool never = false;
     struct bb_worker *w = calloc(1, sizeof *w);
 
     if (w)
@@ -74,6 +76,7 @@ int bb_worker_open(struct bb_plant *plant, struct bb_worker **out, struct bb_err
     }
     w->plant = plant;
     w->step = 1;
+    w->stop = &never;
     bb_gather_init(&w->gather);
     bb_derivation_init(&w->derivation, plant->store);
     *out = w;
@@ -84,6 +87,10 @@ void bb_worker_take_share(struct bb_worker *w, uint32_t index, uint32_t count) {
     BB_ASSERT(index < count);
     w->first = index;
     w->step = count;
+}
+
+void bb_worker_stop_at(struct bb_worker *w, const volatile bool *stop) {
+    w->stop = stop;
 }
 
 static void drop(struct partition *p) {
@@ -202,7 +209,7 @@ static int gather(struct bb_worker *w, uint32_t partition, struct bb_store_view 
     size_t limit = (size_t)config->commit_memory_bytes / ROW_COST_BYTES;
     int64_t begin = now_ms();
 
-    for (*more = true; w->gather.count < limit;) {
+    for (*more = true; w->gather.count < limit && !*w->stop;) {
         struct bb_position before = p->feed.position;
         int result = gather_next(w, p, view, error);
         if (result == BB_FEED_END)
@@ -341,7 +348,7 @@ static int drain_partition(struct bb_worker *w, uint32_t i, bool live,
     int result = p->claimed ? 0 : claim(w, i, error);
     bool more = true;
 
-    while (!result && more)
+    while (!result && more && !*w->stop)
         result = commit_once(w, i, live, to, &more, error);
     if (result) /* the feed stands behind what was gathered and is lost: begin at the store's */
         drop(p);
@@ -403,7 +410,8 @@ static int drain_round(struct bb_worker *w, bool live, const struct bb_progress_
     int result = 0;
 
     *waiting = false;
-    for (uint32_t i = w->first; !result && i < w->plant->log->partitions; i += w->step) {
+    for (uint32_t i = w->first; !result && !*w->stop && i < w->plant->log->partitions;
+         i += w->step) {
         if (!w->partitions[i].lost)
             result = drain_apart(w, i, live, to, error);
         if (!result && w->partitions[i].lost)
@@ -424,7 +432,7 @@ int bb_worker_drain(struct bb_worker *w, bool live, const struct bb_progress_wat
     int result = measure_backlog(w, error);
 
     begin_drain(w, live);
-    for (bool waiting = true; !result && waiting;) {
+    for (bool waiting = true; !result && waiting && !*w->stop;) {
         result = drain_round(w, live, to, &waiting, error);
         if (live)
             break;

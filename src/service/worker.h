@@ -8,6 +8,7 @@
 #define BB_SERVICE_WORKER_H
 
 #include "base/clock.h"
+#include "service/deliver.h"
 #include "service/plant.h"
 #include "service/progress.h"
 
@@ -29,6 +30,8 @@ int bb_worker_open(struct bb_plant *plant, struct bb_worker **out, struct bb_err
 /* Only every `count`-th partition, from `index` on: workers with different shares stay out of each other's
  * way. Before the first drain. */
 void bb_worker_take_share(struct bb_worker *worker, uint32_t index, uint32_t count);
+/* Once *stop is set a drain takes no more from the log: it commits what it has, and returns. Before the first drain. */
+void bb_worker_stop_at(struct bb_worker *worker, const volatile bool *stop);
 void bb_worker_close(struct bb_worker *worker);
 const struct bb_worker_counts *bb_worker_counts(const struct bb_worker *worker);
 
@@ -42,9 +45,5 @@ enum bb_worker_outcome { BB_WORKER_DRAINED = 0, BB_WORKER_DAMAGED = 1 };
  * Damage is -BB_E_LOG_CORRUPT after all others are done; when live, BB_WORKER_DAMAGED with its error. */
 int bb_worker_drain(struct bb_worker *worker, bool live, const struct bb_progress_watch *watch,
                     struct bb_error *error) BB_MUST_USE;
-
-/* Carry outbox records to the registry until it is current (deliver's first sink). */
-int bb_deliver_registry(struct bb_plant *plant, const struct bb_progress_watch *watch,
-                        struct bb_error *error) BB_MUST_USE;
 
 #endif

@@ -58,6 +58,11 @@ void sim_plant_open(struct sim_plant *s, uint32_t partitions, bool with_faults) 
     s->plant.log = with_faults ? bb_log_fault_wrap(s->log, &s->log_faults) : s->log;
     s->plant.store = with_faults ? bb_store_fault_wrap(s->store, &s->store_faults) : s->store;
     s->plant.registry = s->registry;
+    s->mirror = sim_mirror_open(partitions);
+    s->sink = sim_mirror_sink(s->mirror);
+    s->plant.sinks = &s->sink;
+    s->plant.sink_count = 1;
+    s->plant.config.changes_lanes = 1u << BB_LANE_RAW | 1u << BB_LANE_VEE | 1u << BB_LANE_DAY;
     s->plant.judge = judge;
     s->plant.zones = bb_zone_set_new();
     BB_ASSERT(s->plant.log && s->plant.store && s->plant.zones);
@@ -68,6 +73,7 @@ void sim_plant_close(struct sim_plant *s) {
         s->plant.log->ops->close(s->plant.log);
     if (s->plant.store != s->store)
         s->plant.store->ops->close(s->plant.store);
+    sim_mirror_close(s->mirror);
     s->registry->ops->close(s->registry);
     s->store->ops->close(s->store);
     s->log->ops->close(s->log);
@@ -84,19 +90,124 @@ void sim_plant_unshare(struct bb_plant *plant) {
     bb_zone_set_free(plant->zones);
 }
 
-void sim_plant_finish(struct sim_plant *s, struct bb_worker *worker) {
-    struct bb_error error = {0};
-
-    EXPECT(bb_worker_drain(worker, false, NULL, &error));
-    EXPECT(bb_deliver_registry(&s->plant, NULL, &error));
-}
-
-/* ---- the fingerprint */
+/* ---- the mirror */
 
 struct lines {
     char **items;
     size_t count, capacity;
 };
+
+static void put_line(struct lines *l, struct bb_buffer *line) {
+    bb_buffer_append_byte(line, '\0');
+    BB_ASSERT(!line->overflow);
+    if (l->count == l->capacity) {
+        l->capacity = l->capacity ? l->capacity * 2 : 1024;
+        l->items = realloc(l->items, l->capacity * sizeof l->items[0]);
+    }
+    l->items[l->count++] = strdup(line->data);
+    bb_buffer_clear(line);
+}
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void join_lines(struct lines *l, struct bb_buffer *out) {
+    qsort(l->items, l->count, sizeof l->items[0], by_text);
+    bb_buffer_init(out, LINES_LIMIT_BYTES);
+    for (size_t i = 0; i < l->count; i++) {
+        bb_buffer_format(out, "%s\n", l->items[i]);
+        free(l->items[i]);
+    }
+    BB_ASSERT(!out->overflow);
+    free(l->items);
+}
+
+struct side { /* of the comparison */
+    struct sim_plant *s;
+    struct lines lines;
+    struct bb_buffer line;
+};
+
+static void mirror_line(void *context, const char *key, const char *row) {
+    struct side *side = context;
+
+    bb_buffer_format(&side->line, "%s = %s", key, row);
+    put_line(&side->lines, &side->line);
+}
+
+static void query_line(struct side *side, const struct bb_query_row *row, uint8_t statistic,
+                       const struct bb_decimal *value) {
+    sim_mirror_key(&side->line, row->usage_point, row->channel, (uint8_t)row->lane, row->end_ms,
+                   statistic);
+    bb_buffer_format(&side->line, " = ");
+    sim_mirror_row(&side->line, row->has_value ? value : NULL, row->unit,
+                   row->end_ms - row->start_ms, row->quality);
+    put_line(&side->lines, &side->line);
+}
+
+static int query_row(void *context, const struct bb_query_row *row) {
+    query_line(context, row, BB_STATISTIC_VALUE, &row->value);
+    if (row->has_range) {
+        query_line(context, row, BB_STATISTIC_MIN, &row->min);
+        query_line(context, row, BB_STATISTIC_MAX, &row->max);
+    }
+    return 0;
+}
+
+static int query_usage_point(void *context, const struct bb_registry_usage_point *up) {
+    static const enum bb_lane lanes[] = {BB_LANE_RAW, BB_LANE_VEE, BB_LANE_DAY};
+    struct side *side = context;
+    struct bb_error error = {0};
+
+    for (size_t i = 0; up->channels > 0 && i < 3; i++) {
+        const struct bb_query query = {.tenant = up->tenant,
+                                       .usage_point = up->name,
+                                       .from_ms = BB_TIME_NONE,
+                                       .to_ms = BB_TIME_NONE,
+                                       .lane = lanes[i],
+                                       .as_of_ms = BB_TIME_NONE};
+        EXPECT(bb_query_run(&side->s->plant, &query, query_row, side, &error));
+    }
+    return 0;
+}
+
+static void compare_mirror(struct sim_plant *s) {
+    struct side told = {.s = s}, asked = {.s = s};
+    struct bb_buffer a, b;
+    struct bb_error error = {0};
+
+    bb_buffer_init(&told.line, 1 << 20);
+    bb_buffer_init(&asked.line, 1 << 20);
+    sim_mirror_lines(s->mirror, mirror_line, &told);
+    EXPECT(s->registry->ops->usage_point_list(s->registry, BB_SPAN(""), BB_SPAN(""),
+                                              query_usage_point, &asked, &error));
+    join_lines(&told.lines, &a);
+    join_lines(&asked.lines, &b);
+    const char *difference = sim_difference(&a, &b);
+    if (difference) {
+        fprintf(stderr, "the change feed told%s\n", difference);
+        abort();
+    }
+    bb_buffer_release(&a);
+    bb_buffer_release(&b);
+    bb_buffer_release(&told.line);
+    bb_buffer_release(&asked.line);
+}
+
+void sim_plant_finish(struct sim_plant *s, struct bb_worker *worker) {
+    struct bb_error error = {0};
+    struct bb_delivery *delivery;
+
+    EXPECT(bb_worker_drain(worker, false, NULL, &error));
+    EXPECT(bb_deliver_registry(&s->plant, NULL, &error));
+    EXPECT(bb_delivery_open(&s->plant, 0, 1, NULL, NULL, &delivery, &error));
+    EXPECT(bb_delivery_run(delivery, &error));
+    bb_delivery_close(delivery);
+    compare_mirror(s);
+}
+
+/* ---- the fingerprint */
 
 struct dump {
     struct sim_plant *s;
@@ -112,16 +223,7 @@ struct dump {
 };
 
 static void end_line(struct dump *d) {
-    struct lines *l = &d->lines;
-
-    bb_buffer_append_byte(&d->line, '\0');
-    BB_ASSERT(!d->line.overflow);
-    if (l->count == l->capacity) {
-        l->capacity = l->capacity ? l->capacity * 2 : 1024;
-        l->items = realloc(l->items, l->capacity * sizeof l->items[0]);
-    }
-    l->items[l->count++] = strdup(d->line.data);
-    bb_buffer_clear(&d->line);
+    put_line(&d->lines, &d->line);
 }
 
 /* Names hold NUL bytes between their parts. */
@@ -252,10 +354,6 @@ static int dump_usage_point(void *context, const struct bb_registry_usage_point 
     return 0;
 }
 
-static int by_text(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static void dump_partition(struct dump *d, uint32_t partition) {
     struct bb_error error = {0};
     const struct bb_store_ops *ops = d->s->store->ops;
@@ -287,14 +385,7 @@ void sim_plant_fingerprint(struct sim_plant *s, struct bb_span tenant, const int
         EXPECT(s->registry->ops->usage_point_list(s->registry, tenant, BB_SPAN(""),
                                                   dump_usage_point, &d, &error));
     }
-    qsort(d.lines.items, d.lines.count, sizeof d.lines.items[0], by_text);
-    bb_buffer_init(out, LINES_LIMIT_BYTES);
-    for (size_t i = 0; i < d.lines.count; i++) {
-        bb_buffer_format(out, "%s\n", d.lines.items[i]);
-        free(d.lines.items[i]);
-    }
-    BB_ASSERT(!out->overflow);
-    free(d.lines.items);
+    join_lines(&d.lines, out);
     bb_buffer_release(&d.line);
     bb_arena_release(&d.arena);
 }

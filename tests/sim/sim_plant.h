@@ -5,6 +5,7 @@
 
 #include "adapter/embedded.h"
 #include "service/worker.h"
+#include "sim/sim_mirror.h"
 
 struct sim_plant {
     struct bb_plant plant; /* what workers and queries get: decorated when there are faults */
@@ -12,6 +13,8 @@ struct sim_plant {
     struct bb_store *store;
     struct bb_registry *registry;
     struct bb_fault_plan log_faults, store_faults;
+    struct sim_mirror *mirror; /* follows the change feed */
+    struct bb_sink *sink;
 };
 
 void sim_plant_open(struct sim_plant *s, uint32_t partitions, bool with_faults);
@@ -20,7 +23,7 @@ void sim_plant_close(struct sim_plant *s);
 void sim_plant_share(const struct sim_plant *s, struct bb_plant *out);
 void sim_plant_unshare(struct bb_plant *plant);
 
-/* Drain with `worker`, deliver; everything is expected to go well. */
+/* Drain with `worker`, deliver; everything is expected to go well. The mirror must then hold what queries tell. */
 void sim_plant_finish(struct sim_plant *s, struct bb_worker *worker);
 
 /* Channels, coverage, blocks of all lanes by the channel's name, master data, open exceptions, and

@@ -16,12 +16,14 @@ static struct bb_http_access access;
 static struct bb_error error;
 
 static void begin(void) {
+    static struct bb_config config;
     char path[64];
 
+    bb_config_defaults(&config);
     cr_assert_not_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/registry.db", folder);
     cr_assert_eq(bb_registry_sqlite_open(path, false, &registry, &error), 0);
-    cr_assert_eq(bb_key_ring_open(folder, &gate.ring, &error), 0);
+    cr_assert_eq(bb_key_ring_open(folder, &config, &gate.ring, &error), 0);
     gate.tenant = BB_SPAN("default");
 }
 

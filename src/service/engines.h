@@ -1,0 +1,36 @@
+/* Engines: which adapter each port has in a plant, as its configuration says. The one place that knows. */
+#ifndef BB_SERVICE_ENGINES_H
+#define BB_SERVICE_ENGINES_H
+
+#include "port/log.h"
+#include "port/registry.h"
+#include "port/sink.h"
+#include "port/store.h"
+#include "service/config.h"
+
+struct bb_engine_needs {
+    const char *directory; /* of the plant: what is embedded lies there */
+    const struct bb_config *config;
+    bool read_only; /* made by others, never changed */
+    bool append;    /* the log's one appender */
+    bool frozen;    /* what nobody writes: read without a trace */
+    /* Told once per cut at open: which file, how many bytes of unacknowledged tail. */
+    void (*report_cut)(void *context, const char *file, uint64_t bytes);
+    void *report_context;
+};
+
+int bb_engine_log_open(const struct bb_engine_needs *needs, struct bb_log **out,
+                       struct bb_error *error) BB_MUST_USE;
+/* `partitions`: the log's. */
+int bb_engine_store_open(const struct bb_engine_needs *needs, uint32_t partitions,
+                         struct bb_store **out, struct bb_error *error) BB_MUST_USE;
+int bb_engine_registry_open(const struct bb_engine_needs *needs, struct bb_registry **out,
+                            struct bb_error *error) BB_MUST_USE;
+
+/* Does everything lie in the plant's folder? Backups, and what overwrites what was written, are of such plants. */
+static inline bool bb_engines_are_embedded(const struct bb_config *config) {
+    return !config->log_kafka_brokers[0] && !config->store_postgres[0] &&
+           !config->registry_postgres[0];
+}
+
+#endif
