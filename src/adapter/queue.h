@@ -15,6 +15,19 @@ int bb_queue_embedded_open(const char *path, const struct bb_queue_options *opti
 int bb_task_table_embedded_open(const char *path, struct bb_clock clock, struct bb_task_table **out,
                                 struct bb_error *error) BB_MUST_USE;
 
+/* ---- RabbitMQ: quorum queues, so 3.10 or later. Opening it makes what is not there. */
+struct bb_queue_rabbitmq_options {
+    struct bb_queue_options common; /* its clock is not looked at */
+    const char *url;                /* amqp://USER:PASSWORD@HOST:PORT/VHOST */
+    const char *prefix;             /* of exchanges and queues; NULL: "busbar" */
+    int64_t turn_over_ms; /* less than the broker's consumer_timeout; 0: 15 minutes */
+};
+int bb_queue_rabbitmq_open(const struct bb_queue_rabbitmq_options *options, struct bb_queue **out,
+                           struct bb_error *error) BB_MUST_USE;
+/* For tests: the connection breaks; everything of this prefix goes. */
+void bb_queue_rabbitmq_cut(struct bb_queue *queue);
+void bb_queue_rabbitmq_remove(struct bb_queue *queue);
+
 /* ---- in memory, for tests: the handles of one such thing share what is in it. One thread. */
 struct bb_queue_memory;
 struct bb_queue_memory *bb_queue_memory_new(void);

@@ -7,8 +7,8 @@
  *
  * What an adapter owes:
  *  - An item that `put` has answered for is handed out, also after a crash of anybody, until it is
- *    acknowledged or dead. At least once: an item may be handed out although its holder lives (a
- *    lease that was not renewed in time, an answer that was lost), so whoever takes one has to be
+ *    acknowledged or dead. At least once: an item may be handed out although its holder lives, or has acknowledged it (a
+ *    lease that was not renewed in time, an answer that was lost, an item held for very long), so whoever takes one has to be
  *    fenced by what the item stands for (port/task.h).
  *  - One holder at a time as long as leases are renewed, by the adapter's means.
  *  - Of what is ready, the most urgent priority first; within one, items that were never given back come
