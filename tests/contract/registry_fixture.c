@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "adapter/registry_postgres.h"
-#include "contract/cluster_fixture.h"
+#include "contract/cluster.h"
 #include "model/quality.h"
 #include "model/unit.h"
 #include "support/postgres.h"
@@ -56,7 +56,7 @@ void registry_fixture_init(struct registry_fixture *f, const struct registry_sub
     cr_assert_not_null(mkdtemp(f->directory));
     snprintf(f->path, sizeof f->path, "%s/registry.db", f->directory);
     if (subject == &registry_subjects[REGISTRY_POSTGRES]) {
-        f->conninfo = cluster_address("postgres", "BUSBAR_TEST_POSTGRES");
+        f->conninfo = cluster_address("postgres");
         snprintf(f->schema, sizeof f->schema, "Registry of %d", (int)getpid());
     }
     bb_arena_init(&f->arena, 1 << 20, 1 << 28);

@@ -8,7 +8,7 @@
 
 #include "adapter/postgres_internal.h"
 #include "adapter/store_postgres.h"
-#include "contract/cluster_fixture.h"
+#include "contract/cluster.h"
 #include "support/log_folder.h"
 
 /* ---- the stores under test ------------------------------------------------------------------- */
@@ -101,7 +101,7 @@ void postgres_store_at(const char *conninfo, void (*promise)(struct store_fixtur
 }
 
 void postgres_store(void (*promise)(struct store_fixture *f)) {
-    postgres_store_at(cluster_address("postgres", "BUSBAR_TEST_POSTGRES"), promise);
+    postgres_store_at(cluster_address("postgres"), promise);
 }
 
 void store_claim(struct store_fixture *f, uint32_t partition) {
