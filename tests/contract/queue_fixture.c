@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "contract/cluster.h"
 #include "support/log_folder.h"
 
 static void make_folder(char directory[64], char path[128]) {
@@ -66,33 +67,71 @@ static void release_memory(struct queue_fixture *f) {
     bb_queue_memory_free(f->memory);
 }
 
+/* ---- a real broker */
+
+static void open_rabbitmq(struct queue_fixture *f, int i) {
+    struct bb_queue_rabbitmq_options options = {
+        .common = options_of(f), .url = f->url, .prefix = f->prefix};
+
+    cr_assert_eq(bb_queue_rabbitmq_open(&options, &f->queues[i], &f->error), 0, "%s",
+                 f->error.text);
+}
+
+static void die_rabbitmq(struct queue_fixture *f, int i) {
+    bb_queue_rabbitmq_cut(f->queues[i]);
+    close_handle(f, i);
+    usleep(200000); /* the broker hears of it, and gives back what was held */
+    open_rabbitmq(f, i);
+}
+
+static void remove_rabbitmq(struct queue_fixture *f) {
+    f->subject->open(f, 0);
+    bb_queue_rabbitmq_remove(f->queues[0]);
+    close_handle(f, 0);
+}
+
+static const struct queue_subject rabbitmq = {"rabbitmq", open_rabbitmq, die_rabbitmq,
+                                              remove_rabbitmq, true};
+
 static const struct queue_subject subjects[] = {
     {"embedded", open_embedded, outlive, NULL, false},
     {"memory", open_memory, outlive, release_memory, false},
     {"fault", open_fault, outlive, NULL, false}};
 
+static void hold(const struct queue_subject *subject, const char *url,
+                 void (*promise)(struct queue_fixture *f)) {
+    struct queue_fixture *f = calloc(1, sizeof *f);
+
+    f->subject = subject;
+    f->url = url;
+    f->now_ms = 1700000000000;
+    snprintf(f->prefix, sizeof f->prefix, "test-");
+    cluster_unique(f->prefix + 5, sizeof f->prefix - 5);
+    make_folder(f->directory, f->path);
+    for (int i = 0; i < QUEUE_HANDLES; i++)
+        f->subject->open(f, i);
+    promise(f);
+    for (int i = 0; i < QUEUE_HANDLES; i++)
+        close_handle(f, i);
+    if (f->subject->release)
+        f->subject->release(f);
+    log_folder_remove(f->directory);
+    free(f);
+}
+
 void each_queue(void (*promise)(struct queue_fixture *f)) {
-    for (size_t s = 0; s < sizeof subjects / sizeof subjects[0]; s++) {
-        struct queue_fixture *f = calloc(1, sizeof *f);
-        f->subject = &subjects[s];
-        f->now_ms = 1700000000000;
-        make_folder(f->directory, f->path);
-        for (int i = 0; i < QUEUE_HANDLES; i++)
-            f->subject->open(f, i);
-        promise(f);
-        for (int i = 0; i < QUEUE_HANDLES; i++)
-            close_handle(f, i);
-        if (f->subject->release)
-            f->subject->release(f);
-        log_folder_remove(f->directory);
-        free(f);
-    }
+    for (size_t s = 0; s < sizeof subjects / sizeof subjects[0]; s++)
+        hold(&subjects[s], NULL, promise);
+}
+
+void rabbitmq_queue(void (*promise)(struct queue_fixture *f)) {
+    hold(&rabbitmq, cluster_address("rabbitmq"), promise);
 }
 
 void queue_pass(struct queue_fixture *f, int64_t ms) {
     f->now_ms += ms;
     if (f->subject->is_real_time)
-        usleep((useconds_t)ms * 1000);
+        usleep((useconds_t)(ms + 700) * 1000); /* delays are rounded up, at most to their double */
 }
 
 void queue_die(struct queue_fixture *f, int i) {

@@ -27,7 +27,8 @@ struct queue_fixture {
     struct bb_queue *inner[QUEUE_HANDLES]; /* of a decorator */
     struct bb_queue_memory *memory;
     struct bb_fault_plan plan;
-    char directory[64], path[128];
+    char directory[64], path[128], prefix[24];
+    const char *url; /* of a broker */
     int64_t now_ms;
     struct bb_error error;
     struct bb_queue_delivery last; /* taken */
@@ -35,6 +36,8 @@ struct queue_fixture {
 
 /* Hold every adapter to a promise, each with a fresh queue. */
 void each_queue(void (*promise)(struct queue_fixture *f));
+/* The same of RabbitMQ: a test of its own, as it is skipped where there is none. */
+void rabbitmq_queue(void (*promise)(struct queue_fixture *f));
 
 void queue_pass(struct queue_fixture *f, int64_t ms);
 void queue_die(struct queue_fixture *f, int i);

@@ -22,6 +22,10 @@ Test(queue, hands_out_what_was_put_in_order) {
     each_queue(hands_out_what_was_put_in_order);
 }
 
+Test(queue_rabbitmq, hands_out_what_was_put_in_order) {
+    rabbitmq_queue(hands_out_what_was_put_in_order);
+}
+
 static void prefers_what_is_urgent(struct queue_fixture *f) {
     queue_put(f, 0, "low", BB_QUEUE_LOW, 0);
     queue_put(f, 0, "normal", BB_QUEUE_NORMAL, 0);
@@ -36,6 +40,10 @@ static void prefers_what_is_urgent(struct queue_fixture *f) {
 
 Test(queue, prefers_what_is_urgent) {
     each_queue(prefers_what_is_urgent);
+}
+
+Test(queue_rabbitmq, prefers_what_is_urgent) {
+    rabbitmq_queue(prefers_what_is_urgent);
 }
 
 static void waits_for_a_delay(struct queue_fixture *f) {
@@ -58,6 +66,10 @@ Test(queue, waits_for_a_delay) {
     each_queue(waits_for_a_delay);
 }
 
+Test(queue_rabbitmq, waits_for_a_delay) {
+    rabbitmq_queue(waits_for_a_delay);
+}
+
 static void hands_on_what_a_dead_worker_held(struct queue_fixture *f) {
     queue_put(f, 0, "mine", BB_QUEUE_NORMAL, 0);
     queue_put(f, 0, "yours", BB_QUEUE_NORMAL, 0);
@@ -74,6 +86,10 @@ static void hands_on_what_a_dead_worker_held(struct queue_fixture *f) {
 
 Test(queue, hands_on_what_a_dead_worker_held) {
     each_queue(hands_on_what_a_dead_worker_held);
+}
+
+Test(queue_rabbitmq, hands_on_what_a_dead_worker_held) {
+    rabbitmq_queue(hands_on_what_a_dead_worker_held);
 }
 
 static void buries_after_the_last_attempt(struct queue_fixture *f) {
@@ -94,6 +110,10 @@ Test(queue, buries_after_the_last_attempt) {
     each_queue(buries_after_the_last_attempt);
 }
 
+Test(queue_rabbitmq, buries_after_the_last_attempt) {
+    rabbitmq_queue(buries_after_the_last_attempt);
+}
+
 static void buries_what_kills_its_workers(struct queue_fixture *f) {
     queue_put(f, 0, "deadly", BB_QUEUE_NORMAL, 0);
     for (uint32_t attempt = 1; attempt <= QUEUE_ATTEMPTS; attempt++) {
@@ -108,6 +128,10 @@ static void buries_what_kills_its_workers(struct queue_fixture *f) {
 
 Test(queue, buries_what_kills_its_workers) {
     each_queue(buries_what_kills_its_workers);
+}
+
+Test(queue_rabbitmq, buries_what_kills_its_workers) {
+    rabbitmq_queue(buries_what_kills_its_workers);
 }
 
 static void does_not_count_what_is_given_back_in_peace(struct queue_fixture *f) {
@@ -128,6 +152,10 @@ Test(queue, does_not_count_what_is_given_back_in_peace) {
     each_queue(does_not_count_what_is_given_back_in_peace);
 }
 
+Test(queue_rabbitmq, does_not_count_what_is_given_back_in_peace) {
+    rabbitmq_queue(does_not_count_what_is_given_back_in_peace);
+}
+
 static void tells_who_holds_nothing(struct queue_fixture *f) {
     cr_expect_eq(f->queues[0]->ops->renew(f->queues[0], &f->error), BB_QUEUE_LOST);
     cr_expect_eq(queue_ack(f, 0), BB_QUEUE_LOST);
@@ -136,6 +164,10 @@ static void tells_who_holds_nothing(struct queue_fixture *f) {
 
 Test(queue, tells_who_holds_nothing) {
     each_queue(tells_who_holds_nothing);
+}
+
+Test(queue_rabbitmq, tells_who_holds_nothing) {
+    rabbitmq_queue(tells_who_holds_nothing);
 }
 
 static void refuses_what_is_too_large(struct queue_fixture *f) {
@@ -158,6 +190,10 @@ Test(queue, refuses_what_is_too_large) {
     each_queue(refuses_what_is_too_large);
 }
 
+Test(queue_rabbitmq, refuses_what_is_too_large) {
+    rabbitmq_queue(refuses_what_is_too_large);
+}
+
 static void counts_what_waits(struct queue_fixture *f) {
     struct bb_queue_counts counts;
 
@@ -174,6 +210,10 @@ static void counts_what_waits(struct queue_fixture *f) {
 
 Test(queue, counts_what_waits) {
     each_queue(counts_what_waits);
+}
+
+Test(queue_rabbitmq, counts_what_waits) {
+    rabbitmq_queue(counts_what_waits);
 }
 
 /* ---- sleepers -------------------------------------------------------------------------------- */
@@ -208,6 +248,10 @@ static void wakes_who_waits(struct queue_fixture *f) {
 
 Test(queue, wakes_who_waits) {
     each_queue(wakes_who_waits);
+}
+
+Test(queue_rabbitmq, wakes_who_waits) {
+    rabbitmq_queue(wakes_who_waits);
 }
 
 /* ---- what only the decorator promises -------------------------------------------------------- */

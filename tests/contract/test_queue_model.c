@@ -209,3 +209,7 @@ static void follows_its_model(struct queue_fixture *f) {
 Test(queue_model, follows_its_model, .timeout = 250) {
     each_queue(follows_its_model);
 }
+
+Test(queue_rabbitmq, follows_its_model, .timeout = 250) {
+    rabbitmq_queue(follows_its_model);
+}
