@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "adapter/queue.h"
+#include "service/engines.h"
 
 static int load_config(const struct bb_command *command, struct bb_config *config,
                        struct bb_error *error) {
@@ -19,17 +19,8 @@ static int load_config(const struct bb_command *command, struct bb_config *confi
     return access(path, F_OK) == 0 ? bb_config_load(path, config, error) : 0;
 }
 
-static int open_queue(struct bb_task_queue *q, const char *path, struct bb_error *error) {
-    const struct bb_queue_options options = {.attempts_max = (uint32_t)q->config.tasks_attempts,
-                                             .lease_ms = q->config.tasks_lease_ms,
-                                             .clock = bb_clock_system()};
-
-    return bb_queue_embedded_open(path, &options, &q->queue, error);
-}
-
 int bb_task_queue_open(struct bb_command *command, struct bb_task_queue *out,
                        struct bb_error *error) {
-    char path[4200];
     int result = load_config(command, &out->config, error);
 
     out->queue = NULL;
@@ -39,10 +30,11 @@ int bb_task_queue_open(struct bb_command *command, struct bb_task_queue *out,
     if (mkdir(command->globals.data, 0777) < 0 && errno != EEXIST)
         return BB_FAIL_ERRNO(error, BB_E_STORE_IO, errno, "cannot make the folder %s",
                              command->globals.data);
-    snprintf(path, sizeof path, "%.4096s/queue.db", command->globals.data);
-    result = open_queue(out, path, error);
+    const struct bb_engine_needs needs = {.directory = command->globals.data,
+                                          .config = &out->config};
+    result = bb_engine_queue_open(&needs, &out->queue, error);
     if (!result)
-        result = bb_task_table_embedded_open(path, bb_clock_system(), &out->table, error);
+        result = bb_engine_tasks_open(&needs, &out->table, error);
     if (result)
         bb_task_queue_close(out);
     else

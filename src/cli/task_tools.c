@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "cli/audit.h"
 #include "cli/ingest_run.h"
 #include "cli/served_follow.h"
 #include "cli/served_ingest.h"
@@ -88,7 +89,7 @@ static int derive(struct lent *lent, struct bb_plant *plant, struct bb_task_run 
 
     for (uint32_t p = 0; p < partitions && result >= 0; p++) {
         struct bb_worker *worker;
-        result = bb_task_tell(run, p, partitions, error, "deriving partition %u", p);
+        result = bb_task_look(run, error);
         if (result >= 0)
             result = bb_worker_open(plant, &worker, error);
         if (result < 0)
@@ -112,5 +113,26 @@ static int follow(void *context, struct bb_task_plant *plant, struct bb_task_run
     return result < 0 ? result : 0;
 }
 
+/* By whoever put the task. */
+static int change(void *context, struct bb_task_plant *plant, const struct bb_task_run *run,
+                  const struct bb_task_change *what, struct bb_error *error) {
+    struct lent *lent = plant->lent;
+    struct bb_registry *registry = plant->plant.registry;
+    struct bb_cli_act act;
+
+    (void)context;
+    bb_cli_act_init(&act, what->verb);
+    act.by = bb_task_of(run)->by.data; /* texts of a task end in a NUL */
+    act.reason = bb_span_of(what->reason ? what->reason : "");
+    bb_buffer_format(&act.subject, "%s", what->subject);
+    int result = bb_cli_act_begin(&act, &lent->command, registry, error);
+    if (!result) {
+        result = what->work(what->context, error);
+        result = bb_cli_act_end(&act, &lent->command, registry, result);
+    }
+    bb_cli_act_release(&act);
+    return result;
+}
+
 const struct bb_task_tools bb_cli_task_tools = {
-    .open = open_plant, .close = close_plant, .land = land, .follow = follow};
+    .open = open_plant, .close = close_plant, .land = land, .follow = follow, .change = change};

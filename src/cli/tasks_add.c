@@ -82,6 +82,11 @@ static int put_options(const struct bb_tasks_command *t, const struct bb_task_ki
     return result;
 }
 
+/* Of modules: what has a slash or an ending is a file, as for `busbar rules`. */
+static bool is_file(const char *word) {
+    return strchr(word, '/') || bb_span_ends_with(bb_span_of(word), BB_SPAN(".py"));
+}
+
 static int put_words(const struct bb_tasks_command *t, const struct bb_task_kind *kind,
                      struct bb_json *json, struct bb_error *error) {
     const struct bb_command *command = t->command;
@@ -96,7 +101,7 @@ static int put_words(const struct bb_tasks_command *t, const struct bb_task_kind
                              "a worker cannot read this standard input: name a file");
         else if (kind->what_are_paths && access(word, F_OK) != 0)
             result = BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "cannot open %s", word);
-        else if (kind->what_are_paths)
+        else if (kind->what_are_paths || (kind->what_are_modules && is_file(word)))
             result = put_path(json, word, error);
         else
             bb_json_text(json, bb_span_of(word));

@@ -57,7 +57,7 @@ static void put_task(struct bb_json *json, const struct bb_task *task) {
     bb_json_put_u64(json, "attempts", task->attempts);
     if (task->worker.size > 0)
         bb_json_put_text(json, "worker", task->worker);
-    bb_json_put_u64(json, "done", task->done);
+    bb_json_put_u64(json, "done", task->state == BB_TASK_DONE ? task->total : task->done);
     bb_json_put_u64(json, "total", task->total);
     bb_json_put_text(json, "doing", task->doing);
     bb_json_put_bool(json, "cancel_wanted", task->cancel_wanted);
@@ -158,7 +158,7 @@ static void show_task(struct bb_buffer *out, const struct bb_task *task) {
     show_line(out, "ended", time_text(task->finished_ms, text));
     bb_buffer_format(out, "  %-12s%u\n", "attempts", task->attempts);
     show_line(out, "worker", task->worker);
-    if (task->total > 0)
+    if (task->total > 0 && task->state != BB_TASK_DONE)
         bb_buffer_format(out, "  %-12s%" PRIu64 " of %" PRIu64 "\n", "done", task->done,
                          task->total);
     show_line(out, "doing", task->state == BB_TASK_RUNNING ? task->doing : BB_SPAN(""));

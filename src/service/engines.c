@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "adapter/embedded.h"
+#include "adapter/queue.h"
 
 enum { PATH_SIZE = 4096 + 32 };
 
@@ -46,4 +47,29 @@ int bb_engine_registry_open(const struct bb_engine_needs *needs, struct bb_regis
 
     path_of(needs, "registry.db", path);
     return bb_registry_sqlite_open(path, needs->read_only, out, error);
+}
+
+int bb_engine_queue_open(const struct bb_engine_needs *needs, struct bb_queue **out,
+                         struct bb_error *error) {
+    const struct bb_config *config = needs->config;
+    const struct bb_queue_rabbitmq_options options = {
+        .common = {.attempts_max = (uint32_t)config->tasks_attempts,
+                   .lease_ms = config->tasks_lease_ms,
+                   .clock = bb_clock_system()},
+        .url = config->tasks_broker,
+        .prefix = config->tasks_prefix};
+    char path[PATH_SIZE];
+
+    if (config->tasks_broker[0])
+        return bb_queue_rabbitmq_open(&options, out, error);
+    path_of(needs, "queue.db", path);
+    return bb_queue_embedded_open(path, &options.common, out, error);
+}
+
+int bb_engine_tasks_open(const struct bb_engine_needs *needs, struct bb_task_table **out,
+                         struct bb_error *error) {
+    char path[PATH_SIZE];
+
+    path_of(needs, "queue.db", path);
+    return bb_task_table_embedded_open(path, bb_clock_system(), out, error);
 }

@@ -6,7 +6,7 @@
 #include "base/nearest.h"
 
 const struct bb_task_kind *const bb_task_kinds[] = {
-    &bb_task_import, &bb_task_export, &bb_task_report,
+    &bb_task_import, &bb_task_export, &bb_task_report, &bb_task_backtest, &bb_task_backfill,
 };
 const size_t bb_task_kind_count = sizeof bb_task_kinds / sizeof bb_task_kinds[0];
 

@@ -36,6 +36,7 @@ struct bb_task_kind {
     const char *name, *summary;
     const char *what; /* its words, as help shows them; NULL: it has none */
     bool what_are_paths;
+    bool what_are_modules; /* a name of a module in DATA/rules, or a file */
     size_t what_min, what_max; /* 0: any number */
     const struct bb_task_parameter *parameters;
     int (*run)(struct bb_task_run *run, struct bb_error *error);
@@ -57,6 +58,11 @@ struct bb_task_plant {
     struct bb_plant plant;
     void *lent; /* the lender's own */
 };
+struct bb_task_change { /* of something people ask who changed it: it is in the audit log */
+    const char *verb, *subject, *reason; /* reason may be NULL */
+    int (*work)(void *context, struct bb_error *error);
+    void *context;
+};
 struct bb_task_tools {
     void *context;
     int (*open)(void *context, struct bb_span tenant, enum bb_plant_mode mode,
@@ -69,6 +75,9 @@ struct bb_task_tools {
     /* What is in the log is derived and listed: done here, or waited for where a server does it. */
     int (*follow)(void *context, struct bb_task_plant *plant, struct bb_task_run *run,
                   struct bb_error *error);
+    /* Does the change's work between its entry in the audit log and that of its outcome. */
+    int (*change)(void *context, struct bb_task_plant *plant, const struct bb_task_run *run,
+                  const struct bb_task_change *change, struct bb_error *error);
 };
 
 /* ---- what a kind has while it runs */
@@ -87,10 +96,12 @@ struct bb_buffer *bb_task_result(struct bb_task_run *run);
 
 /* Set when it is to end soon: for work that looks at a flag. */
 const volatile bool *bb_task_end_flag(const struct bb_task_run *run);
-/* How far it is; cheap, and written only now and then. These two return 0, or -BB_E_TASK_INTERRUPTED when the task is to
+/* How far it is; cheap, and written only now and then. These three return 0, or -BB_E_TASK_INTERRUPTED when the task is to
  * end now, which is passed up. */
 int bb_task_tell(struct bb_task_run *run, uint64_t done, uint64_t total, struct bb_error *error,
                  const char *format, ...) BB_PRINTF(5, 6) BB_MUST_USE;
+/* The same, and how far it is stays what it was. */
+int bb_task_look(struct bb_task_run *run, struct bb_error *error) BB_MUST_USE;
 /* Durable when it returns 0, and nobody else has the task: whoever was stopped for a while is told here. */
 int bb_task_checkpoint(struct bb_task_run *run, struct bb_span checkpoint, struct bb_error *error)
     BB_MUST_USE;

@@ -114,6 +114,18 @@ static int interrupted(struct bb_task_run *run, struct bb_error *error) {
                    (unsigned long long)run->task.id, words[run->cause]);
 }
 
+/* Under the lock. */
+static int save_now_and_then(struct bb_task_run *run, struct bb_error *error) {
+    int result = 0;
+
+    if (bb_monotonic_ns() - run->saved_ns > (int64_t)TELL_EVERY_MS * 1000000) {
+        result = bb_task_run_save(run, NULL, error);
+        if (result < 0 && error->retriable)
+            result = 0; /* the keeper sees to the lease */
+    }
+    return result ? result : interrupted(run, error);
+}
+
 int bb_task_tell(struct bb_task_run *run, uint64_t done, uint64_t total, struct bb_error *error,
                  const char *format, ...) {
     va_list args;
@@ -124,14 +136,14 @@ int bb_task_tell(struct bb_task_run *run, uint64_t done, uint64_t total, struct 
     va_start(args, format);
     vsnprintf(run->doing, sizeof run->doing, format, args);
     va_end(args);
-    int result = 0;
-    if (bb_monotonic_ns() - run->saved_ns > (int64_t)TELL_EVERY_MS * 1000000) {
-        result = bb_task_run_save(run, NULL, error);
-        if (result < 0 && error->retriable)
-            result = 0; /* the keeper sees to the lease */
-    }
-    if (!result)
-        result = interrupted(run, error);
+    int result = save_now_and_then(run, error);
+    pthread_mutex_unlock(&run->lock);
+    return result;
+}
+
+int bb_task_look(struct bb_task_run *run, struct bb_error *error) {
+    pthread_mutex_lock(&run->lock);
+    int result = save_now_and_then(run, error);
     pthread_mutex_unlock(&run->lock);
     return result;
 }
