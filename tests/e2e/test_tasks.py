@@ -284,8 +284,8 @@ def until_done(plant, rng, task, kills, span_s):
     moments, struck = [], []
     while show(plant, task)["state"] not in ("done", "failed", "cancelled"):
         process = worker(plant, "--idle-exit", "4")
-        if len(moments) < kills:
-            moments.append(rng.uniform(0.01, span_s))
+        if len(struck) < kills:
+            moments.append(rng.uniform(0.02, span_s))
             try:
                 process.wait(moments[-1])
             except subprocess.TimeoutExpired:
@@ -310,7 +310,7 @@ def run_all(plant, folder, rng=None):
             plant.run("--quiet", "rules", "deploy", "far_values", "--yes", "--rows", "0", expect=0)
         task = add(plant, *arguments)
         if rng:
-            kills += until_done(plant, rng, task, KILLS // 6, 0.6)
+            kills += until_done(plant, rng, task, KILLS // 6, 0.45)
         else:
             plant.run("tasks", "run", expect=0)
         found = show(plant, task)
