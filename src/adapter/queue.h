@@ -28,6 +28,11 @@ int bb_queue_rabbitmq_open(const struct bb_queue_rabbitmq_options *options, stru
 void bb_queue_rabbitmq_cut(struct bb_queue *queue);
 void bb_queue_rabbitmq_remove(struct bb_queue *queue);
 
+/* ---- PostgreSQL, the table alone: tables of their own in a schema (NULL: "busbar"), made when they are not there. A clock without a
+ * function: the server's. */
+int bb_task_table_postgres_open(const char *conninfo, const char *schema, struct bb_clock clock,
+                                struct bb_task_table **out, struct bb_error *error) BB_MUST_USE;
+
 /* ---- in memory, for tests: the handles of one such thing share what is in it. One thread. */
 struct bb_queue_memory;
 struct bb_queue_memory *bb_queue_memory_new(void);

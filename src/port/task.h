@@ -32,7 +32,7 @@ enum bb_task_state {
 enum { BB_TASK_STATES = 5, BB_TASK_CHECKPOINT_MAX = 256 << 10, BB_TASK_TEXT_MAX = 600 };
 
 struct bb_task {
-    uint64_t id; /* 1, 2, 3, ... */
+    uint64_t id; /* from 1 on, ascending */
     struct bb_span kind, tenant;
     struct bb_span arguments; /* a JSON object */
     struct bb_span by;        /* who put it */

@@ -68,8 +68,12 @@ int bb_engine_queue_open(const struct bb_engine_needs *needs, struct bb_queue **
 
 int bb_engine_tasks_open(const struct bb_engine_needs *needs, struct bb_task_table **out,
                          struct bb_error *error) {
+    const struct bb_clock servers = {NULL, NULL};
     char path[PATH_SIZE];
 
+    if (needs->config->registry_postgres[0])
+        return bb_task_table_postgres_open(needs->config->registry_postgres, SCHEMA, servers, out,
+                                           error);
     path_of(needs, "queue.db", path);
     return bb_task_table_embedded_open(path, bb_clock_system(), out, error);
 }

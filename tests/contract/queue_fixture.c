@@ -7,6 +7,7 @@
 
 #include "contract/cluster.h"
 #include "support/log_folder.h"
+#include "support/postgres.h"
 
 static void make_folder(char directory[64], char path[128]) {
     const char *temporary = getenv("TMPDIR");
@@ -219,17 +220,36 @@ static const struct {
 } tables[] = {
     {"embedded", open_table_embedded}, {"memory", open_table_memory}, {"fault", open_table_fault}};
 
+static void open_table_postgres(struct task_fixture *f) {
+    cr_assert_eq(bb_task_table_postgres_open(f->conninfo, f->schema, bb_clock_manual(&f->now_ms),
+                                             &f->table, &f->error),
+                 0, "%s", f->error.text);
+}
+
+static void hold_table(const char *name, void (*open)(struct task_fixture *f), const char *conninfo,
+                       void (*promise)(struct task_fixture *f)) {
+    struct task_fixture f = {.adapter = name, .conninfo = conninfo, .now_ms = 1700000000000};
+
+    snprintf(f.schema, sizeof f.schema, "tasks_");
+    cluster_unique(f.schema + 6, sizeof f.schema - 6);
+    make_folder(f.directory, f.path);
+    bb_arena_init(&f.arena, 64 << 10, 16 << 20);
+    open(&f);
+    promise(&f);
+    f.table->ops->close(f.table);
+    if (f.inner)
+        f.inner->ops->close(f.inner);
+    if (conninfo)
+        postgres_drop_schema(conninfo, f.schema);
+    bb_arena_release(&f.arena);
+    log_folder_remove(f.directory);
+}
+
 void each_task_table(void (*promise)(struct task_fixture *f)) {
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-        struct task_fixture f = {.adapter = tables[i].name, .now_ms = 1700000000000};
-        make_folder(f.directory, f.path);
-        bb_arena_init(&f.arena, 64 << 10, 16 << 20);
-        tables[i].open(&f);
-        promise(&f);
-        f.table->ops->close(f.table);
-        if (f.inner)
-            f.inner->ops->close(f.inner);
-        bb_arena_release(&f.arena);
-        log_folder_remove(f.directory);
-    }
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        hold_table(tables[i].name, tables[i].open, NULL, promise);
+}
+
+void postgres_task_table(void (*promise)(struct task_fixture *f)) {
+    hold_table("postgres", open_table_postgres, cluster_address("postgres"), promise);
 }

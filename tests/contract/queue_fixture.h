@@ -55,11 +55,13 @@ struct task_fixture {
     struct bb_task_table *table;
     struct bb_task_table *inner; /* of a decorator */
     struct bb_fault_plan plan;
-    char directory[64], path[128];
+    char directory[64], path[128], schema[24];
+    const char *conninfo; /* of a server */
     int64_t now_ms;
     struct bb_arena arena;
     struct bb_error error;
 };
 void each_task_table(void (*promise)(struct task_fixture *f));
+void postgres_task_table(void (*promise)(struct task_fixture *f));
 
 #endif

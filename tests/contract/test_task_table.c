@@ -80,6 +80,10 @@ Test(task_table, keeps_what_a_task_is) {
     each_task_table(keeps_what_a_task_is);
 }
 
+Test(task_table_postgres, keeps_what_a_task_is) {
+    postgres_task_table(keeps_what_a_task_is);
+}
+
 static void a_task_runs_and_ends(struct task_fixture *f) {
     struct bb_task task;
     uint64_t id = add(f, "export", "north");
@@ -112,6 +116,10 @@ static void a_task_runs_and_ends(struct task_fixture *f) {
 
 Test(task_table, a_task_runs_and_ends) {
     each_task_table(a_task_runs_and_ends);
+}
+
+Test(task_table_postgres, a_task_runs_and_ends) {
+    postgres_task_table(a_task_runs_and_ends);
 }
 
 static void a_zombie_is_fenced(struct task_fixture *f) {
@@ -147,6 +155,10 @@ Test(task_table, a_zombie_is_fenced) {
     each_task_table(a_zombie_is_fenced);
 }
 
+Test(task_table_postgres, a_zombie_is_fenced) {
+    postgres_task_table(a_zombie_is_fenced);
+}
+
 static void what_is_given_back_waits(struct task_fixture *f) {
     struct bb_task task;
     struct bb_error why = {.code = BB_E_LOCKED, .text = "somebody has it"};
@@ -170,6 +182,10 @@ static void what_is_given_back_waits(struct task_fixture *f) {
 
 Test(task_table, what_is_given_back_waits) {
     each_task_table(what_is_given_back_waits);
+}
+
+Test(task_table_postgres, what_is_given_back_waits) {
+    postgres_task_table(what_is_given_back_waits);
 }
 
 static void people_cancel_and_try_again(struct task_fixture *f) {
@@ -207,6 +223,10 @@ static void people_cancel_and_try_again(struct task_fixture *f) {
 
 Test(task_table, people_cancel_and_try_again) {
     each_task_table(people_cancel_and_try_again);
+}
+
+Test(task_table_postgres, people_cancel_and_try_again) {
+    postgres_task_table(people_cancel_and_try_again);
 }
 
 struct picture {
@@ -251,6 +271,10 @@ Test(task_table, lists_what_is_asked_for) {
     each_task_table(lists_what_is_asked_for);
 }
 
+Test(task_table_postgres, lists_what_is_asked_for) {
+    postgres_task_table(lists_what_is_asked_for);
+}
+
 static void finds_what_was_forgotten(struct task_fixture *f) {
     struct bb_task_table *t = f->table;
     struct bb_task_forgotten found[4];
@@ -281,4 +305,8 @@ static void finds_what_was_forgotten(struct task_fixture *f) {
 
 Test(task_table, finds_what_was_forgotten) {
     each_task_table(finds_what_was_forgotten);
+}
+
+Test(task_table_postgres, finds_what_was_forgotten) {
+    postgres_task_table(finds_what_was_forgotten);
 }
