@@ -34,9 +34,7 @@ int bb_engine_tasks_open(const struct bb_engine_needs *needs, struct bb_task_tab
                          struct bb_error *error) BB_MUST_USE;
 
 /* Does everything lie in the plant's folder? Backups, and what overwrites what was written, are of such plants. */
-static inline bool bb_engines_are_embedded(const struct bb_config *config) {
-    return !config->log_kafka_brokers[0] && !config->store_postgres[0] &&
-           !config->registry_postgres[0];
-}
+int bb_engines_need_embedded(const struct bb_config *config, const char *what,
+                             struct bb_error *error) BB_MUST_USE;
 
 #endif
