@@ -20,7 +20,7 @@ struct bb_queue_rabbitmq_options {
     struct bb_queue_options common; /* its clock is not looked at */
     const char *url;                /* amqp://USER:PASSWORD@HOST:PORT/VHOST */
     const char *prefix;             /* of exchanges and queues; NULL: "busbar" */
-    int64_t turn_over_ms; /* less than the broker's consumer_timeout; 0: 15 minutes */
+    int64_t turn_over_ms;           /* less than the broker's consumer_timeout; 0: 15 minutes */
 };
 int bb_queue_rabbitmq_open(const struct bb_queue_rabbitmq_options *options, struct bb_queue **out,
                            struct bb_error *error) BB_MUST_USE;

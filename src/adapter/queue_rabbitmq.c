@@ -122,8 +122,7 @@ static int put(struct bb_queue *base, const struct bb_queue_item *item, struct b
         return BB_FAIL(error, BB_E_QUEUE_REFUSED, "an item of a queue has at most %d bytes",
                        BB_QUEUE_BODY_MAX);
     int result = bb_queue_rabbitmq_ready(queue, READY_WAIT_MS, error);
-    return result ? result
-                  : publish(queue, item->body, item->priority, 0, item->delay_ms, error);
+    return result ? result : publish(queue, item->body, item->priority, 0, item->delay_ms, error);
 }
 
 static void give(const struct queue_rabbitmq *queue, struct bb_queue_delivery *out) {

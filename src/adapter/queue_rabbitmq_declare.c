@@ -21,9 +21,9 @@ static void add_text(struct arguments *a, const char *key, const char *text) {
 }
 
 static void add_number(struct arguments *a, const char *key, int64_t number) {
-    a->entries[a->count++] =
-        (amqp_table_entry_t){.key = amqp_cstring_bytes(key),
-                             .value = {.kind = AMQP_FIELD_KIND_I64, .value.i64 = number}};
+    a->entries[a->count++] = (amqp_table_entry_t){
+        .key = amqp_cstring_bytes(key),
+        .value = {.kind = AMQP_FIELD_KIND_I64, .value.i64 = number}};
 }
 
 static amqp_table_t table_of(struct arguments *a) {
@@ -145,9 +145,8 @@ static int declare_bell(struct queue_rabbitmq *queue, struct bb_error *error) {
     char from[QUEUE_NAME_MAX];
 
     add_number(&arguments, "x-max-length", 1);
-    const amqp_queue_declare_ok_t *made =
-        amqp_queue_declare(queue->link, CHANNEL_WAKE, amqp_empty_bytes, 0, 0, 1, 1,
-                           table_of(&arguments));
+    const amqp_queue_declare_ok_t *made = amqp_queue_declare(
+        queue->link, CHANNEL_WAKE, amqp_empty_bytes, 0, 0, 1, 1, table_of(&arguments));
     int result = answer(queue, "declaring a queue", error);
     if (result)
         return result;
@@ -186,9 +185,9 @@ int bb_queue_rabbitmq_declare(struct queue_rabbitmq *queue, struct bb_error *err
 int bb_queue_rabbitmq_count(struct queue_rabbitmq *queue, const char *end, uint64_t *count,
                             struct bb_error *error) {
     char name[QUEUE_NAME_MAX];
-    const amqp_queue_declare_ok_t *found =
-        amqp_queue_declare(queue->link, CHANNEL_WORK, bb_queue_rabbitmq_name(queue, end, name), 1,
-                           1, 0, 0, amqp_empty_table);
+    const amqp_queue_declare_ok_t *found = amqp_queue_declare(
+        queue->link, CHANNEL_WORK, bb_queue_rabbitmq_name(queue, end, name), 1, 1, 0, 0,
+        amqp_empty_table);
     int result = answer(queue, "counting", error);
 
     *count = result ? 0 : found->message_count;

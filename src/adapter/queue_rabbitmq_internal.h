@@ -43,10 +43,10 @@ struct queue_rabbitmq {
     struct bb_random random;
     /* what comes on the way */
     bool is_woken;
-    uint64_t wake_tag;                /* to acknowledge; 0: none */
-    uint64_t confirmed, refused_tag;  /* by the broker, of what was published */
+    uint64_t wake_tag;               /* to acknowledge; 0: none */
+    uint64_t confirmed, refused_tag; /* by the broker, of what was published */
     uint64_t published;
-    bool is_returned;                 /* it could not be routed */
+    bool is_returned; /* it could not be routed */
     /* held */
     bool is_held, is_dead;
     bool is_turned_over; /* a copy stands for it in the queue: nothing is held on this connection */

@@ -198,8 +198,8 @@ int bb_queue_rabbitmq_ready(struct queue_rabbitmq *queue, int64_t wait_ms, struc
     }
     bb_queue_rabbitmq_drop(queue);
     queue->failures++;
-    queue->next_try_ns =
-        bb_monotonic_ns() +
-        bb_backoff_ms(queue->failures, RETRY_BASE_MS, RETRY_CAP_MS, &queue->random) * 1000000;
+    queue->next_try_ns = bb_monotonic_ns() + bb_backoff_ms(queue->failures, RETRY_BASE_MS,
+                                                           RETRY_CAP_MS, &queue->random) *
+                                                 1000000;
     return result;
 }

@@ -64,42 +64,62 @@ static const char *const steps[] = {
 #define IS_HELD "WHERE id = $1::bigint AND epoch = $2::bigint AND state = 1"
 
 static const struct bb_postgres_statement statements[STATEMENTS] = {
-    [ADD] = {"task_add", "INSERT INTO task (kind, tenant, arguments, by, priority, created_ms, changed_ms, touched_ms) "
-                         "SELECT $1::bytea, $2::bytea, $3::bytea, $4::bytea, $5::smallint, t, t, t "
-                         "FROM (SELECT " NOW(6) " AS t) AS now RETURNING id"},
+    [ADD] =
+        {"task_add",
+         "INSERT INTO task (kind, tenant, arguments, by, priority, created_ms, changed_ms, touched_ms) "
+         "SELECT $1::bytea, $2::bytea, $3::bytea, $4::bytea, $5::smallint, t, t, t "
+         "FROM (SELECT " NOW(6) " AS t) AS now RETURNING id"},
     [GET] = {"task_get", "SELECT " COLUMNS " FROM task WHERE id = $1::bigint"},
-    [LIST] = {"task_list", "SELECT " COLUMNS " FROM task WHERE ($1::bytea = '' OR tenant = $1::bytea) "
-                           "AND ($2::bigint >> state) & 1 = 1 AND id < $3::bigint "
-                           "ORDER BY id DESC LIMIT $4::bigint"},
-    [CLAIM] = {"task_claim",
-               "UPDATE task SET state = 1, epoch = epoch + 1, attempts = attempts + 1, worker = $3::bytea, "
-               "lease_ms = " NOW(2) " + $4::bigint, started_ms = coalesce(started_ms, " NOW(2) "), "
-               "changed_ms = " NOW(2) ", touched_ms = " NOW(2) " WHERE id = $1::bigint "
-               "AND (state = 0 OR (state = 1 AND coalesce(lease_ms, 0) <= " NOW(2) ")) RETURNING " COLUMNS},
+    [LIST] = {"task_list",
+              "SELECT " COLUMNS " FROM task WHERE ($1::bytea = '' OR tenant = $1::bytea) "
+              "AND ($2::bigint >> state) & 1 = 1 AND id < $3::bigint "
+              "ORDER BY id DESC LIMIT $4::bigint"},
+    [CLAIM] =
+        {"task_claim",
+         "UPDATE task SET state = 1, epoch = epoch + 1, attempts = attempts + 1, worker = $3::bytea, "
+         "lease_ms = " NOW(2) " + $4::bigint, started_ms = coalesce(started_ms, " NOW(
+             2) "), "
+                "changed_ms = " NOW(2) ", touched_ms = " NOW(
+                    2) " WHERE id = $1::bigint "
+                       "AND (state = 0 OR (state = 1 AND coalesce(lease_ms, 0) <= " NOW(
+                           2) ")) RETURNING " COLUMNS},
     [SAVE] = {"task_save",
-              "UPDATE task SET changed_ms = " NOW(3) ", touched_ms = " NOW(3) ", lease_ms = " NOW(3) " + $4::bigint, "
-              "done = $5::bigint, total = $6::bigint, doing = $7::bytea, "
-              "checkpoint = coalesce($8::bytea, checkpoint) " IS_HELD " RETURNING cancel_wanted"},
-    [FINISH] = {"task_finish",
-                "UPDATE task SET changed_ms = " NOW(3) ", finished_ms = " NOW(3) ", lease_ms = NULL, "
+              "UPDATE task SET changed_ms = " NOW(3) ", touched_ms = " NOW(3) ", lease_ms = " NOW(
+                  3) " + $4::bigint, "
+                     "done = $5::bigint, total = $6::bigint, doing = $7::bytea, "
+                     "checkpoint = coalesce($8::bytea, checkpoint) " IS_HELD
+                     " RETURNING cancel_wanted"},
+    [FINISH] =
+        {"task_finish",
+         "UPDATE task SET changed_ms = " NOW(3) ", finished_ms = " NOW(
+             3) ", lease_ms = NULL, "
                 "state = $4::smallint, result = $5::bytea, error_code = $6::int, error_text = $7::bytea, "
                 "cancel_wanted = false " IS_HELD " RETURNING id"},
-    [GIVE_BACK] = {"task_give_back",
-                   "UPDATE task SET changed_ms = " NOW(3) ", touched_ms = " NOW(3) ", lease_ms = NULL, state = 0, "
-                   "worker = '', attempts = attempts - $4::int, error_code = $5::int, error_text = $6::bytea "
-                   IS_HELD " RETURNING id"},
-    [CANCEL] = {"task_cancel",
-                "UPDATE task SET state = CASE state WHEN 0 THEN 4 ELSE state END, cancel_wanted = state = 1, "
-                "changed_ms = " NOW(2) ", finished_ms = CASE state WHEN 0 THEN " NOW(2) " END "
+    [GIVE_BACK] =
+        {"task_give_back",
+         "UPDATE task SET changed_ms = " NOW(3) ", touched_ms = " NOW(
+             3) ", lease_ms = NULL, state = 0, "
+                "worker = '', attempts = attempts - $4::int, error_code = $5::int, error_text = $6::bytea " IS_HELD
+                " RETURNING id"},
+    [CANCEL] =
+        {"task_cancel",
+         "UPDATE task SET state = CASE state WHEN 0 THEN 4 ELSE state END, cancel_wanted = state = 1, "
+         "changed_ms = " NOW(2) ", finished_ms = CASE state WHEN 0 THEN " NOW(
+             2) " END "
                 "WHERE id = $1::bigint AND state < 2 RETURNING state"},
-    [RETRY] = {"task_retry",
-               "UPDATE task SET state = 0, attempts = 0, cancel_wanted = false, worker = '', result = '', "
-               "finished_ms = NULL, changed_ms = " NOW(2) ", touched_ms = " NOW(2) " "
-               "WHERE id = $1::bigint AND state IN (3, 4) RETURNING state"},
-    [FORGOTTEN] = {"task_forgotten",
-                   "UPDATE task SET touched_ms = " NOW(1) " WHERE id IN (SELECT id FROM task WHERE state < 2 "
-                   "AND touched_ms <= " NOW(1) " - $2::bigint AND coalesce(lease_ms, 0) <= " NOW(1) " "
-                   "ORDER BY touched_ms LIMIT $3::bigint FOR UPDATE SKIP LOCKED) RETURNING id, priority"},
+    [RETRY] =
+        {"task_retry",
+         "UPDATE task SET state = 0, attempts = 0, cancel_wanted = false, worker = '', result = '', "
+         "finished_ms = NULL, changed_ms = " NOW(2) ", touched_ms = " NOW(
+             2) " "
+                "WHERE id = $1::bigint AND state IN (3, 4) RETURNING state"},
+    [FORGOTTEN] =
+        {"task_forgotten",
+         "UPDATE task SET touched_ms = " NOW(
+             1) " WHERE id IN (SELECT id FROM task WHERE state < 2 "
+                "AND touched_ms <= " NOW(1) " - $2::bigint AND coalesce(lease_ms, 0) <= " NOW(
+                    1) " "
+                       "ORDER BY touched_ms LIMIT $3::bigint FOR UPDATE SKIP LOCKED) RETURNING id, priority"},
 };
 _Static_assert(BB_TASK_QUEUED == 0 && BB_TASK_RUNNING == 1 && BB_TASK_DONE == 2 &&
                    BB_TASK_FAILED == 3 && BB_TASK_CANCELLED == 4,
@@ -374,9 +394,9 @@ static int find_forgotten(struct bb_task_table *base, int64_t quiet_ms,
     if (result)
         return result;
     for (int i = 0; i < PQntuples(rows) && *count < room; i++)
-        out[(*count)++] =
-            (struct bb_task_forgotten){(uint64_t)bb_postgres_number(rows, i, 0),
-                                       (enum bb_queue_priority)bb_postgres_number(rows, i, 1)};
+        out[(*count)++] = (struct bb_task_forgotten){
+            (uint64_t)bb_postgres_number(rows, i, 0),
+            (enum bb_queue_priority)bb_postgres_number(rows, i, 1)};
     PQclear(rows);
     return 0;
 }

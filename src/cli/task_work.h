@@ -5,7 +5,8 @@
 #include "cli/cli.h"
 
 struct bb_task_working {
-    int64_t idle_exit_ms; /* end when nothing came for so long; 0: never, < 0: as soon as nothing waits */
+    int64_t
+        idle_exit_ms; /* end when nothing came for so long; 0: never, < 0: as soon as nothing waits */
 };
 
 struct bb_task_worked {

@@ -10,9 +10,7 @@
 
 #define AT(field) offsetof(struct bb_tasks_options, field)
 #define TEXT(option, field, shown, what)                                                           \
-    {                                                                                              \
-        .name = option, .kind = BB_OPTION_TEXT, .offset = AT(field), .value = shown, .help = what  \
-    }
+    { .name = option, .kind = BB_OPTION_TEXT, .offset = AT(field), .value = shown, .help = what }
 
 static const char *priority_choice(int index) {
     static const char *const names[] = {"high", "normal", "low", NULL};
@@ -86,7 +84,8 @@ int bb_tasks_id(const struct bb_tasks_command *t, uint64_t *id, struct bb_error 
     *id = strtoull(text, &end, 10);
     if (t->command->argument_count == 2 && *text >= '1' && *text <= '9' && !*end)
         return 0;
-    return BB_FAIL(error, BB_E_USAGE, "tasks %s needs the ID of a task, as `busbar tasks ls` tells it",
+    return BB_FAIL(error, BB_E_USAGE,
+                   "tasks %s needs the ID of a task, as `busbar tasks ls` tells it",
                    t->command->arguments[0]);
 }
 
@@ -180,8 +179,9 @@ static const struct action {
     const char *name;
     bool needs_queue;
     int (*run)(struct bb_tasks_command *t, struct bb_error *error);
-} actions[] = {{"add", true, bb_tasks_add},   {"ls", true, bb_tasks_list}, {"show", true, bb_tasks_show},
-               {"cancel", true, cancel},      {"retry", true, retry},      {"run", false, work},
+} actions[] = {{"add", true, bb_tasks_add},     {"ls", true, bb_tasks_list},
+               {"show", true, bb_tasks_show},   {"cancel", true, cancel},
+               {"retry", true, retry},          {"run", false, work},
                {"kinds", false, bb_tasks_kinds}};
 
 static int run(struct bb_command *command, struct bb_error *error) {

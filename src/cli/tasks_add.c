@@ -171,16 +171,15 @@ int bb_tasks_add(struct bb_tasks_command *t, struct bb_error *error) {
     uint64_t id;
 
     if (!kind)
-        return BB_FAIL(error, BB_E_TASK_KIND, "no kind of task is called \"%s\": see `busbar tasks kinds`",
-                       name);
+        return BB_FAIL(error, BB_E_TASK_KIND,
+                       "no kind of task is called \"%s\": see `busbar tasks kinds`", name);
     bb_buffer_init(&arguments, ARGUMENTS_LIMIT_BYTES);
     int result = write_arguments(t, kind, &arguments, error);
-    const struct bb_task_new task = {
-        .kind = bb_span_of(kind->name),
-        .tenant = bb_command_tenant(command),
-        .arguments = bb_buffer_span(&arguments),
-        .by = bb_span_of(bb_cli_who(t->given->by, who)),
-        .priority = (enum bb_queue_priority)t->given->priority};
+    const struct bb_task_new task = {.kind = bb_span_of(kind->name),
+                                     .tenant = bb_command_tenant(command),
+                                     .arguments = bb_buffer_span(&arguments),
+                                     .by = bb_span_of(bb_cli_who(t->given->by, who)),
+                                     .priority = (enum bb_queue_priority)t->given->priority};
     if (!result)
         result = bb_task_put(t->queue.queue, t->queue.table, &task, &id, error);
     bb_buffer_release(&arguments);

@@ -9,9 +9,8 @@
 enum { OPEN_STATES = 1 << BB_TASK_QUEUED | 1 << BB_TASK_RUNNING };
 
 static const struct bb_table_column columns[] = {
-    {"task", true},      {"kind", false},   {"state", false}, {"done", true},
-    {"attempts", true},  {"worker", false}, {"put", false},   {"ended", false},
-    {"doing", false}};
+    {"task", true},    {"kind", false}, {"state", false}, {"done", true},  {"attempts", true},
+    {"worker", false}, {"put", false},  {"ended", false}, {"doing", false}};
 
 struct listing {
     struct bb_tasks_command *t;
@@ -183,8 +182,7 @@ int bb_tasks_show(struct bb_tasks_command *t, struct bb_error *error) {
     bb_arena_init(&arena, 64 << 10, 4 << 20);
     result = table->ops->get(table, id, &arena, &task, error);
     if (result == BB_TASK_ABSENT)
-        result = BB_FAIL(error, BB_E_TASK_UNKNOWN, "there is no task %llu",
-                         (unsigned long long)id);
+        result = BB_FAIL(error, BB_E_TASK_UNKNOWN, "there is no task %llu", (unsigned long long)id);
     if (!result && command->globals.json) {
         struct bb_json json = bb_command_json(command);
         put_task(&json, &task);

@@ -17,12 +17,7 @@
 #include "service/rules_proposal.h"
 #include "task/kind_internal.h"
 
-enum {
-    STEPS = 20,
-    ARENA_CHUNK_BYTES = 64 << 10,
-    ARENA_LIMIT_BYTES = 256 << 20,
-    TURN_MS = 120000
-};
+enum { STEPS = 20, ARENA_CHUNK_BYTES = 64 << 10, ARENA_LIMIT_BYTES = 256 << 20, TURN_MS = 120000 };
 
 static const struct bb_task_parameter parameters[] = {
     {"from", BB_TASK_TIME, true, "it speaks of values that end after this"},
@@ -51,12 +46,14 @@ static int find_version(struct backfill *b, const struct bb_master_rules *standi
     const struct bb_span begun = bb_task_of(b->run)->checkpoint;
 
     if (!rule || rule->version_count == 0)
-        return BB_FAIL(error, BB_E_RULE_UNKNOWN, "no rule %s is deployed; `busbar rules list` shows those that are", name);
+        return BB_FAIL(error, BB_E_RULE_UNKNOWN,
+                       "no rule %s is deployed; `busbar rules list` shows those that are", name);
     b->version = &rule->versions[0];
     if (begun.size > 0 && !bb_span_equal(begun, b->version->id))
-        return BB_FAIL(error, BB_E_RULES_CHANGED,
-                       "rule %s was deployed or rolled back meanwhile: version %.*s was to be filled back",
-                       name, BB_SPAN_ARGS(begun));
+        return BB_FAIL(
+            error, BB_E_RULES_CHANGED,
+            "rule %s was deployed or rolled back meanwhile: version %.*s was to be filled back",
+            name, BB_SPAN_ARGS(begun));
     return 0;
 }
 
@@ -122,8 +119,8 @@ static int propose_and_append(struct backfill *b, struct bb_error *error) {
         return result;
     const struct bb_master_rule_version *before = bb_rules_proposal_before(&b->proposal);
     if (!before || !bb_span_equal(before->id, b->version->id))
-        return BB_FAIL(error, BB_E_RULES_CHANGED,
-                       "rule %s was deployed or rolled back meanwhile", bb_task_what(b->run, 0));
+        return BB_FAIL(error, BB_E_RULES_CHANGED, "rule %s was deployed or rolled back meanwhile",
+                       bb_task_what(b->run, 0));
     if (b->proposal.outcome == BB_DEPLOY_SAME)
         return 0;
     return bb_rules_proposal_append(&b->proposal, &b->plant.plant, bb_clock_system(), error);
@@ -131,8 +128,8 @@ static int propose_and_append(struct backfill *b, struct bb_error *error) {
 
 static int take_step(struct backfill *b, struct bb_error *error) {
     const struct bb_task_tools *tools = bb_task_tools(b->run);
-    int turn, result = bb_task_tell(b->run, b->done, STEPS, error, "%u of %d parts of the usage points",
-                                    b->done + 1, STEPS);
+    int turn, result = bb_task_tell(b->run, b->done, STEPS, error,
+                                    "%u of %d parts of the usage points", b->done + 1, STEPS);
 
     b->proposal.asked.share = BB_MASTER_SHARE_ALL * (b->done + 1) / STEPS;
     if (!result)
@@ -169,8 +166,9 @@ static int fill_back(struct backfill *b, struct bb_error *error) {
         result = begin(b, error);
     if (result)
         return result;
-    snprintf(subject, sizeof subject, "rule %.80s, version %.*s, task %llu", bb_task_what(b->run, 0),
-             BB_SPAN_ARGS(b->version->id), (unsigned long long)bb_task_of(b->run)->id);
+    snprintf(subject, sizeof subject, "rule %.80s, version %.*s, task %llu",
+             bb_task_what(b->run, 0), BB_SPAN_ARGS(b->version->id),
+             (unsigned long long)bb_task_of(b->run)->id);
     const struct bb_task_change change = {.verb = "rules backfill",
                                           .subject = subject,
                                           .reason = bb_task_text(b->run, "reason"),
@@ -196,7 +194,8 @@ static int run_backfill(struct bb_task_run *run, struct bb_error *error) {
     b->run = run;
     bb_arena_init(&b->arena, ARENA_CHUNK_BYTES, ARENA_LIMIT_BYTES);
     bb_arena_init(&b->step, ARENA_CHUNK_BYTES, ARENA_LIMIT_BYTES);
-    int result = tools->open(tools->context, bb_task_of(run)->tenant, BB_PLANT_APPEND, &b->plant, error);
+    int result = tools->open(tools->context, bb_task_of(run)->tenant, BB_PLANT_APPEND, &b->plant,
+                             error);
     if (!result) {
         result = fill_back(b, error);
         if (b->is_loaded)

@@ -25,7 +25,8 @@ enum {
 
 static const struct bb_task_parameter parameters[] = {
     {"rule", BB_TASK_TEXT, false, "one of a module that has several"},
-    {"name", BB_TASK_TEXT, false, "what it is called where it is deployed (default: as its function)"},
+    {"name", BB_TASK_TEXT, false,
+     "what it is called where it is deployed (default: as its function)"},
     {"parameters", BB_TASK_TEXT, false, "other values than the rule's own, as JSON"},
     {"usage-point", BB_TASK_TEXT, false, "this one alone (default: all)"},
     {"from", BB_TASK_TIME, false, "judge what ends after this"},
@@ -95,8 +96,8 @@ static void add_failures(struct backtest *b) {
         char text[700];
         if (json_array_size(b->failures) == FAILURES_TOLD)
             return;
-        snprintf(text, sizeof text, "%s %s: the rule %s: %.500s", b->part.first_failures[i].usage_point,
-                 b->part.first_failures[i].channel,
+        snprintf(text, sizeof text, "%s %s: the rule %s: %.500s",
+                 b->part.first_failures[i].usage_point, b->part.first_failures[i].channel,
                  bb_rules_failure_name(b->part.first_failures[i].kind),
                  b->part.first_failures[i].text);
         json_array_append_new(b->failures, json_string_nocheck(text));
@@ -163,8 +164,8 @@ static void read_sums(struct backtest *b, json_t *state) {
     json_t *value;
 
     for (size_t i = 0; i < COUNTS; i++)
-        *count_of(&b->sum, i) =
-            (uint64_t)json_integer_value(json_object_get(state, counts[i].name));
+        *count_of(&b->sum,
+                  i) = (uint64_t)json_integer_value(json_object_get(state, counts[i].name));
     b->sum.units_differ = json_is_true(json_object_get(state, "units_differ"));
     if (unit)
         add_energy(&b->sum, json_number_value(json_object_get(state, "difference")),
@@ -196,13 +197,14 @@ static int open_file(struct backtest *b, struct bb_error *error) {
     bb_buffer_format(&path, "%s/", bb_task_text(b->run, "to-folder"));
     bb_whole_file_put_name(&path, b->usage_points[b->at]);
     bb_buffer_append(&path, ".csv", sizeof ".csv");
-    int result = path.overflow ? BB_FAIL(error, BB_E_TASK_ARGUMENT, "the name of a file is too long")
-                               : bb_whole_file_begin(&b->file, path.data,
-                                                     bb_task_of(b->run)->epoch, error);
+    int result = path.overflow
+                     ? BB_FAIL(error, BB_E_TASK_ARGUMENT, "the name of a file is too long")
+                     : bb_whole_file_begin(&b->file, path.data, bb_task_of(b->run)->epoch, error);
     bb_buffer_release(&path);
     b->is_open = result == 0;
     if (!result)
-        bb_buffer_format(&b->file.buffer, "usage_point,channel,end,verdict,reason,before,after,unit\n");
+        bb_buffer_format(&b->file.buffer,
+                         "usage_point,channel,end,verdict,reason,before,after,unit\n");
     return result;
 }
 
@@ -382,7 +384,8 @@ static int run_backtest(struct bb_task_run *run, struct bb_error *error) {
     b->error = error;
     b->failures = json_array();
     bb_arena_init(&b->names, NAMES_CHUNK_BYTES, NAMES_LIMIT_BYTES);
-    int result = tools->open(tools->context, bb_task_of(run)->tenant, BB_PLANT_READ, &b->plant, error);
+    int result = tools->open(tools->context, bb_task_of(run)->tenant, BB_PLANT_READ, &b->plant,
+                             error);
     if (!result) {
         result = run_opened(b, error);
         tools->close(tools->context, &b->plant);

@@ -46,13 +46,13 @@ struct export {
     enum bb_lane lane;
     bool as_csv;
     int64_t from_ms, to_ms;
-    const struct bb_zone *zone;     /* NULL: times in UTC */
-    struct bb_period_bounds month;  /* of the file at hand */
+    const struct bb_zone *zone;    /* NULL: times in UTC */
+    struct bb_period_bounds month; /* of the file at hand */
     struct bb_whole_file file;
     struct bb_value_writer writer;
-    bool is_open;                   /* file and writer */
+    bool is_open; /* file and writer */
     uint64_t files, rows, bytes;
-    int result;                     /* of what a visitor did */
+    int result; /* of what a visitor did */
     struct bb_error *error;
 };
 
@@ -102,7 +102,8 @@ static int find_channels(struct export *e, struct bb_error *error) {
 
     result = result < 0 ? result : e->result;
     if (!result && e->count == 0 && usage_point)
-        result = BB_FAIL(error, BB_E_USAGE_POINT_UNKNOWN, "there is no usage point %s", usage_point);
+        result = BB_FAIL(error, BB_E_USAGE_POINT_UNKNOWN, "there is no usage point %s",
+                         usage_point);
     return result;
 }
 
@@ -136,8 +137,8 @@ static int checkpoint(struct export *e, int64_t until_ms, struct bb_error *error
 static void resume(struct export *e) {
     const struct bb_span text = bb_task_of(e->run)->checkpoint;
     json_t *state = text.size > 0 ? json_loadb(text.data, text.size, 0, NULL) : NULL;
-    struct bb_span usage_point =
-        bb_span_of(json_string_value(json_object_get(state, "usage_point")));
+    struct bb_span usage_point = bb_span_of(
+        json_string_value(json_object_get(state, "usage_point")));
     struct bb_span name = bb_span_of(json_string_value(json_object_get(state, "channel")));
 
     for (size_t i = 0; state && i < e->count; i++)
@@ -171,10 +172,10 @@ static int open_file(struct export *e, struct bb_error *error) {
     bb_buffer_format(&path, "/%s-%04d-%02d.%s", bb_lanes[e->lane].name, (int)civil.year,
                      civil.month, e->as_csv ? "csv" : "ndjson");
     bb_buffer_append_byte(&path, '\0');
-    int result = path.overflow ? BB_FAIL(error, BB_E_TASK_ARGUMENT, "the name of a file of %.*s is too long",
-                                         BB_SPAN_ARGS(channel->usage_point))
-                               : bb_whole_file_begin(&e->file, path.data,
-                                                     bb_task_of(e->run)->epoch, error);
+    int result = path.overflow
+                     ? BB_FAIL(error, BB_E_TASK_ARGUMENT, "the name of a file of %.*s is too long",
+                               BB_SPAN_ARGS(channel->usage_point))
+                     : bb_whole_file_begin(&e->file, path.data, bb_task_of(e->run)->epoch, error);
     bb_buffer_release(&path);
     if (result)
         return result;
@@ -298,7 +299,8 @@ static int run_export(struct bb_task_run *run, struct bb_error *error) {
     e->run = run;
     e->error = error;
     bb_arena_init(&e->names, NAMES_CHUNK_BYTES, NAMES_LIMIT_BYTES);
-    int result = tools->open(tools->context, bb_task_of(run)->tenant, BB_PLANT_READ, &e->plant, error);
+    int result = tools->open(tools->context, bb_task_of(run)->tenant, BB_PLANT_READ, &e->plant,
+                             error);
     if (!result) {
         result = read_arguments(e, error);
         if (!result)

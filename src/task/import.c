@@ -65,9 +65,9 @@ static void keep_messages(struct import *import) {
     for (uint32_t i = 0; i < import->report.error_count; i++) {
         char text[900];
         if (json_array_size(import->messages) < MESSAGES_MAX)
-            json_array_append_new(import->messages, json_string(bb_error_format(
-                                                        &import->report.errors[i], text,
-                                                        sizeof text)));
+            json_array_append_new(
+                import->messages,
+                json_string(bb_error_format(&import->report.errors[i], text, sizeof text)));
     }
 }
 
@@ -75,8 +75,7 @@ static void put_messages(const struct import *import, struct bb_json *json) {
     bb_json_key(json, "errors");
     bb_json_array_begin(json);
     for (size_t i = 0; i < json_array_size(import->messages); i++)
-        bb_json_text(json,
-                     bb_span_of(json_string_value(json_array_get(import->messages, i))));
+        bb_json_text(json, bb_span_of(json_string_value(json_array_get(import->messages, i))));
     bb_json_array_end(json);
 }
 
@@ -111,7 +110,8 @@ static int land_next(struct import *import, struct bb_error *error) {
 
     *report = (struct bb_land_report){0};
     if (!result)
-        result = tools->land(tools->context, &import->plant, file->path, import->run, report, error);
+        result = tools->land(tools->context, &import->plant, file->path, import->run, report,
+                             error);
     if (result < 0)
         return result;
     import->next++;

@@ -36,7 +36,7 @@ struct bb_task_kind {
     const char *name, *summary;
     const char *what; /* its words, as help shows them; NULL: it has none */
     bool what_are_paths;
-    bool what_are_modules; /* a name of a module in DATA/rules, or a file */
+    bool what_are_modules;     /* a name of a module in DATA/rules, or a file */
     size_t what_min, what_max; /* 0: any number */
     const struct bb_task_parameter *parameters;
     int (*run)(struct bb_task_run *run, struct bb_error *error);

@@ -117,9 +117,9 @@ static void put_sum(struct report *r, const struct bb_completeness_sum *sum) {
 }
 
 static struct bb_completeness_bound bound_of(int month) {
-    return (struct bb_completeness_bound){
-        .ms = bb_days_from_civil(month / 12, month % 12 + 1, 1) * (int64_t)BB_DAY_MS,
-        .is_local = true};
+    return (struct bb_completeness_bound){.ms = bb_days_from_civil(month / 12, month % 12 + 1, 1) *
+                                                (int64_t)BB_DAY_MS,
+                                          .is_local = true};
 }
 
 static int write_month(struct report *r, struct bb_error *error) {
@@ -148,9 +148,9 @@ static int report_month(struct report *r, struct bb_error *error) {
     bb_whole_file_put_name(&path, bb_task_of(r->run)->tenant);
     bb_buffer_format(&path, "-%04d-%02d.csv", r->at / 12, r->at % 12 + 1);
     bb_buffer_append_byte(&path, '\0');
-    int result = path.overflow ? BB_FAIL(error, BB_E_TASK_ARGUMENT, "the name of the folder is too long")
-                               : bb_whole_file_begin(&r->file, path.data,
-                                                     bb_task_of(r->run)->epoch, error);
+    int result = path.overflow
+                     ? BB_FAIL(error, BB_E_TASK_ARGUMENT, "the name of the folder is too long")
+                     : bb_whole_file_begin(&r->file, path.data, bb_task_of(r->run)->epoch, error);
     bb_buffer_release(&path);
     if (!result)
         result = write_month(r, error);
@@ -190,7 +190,8 @@ static int run_report(struct bb_task_run *run, struct bb_error *error) {
     bb_buffer_init(&r->sums, SUMS_LIMIT_BYTES);
     int result = read_arguments(r, error);
     if (!result)
-        result = tools->open(tools->context, bb_task_of(run)->tenant, BB_PLANT_READ, &r->plant, error);
+        result = tools->open(tools->context, bb_task_of(run)->tenant, BB_PLANT_READ, &r->plant,
+                             error);
     if (!result) {
         resume(r);
         result = report_all(r, error);
@@ -201,7 +202,8 @@ static int run_report(struct bb_task_run *run, struct bb_error *error) {
     return result;
 }
 
-const struct bb_task_kind bb_task_report = {.name = "report",
-                                            .summary = "how complete each channel's days are, by month",
-                                            .parameters = parameters,
-                                            .run = run_report};
+const struct bb_task_kind bb_task_report = {
+    .name = "report",
+    .summary = "how complete each channel's days are, by month",
+    .parameters = parameters,
+    .run = run_report};

@@ -8,10 +8,10 @@
 #include "task/worker.h"
 
 enum bb_task_cause { /* why it is to end before its end */
-    BB_TASK_GO_ON = 0,
-    BB_TASK_STOP,   /* its worker ends */
-    BB_TASK_CANCEL, /* people want that */
-    BB_TASK_LOSE    /* another worker has it, or its lease could not be kept */
+                     BB_TASK_GO_ON = 0,
+                     BB_TASK_STOP,   /* its worker ends */
+                     BB_TASK_CANCEL, /* people want that */
+                     BB_TASK_LOSE    /* another worker has it, or its lease could not be kept */
 };
 
 enum { BB_TASK_RESULT_MAX = 256 << 10, BB_TASK_DOING_MAX = 200 };
@@ -26,9 +26,9 @@ struct bb_task_run {
 
     pthread_mutex_t lock; /* what follows, and worker->queue and worker->table */
     pthread_cond_t changed;
-    bool is_over;                  /* the kind has returned */
-    int outcome;                   /* what it returned */
-    struct bb_error error;         /* of that */
+    bool is_over;          /* the kind has returned */
+    int outcome;           /* what it returned */
+    struct bb_error error; /* of that */
     enum bb_task_cause cause;
     uint64_t done, total;
     char doing[BB_TASK_DOING_MAX];

@@ -45,7 +45,8 @@ int bb_whole_file_begin(struct bb_whole_file *file, const char *path, uint64_t e
     bb_buffer_init(&file->buffer, BUFFER_LIMIT_BYTES);
     if (snprintf(file->path, sizeof file->path, "%s", path) >= PATH_MAX ||
         !name_part(path, epoch, file->part))
-        return BB_FAIL(error, BB_E_TASK_ARGUMENT, "the name %.100s... is too long for a file", path);
+        return BB_FAIL(error, BB_E_TASK_ARGUMENT, "the name %.100s... is too long for a file",
+                       path);
     int result = make_folders(path, error);
     if (result)
         return result;
@@ -86,8 +87,9 @@ static int sync_folder(const char *path, struct bb_error *error) {
     int failed = fd < 0 || fsync(fd) != 0 ? errno : 0;
     if (fd >= 0)
         close(fd);
-    return failed ? BB_FAIL_ERRNO(error, BB_E_STORE_IO, failed, "cannot sync the folder of %s", path)
-                  : 0;
+    return failed
+               ? BB_FAIL_ERRNO(error, BB_E_STORE_IO, failed, "cannot sync the folder of %s", path)
+               : 0;
 }
 
 int bb_whole_file_commit(struct bb_whole_file *file, struct bb_error *error) {

@@ -125,8 +125,7 @@ static bool keep(struct bb_task_run *run) {
             stopping_ns = bb_monotonic_ns();
             bb_task_run_end_for(run, BB_TASK_STOP);
         }
-        if (stopping_ns > 0 &&
-            (bb_monotonic_ns() - stopping_ns) / 1000000 >= run->worker->stop_ms)
+        if (stopping_ns > 0 && (bb_monotonic_ns() - stopping_ns) / 1000000 >= run->worker->stop_ms)
             break;
         keep_leases(run);
         wait_a_moment(run);
@@ -156,13 +155,12 @@ static int finish(struct bb_task_run *run, enum bb_task_state state, const struc
                   struct bb_error *error) {
     struct bb_task_worker *w = run->worker;
     const struct bb_span said = bb_buffer_span(&run->result);
-    const struct bb_task_end end = {.state = state,
-                                    .result = state == BB_TASK_DONE ? said : BB_SPAN(""),
-                                    .why = why};
+    const struct bb_task_end end = {
+        .state = state, .result = state == BB_TASK_DONE ? said : BB_SPAN(""), .why = why};
     int result;
 
-    WHILE_IT_MAY_WORK(run, w->table->ops->finish(w->table, run->task.id, run->task.epoch, &end,
-                                                 error));
+    WHILE_IT_MAY_WORK(run,
+                      w->table->ops->finish(w->table, run->task.id, run->task.epoch, &end, error));
     if (result < 0)
         return result;
     if (result == BB_TASK_FENCED) {
@@ -202,9 +200,9 @@ static int end_failed(struct bb_task_run *run, struct bb_error *error) {
                          why, error);
     if (!why->retriable || run->task.attempts >= w->queue->attempts_max)
         return finish(run, BB_TASK_FAILED, why, error);
-    return give_back(
-        run, bb_backoff_ms(run->task.attempts, BACKOFF_BASE_MS, BACKOFF_CAP_MS, &w->random), false,
-        why, error);
+    return give_back(run,
+                     bb_backoff_ms(run->task.attempts, BACKOFF_BASE_MS, BACKOFF_CAP_MS, &w->random),
+                     false, why, error);
 }
 
 static int end(struct bb_task_run *run, struct bb_error *error) {
