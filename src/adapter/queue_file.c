@@ -92,7 +92,7 @@ static int execute(struct queue_file *file, const char *statements, const char *
 
 /* ---- statements ------------------------------------------------------------------------------ */
 
-struct queue_sql bb_queue_sql(struct queue_file *file, int which) {
+struct queue_sql bb_queue_sql(struct queue_file *file, unsigned which) {
     struct queue_sql sql = {.file = file};
 
     BB_ASSERT(which < QUEUE_FILE_STATEMENTS_MAX);

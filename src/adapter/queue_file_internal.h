@@ -49,7 +49,7 @@ struct queue_sql {
     int parameter; /* bound so far */
     int result;
 };
-struct queue_sql bb_queue_sql(struct queue_file *file, int which);
+struct queue_sql bb_queue_sql(struct queue_file *file, unsigned which);
 void bb_queue_sql_text(struct queue_sql *sql, struct bb_span text);
 void bb_queue_sql_bytes(struct queue_sql *sql, struct bb_span bytes);
 void bb_queue_sql_integer(struct queue_sql *sql, int64_t value);

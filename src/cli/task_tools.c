@@ -10,6 +10,7 @@
 #include "cli/served_ingest.h"
 #include "cli/task_form.h"
 #include "codec/map.h"
+#include "service/deliver.h"
 
 struct lent {
     struct bb_command command;
@@ -81,23 +82,19 @@ static int land(void *context, struct bb_task_plant *plant, const char *path,
     return result;
 }
 
-/* A partition after the other, so that between two of them it can end. */
+/* Told to end, it commits what it has. */
 static int derive(struct lent *lent, struct bb_plant *plant, struct bb_task_run *run,
                   struct bb_error *error) {
-    const uint32_t partitions = plant->log->partitions;
-    int result = 0;
+    struct bb_worker *worker;
+    int result = bb_worker_open(plant, &worker, error);
 
-    for (uint32_t p = 0; p < partitions && result >= 0; p++) {
-        struct bb_worker *worker;
+    if (result < 0)
+        return result;
+    bb_worker_stop_at(worker, bb_task_end_flag(run));
+    result = bb_worker_drain(worker, false, &lent->bar.watch, error);
+    bb_worker_close(worker);
+    if (result >= 0)
         result = bb_task_look(run, error);
-        if (result >= 0)
-            result = bb_worker_open(plant, &worker, error);
-        if (result < 0)
-            return result;
-        bb_worker_take_share(worker, p, partitions);
-        result = bb_worker_drain(worker, false, &lent->bar.watch, error);
-        bb_worker_close(worker);
-    }
     return result < 0 ? result : bb_deliver_registry(plant, &lent->bar.watch, error);
 }
 

@@ -158,7 +158,7 @@ static void resume(struct export *e) {
 static int open_file(struct export *e, struct bb_error *error) {
     const struct channel *channel = &e->channels[e->at];
     const struct bb_zone *zone = e->zone ? e->zone : bb_zone_utc();
-    const bool with_range = channel->is_gauge && bb_lane_has_periods(e->lane);
+    const bool with_range = channel->is_gauge && bb_lane_has_periods((int)e->lane);
     struct bb_buffer path;
     struct bb_civil civil;
 
