@@ -46,7 +46,7 @@ static int take_in(struct queue_rabbitmq *queue, const amqp_frame_t *frame,
 /* 0 a frame was taken in, 1 none came. */
 static int one_frame(struct queue_rabbitmq *queue, int timeout_ms, struct bb_error *error) {
     const struct timeval timeout = {.tv_sec = timeout_ms / 1000,
-                                    .tv_usec = (timeout_ms % 1000) * 1000};
+                                    .tv_usec = (timeout_ms % 1000) * 1000L};
     amqp_frame_t frame;
     int status = amqp_simple_wait_frame_noblock(queue->link, &frame, &timeout);
 
