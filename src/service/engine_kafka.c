@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "adapter/assignment.h"
 #include "adapter/log_kafka.h"
 #include "service/engines_internal.h"
 
@@ -72,26 +73,61 @@ static int add_lines(struct properties *p, const struct bb_config *config, struc
     return result;
 }
 
+static int read_properties(struct properties *p, const struct bb_config *config,
+                           struct bb_error *error) {
+    int result = add_words(p, config, error);
+
+    return result ? result : add_lines(p, config, error);
+}
+
 static const char *unless_empty(const char *text) {
     return text[0] ? text : NULL;
+}
+
+/* The cluster's own part of the configuration. */
+static struct bb_kafka_cluster cluster_of(const struct bb_config *config,
+                                          const struct properties *properties) {
+    return (struct bb_kafka_cluster){
+        .brokers = config->log_kafka_brokers,
+        .properties = properties->items,
+        .property_count = properties->count,
+        .token_file = unless_empty(config->log_kafka_token_file),
+        .token_command = unless_empty(config->log_kafka_token_command),
+        .token_principal = unless_empty(config->log_kafka_token_principal)};
+}
+
+int bb_engine_kafka_group_open(const struct bb_engine_needs *needs,
+                               const struct bb_engine_share *share, struct bb_assignment **out,
+                               struct bb_error *error) {
+    const struct bb_config *config = needs->config;
+    struct properties properties = {0};
+    char group[BB_CONFIG_PATH_MAX + 32];
+    int result = read_properties(&properties, config, error);
+
+    snprintf(group, sizeof group, "%s.%s", config->log_kafka_prefix, share->stage);
+    if (!result) {
+        const struct bb_assignment_kafka_options options = {
+            .cluster = cluster_of(config, &properties),
+            .prefix = config->log_kafka_prefix,
+            .group = group,
+            .partitions = share->partitions,
+            .session_ms = (int)config->log_kafka_session_ms,
+        };
+        result = bb_assignment_kafka_open(&options, out, error);
+    }
+    free(properties.lines);
+    return result;
 }
 
 int bb_engine_kafka_open(const struct bb_engine_needs *needs, struct bb_log **out,
                          struct bb_error *error) {
     const struct bb_config *config = needs->config;
     struct properties properties = {0};
-    int result = add_words(&properties, config, error);
+    int result = read_properties(&properties, config, error);
 
-    if (!result)
-        result = add_lines(&properties, config, error);
     if (!result) {
         const struct bb_log_kafka_options options = {
-            .cluster = {.brokers = config->log_kafka_brokers,
-                        .properties = properties.items,
-                        .property_count = properties.count,
-                        .token_file = unless_empty(config->log_kafka_token_file),
-                        .token_command = unless_empty(config->log_kafka_token_command),
-                        .token_principal = unless_empty(config->log_kafka_token_principal)},
+            .cluster = cluster_of(config, &properties),
             .prefix = config->log_kafka_prefix,
             .append = needs->append,
             .partitions = needs->append ? (uint32_t)config->log_partitions : 0,

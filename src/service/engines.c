@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "adapter/assignment.h"
 #include "adapter/embedded.h"
 #include "adapter/registry_postgres.h"
 #include "adapter/store_postgres.h"
@@ -34,6 +35,17 @@ int bb_engine_log_open(const struct bb_engine_needs *needs, struct bb_log **out,
     return needs->config->log_kafka_brokers[0] && !needs->frozen
                ? bb_engine_kafka_open(needs, out, error)
                : log_in_folder(needs, out, error);
+}
+
+int bb_engine_assignment_open(const struct bb_engine_needs *needs,
+                              const struct bb_engine_share *share, struct bb_assignment **out,
+                              struct bb_error *error) {
+    bool is_fixed = share->number > 0;
+
+    if (!is_fixed && needs->config->log_kafka_brokers[0])
+        return bb_engine_kafka_group_open(needs, share, out, error);
+    return bb_assignment_static_open(is_fixed ? share->number : 1, is_fixed ? share->count : 1,
+                                     share->partitions, out, error);
 }
 
 static int store_in_folder(const struct bb_engine_needs *needs, uint32_t partitions,

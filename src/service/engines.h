@@ -2,6 +2,7 @@
 #ifndef BB_SERVICE_ENGINES_H
 #define BB_SERVICE_ENGINES_H
 
+#include "port/assignment.h"
 #include "port/log.h"
 #include "port/registry.h"
 #include "port/sink.h"
@@ -22,6 +23,16 @@ struct bb_engine_needs {
 
 int bb_engine_log_open(const struct bb_engine_needs *needs, struct bb_log **out,
                        struct bb_error *error) BB_MUST_USE;
+/* Who works on which of the log's partitions: the consumer group of a stage ("derive"), or a fixed share: worker `number` of
+ * `count`, from 1; number 0: the group where there is one, else all of them. */
+struct bb_engine_share {
+    const char *stage;
+    uint32_t number, count;
+    uint32_t partitions;
+};
+int bb_engine_assignment_open(const struct bb_engine_needs *needs,
+                              const struct bb_engine_share *share, struct bb_assignment **out,
+                              struct bb_error *error) BB_MUST_USE;
 /* `partitions`: the log's. */
 int bb_engine_store_open(const struct bb_engine_needs *needs, uint32_t partitions,
                          struct bb_store **out, struct bb_error *error) BB_MUST_USE;

@@ -9,6 +9,9 @@
 
 #include "service/engines.h"
 
+int bb_engine_kafka_group_open(const struct bb_engine_needs *needs,
+                               const struct bb_engine_share *share, struct bb_assignment **out,
+                               struct bb_error *error) BB_MUST_USE;
 int bb_engine_kafka_open(const struct bb_engine_needs *needs, struct bb_log **out,
                          struct bb_error *error) BB_MUST_USE;
 

@@ -26,6 +26,7 @@ import crash_plant
 from crash_plant import BINARY
 
 CLIENTS = 3
+SESSION_S = 3  # a worker that is not heard of for so long is taken for dead
 HEADER = "usage_point,channel,kind,interval,unit,timestamp,value,quality,issued\n"
 START = datetime.datetime(2024, 3, 1, tzinfo=datetime.timezone.utc)
 USAGE_POINTS = [f"U{i}" for i in range(12)]
@@ -97,7 +98,7 @@ class World:
         replicas = f", replication: {brokers}, min_insync: {min(2, brokers)}" if brokers > 1 else ""
         config = both.config("chaos", more=f"derive: {{commit: {{freshness: 200ms}}, stop: {stop_budget}}}\n")
         self.sql = both.sql
-        self.plant = crash_plant.Plant(folder, config.replace("prefix: chaos", f"prefix: chaos{replicas}"))
+        self.plant = crash_plant.Plant(folder, config.replace("prefix: chaos", f"prefix: chaos{replicas}, session: {SESSION_S}s"))
         self.server = None
         self.workers = {}
         self.zombies = []
@@ -129,11 +130,11 @@ class World:
             time.sleep(0.05)
         return False
 
-    def worker_arguments(self, number):
-        return ["worker", "--stage", "derive", "--live", "--share", f"{number % self.wanted + 1}/{self.wanted}"]
+    def worker_arguments(self):
+        return ["worker", "--stage", "derive", "--live"]
 
     def start_worker(self, number):
-        self.workers[number] = self.spawn(f"worker{number}", *self.worker_arguments(number))
+        self.workers[number] = self.spawn(f"worker{number}", *self.worker_arguments())
 
     def look_after(self):
         """What a supervisor does: who has ended on its own is started again."""
@@ -155,15 +156,17 @@ class World:
         return f"kill -9 of worker {number}"
 
     def zombie(self):
-        """A worker is stopped, another one takes its place, and later it comes back."""
+        """A worker is stopped until the group has given its partitions to others, which go on; then it comes back."""
         number = self.rng.choice(sorted(self.workers))
         process = self.workers.pop(number)
         process.send_signal(signal.SIGSTOP)
         self.start_worker(number)
-        seconds = self.rng.uniform(2, 6)
+        seconds = SESSION_S + self.rng.uniform(1, 4)
         self.zombies.append(process)
-        threading.Timer(seconds, process.send_signal, [signal.SIGCONT]).start()
-        return f"worker {number} is stopped for {seconds:.1f} s while another has its share"
+        time.sleep(seconds)
+        process.send_signal(signal.SIGCONT)
+        threading.Timer(self.rng.uniform(1, 5), process.send_signal, [signal.SIGTERM]).start()
+        return f"worker {number} is stopped for {seconds:.1f} s, others have its partitions, and it comes back"
 
     def retire_worker(self):
         """SIGTERM ends it within its budget, exit code 0."""
@@ -176,15 +179,15 @@ class World:
         return f"worker {number} retires"
 
     def more_workers(self):
-        """Another number of workers under load: all shares change hands."""
+        """Another number of workers under load: the group shares out anew."""
         before = self.wanted
         self.wanted = self.rng.choice([n for n in (1, 2, 3, 4) if n != before])
-        old, self.workers = self.workers, {}
-        for number in range(self.wanted):
+        for number in range(before, self.wanted):
             self.start_worker(number)
-        for process in old.values():
+        for number in range(self.wanted, before):
+            process = self.workers.pop(number)
             process.send_signal(signal.SIGTERM)
-        self.zombies += old.values()
+            self.zombies.append(process)
         return f"{before} workers become {self.wanted}"
 
     def kill_server(self):
