@@ -8,8 +8,8 @@
 
 #include "service/engines.h"
 
-static int load_config(const struct bb_command *command, struct bb_config *config,
-                       struct bb_error *error) {
+int bb_task_queue_config(const struct bb_command *command, struct bb_config *config,
+                         struct bb_error *error) {
     char path[4200];
 
     bb_config_defaults(config);
@@ -21,7 +21,7 @@ static int load_config(const struct bb_command *command, struct bb_config *confi
 
 int bb_task_queue_open(struct bb_command *command, struct bb_task_queue *out,
                        struct bb_error *error) {
-    int result = load_config(command, &out->config, error);
+    int result = bb_task_queue_config(command, &out->config, error);
 
     out->queue = NULL;
     out->table = NULL;

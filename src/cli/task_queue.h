@@ -11,6 +11,9 @@ struct bb_task_queue {
     struct bb_config config;
 };
 
+/* The configuration of --data, as a plant there would have it. */
+int bb_task_queue_config(const struct bb_command *command, struct bb_config *config,
+                         struct bb_error *error) BB_MUST_USE;
 /* Made when they are not there; `command->started` is set. */
 int bb_task_queue_open(struct bb_command *command, struct bb_task_queue *out,
                        struct bb_error *error) BB_MUST_USE;

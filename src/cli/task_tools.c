@@ -3,12 +3,15 @@
 #include "cli/task_tools.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cli/audit.h"
 #include "cli/ingest_run.h"
+#include "cli/served_ask.h"
 #include "cli/served_follow.h"
 #include "cli/served_ingest.h"
 #include "cli/task_form.h"
+#include "cli/task_queue.h"
 #include "codec/map.h"
 #include "service/deliver.h"
 
@@ -17,6 +20,26 @@ struct lent {
     struct bb_progress_bar bar;
     char tenant[BB_NAME_MAX + 1];
 };
+
+/* A log in Kafka has one appender, and a later one fences the one before: where no server is seen, there may be one on another
+ * machine. The task waits for a worker beside it. */
+static int refuse_to_fence(const struct bb_command *command, struct bb_error *error) {
+    struct bb_config config;
+    int result = bb_task_queue_config(command, &config, error);
+
+    if (result || !config.log_kafka_brokers[0])
+        return result;
+    int fd = bb_served_connect(command->globals.data);
+    if (fd >= 0) {
+        close(fd);
+        return 0;
+    }
+    result = BB_FAIL(error, BB_E_LOCKED,
+                     "the log is in Kafka and no server is seen here: it waits for a worker on the "
+                     "machine of busbar serve");
+    error->retriable = true;
+    return result;
+}
 
 static int open_plant(void *context, struct bb_span tenant, enum bb_plant_mode mode,
                       struct bb_task_plant *out, struct bb_error *error) {
@@ -33,7 +56,9 @@ static int open_plant(void *context, struct bb_span tenant, enum bb_plant_mode m
     lent->command.globals.tenant = lent->tenant;
     bb_progress_bar_init(&lent->bar, -1, false);
     out->lent = lent;
-    int result = bb_command_open_plant(&lent->command, mode, &out->plant, error);
+    int result = mode == BB_PLANT_APPEND ? refuse_to_fence(&lent->command, error) : 0;
+    if (!result)
+        result = bb_command_open_plant(&lent->command, mode, &out->plant, error);
     if (result < 0)
         free(lent);
     return result < 0 ? result : 0;
