@@ -6,7 +6,6 @@ failure. Where RabbitMQ can be had, the same is done with its queues.
 """
 
 import os
-import pathlib
 import random
 import signal
 import subprocess
@@ -14,10 +13,10 @@ import time
 
 import pytest
 
-from conftest import BINARY, Plant, lack, needs_numpy
+import cluster
+from conftest import BINARY, Plant, needs_numpy
 from server import Server
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
 SOAK = os.environ.get("BUSBAR_SOAK", "") not in ("", "0")
 SEED = int(os.environ.get("BUSBAR_CRASH_SEED") or (random.SystemRandom().randrange(1 << 31) if SOAK else 20260301))
 KILLS = 60 if SOAK else 12
@@ -347,20 +346,9 @@ def test_killed_workers_leave_what_undisturbed_ones_do(tmp_path, undisturbed):
 
 
 @pytest.fixture(scope="module")
-def rabbitmq(tmp_path_factory):
-    """The address of a broker: the run's, or one of our own that ends with the suite."""
-    told = os.environ.get("BUSBAR_TEST_RABBITMQ")
-    if told:
-        yield told
-        return
-    folder = tmp_path_factory.mktemp("rabbitmq")
-    script = TOP / "tools/cluster/rabbitmq"
-    started = subprocess.run([script, "start", folder], capture_output=True, text=True, check=False)
-    if started.returncode == 77:
-        lack(started.stderr.strip())
-    assert started.returncode == 0, started.stderr
-    yield (folder / "address").read_text().strip()
-    subprocess.run([script, "stop", folder], check=True)
+def rabbitmq():
+    with cluster.servers("rabbitmq") as started:
+        yield started.rabbitmq.address
 
 
 @needs_numpy
