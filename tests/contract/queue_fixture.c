@@ -78,10 +78,24 @@ static void open_rabbitmq(struct queue_fixture *f, int i) {
                  f->error.text);
 }
 
+/* All that the broker has and nobody holds, as handle i sees it. */
+static uint64_t lying_there(struct queue_fixture *f, int i) {
+    struct bb_queue_counts counts;
+
+    cr_assert_eq(f->queues[i]->ops->counts(f->queues[i], &counts, &f->error), 0, "%s",
+                 f->error.text);
+    return counts.ready + counts.delayed + counts.dead;
+}
+
+/* The broker hears of it, and gives back what was held, when it has time for that. */
 static void die_rabbitmq(struct queue_fixture *f, int i) {
+    const int other = (i + 1) % QUEUE_HANDLES;
+    const uint64_t before = lying_there(f, other);
+
     bb_queue_rabbitmq_cut(f->queues[i]);
     close_handle(f, i);
-    usleep(200000); /* the broker hears of it, and gives back what was held */
+    for (int tries = 0; lying_there(f, other) <= before && tries < 200; tries++)
+        usleep(50000);
     open_rabbitmq(f, i);
 }
 
@@ -132,7 +146,7 @@ void rabbitmq_queue(void (*promise)(struct queue_fixture *f)) {
 void queue_pass(struct queue_fixture *f, int64_t ms) {
     f->now_ms += ms;
     if (f->subject->is_real_time)
-        usleep((useconds_t)(ms + 700) * 1000); /* delays are rounded up, at most to their double */
+        usleep((useconds_t)(ms + 1200) * 1000); /* delays are rounded up, at most to their double */
 }
 
 void queue_die(struct queue_fixture *f, int i) {
