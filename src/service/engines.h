@@ -7,6 +7,7 @@
 #include "port/registry.h"
 #include "port/sink.h"
 #include "port/store.h"
+#include "port/task.h"
 #include "service/config.h"
 
 struct bb_engine_needs {
@@ -37,6 +38,20 @@ int bb_engine_store_open(const struct bb_engine_needs *needs, uint32_t partition
                          struct bb_store **out, struct bb_error *error) BB_MUST_USE;
 int bb_engine_registry_open(const struct bb_engine_needs *needs, struct bb_registry **out,
                             struct bb_error *error) BB_MUST_USE;
+/* The queue hands tasks out, the table says what they are. Made when they are not there. */
+int bb_engine_queue_open(const struct bb_engine_needs *needs, struct bb_queue **out,
+                         struct bb_error *error) BB_MUST_USE;
+int bb_engine_tasks_open(const struct bb_engine_needs *needs, struct bb_task_table **out,
+                         struct bb_error *error) BB_MUST_USE;
+
+/* Lanes whose changes are told, as bits: none when no sink is configured. */
+int bb_engine_changes_lanes(const struct bb_config *config, uint32_t *lanes, struct bb_error *error)
+    BB_MUST_USE;
+/* All sinks that the configuration names; those that were opened are the caller's to close, also on failure. `config` and
+ * `registry` outlive them. */
+int bb_engine_sinks_open(const struct bb_config *config, struct bb_registry *registry,
+                         uint32_t partitions, struct bb_sink ***out, size_t *count,
+                         struct bb_error *error) BB_MUST_USE;
 
 /* Does everything lie in the plant's folder? Backups, and what overwrites what was written, are of such plants. */
 int bb_engines_need_embedded(const struct bb_config *config, const char *what,
