@@ -28,7 +28,13 @@ static void end_kafka(struct sink_fixture *f) {
 
 static int open_kafka(struct sink_fixture *f, struct bb_sink **out) {
     struct kafka_side *k = f->other;
-    struct bb_sink_kafka_options options = {.cluster = {.brokers = k->address, .answer_ms = 20000},
+    char name[] = "client.id",
+         value[] = "a test"; /* gone when this returns: properties are copied */
+    const struct bb_kafka_property properties[] = {{name, value}};
+    struct bb_sink_kafka_options options = {.cluster = {.brokers = k->address,
+                                                        .properties = properties,
+                                                        .property_count = 1,
+                                                        .answer_ms = 20000},
                                             .prefix = k->prefix,
                                             .feed_partitions = SINK_PARTITIONS,
                                             .partitions = TOPIC_PARTITIONS,
