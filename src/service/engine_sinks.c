@@ -5,6 +5,9 @@
 #include "adapter/sinks.h"
 #include "service/engines_internal.h"
 
+/* Who delivers tries again by itself (service/deliver.h), and meanwhile does other things. */
+static const struct bb_sink_patience patience = {.total_ms = 5000};
+
 static const char *unless_empty(const char *text) {
     return text[0] ? text : NULL;
 }
@@ -19,6 +22,7 @@ static int open_webhook(const struct bb_engine_following *f, struct bb_sink **ou
         .timeout_ms = (uint32_t)c->sink_webhook_timeout_ms,
         .batch_values = (uint32_t)c->sink_webhook_batch,
         .choice = f->choice,
+        .patience = patience,
     };
 
     return bb_sink_webhook_open(&options, &f->bookmark, "webhook", out, error);
@@ -54,6 +58,7 @@ static int open_kafka(const struct bb_engine_following *f, struct bb_sink **out,
             .format = format,
             .schema_id = (uint32_t)c->sink_kafka_schema_id,
             .choice = f->choice,
+            .patience = patience,
         };
         result = bb_sink_kafka_open(&options, "kafka", out, error);
     }
@@ -75,6 +80,7 @@ static int open_redshift(const struct bb_engine_following *f, struct bb_sink **o
         .iam_role = unless_empty(c->sink_redshift_role),
         .aws = {.region = unless_empty(c->sink_redshift_region)},
         .choice = f->choice,
+        .patience = patience,
     };
 
     if (!is_postgres && strcmp(c->sink_redshift_dialect, "redshift") != 0)
@@ -94,6 +100,7 @@ static int open_dynamodb(const struct bb_engine_following *f, struct bb_sink **o
         .expire_after_s = c->sink_dynamodb_expire_ms / BB_SECOND_MS,
         .aws = {.region = unless_empty(c->sink_dynamodb_region)},
         .choice = f->choice,
+        .patience = patience,
     };
 
     return bb_sink_dynamodb_open(&options, "dynamodb", out, error);
