@@ -1,0 +1,303 @@
+/* Readers, and verify. See log_kafka_internal.h for where their clients come from.
+ *
+ * A reader's fetcher runs while there is something to read and stops at the end: an idle reader costs nothing. END is what the
+ * partition's leader says when asked, never the absence of an answer. Behind the last record of control there may be markers of
+ * transactions, which take offsets and are no records: the fetcher tells when it came to the end.
+ */
+#include "adapter/log_kafka_internal.h"
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { SLICE_MS = 100 };
+
+struct kafka_reader { /* what a struct bb_log_reader is here */
+    struct bb_kafka_log *log;
+    struct bb_kafka_fetcher *fetcher;
+    rd_kafka_topic_t *rkt;
+    uint32_t partition;
+    int32_t number;
+    bool running;
+    uint64_t at; /* where the fetcher stands, when it runs */
+    rd_kafka_message_t *message;
+};
+
+static int64_t now_ms(void) {
+    return bb_monotonic_ns() / 1000000;
+}
+
+/* ---- fetchers */
+
+static void fetcher_free(struct bb_kafka_fetcher *fetcher) {
+    for (int i = 0; i < BB_KAFKA_OWNER; i++)
+        if (fetcher->topics[i])
+            rd_kafka_topic_destroy(fetcher->topics[i]);
+    bb_kafka_client_close(&fetcher->client);
+    free(fetcher->taken);
+    free(fetcher);
+}
+
+static int fetcher_new(struct bb_kafka_log *log, struct bb_kafka_fetcher **out,
+                       struct bb_error *error) {
+    static const struct bb_kafka_property properties[] = {
+        {"isolation.level", "read_committed"},
+        {"check.crcs", "true"},
+        {"auto.offset.reset", "error"},
+        {"enable.partition.eof", "true"},
+        {"fetch.wait.max.ms", "5"}, /* who begins elsewhere waits for the fetch under way */
+        {"fetch.message.max.bytes", "2097152"},
+        {"queued.max.messages.kbytes", "8192"},
+        {"fetch.error.backoff.ms", "20"}, /* also the pause of a fetcher whose queue is full */
+        {"receive.message.max.bytes", "200000000"},
+        {"allow.auto.create.topics", "false"},
+    };
+    const struct bb_kafka_how how = {.type = RD_KAFKA_CONSUMER,
+                                     .properties = properties,
+                                     .property_count = sizeof properties / sizeof properties[0]};
+    struct bb_kafka_fetcher *fetcher = calloc(1, sizeof *fetcher);
+
+    if (fetcher)
+        fetcher->taken = calloc(log->base.partitions + 1, sizeof *fetcher->taken);
+    if (!fetcher || !fetcher->taken) {
+        free(fetcher);
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a reader of the log");
+    }
+    int result = bb_kafka_client_open(&fetcher->client, &log->options.cluster, &how, error);
+    if (result < 0) {
+        free(fetcher->taken);
+        free(fetcher);
+        return result;
+    }
+    for (enum bb_kafka_topic topic = 0; topic < BB_KAFKA_OWNER; topic++)
+        fetcher->topics[topic] = bb_kafka_topic_open(&fetcher->client, log->topics[topic]);
+    *out = fetcher;
+    return 0;
+}
+
+void bb_kafka_fetchers_close(struct bb_kafka_log *log) {
+    while (log->fetchers) {
+        struct bb_kafka_fetcher *fetcher = log->fetchers;
+        log->fetchers = fetcher->next;
+        fetcher_free(fetcher);
+    }
+}
+
+/* One in which nobody reads the partition. */
+static int fetcher_take(struct bb_kafka_log *log, uint32_t partition, struct bb_kafka_fetcher **out,
+                        struct bb_error *error) {
+    int result = 0;
+
+    pthread_mutex_lock(&log->fetcher_lock);
+    struct bb_kafka_fetcher **place = &log->fetchers;
+    while (*place && (*place)->taken[partition])
+        place = &(*place)->next;
+    if (!*place)
+        result = fetcher_new(log, place, error);
+    if (result == 0) {
+        *out = *place;
+        (*out)->taken[partition] = true;
+    }
+    pthread_mutex_unlock(&log->fetcher_lock);
+    return result;
+}
+
+/* ---- readers */
+
+int bb_kafka_reader_open(struct bb_log *base, uint32_t partition, struct bb_log_reader **out,
+                         struct bb_error *error) {
+    struct bb_kafka_log *log = bb_kafka_log_of(base);
+    struct kafka_reader *reader = calloc(1, sizeof *reader);
+
+    BB_ASSERT(partition <= base->partitions);
+    *out = NULL;
+    if (!reader)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a reader of the log");
+    int result = fetcher_take(log, partition, &reader->fetcher, error);
+    if (result < 0) {
+        free(reader);
+        return result;
+    }
+    reader->log = log;
+    reader->partition = partition;
+    reader->number = bb_kafka_number_of(log, partition);
+    reader->rkt = reader->fetcher->topics[bb_kafka_topic_of(log, partition)];
+    *out = (struct bb_log_reader *)reader;
+    return 0;
+}
+
+static void stop(struct kafka_reader *reader) {
+    if (reader->running)
+        (void)rd_kafka_consume_stop(reader->rkt, reader->number);
+    reader->running = false;
+}
+
+static void drop_message(struct kafka_reader *reader) {
+    if (reader->message)
+        rd_kafka_message_destroy(reader->message);
+    reader->message = NULL;
+}
+
+void bb_kafka_reader_close(struct bb_log_reader *opaque) {
+    struct kafka_reader *reader = (struct kafka_reader *)opaque;
+
+    if (!reader)
+        return;
+    drop_message(reader);
+    stop(reader);
+    pthread_mutex_lock(&reader->log->fetcher_lock);
+    reader->fetcher->taken[reader->partition] = false;
+    pthread_mutex_unlock(&reader->log->fetcher_lock);
+    free(reader);
+}
+
+static int fail_read(struct kafka_reader *reader, rd_kafka_resp_err_t why, uint64_t offset,
+                     struct bb_error *error) {
+    stop(reader);
+    return bb_kafka_fail(&reader->fetcher->client, why, BB_E_LOG_CORRUPT, error,
+                         "topic %s, partition %" PRId32 " cannot be read at offset %" PRIu64,
+                         rd_kafka_topic_name(reader->rkt), reader->number, offset);
+}
+
+static int start(struct kafka_reader *reader, uint64_t offset, struct bb_error *error) {
+    stop(reader);
+    if (rd_kafka_consume_start(reader->rkt, reader->number, (int64_t)offset) != 0)
+        return fail_read(reader, rd_kafka_last_error(), offset, error);
+    reader->running = true;
+    reader->at = offset;
+    return 0;
+}
+
+/* Where the partition ends now, for who wants to read at `offset`. */
+static int ask_end(struct kafka_reader *reader, uint64_t offset, uint64_t *high,
+                   struct bb_error *error) {
+    struct bb_kafka_log *log = reader->log;
+    int result = bb_kafka_high(log, bb_kafka_topic_of(log, reader->partition), reader->number, high,
+                               error);
+
+    return result < 0 ? result
+                      : bb_kafka_check_offset(log, reader->partition, offset, 0, *high, error);
+}
+
+/* The fetcher may not begin at `offset`: is it no longer kept, or what is the matter? */
+static int judge_reset(struct kafka_reader *reader, uint64_t offset, rd_kafka_resp_err_t why,
+                       struct bb_error *error) {
+    struct bb_kafka_log *log = reader->log;
+    uint64_t low = 0, high = 0;
+
+    stop(reader);
+    int result = bb_kafka_bounds(log, bb_kafka_topic_of(log, reader->partition), reader->number,
+                                 &low, &high, error);
+    if (result == 0)
+        result = bb_kafka_check_offset(log, reader->partition, offset, low, high, error);
+    return result < 0 ? result : fail_read(reader, why, offset, error);
+}
+
+enum taken { TAKEN = 0, TAKEN_END = 1 };
+
+/* The next message before `high`. */
+static int take(struct kafka_reader *reader, uint64_t offset, uint64_t high,
+                struct bb_error *error) {
+    int64_t until = now_ms() + bb_kafka_answer_ms(&reader->fetcher->client);
+
+    while (now_ms() < until) {
+        rd_kafka_message_t *message = rd_kafka_consume(reader->rkt, reader->number, SLICE_MS);
+        if (!message)
+            continue;
+        if (!message->err) {
+            reader->message = message;
+            return TAKEN;
+        }
+        rd_kafka_resp_err_t why = message->err;
+        bool over = why == RD_KAFKA_RESP_ERR__PARTITION_EOF && (uint64_t)message->offset >= high;
+        rd_kafka_message_destroy(message);
+        if (over)
+            return TAKEN_END;
+        if (why == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+            why == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
+            return judge_reset(reader, offset, why, error);
+        if (why != RD_KAFKA_RESP_ERR__PARTITION_EOF && !bb_kafka_passes(why))
+            return fail_read(reader, why, offset, error);
+    }
+    return fail_read(reader, RD_KAFKA_RESP_ERR__TIMED_OUT, offset, error);
+}
+
+/* A message that is there already, without waiting. */
+static void take_ready(struct kafka_reader *reader) {
+    rd_kafka_message_t *message = rd_kafka_consume(reader->rkt, reader->number, 0);
+
+    if (message && message->err) { /* an end, or an error that comes again */
+        rd_kafka_message_destroy(message);
+        message = NULL;
+    }
+    reader->message = message;
+}
+
+static int deliver(struct kafka_reader *reader, struct bb_log_record *out, struct bb_error *error) {
+    struct bb_kafka_record record;
+    int result = bb_kafka_record_of(reader->message, &record, error);
+
+    reader->at = (uint64_t)reader->message->offset + 1;
+    if (result < 0)
+        return result;
+    *out = (struct bb_log_record){.kind = record.kind,
+                                  .readings = record.readings,
+                                  .file_id = record.file_id,
+                                  .received_ms = record.received_ms,
+                                  .body = {reader->message->payload, reader->message->len},
+                                  .offset = record.offset,
+                                  .next_offset = record.offset + 1};
+    return BB_LOG_RECORD;
+}
+
+int bb_kafka_read(struct bb_log_reader *opaque, uint64_t offset, struct bb_log_record *out,
+                  struct bb_error *error) {
+    struct kafka_reader *reader = (struct kafka_reader *)opaque;
+    uint64_t high = 0;
+    int result = 0;
+
+    drop_message(reader);
+    if (reader->running && reader->at == offset)
+        take_ready(reader);
+    if (!reader->message) {
+        result = ask_end(reader, offset, &high, error);
+        if (result < 0)
+            return result;
+        if (offset >= high) {
+            stop(reader);
+            return BB_LOG_END;
+        }
+        if (!reader->running || reader->at != offset)
+            result = start(reader, offset, error);
+        if (result == 0)
+            result = take(reader, offset, high, error);
+        if (result == TAKEN_END) {
+            stop(reader);
+            return BB_LOG_END;
+        }
+    }
+    return result < 0 ? result : deliver(reader, out, error);
+}
+
+/* ---- verify: the client checks the CRC of each batch that it reads */
+
+int bb_kafka_verify(struct bb_log *base, uint32_t partition, uint64_t *records,
+                    struct bb_error *error) {
+    struct bb_kafka_log *log = bb_kafka_log_of(base);
+    struct bb_log_reader *reader = NULL;
+    struct bb_log_record record;
+    uint64_t low = 0, high = 0;
+
+    *records = 0;
+    int result = bb_kafka_reader_open(base, partition, &reader, error);
+    if (result < 0)
+        return result;
+    result = bb_kafka_bounds(log, bb_kafka_topic_of(log, partition),
+                             bb_kafka_number_of(log, partition), &low, &high, error);
+    for (record.next_offset = low; result == BB_LOG_RECORD && record.next_offset < high;) {
+        result = bb_kafka_read(reader, record.next_offset, &record, error);
+        *records += result == BB_LOG_RECORD;
+    }
+    bb_kafka_reader_close(reader);
+    return result < 0 ? result : 0;
+}
