@@ -15,7 +15,7 @@ struct bb_source_kafka_options {
     int poll_interval_ms; /* between two calls of take; 0: 5 minutes */
     struct bb_source_listener listener;
 };
-/* Everything is copied but the cluster, which outlives the source. Waits for the cluster to say who it is; its topics need
+/* The cluster's texts outlive the source; everything else is copied. Waits for the cluster to say who it is; its topics need
  * not be there yet. */
 int bb_source_kafka_open(const struct bb_source_kafka_options *options, struct bb_source **out,
                          struct bb_error *error) BB_MUST_USE;

@@ -20,6 +20,7 @@ enum { SESSION_MS = 45000, POLL_INTERVAL_MS = 300000, GROUP_WORDS_MAX = 1024, FI
 
 struct source {
     struct bb_source base;
+    struct bb_kafka_cluster cluster;
     struct bb_kafka_client client;
     struct bb_source_listener listener;
     bool from_latest;
@@ -327,7 +328,7 @@ static int open_client(struct source *s, const struct bb_source_kafka_options *o
                                      .set = set_callbacks,
                                      .context = s};
 
-    return bb_kafka_client_open(&s->client, &options->cluster, &how, error);
+    return bb_kafka_client_open(&s->client, &s->cluster, &how, error);
 }
 
 static int subscribe(struct source *s, const struct bb_source_kafka_options *options,
@@ -353,6 +354,7 @@ int bb_source_kafka_open(const struct bb_source_kafka_options *options, struct b
     if (!s)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a Kafka consumer");
     s->base.ops = &ops;
+    s->cluster = options->cluster;
     s->listener = options->listener;
     s->from_latest = options->from_latest;
     int result = open_client(s, options, error);

@@ -1,6 +1,7 @@
 /* How messages of foreign topics are read: see source_form.h. */
 #include "service/source_form.h"
 
+#include "adapter/schema_registry.h"
 #include "codec/avro.h"
 #include "codec/map.h"
 
@@ -47,8 +48,16 @@ static int choose_format(struct bb_source_form *form, const char *name, struct b
     return 0;
 }
 
+static int open_registry(struct bb_source_form *form, atomic_bool *stop, struct bb_error *error) {
+    struct bb_map_registry where;
+
+    return form->map && bb_map_registry(form->map, &where)
+               ? bb_schema_registry_new(&where, stop, &form->registry, error)
+               : 0;
+}
+
 int bb_source_form_open(struct bb_source_form *form, const struct bb_config *config,
-                        struct bb_error *error) {
+                        atomic_bool *stop, struct bb_error *error) {
     *form = (struct bb_source_form){0};
     int result = config->source_kafka_map[0]
                      ? bb_map_load(config->source_kafka_map, &form->map, error)
@@ -56,6 +65,8 @@ int bb_source_form_open(struct bb_source_form *form, const struct bb_config *con
 
     if (!result)
         result = choose_format(form, config->source_kafka_format, error);
+    if (!result)
+        result = open_registry(form, stop, error);
     if (!result && config->source_kafka_tenant_header[0]) {
         form->tenant_header = config->source_kafka_tenant_header;
         result = add_tenants(form, config->source_kafka_tenants, error);
@@ -68,6 +79,7 @@ int bb_source_form_open(struct bb_source_form *form, const struct bb_config *con
 }
 
 void bb_source_form_close(struct bb_source_form *form) {
+    bb_schema_registry_free(form->registry);
     bb_map_free(form->map);
     *form = (struct bb_source_form){0};
 }
@@ -157,6 +169,7 @@ static int decode_post(struct run *run, const struct bb_reading_session *session
         .form = {.tenant = run->items[run->picked[0]].tenant,
                  .format = form->format,
                  .map = form->map,
+                 .schemas = form->registry ? bb_schema_registry_lookup(form->registry) : NULL,
                  .session = session},
         .source = run->how->source,
         .partial = true,

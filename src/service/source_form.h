@@ -21,13 +21,15 @@ struct bb_source_form {
     bool is_avro;   /* messages one by one */
     bool is_joined; /* lines: messages make one stream */
     bool stop_at_array; /* NDJSON: a message may be an array, which is a stream of its own */
+    struct bb_schema_registry *registry; /* that the map names; NULL: none. Asked once per schema */
     const char *tenant_header; /* NULL: all are of `tenants[0]` */
     struct bb_span tenants[BB_SOURCE_TENANTS_MAX]; /* of the configuration, which outlives the form */
     uint32_t tenant_count;
 };
 
+/* `stop` (may be NULL) becomes true: what is asked of others is given up. */
 int bb_source_form_open(struct bb_source_form *form, const struct bb_config *config,
-                        struct bb_error *error) BB_MUST_USE;
+                        atomic_bool *stop, struct bb_error *error) BB_MUST_USE;
 void bb_source_form_close(struct bb_source_form *form);
 
 /* A message and whose it is. */

@@ -450,7 +450,7 @@ int bb_intake_start(const struct bb_intake_options *options, struct bb_intake **
     in->options = *options;
     bb_buffer_init(&in->headers, 64 << 20);
     in->kit = bb_post_kit_new();
-    int result = in->kit ? bb_source_form_open(&in->form, options->config, error)
+    int result = in->kit ? bb_source_form_open(&in->form, options->config, &in->stop, error)
                          : BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read foreign topics");
     if (!result) {
         pthread_mutex_init(&in->lock, NULL);
