@@ -261,7 +261,7 @@ static void put_source_backlog(struct page *p) {
     for (uint32_t i = 0; i < look.stream_count; i++) {
         snprintf(labels, sizeof labels, "topic=\"%s\",partition=\"%u\"", look.streams[i].topic,
                  look.streams[i].partition);
-        bb_exposition_put_labels(&p->text, labels, (double)look.streams[i].backlog);
+        bb_exposition_put_labelled(&p->text, labels, (double)look.streams[i].backlog);
     }
 }
 
