@@ -360,7 +360,7 @@ static int decode_members(struct decoding *d, struct bb_plant *plant, struct bb_
     struct bb_container *container;
     const char *name;
 
-    form.memory = d->kit->memory;
+    form.memory = form.map ? NULL : d->kit->memory;
     if (d->options->plain) {
         int decoded = bb_reading_stream_decode(plant, packed, "body", &form, received_ms, &sink,
                                                &d->kit->table, NULL, error);
