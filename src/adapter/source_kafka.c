@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SESSION_MS = 45000, POLL_INTERVAL_MS = 300000, GROUP_WORDS_MAX = 1024, FIRST_MESSAGES = 256 };
+enum { SESSION_MS = 45000, POLL_INTERVAL_MS = 300000, LOOK_MS = 1000, FIRST_MESSAGES = 256 };
 
 struct source {
     struct bb_source base;
@@ -29,6 +29,7 @@ struct source {
     size_t count, capacity;
     struct bb_error broken; /* code BB_OK: it is not: a topic ends before its place */
     bool wants_rewind;      /* an offset was not there */
+    bool is_away;           /* no broker was to be reached, and none has been since */
 };
 
 static int rewind_all(struct bb_source *base, struct bb_error *error);
@@ -81,8 +82,19 @@ static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t what,
     rd_kafka_error_destroy(refused);
 }
 
+/* Called by rd_kafka_consumer_poll: a consumer that has nobody to read from is as silent as one that has nothing to read. */
+static void hear_error(rd_kafka_t *rk, int why, const char *reason, void *opaque) {
+    struct bb_kafka_client *client = opaque;
+    struct source *s = client->context;
+
+    (void)rk;
+    (void)reason;
+    s->is_away = s->is_away || why == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+}
+
 static void set_callbacks(rd_kafka_conf_t *conf) {
     rd_kafka_conf_set_rebalance_cb(conf, rebalance);
+    rd_kafka_conf_set_error_cb(conf, hear_error);
 }
 
 /* ---- taking */
@@ -148,6 +160,18 @@ static int fail_broken(const struct source *s, struct bb_error *error) {
     return -(int)s->broken.code;
 }
 
+/* BB_SOURCE_NOTHING: one answers again. */
+static int look_for_brokers(struct source *s, struct bb_error *error) {
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_resp_err_t why = rd_kafka_metadata(s->client.rk, 0, NULL, &metadata, LOOK_MS);
+
+    if (why != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return bb_kafka_fail(&s->client, why, BB_E_SOURCE, error, "reading foreign topics");
+    rd_kafka_metadata_destroy(metadata);
+    s->is_away = false;
+    return BB_SOURCE_NOTHING;
+}
+
 static int take(struct bb_source *base, const struct bb_source_wish *wish,
                 struct bb_source_batch *out, struct bb_error *error) {
     struct source *s = source_of(base);
@@ -164,7 +188,8 @@ static int take(struct bb_source *base, const struct bb_source_wish *wish,
         int64_t left_ms = (until_ns - bb_monotonic_ns() + 999999) / 1000000;
         rd_kafka_message_t *m = rd_kafka_consumer_poll(s->client.rk, left_ms > 0 ? (int)left_ms : 0);
         if (s->broken.code != BB_OK) {
-            rd_kafka_message_destroy(m);
+            if (m)
+                rd_kafka_message_destroy(m);
             drop_batch(s);
             return fail_broken(s, error);
         }
@@ -193,6 +218,10 @@ static int take(struct bb_source *base, const struct bb_source_wish *wish,
         keep(s, m);
     }
     *out = (struct bb_source_batch){s->messages, s->count};
+    if (s->count > 0)
+        s->is_away = false;
+    if (s->is_away)
+        return look_for_brokers(s, error);
     return s->count > 0 ? BB_SOURCE_TAKEN : BB_SOURCE_NOTHING;
 }
 

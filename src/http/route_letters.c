@@ -156,7 +156,9 @@ static int act_on_all(struct bb_http_call *call, const json_t *body, struct bb_e
                                           .by = bb_span_of(by)};
     letter_act *run = strcmp(act, "drop") == 0 ? bb_letter_drop : bb_letter_replay;
     int result = run(&actor, ids, count, done, error);
-    if (result)
+    if (!result && run == bb_letter_replay)
+        result = bb_http_settle(call, error); /* or it takes longer, and is derived later */
+    if (result < 0)
         return result;
     struct bb_json json = bb_http_json(call);
     bb_json_object_begin(&json);

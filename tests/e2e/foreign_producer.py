@@ -6,6 +6,7 @@ Orders come as JSON, a line each, from the standard input; an answer a line goes
     {"do": "put", "value": BASE64 or null, "partition": 0, "key": TEXT or null, "headers": [[NAME, TEXT], ...]}
     {"do": "avro", "schema": {...}, "id": 7 or null, "meters": 20, "readings": 100, "every_ms": 1}
     {"do": "committed", "group": NAME}
+    {"do": "delete", "partition": 0, "before": 3}
 
 `avro` writes one reading a message, keyed by meter, like the many small producers in the field: raw with id null, else behind
 Confluent's header. Meter m's i-th value is (m * 1000 + i) / 8.
@@ -65,6 +66,13 @@ def avro(order):
     return {"messages": order["readings"] * order["meters"]}
 
 
+def delete(order):
+    admin = AdminClient({"bootstrap.servers": BROKERS})
+    for future in admin.delete_records([TopicPartition(TOPIC, order["partition"], order["before"])]).values():
+        future.result(30)
+    return {}
+
+
 def committed(order):
     consumer = Consumer({"bootstrap.servers": BROKERS, "group.id": order["group"]})
     partitions = consumer.list_topics(TOPIC, timeout=30).topics[TOPIC].partitions
@@ -74,7 +82,7 @@ def committed(order):
     return {"committed": {place.partition: place.offset for place in places}, "end": ends}
 
 
-DOES = {"create": create, "put": put, "avro": avro, "committed": committed}
+DOES = {"create": create, "put": put, "avro": avro, "committed": committed, "delete": delete}
 
 for line in sys.stdin:
     order = json.loads(line)
