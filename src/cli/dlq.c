@@ -121,7 +121,7 @@ static int read_ids(const struct bb_command *command, struct bb_plant *plant, st
                              "\"%s\" is no dead letter: `busbar dlq ls` shows them",
                              command->arguments[i]);
     if (!result && given->matching) {
-        result = bb_letter_list(plant->log, &asked, take_id, ids, error);
+        result = bb_letter_list(plant->log, plant->registry, &asked, take_id, ids, error);
         turn(ids);
     }
     return result < 0 ? result : 0;
@@ -172,12 +172,12 @@ static int run_ls(struct bb_command *command, struct bb_plant *plant, struct bb_
     if (command->globals.json) {
         listing.json = bb_command_json(command);
         bb_json_array_begin(&listing.json);
-        result = bb_letter_list(plant->log, &asked, put_json, &listing, error);
+        result = bb_letter_list(plant->log, plant->registry, &asked, put_json, &listing, error);
         bb_json_array_end(&listing.json);
         bb_command_json_end(command);
     } else {
         bb_table_init(&listing.table, command->out, columns, sizeof columns / sizeof columns[0]);
-        result = bb_letter_list(plant->log, &asked, put_row, &listing, error);
+        result = bb_letter_list(plant->log, plant->registry, &asked, put_row, &listing, error);
         bb_table_finish(&listing.table);
     }
     return result < 0 ? result : BB_EXIT_DONE;
@@ -234,7 +234,7 @@ static int run_show(struct bb_command *command, struct bb_plant *plant, struct b
         !bb_letter_id_parse(bb_span_of(command->arguments[1]), &id))
         return BB_FAIL(error, BB_E_USAGE, "dlq show wants the id of one dead letter, such as d1234");
     bb_arena_init(&arena, 16 << 10, 1 << 20);
-    int result = bb_letter_find(plant->log, bb_command_tenant(command), id, &arena, &letter, error);
+    int result = bb_letter_find(plant->log, plant->registry, bb_command_tenant(command), id, &arena, &letter, error);
     if (result == BB_LETTER_UNKNOWN) {
         result = BB_FAIL(error, BB_E_LETTER_UNKNOWN, "there is no dead letter d%" PRIu64, id);
     } else if (!result && command->globals.json) {

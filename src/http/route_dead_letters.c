@@ -98,7 +98,7 @@ static int put_messages(struct bb_http_page *page, struct bb_error *error) {
         return result;
     bb_json_key(m.json, "messages");
     bb_json_array_begin(m.json);
-    result = bb_letter_list(bb_http_plant(call)->log, &asked, put_message, &m, error);
+    result = bb_letter_list(bb_http_plant(call)->log, bb_http_plant(call)->registry, &asked, put_message, &m, error);
     bb_json_array_end(m.json);
     bb_letter_id_format(m.last, next);
     bb_json_key(m.json, "messages_before");

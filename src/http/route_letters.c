@@ -31,7 +31,7 @@ static int get_letter(struct bb_http_call *call, struct bb_error *error) {
     int result = read_id(call, &id, error);
 
     if (!result)
-        result = bb_letter_find(bb_http_plant(call)->log, bb_http_tenant(call), id,
+        result = bb_letter_find(bb_http_plant(call)->log, bb_http_plant(call)->registry, bb_http_tenant(call), id,
                                 bb_http_arena(call), &letter, error);
     if (result == BB_LETTER_UNKNOWN)
         result = BB_FAIL(error, BB_E_LETTER_UNKNOWN, "there is no dead letter d%llu",

@@ -31,7 +31,7 @@ static struct bb_span cut_headers(struct bb_span headers) {
     return (struct bb_span){headers.data, fits};
 }
 
-static void encode(const struct bb_letter *letter, struct bb_buffer *out) {
+void bb_letter_encode(const struct bb_letter *letter, struct bb_buffer *out) {
     bb_buffer_append_byte(out, LETTER_VERSION);
     bb_put_text(out, letter->tenant);
     bb_put_text(out, letter->source);
@@ -52,7 +52,7 @@ void bb_letter_put(const struct bb_letter *letter, struct bb_buffer *out) {
     struct bb_buffer body;
 
     bb_buffer_init(&body, 2 * (size_t)BB_LETTER_VALUE_MAX);
-    encode(letter, &body);
+    bb_letter_encode(letter, &body);
     bb_put_text(out, bb_buffer_span(&body));
     out->overflow |= body.overflow;
     bb_buffer_release(&body);
@@ -137,7 +137,7 @@ static int append_rest(struct bb_ledger *ledger, const struct bb_round *round,
     letter.code = BB_E_LETTERS_FULL;
     letter.more = count - 1;
     bb_buffer_init(&body, 64 << 10);
-    encode(&letter, &body);
+    bb_letter_encode(&letter, &body);
     int result = body.overflow ? BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a dead letter")
                                : append(ledger, BB_RECORD_DEAD_LETTER, round, 0,
                                         bb_buffer_span(&body), error);
@@ -187,19 +187,45 @@ int bb_letters_close(struct bb_ledger *ledger, const struct bb_round *round, con
 /* ---- names */
 
 void bb_letter_id_format(uint64_t id, char text[BB_LETTER_ID_MAX]) {
-    snprintf(text, BB_LETTER_ID_MAX, "d%" PRIu64, id);
+    if (bb_letter_is_derived(id))
+        snprintf(text, BB_LETTER_ID_MAX, "p%" PRIu32 ".%" PRIu64, bb_letter_derived_partition(id),
+                 bb_letter_derived_offset(id));
+    else
+        snprintf(text, BB_LETTER_ID_MAX, "d%" PRIu64, id);
+}
+
+/* Digits up to `end`. */
+static bool parse_number(struct bb_span *text, uint64_t most, uint64_t *out) {
+    size_t i = 0;
+
+    for (*out = 0; i < text->size && text->data[i] >= '0' && text->data[i] <= '9'; i++) {
+        *out = *out * 10 + (uint64_t)(text->data[i] - '0');
+        if (*out > most)
+            return false;
+    }
+    text->data += i;
+    text->size -= i;
+    return i > 0;
 }
 
 bool bb_letter_id_parse(struct bb_span text, uint64_t *id) {
-    *id = 0;
-    if (text.size < 2 || text.size > 20 || text.data[0] != 'd')
+    char form = text.size > 1 ? text.data[0] : 0;
+    uint64_t partition, offset;
+
+    if (!form)
         return false;
-    for (size_t i = 1; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return false;
-        *id = *id * 10 + (uint64_t)(text.data[i] - '0');
-    }
-    return true;
+    text.data++;
+    text.size--;
+    if (form == 'd')
+        return parse_number(&text, BB_LETTER_DERIVED - 1, id) && text.size == 0;
+    if (form != 'p' || !parse_number(&text, UINT16_MAX / 2, &partition) || text.size == 0 ||
+        text.data[0] != '.')
+        return false;
+    text.data++;
+    text.size--;
+    bool fits = parse_number(&text, (1ULL << 47) - 1, &offset) && text.size == 0;
+    *id = fits ? bb_letter_derived_id((uint32_t)partition, offset) : 0;
+    return fits;
 }
 
 const char *bb_letter_state_name(enum bb_letter_state state) {

@@ -16,10 +16,10 @@ enum { LETTER_LIMIT_BYTES = 1 << 20 };
 static int find_open(const struct bb_letter_actor *actor, uint64_t id, struct bb_arena *arena,
                      struct bb_letter *letter, struct bb_letter_done *done,
                      struct bb_error *error) {
-    int result = bb_letter_find(actor->plant->log, actor->tenant, id, arena, letter, error);
+    int result = bb_letter_find(actor->plant->log, actor->plant->registry, actor->tenant, id, arena, letter, error);
 
     if (result == BB_LETTER_UNKNOWN)
-        (void)BB_FAIL(&done->refusal, BB_E_LETTER_UNKNOWN, "there is no dead letter d%" PRIu64, id);
+        (void)BB_FAIL(&done->refusal, BB_E_LETTER_UNKNOWN, "there is no such dead letter");
     else if (!result && letter->state != BB_LETTER_OPEN)
         (void)BB_FAIL(&done->refusal, BB_E_LETTER_CLOSED, "dead letter d%" PRIu64 " was %s before",
                       id, bb_letter_state_name(letter->state));
@@ -120,6 +120,56 @@ static int replay_open(const struct bb_letter_actor *actor, const struct bb_sour
     return result;
 }
 
+/* A record that could not be derived stands in the log: it is appended anew, as it was received. */
+struct appending {
+    const struct bb_letter_actor *actor;
+    uint64_t id;
+    uint32_t readings;
+};
+
+/* On the log's thread. */
+static int append_again(struct bb_plant *plant, void *context, struct bb_error *error) {
+    const struct appending *a = context;
+    struct bb_log *log = plant->log;
+    uint32_t partition = bb_letter_derived_partition(a->id);
+    uint64_t offset = bb_letter_derived_offset(a->id);
+    struct bb_log_reader *reader;
+    struct bb_log_record record;
+
+    if (partition >= log->partitions)
+        return BB_FAIL(error, BB_E_LETTER_UNKNOWN, "the log has no partition %" PRIu32, partition);
+    int result = log->ops->reader_open(log, partition, &reader, error);
+    if (result)
+        return result;
+    result = log->ops->read(reader, offset, &record, error);
+    if (result == BB_LOG_END || (!result && record.offset != offset))
+        result = BB_FAIL(error, BB_E_LETTER_CUT, "the log has given up the record");
+    struct bb_log_record again = {.kind = BB_RECORD_FRAME,
+                                  .readings = a->readings,
+                                  .received_ms = record.received_ms,
+                                  .body = record.body};
+    if (!result)
+        result = log->ops->append(log, partition, &again, error);
+    log->ops->reader_close(reader);
+    int64_t now_ms = bb_ledger_receive(&plant->ledger, bb_clock_now_ms(bb_clock_system()));
+    return result ? result
+                  : bb_letters_close(&plant->ledger, NULL, &a->id, 1, BB_LETTER_REPLAYED,
+                                     a->actor->by, now_ms, error);
+}
+
+static int replay_derived(const struct bb_letter_actor *actor, const struct bb_letter *letter,
+                          struct bb_letter_done *done, struct bb_error *error) {
+    struct appending a = {actor, letter->id, (uint32_t)(letter->more + 1)};
+    int result = bb_committer_run(actor->committer, append_again, &a, error);
+
+    if (result == -(int)BB_E_LETTER_CUT || result == -(int)BB_E_LOG_CORRUPT) {
+        done->refusal = *error;
+        return 0;
+    }
+    done->readings = a.readings;
+    return result;
+}
+
 static int replay_one(const struct bb_letter_actor *actor, const struct bb_source_form *form,
                       struct bb_post_kit *kit, uint64_t id, struct bb_letter_done *done,
                       struct bb_error *error) {
@@ -128,13 +178,15 @@ static int replay_one(const struct bb_letter_actor *actor, const struct bb_sourc
 
     bb_arena_init(&arena, 16 << 10, LETTER_LIMIT_BYTES);
     int result = find_open(actor, id, &arena, &letter, done, error);
-    if (!result && done->refusal.code == BB_OK &&
+    bool is_derived = bb_letter_is_derived(id);
+    if (!result && done->refusal.code == BB_OK && !is_derived &&
         (letter.value_bytes != letter.value.size || letter.more > 0 ||
          letter.code == BB_E_SOURCE_LOST || letter.code == BB_E_LETTERS_FULL))
         (void)BB_FAIL(&done->refusal, BB_E_LETTER_CUT,
                       "dead letter d%" PRIu64 " has not all bytes of its message", id);
     if (!result && done->refusal.code == BB_OK)
-        result = replay_open(actor, form, kit, &letter, done, error);
+        result = is_derived ? replay_derived(actor, &letter, done, error)
+                            : replay_open(actor, form, kit, &letter, done, error);
     bb_arena_release(&arena);
     return result;
 }

@@ -24,7 +24,14 @@ struct closing {
     bool counts;
 };
 
+struct derived_closing { /* of a letter of derive */
+    uint64_t id, closed_at;
+    uint8_t state;
+};
+
 struct survey {
+    struct derived_closing *derived;
+    size_t derived_count, derived_capacity;
     struct entry *letters;
     size_t letter_count, letter_capacity;
     struct closing *closings;
@@ -34,6 +41,7 @@ struct survey {
 static void release(struct survey *s) {
     free(s->letters);
     free(s->closings);
+    free(s->derived);
 }
 
 /* ---- what counts */
@@ -131,6 +139,23 @@ static bool decode_closed(struct bb_span body, struct closed *out) {
     return is_known && !in.failed;
 }
 
+static const struct derived_closing *find_derived(const struct survey *s, uint64_t id) {
+    for (size_t i = 0; i < s->derived_count; i++)
+        if (s->derived[i].id == id)
+            return &s->derived[i];
+    return NULL;
+}
+
+static int close_derived(struct survey *s, uint64_t id, const struct closed *closed,
+                         uint64_t closed_at, struct bb_error *error) {
+    if (find_derived(s, id))
+        return 0;
+    if (!bb_list_room(&s->derived, s->derived_count, &s->derived_capacity, sizeof *s->derived))
+        return no_memory(error);
+    s->derived[s->derived_count++] = (struct derived_closing){id, closed_at, (uint8_t)closed->state};
+    return 0;
+}
+
 static int read_at(struct bb_log *log, struct bb_log_reader *reader, uint64_t offset,
                    struct bb_log_record *record, struct bb_error *error) {
     int result = log->ops->read(reader, offset, record, error);
@@ -152,8 +177,11 @@ static int apply_closings(struct survey *s, struct bb_log *log, struct bb_log_re
         result = read_at(log, reader, s->closings[i].offset, &record, error);
         if (result || !decode_closed(record.body, &closed))
             continue;
-        for (uint64_t k = 0; k < closed.count && !closed.ids.failed; k++) {
-            struct entry *entry = find(s, bb_cursor_varint(&closed.ids));
+        for (uint64_t k = 0; !result && k < closed.count && !closed.ids.failed; k++) {
+            uint64_t id = bb_cursor_varint(&closed.ids);
+            struct entry *entry = find(s, id);
+            if (bb_letter_is_derived(id))
+                result = close_derived(s, id, &closed, record.offset, error);
             if (entry && entry->state == BB_LETTER_OPEN) {
                 entry->state = (uint8_t)closed.state;
                 entry->closed_at = record.offset;
@@ -180,10 +208,54 @@ struct telling {
     void *context;
 };
 
-static int tell(const struct telling *t, const struct entry *entry, struct bb_error *error) {
-    struct bb_log_record record, closing;
-    struct bb_letter letter;
+/* By whom and when, if it is closed; then it is told. */
+static int tell_letter(const struct telling *t, struct bb_letter *letter, uint64_t closed_at,
+                       struct bb_error *error) {
+    struct bb_log_record closing;
     struct closed closed;
+
+    if (!is_asked(t->asked, letter))
+        return 0;
+    if (letter->state != BB_LETTER_OPEN) {
+        int result = read_at(t->log, t->closer, closed_at, &closing, error);
+        if (result < 0)
+            return result;
+        letter->closed_ms = closing.received_ms;
+        if (decode_closed(closing.body, &closed))
+            letter->closed_by = closed.by;
+    }
+    return t->visit(t->context, letter);
+}
+
+struct telling_derived {
+    const struct telling *t;
+    const struct survey *s;
+    struct bb_error *error;
+    int result; /* what ended it: a registry's lists only say that they were */
+};
+
+/* A bb_registry_letter_visit. */
+static int tell_derived(void *context, const struct bb_registry_letter *row) {
+    struct telling_derived *d = context;
+    const struct bb_letter_question *asked = d->t->asked;
+    uint64_t id = bb_letter_derived_id(row->partition, row->offset);
+    const struct derived_closing *closing = find_derived(d->s, id);
+    struct bb_letter letter;
+
+    if (id >= asked->before || (closing && !asked->with_closed))
+        return 0;
+    if (!bb_letter_decode(row->body, &letter))
+        return d->result = BB_FAIL(d->error, BB_E_REGISTRY_IO, "a dead letter is damaged");
+    letter.id = id;
+    letter.received_ms = row->recorded_ms;
+    letter.state = closing ? closing->state : BB_LETTER_OPEN;
+    d->result = tell_letter(d->t, &letter, closing ? closing->closed_at : 0, d->error);
+    return d->result < 0 ? d->result : d->result > 0;
+}
+
+static int tell(const struct telling *t, const struct entry *entry, struct bb_error *error) {
+    struct bb_log_record record;
+    struct bb_letter letter;
     int result = read_at(t->log, t->reader, entry->offset, &record, error);
 
     if (result < 0)
@@ -193,17 +265,7 @@ static int tell(const struct telling *t, const struct entry *entry, struct bb_er
     letter.id = record.offset;
     letter.received_ms = record.received_ms;
     letter.state = entry->state;
-    if (!is_asked(t->asked, &letter))
-        return 0;
-    if (entry->state != BB_LETTER_OPEN) {
-        result = read_at(t->log, t->closer, entry->closed_at, &closing, error);
-        if (result < 0)
-            return result;
-        letter.closed_ms = closing.received_ms;
-        if (decode_closed(closing.body, &closed))
-            letter.closed_by = closed.by;
-    }
-    return t->visit(t->context, &letter);
+    return tell_letter(t, &letter, entry->closed_at, error);
 }
 
 static int tell_all(const struct survey *s, const struct telling *t, struct bb_error *error) {
@@ -218,7 +280,18 @@ static int tell_all(const struct survey *s, const struct telling *t, struct bb_e
     return result;
 }
 
-int bb_letter_list(struct bb_log *log, const struct bb_letter_question *asked,
+static int tell_all_derived(const struct survey *s, const struct telling *t,
+                            struct bb_registry *registry, struct bb_error *error) {
+    struct telling_derived d = {.t = t, .s = s, .error = error};
+    struct bb_span tenant = t->asked->tenant.data ? t->asked->tenant : BB_SPAN("");
+    int result = registry ? registry->ops->letter_list(registry, tenant, tell_derived, &d, error)
+                          : 0;
+
+    return result < 0 ? result : d.result;
+}
+
+int bb_letter_list(struct bb_log *log, struct bb_registry *registry,
+                   const struct bb_letter_question *asked,
                    bb_letter_visit *visit, void *context, struct bb_error *error) {
     struct telling t = {.log = log, .asked = asked, .visit = visit, .context = context};
     struct survey s = {0};
@@ -231,6 +304,8 @@ int bb_letter_list(struct bb_log *log, const struct bb_letter_question *asked,
         result = survey_all(&s, log, t.reader, error);
         if (!result)
             result = apply_closings(&s, log, t.reader, error);
+        if (!result)
+            result = tell_all_derived(&s, &t, registry, error);
         if (!result)
             result = tell_all(&s, &t, error);
         log->ops->reader_close(t.closer);
@@ -267,12 +342,13 @@ static int take(void *context, const struct bb_letter *letter) {
     return 2;
 }
 
-int bb_letter_find(struct bb_log *log, struct bb_span tenant, uint64_t id, struct bb_arena *arena,
-                   struct bb_letter *out, struct bb_error *error) {
+int bb_letter_find(struct bb_log *log, struct bb_registry *registry, struct bb_span tenant,
+                   uint64_t id, struct bb_arena *arena, struct bb_letter *out,
+                   struct bb_error *error) {
     struct finding f = {.id = id, .arena = arena, .out = out};
     const struct bb_letter_question asked = {
         .tenant = tenant, .since_ms = INT64_MIN, .before = id + 1, .with_closed = true};
-    int result = bb_letter_list(log, &asked, take, &f, error);
+    int result = bb_letter_list(log, registry, &asked, take, &f, error);
 
     if (result == 2)
         return f.has_memory ? BB_LETTER_FOUND : no_memory(error);
