@@ -168,9 +168,8 @@ static bool apply_master(struct registry_memory *r, uint32_t partition,
 static bool apply_letter(struct registry_memory *r, uint32_t partition,
                          const struct bb_outbox_record *record) {
     bool full = false;
-    struct bb_registry_letter row = {.partition = partition,
-                                     .offset = (uint64_t)record->a,
-                                     .recorded_ms = record->recorded_ms};
+    struct bb_registry_letter row = {
+        .partition = partition, .offset = (uint64_t)record->a, .recorded_ms = record->recorded_ms};
 
     if (sorted_find(&r->letters, &row))
         return true;

@@ -327,12 +327,11 @@ struct letter_list {
 
 static int letter_row(struct registry_sql *sql, void *context) {
     const struct letter_list *list = context;
-    const struct bb_registry_letter row = {
-        .partition = (uint32_t)bb_registry_row_integer(sql, 0),
-        .offset = (uint64_t)bb_registry_row_integer(sql, 1),
-        .tenant = bb_registry_row_text(sql, 2),
-        .recorded_ms = bb_registry_row_integer(sql, 3),
-        .body = bb_registry_row_bytes(sql, 4)};
+    const struct bb_registry_letter row = {.partition = (uint32_t)bb_registry_row_integer(sql, 0),
+                                           .offset = (uint64_t)bb_registry_row_integer(sql, 1),
+                                           .tenant = bb_registry_row_text(sql, 2),
+                                           .recorded_ms = bb_registry_row_integer(sql, 3),
+                                           .body = bb_registry_row_bytes(sql, 4)};
 
     return list->visit(list->context, &row);
 }

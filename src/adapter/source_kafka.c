@@ -144,15 +144,18 @@ static int judge_error(struct source *s, const rd_kafka_message_t *m, struct bb_
         s->wants_rewind = true; /* what is gone, or never was, is found out when it is begun anew */
         return 0;
     }
-    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF || m->err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED)
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF ||
+        m->err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED)
         return 0;
     snprintf(text, sizeof text, "%s", rd_kafka_message_errstr(m));
-    if (m->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || m->err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
+    if (m->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+        m->err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
         int result = BB_FAIL(error, BB_E_SOURCE, "%s", text);
         error->retriable = true; /* somebody may make it */
         return result;
     }
-    return bb_kafka_fail(&s->client, m->err, BB_E_SOURCE, error, "reading foreign topics: %s", text);
+    return bb_kafka_fail(&s->client, m->err, BB_E_SOURCE, error, "reading foreign topics: %s",
+                         text);
 }
 
 static int fail_broken(const struct source *s, struct bb_error *error) {
@@ -186,7 +189,8 @@ static int take(struct bb_source *base, const struct bb_source_wish *wish,
     }
     while (s->count < wish->messages && bytes < wish->bytes) {
         int64_t left_ms = (until_ns - bb_monotonic_ns() + 999999) / 1000000;
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(s->client.rk, left_ms > 0 ? (int)left_ms : 0);
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(s->client.rk,
+                                                       left_ms > 0 ? (int)left_ms : 0);
         if (s->broken.code != BB_OK) {
             if (m)
                 rd_kafka_message_destroy(m);
@@ -236,7 +240,8 @@ static void headers(struct bb_source *base, const struct bb_source_message *mess
     (void)base;
     if (rd_kafka_message_headers(message->handle, &all) != RD_KAFKA_RESP_ERR_NO_ERROR)
         return;
-    for (size_t i = 0; rd_kafka_header_get_all(all, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+    for (size_t i = 0;
+         rd_kafka_header_get_all(all, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
         tell(context, bb_span_of(name), (struct bb_span){value, value ? size : 0});
 }
 
@@ -251,9 +256,10 @@ static int rewind_all(struct bb_source *base, struct bb_error *error) {
         return bb_kafka_fail(&s->client, why, BB_E_SOURCE, error, "asking what is assigned");
     for (int i = 0; i < all->cnt; i++)
         begin_at(s, &all->elems[i]);
-    rd_kafka_error_t *refused = all->cnt == 0 ? NULL
-                                              : rd_kafka_seek_partitions(s->client.rk, all,
-                                                                         bb_kafka_answer_ms(&s->client));
+    rd_kafka_error_t *refused = all->cnt == 0
+                                    ? NULL
+                                    : rd_kafka_seek_partitions(s->client.rk, all,
+                                                               bb_kafka_answer_ms(&s->client));
     int result = refused ? bb_kafka_fail_error(&s->client, refused, BB_E_SOURCE, error,
                                                "going back in foreign topics")
                          : 0;
@@ -266,7 +272,8 @@ static int rewind_all(struct bb_source *base, struct bb_error *error) {
     return result;
 }
 
-static void settle(struct bb_source *base, struct bb_span topic, uint32_t partition, uint64_t next) {
+static void settle(struct bb_source *base, struct bb_span topic, uint32_t partition,
+                   uint64_t next) {
     struct source *s = source_of(base);
     rd_kafka_topic_partition_list_t *one = rd_kafka_topic_partition_list_new(1);
     char name[256];
@@ -294,9 +301,9 @@ static void backlog(struct bb_source *base,
                 high < 0)
                 continue;
             int64_t next = p->offset >= 0 ? p->offset : low;
-            tell(context, &(struct bb_source_backlog){bb_span_of(p->topic), (uint32_t)p->partition,
-                                                      (uint64_t)(next > 0 ? next : 0),
-                                                      (uint64_t)high});
+            tell(context,
+                 &(struct bb_source_backlog){bb_span_of(p->topic), (uint32_t)p->partition,
+                                             (uint64_t)(next > 0 ? next : 0), (uint64_t)high});
         }
     rd_kafka_topic_partition_list_destroy(all);
 }
@@ -362,8 +369,8 @@ static int open_client(struct source *s, const struct bb_source_kafka_options *o
 
 static int subscribe(struct source *s, const struct bb_source_kafka_options *options,
                      struct bb_error *error) {
-    rd_kafka_topic_partition_list_t *topics =
-        rd_kafka_topic_partition_list_new((int)options->topic_count);
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(
+        (int)options->topic_count);
 
     for (size_t i = 0; i < options->topic_count; i++)
         rd_kafka_topic_partition_list_add(topics, options->topics[i], RD_KAFKA_PARTITION_UA);

@@ -41,7 +41,10 @@ static const struct bb_option options[] = {
      .offset = AT(since),
      .value = "T",
      .help = "those that came at or behind this time"},
-    {.name = "all", .kind = BB_OPTION_FLAG, .offset = AT(all), .help = "ls: replayed and dropped ones, too"},
+    {.name = "all",
+     .kind = BB_OPTION_FLAG,
+     .offset = AT(all),
+     .help = "ls: replayed and dropped ones, too"},
     {.name = "matching",
      .kind = BB_OPTION_FLAG,
      .offset = AT(matching),
@@ -73,8 +76,11 @@ static int read_question(const struct bb_command *command, struct bb_letter_ques
             return BB_FAIL(error, BB_E_USAGE, "--code: \"%s\" is none; one is BB-1027",
                            given->code);
     }
-    if (given->since && bb_time_parse_rfc3339(bb_span_of(given->since), &out->since_ms) != BB_TIME_OK)
-        return BB_FAIL(error, BB_E_USAGE, "--since: \"%s\" is no time with an offset, such as 2026-03-01T00:00:00Z", given->since);
+    if (given->since &&
+        bb_time_parse_rfc3339(bb_span_of(given->since), &out->since_ms) != BB_TIME_OK)
+        return BB_FAIL(error, BB_E_USAGE,
+                       "--since: \"%s\" is no time with an offset, such as 2026-03-01T00:00:00Z",
+                       given->since);
     return 0;
 }
 
@@ -159,10 +165,9 @@ static int put_row(void *context, const struct bb_letter *letter) {
 }
 
 static int run_ls(struct bb_command *command, struct bb_plant *plant, struct bb_error *error) {
-    static const struct bb_table_column columns[] = {{"id", false},       {"received", false},
-                                                     {"topic", false},    {"place", true},
-                                                     {"messages", true},  {"state", false},
-                                                     {"reason", false}};
+    static const struct bb_table_column columns[] = {
+        {"id", false},      {"received", false}, {"topic", false}, {"place", true},
+        {"messages", true}, {"state", false},    {"reason", false}};
     struct listing listing = {.command = command};
     struct bb_letter_question asked;
     int result = read_question(command, &asked, error);
@@ -198,7 +203,9 @@ static void show_bytes(struct bb_span value, struct bb_buffer *out) {
     }
     for (size_t i = 0; i < value.size; i++)
         bb_buffer_format(out, "%02x%s", (uint8_t)value.data[i],
-                         i % 32 == 31 || i + 1 == value.size ? "\n" : i % 4 == 3 ? " " : "");
+                         i % 32 == 31 || i + 1 == value.size ? "\n"
+                         : i % 4 == 3                        ? " "
+                                                             : "");
 }
 
 static void show(const struct bb_letter *letter, struct bb_buffer *out) {
@@ -230,11 +237,12 @@ static int run_show(struct bb_command *command, struct bb_plant *plant, struct b
     struct bb_arena arena;
     uint64_t id;
 
-    if (command->argument_count != 2 ||
-        !bb_letter_id_parse(bb_span_of(command->arguments[1]), &id))
-        return BB_FAIL(error, BB_E_USAGE, "dlq show wants the id of one dead letter, such as d1234");
+    if (command->argument_count != 2 || !bb_letter_id_parse(bb_span_of(command->arguments[1]), &id))
+        return BB_FAIL(error, BB_E_USAGE,
+                       "dlq show wants the id of one dead letter, such as d1234");
     bb_arena_init(&arena, 16 << 10, 1 << 20);
-    int result = bb_letter_find(plant->log, plant->registry, bb_command_tenant(command), id, &arena, &letter, error);
+    int result = bb_letter_find(plant->log, plant->registry, bb_command_tenant(command), id, &arena,
+                                &letter, error);
     if (result == BB_LETTER_UNKNOWN) {
         result = BB_FAIL(error, BB_E_LETTER_UNKNOWN, "there is no dead letter d%" PRIu64, id);
     } else if (!result && command->globals.json) {
@@ -308,8 +316,9 @@ static int do_alone(struct act *act, struct bb_error *error) {
                                               .committer = committer,
                                               .tenant = bb_command_tenant(act->command),
                                               .by = bb_span_of(act->by)};
-        result = act->is_drop ? bb_letter_drop(&actor, act->ids.items, act->ids.count, act->done, error)
-                              : bb_letter_replay(&actor, act->ids.items, act->ids.count, act->done, error);
+        result = act->is_drop
+                     ? bb_letter_drop(&actor, act->ids.items, act->ids.count, act->done, error)
+                     : bb_letter_replay(&actor, act->ids.items, act->ids.count, act->done, error);
         bb_committer_stop(committer);
     }
     bb_plant_close(&reading);
@@ -420,9 +429,8 @@ static int run(struct bb_command *command, struct bb_error *error) {
         bb_plant_close(&plant);
         return result;
     }
-    return BB_FAIL(error, BB_E_USAGE,
-                   "dlq cannot \"%s\": allowed are ls, show, replay, drop%s%s", name,
-                   nearest.name ? " · did you mean " : "", nearest.name ? nearest.name : "");
+    return BB_FAIL(error, BB_E_USAGE, "dlq cannot \"%s\": allowed are ls, show, replay, drop%s%s",
+                   name, nearest.name ? " · did you mean " : "", nearest.name ? nearest.name : "");
 }
 
 const struct bb_verb bb_verb_dlq = {
@@ -437,9 +445,10 @@ const struct bb_verb bb_verb_dlq = {
                 "busbar dlq show d81920\n"
                 "busbar dlq replay --matching --topic readings\n"
                 "busbar dlq drop d81920 d82176\n",
-    .details = "A replay reads the message as sources.kafka in busbar.yaml says now: after its map, its schemas or\n"
-               "its tenants were mended. Its values count from now on, and take the place among versions that the\n"
-               "message's arrival gives them: a correction that came meanwhile stays on top. Nothing counts twice.\n"
-               "Files of which something was refused are listed by `busbar list dead-letters`.\n",
+    .details =
+        "A replay reads the message as sources.kafka in busbar.yaml says now: after its map, its schemas or\n"
+        "its tenants were mended. Its values count from now on, and take the place among versions that the\n"
+        "message's arrival gives them: a correction that came meanwhile stays on top. Nothing counts twice.\n"
+        "Files of which something was refused are listed by `busbar list dead-letters`.\n",
     .run = run,
 };

@@ -56,7 +56,7 @@ struct serve {
     struct bb_committer *committer;
     struct bb_http_server *server;
     struct bb_children children;
-    struct bb_serve_drop *drop; /* NULL: none */
+    struct bb_serve_drop *drop;     /* NULL: none */
     struct bb_serve_source *source; /* NULL: none */
     struct bb_children_shared shared;
     int64_t next_tick_ms;      /* monotonic: when to look whether a day is over */

@@ -27,15 +27,16 @@ static int name_topics(struct bb_serve_source *source, struct bb_error *error) {
     source->names = strdup(source->config->source_kafka_topics);
     if (!source->names)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the names of topics");
-    for (char *name = strtok_r(source->names, ", ", &rest); name; name = strtok_r(NULL, ", ", &rest)) {
+    for (char *name = strtok_r(source->names, ", ", &rest); name;
+         name = strtok_r(NULL, ", ", &rest)) {
         if (source->topic_count == TOPICS_MAX)
             return BB_FAIL(error, BB_E_CONFIG_INVALID, "sources.kafka.topics names more than %d",
                            TOPICS_MAX);
         source->topics[source->topic_count++] = name;
     }
-    return source->topic_count > 0 ? 0
-                                   : BB_FAIL(error, BB_E_CONFIG_INVALID,
-                                             "sources.kafka.topics names no topic to read");
+    return source->topic_count > 0
+               ? 0
+               : BB_FAIL(error, BB_E_CONFIG_INVALID, "sources.kafka.topics names no topic to read");
 }
 
 /* On the intake's thread, again and again until it succeeds. */

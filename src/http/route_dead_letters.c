@@ -98,7 +98,8 @@ static int put_messages(struct bb_http_page *page, struct bb_error *error) {
         return result;
     bb_json_key(m.json, "messages");
     bb_json_array_begin(m.json);
-    result = bb_letter_list(bb_http_plant(call)->log, bb_http_plant(call)->registry, &asked, put_message, &m, error);
+    result = bb_letter_list(bb_http_plant(call)->log, bb_http_plant(call)->registry, &asked,
+                            put_message, &m, error);
     bb_json_array_end(m.json);
     bb_letter_id_format(m.last, next);
     bb_json_key(m.json, "messages_before");
@@ -134,9 +135,13 @@ static const struct bb_http_parameter parameters[] = {
      .initial = "open",
      .help = "all: also what was replayed since, and counts, or was dropped"},
     {.name = "topic", .kind = BB_HTTP_TEXT, .help = "messages of this foreign topic"},
-    {.name = "code", .kind = BB_HTTP_TEXT, .help = "messages that were put aside for this reason: BB-1027"},
+    {.name = "code",
+     .kind = BB_HTTP_TEXT,
+     .help = "messages that were put aside for this reason: BB-1027"},
     {.name = "since", .kind = BB_HTTP_TIME, .help = "messages that came at or behind this time"},
-    {.name = "before", .kind = BB_HTTP_TEXT, .help = "messages: `messages_before` of the page before"},
+    {.name = "before",
+     .kind = BB_HTTP_TEXT,
+     .help = "messages: `messages_before` of the page before"},
     BB_HTTP_PAGE_PARAMETERS,
     BB_HTTP_PARAMETERS_END};
 

@@ -31,8 +31,8 @@ static int get_letter(struct bb_http_call *call, struct bb_error *error) {
     int result = read_id(call, &id, error);
 
     if (!result)
-        result = bb_letter_find(bb_http_plant(call)->log, bb_http_plant(call)->registry, bb_http_tenant(call), id,
-                                bb_http_arena(call), &letter, error);
+        result = bb_letter_find(bb_http_plant(call)->log, bb_http_plant(call)->registry,
+                                bb_http_tenant(call), id, bb_http_arena(call), &letter, error);
     if (result == BB_LETTER_UNKNOWN)
         result = BB_FAIL(error, BB_E_LETTER_UNKNOWN, "there is no dead letter d%llu",
                          (unsigned long long)id);
@@ -106,8 +106,9 @@ const struct bb_http_route bb_http_route_letter_replay = {
     .right = BB_RIGHT_ADMIN,
     .verb = "dlq",
     .summary = "read it once more, as sources.kafka says now",
-    .details = "Its values are told now, and take the place among versions that the letter's time gives them: a correction that "
-               "came meanwhile stays on top. A letter counts once.",
+    .details =
+        "Its values are told now, and take the place among versions that the letter's time gives them: a correction that "
+        "came meanwhile stays on top. A letter counts once.",
     .parameters = parameters,
     .answers = act_answers,
     .handle = post_replay,

@@ -48,9 +48,9 @@ static int read_secrets(struct bb_kafka_setting *setting, const char *path,
     size_t size = setting->secrets ? fread(setting->secrets, 1, SECRETS_MAX_BYTES, file) : 0;
     bool is_whole = setting->secrets && !ferror(file) && size < SECRETS_MAX_BYTES;
     fclose(file);
-    return is_whole ? add_all(setting, setting->secrets, "\r\n", path, error)
-                    : BB_FAIL(error, BB_E_CONFIG_INVALID, "%s cannot be read, or is too large",
-                              path);
+    return is_whole
+               ? add_all(setting, setting->secrets, "\r\n", path, error)
+               : BB_FAIL(error, BB_E_CONFIG_INVALID, "%s cannot be read, or is too large", path);
 }
 
 int bb_kafka_setting_read(struct bb_kafka_setting *setting, const char *words, const char *secrets,

@@ -161,8 +161,7 @@ int bb_letters_append(struct bb_ledger *ledger, const struct bb_round *round,
         else if ((*left_out)++ == 0)
             first = body;
     }
-    return result || *left_out == 0 ? result
-                                    : append_rest(ledger, round, first, *left_out, error);
+    return result || *left_out == 0 ? result : append_rest(ledger, round, first, *left_out, error);
 }
 
 int bb_letters_close(struct bb_ledger *ledger, const struct bb_round *round, const uint64_t *ids,

@@ -71,8 +71,8 @@ void bb_letter_put(const struct bb_letter *letter, struct bb_buffer *out);
 /* A record's body. False: damaged. Spans borrow; id and received_ms are the record's. */
 bool bb_letter_decode(struct bb_span body, struct bb_letter *out) BB_MUST_USE;
 /* Header by header; false: there is none any more. */
-bool bb_letter_header_next(struct bb_cursor *in, struct bb_span *name,
-                           struct bb_span *value) BB_MUST_USE;
+bool bb_letter_header_next(struct bb_cursor *in, struct bb_span *name, struct bb_span *value)
+    BB_MUST_USE;
 
 /* ---- the log's owner's thread */
 
@@ -94,21 +94,22 @@ struct bb_letter_question {
     struct bb_span topic;  /* empty: any */
     uint32_t code;         /* 0: any */
     int64_t since_ms;
-    uint64_t before;    /* ids below; UINT64_MAX: all */
-    bool with_closed;   /* replayed and dropped ones, too */
+    uint64_t before;  /* ids below; UINT64_MAX: all */
+    bool with_closed; /* replayed and dropped ones, too */
 };
 
 /* 0: go on. Anything else ends the list and is what it returns; the letter is borrowed until it returns. */
 typedef int bb_letter_visit(void *context, const struct bb_letter *letter);
 /* Those of derive, then the others, the greatest id first. `registry` NULL: the others alone. */
 int bb_letter_list(struct bb_log *log, struct bb_registry *registry,
-                   const struct bb_letter_question *asked,
-                   bb_letter_visit *visit, void *context, struct bb_error *error) BB_MUST_USE;
+                   const struct bb_letter_question *asked, bb_letter_visit *visit, void *context,
+                   struct bb_error *error) BB_MUST_USE;
 
 enum bb_letter_find_outcome { BB_LETTER_FOUND = 0, BB_LETTER_UNKNOWN = 1 };
 /* In the arena. `tenant` as in a question. */
 int bb_letter_find(struct bb_log *log, struct bb_registry *registry, struct bb_span tenant,
-                   uint64_t id, struct bb_arena *arena, struct bb_letter *out, struct bb_error *error) BB_MUST_USE;
+                   uint64_t id, struct bb_arena *arena, struct bb_letter *out,
+                   struct bb_error *error) BB_MUST_USE;
 
 /* "d1234", "p3.81920" */
 void bb_letter_id_format(uint64_t id, char text[BB_LETTER_ID_MAX]);

@@ -16,7 +16,8 @@ enum { LETTER_LIMIT_BYTES = 1 << 20 };
 static int find_open(const struct bb_letter_actor *actor, uint64_t id, struct bb_arena *arena,
                      struct bb_letter *letter, struct bb_letter_done *done,
                      struct bb_error *error) {
-    int result = bb_letter_find(actor->plant->log, actor->plant->registry, actor->tenant, id, arena, letter, error);
+    int result = bb_letter_find(actor->plant->log, actor->plant->registry, actor->tenant, id, arena,
+                                letter, error);
 
     if (result == BB_LETTER_UNKNOWN)
         (void)BB_FAIL(&done->refusal, BB_E_LETTER_UNKNOWN, "there is no such dead letter");
@@ -65,8 +66,7 @@ static int submit(const struct bb_letter_actor *actor, struct bb_post *post,
 }
 
 /* Whose it is, by the configuration of now. */
-static struct bb_span tenant_of(const struct bb_source_form *form,
-                                const struct bb_letter *letter) {
+static struct bb_span tenant_of(const struct bb_source_form *form, const struct bb_letter *letter) {
     struct bb_cursor in = bb_cursor_over(letter->headers);
     struct bb_span name, value, said = {NULL, 0};
 
@@ -90,9 +90,8 @@ static int replay_open(const struct bb_letter_actor *actor, const struct bb_sour
                                               .at_ms = letter->message_ms,
                                               .key = letter->key,
                                               .value = letter->value};
-    const struct bb_source_item item = {.message = &message,
-                                        .tenant = tenant_of(form, letter),
-                                        .headers = letter->headers};
+    const struct bb_source_item item = {
+        .message = &message, .tenant = tenant_of(form, letter), .headers = letter->headers};
     struct bb_source_decoded decoded;
     struct bb_post post;
     char source[200];

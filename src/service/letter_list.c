@@ -71,16 +71,14 @@ static int survey_record(struct survey *s, const struct bb_log_record *record,
     if (record->kind == BB_RECORD_DEAD_LETTER) {
         if (!bb_list_room(&s->letters, s->letter_count, &s->letter_capacity, sizeof *s->letters))
             return no_memory(error);
-        s->letters[s->letter_count++] = (struct entry){.offset = record->offset,
-                                                       .file_id = record->file_id,
-                                                       .counts = at_once};
+        s->letters[s->letter_count++] = (struct entry){
+            .offset = record->offset, .file_id = record->file_id, .counts = at_once};
     } else if (record->kind == BB_RECORD_DEAD_LETTER_CLOSED) {
         if (!bb_list_room(&s->closings, s->closing_count, &s->closing_capacity,
                           sizeof *s->closings))
             return no_memory(error);
-        s->closings[s->closing_count++] = (struct closing){.offset = record->offset,
-                                                           .file_id = record->file_id,
-                                                           .counts = at_once};
+        s->closings[s->closing_count++] = (struct closing){
+            .offset = record->offset, .file_id = record->file_id, .counts = at_once};
     } else if (record->kind == BB_RECORD_POSTS) {
         settle(s, record->file_id, true);
     } else if (record->kind == BB_RECORD_POSTS_ABANDONED) {
@@ -152,7 +150,8 @@ static int close_derived(struct survey *s, uint64_t id, const struct closed *clo
         return 0;
     if (!bb_list_room(&s->derived, s->derived_count, &s->derived_capacity, sizeof *s->derived))
         return no_memory(error);
-    s->derived[s->derived_count++] = (struct derived_closing){id, closed_at, (uint8_t)closed->state};
+    s->derived[s->derived_count++] = (struct derived_closing){id, closed_at,
+                                                              (uint8_t)closed->state};
     return 0;
 }
 
@@ -291,8 +290,8 @@ static int tell_all_derived(const struct survey *s, const struct telling *t,
 }
 
 int bb_letter_list(struct bb_log *log, struct bb_registry *registry,
-                   const struct bb_letter_question *asked,
-                   bb_letter_visit *visit, void *context, struct bb_error *error) {
+                   const struct bb_letter_question *asked, bb_letter_visit *visit, void *context,
+                   struct bb_error *error) {
     struct telling t = {.log = log, .asked = asked, .visit = visit, .context = context};
     struct survey s = {0};
     int result = log->ops->reader_open(log, log->partitions, &t.reader, error);
@@ -326,9 +325,9 @@ struct finding {
 
 static int take(void *context, const struct bb_letter *letter) {
     struct finding *f = context;
-    struct bb_span *spans[] = {&f->out->tenant,  &f->out->source, &f->out->topic,
-                               &f->out->key,     &f->out->value,  &f->out->headers,
-                               &f->out->reason,  &f->out->closed_by};
+    struct bb_span *spans[] = {&f->out->tenant, &f->out->source,   &f->out->topic,
+                               &f->out->key,    &f->out->value,    &f->out->headers,
+                               &f->out->reason, &f->out->closed_by};
 
     if (letter->id != f->id)
         return 1; /* the first that is not newer: it is not there */

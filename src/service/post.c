@@ -368,7 +368,6 @@ static int decode_members(struct decoding *d, struct bb_plant *plant, struct bb_
     }
     int result = bb_container_open_input(packed, packed_bytes, "body", &container, error);
 
-
     if (result)
         return result;
     while (!result) {

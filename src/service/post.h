@@ -83,8 +83,8 @@ struct bb_post_options {
     bool partial;          /* keep the good lines */
     uint64_t unpacked_limit_bytes;
     struct bb_clock clock;
-    bool plain;         /* as it stands, whatever its first bytes look like: nothing is unpacked */
-    int64_t issued_ms;  /* the version time of readings that have none of their own; 0: none */
+    bool plain;        /* as it stands, whatever its first bytes look like: nothing is unpacked */
+    int64_t issued_ms; /* the version time of readings that have none of their own; 0: none */
     bb_post_reject *reject; /* NULL: nobody asks */
     void *reject_context;
 };

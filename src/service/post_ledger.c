@@ -449,8 +449,7 @@ static int settle_pending(struct bb_post_ledger *posts, uint64_t file_id, bool c
         if (settled->round->file_id != file_id)
             continue;
         if (counts)
-            result = bb_source_steps_count(&posts->places,
-                                           bb_buffer_span(&settled->round->steps),
+            result = bb_source_steps_count(&posts->places, bb_buffer_span(&settled->round->steps),
                                            settled->round->step_count, error);
         else
             forget_keys(posts, settled->offset);
@@ -468,8 +467,8 @@ int bb_post_ledger_apply(struct bb_ledger *ledger, const struct bb_log_record *r
     uint64_t count = 0;
 
     if (record->kind == BB_RECORD_POSTS_DONE || record->kind == BB_RECORD_POSTS_ABANDONED)
-        return settle_pending(&ledger->posts, record->file_id,
-                              record->kind == BB_RECORD_POSTS_DONE, error);
+        return settle_pending(&ledger->posts, record->file_id, record->kind == BB_RECORD_POSTS_DONE,
+                              error);
     int result = add_pending(ledger, record, &in, &count, error);
     return result ? result : remember_notes(ledger, record, &in, count, now_ms, error);
 }

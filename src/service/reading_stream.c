@@ -173,7 +173,7 @@ int bb_reading_stream_decode(struct bb_plant *plant, struct bb_input stream, con
                                         .zones = plant ? plant->zones : NULL};
     int result = form->session ? 0
                  : replay.head ? fill_head(&replay, error)
-                             : BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read the input");
+                               : BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read the input");
     const struct bb_format_row *used = form->format ? form->format
                                        : form->map  ? bb_map_format(form->map)
                                                     : NULL;

@@ -7,10 +7,7 @@
 
 #include <stdlib.h>
 
-enum {
-    JOINED_LIMIT_BYTES = 1 << 30,
-    UNPACKED_LIMIT_BYTES = 1 << 30
-};
+enum { JOINED_LIMIT_BYTES = 1 << 30, UNPACKED_LIMIT_BYTES = 1 << 30 };
 
 /* ---- as configured */
 
@@ -29,7 +26,7 @@ static int add_tenants(struct bb_source_form *form, const char *list, struct bb_
 }
 
 static int choose_format(struct bb_source_form *form, const char *name, struct bb_error *error) {
-    form->format = name[0]      ? bb_format_find(bb_span_of(name))
+    form->format = name[0]     ? bb_format_find(bb_span_of(name))
                    : form->map ? bb_map_format(form->map)
                                : &bb_format_ndjson;
     if (!form->format)

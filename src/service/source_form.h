@@ -18,12 +18,13 @@ enum { BB_SOURCE_TENANTS_MAX = 256 };
 struct bb_source_form {
     struct bb_map *map; /* NULL: none */
     const struct bb_format_row *format;
-    bool is_avro;   /* messages one by one */
-    bool is_joined; /* lines: messages make one stream */
+    bool is_avro;       /* messages one by one */
+    bool is_joined;     /* lines: messages make one stream */
     bool stop_at_array; /* NDJSON: a message may be an array, which is a stream of its own */
     struct bb_schema_registry *registry; /* that the map names; NULL: none. Asked once per schema */
-    const char *tenant_header; /* NULL: all are of `tenants[0]` */
-    struct bb_span tenants[BB_SOURCE_TENANTS_MAX]; /* of the configuration, which outlives the form */
+    const char *tenant_header;           /* NULL: all are of `tenants[0]` */
+    struct bb_span
+        tenants[BB_SOURCE_TENANTS_MAX]; /* of the configuration, which outlives the form */
     uint32_t tenant_count;
 };
 
@@ -56,8 +57,9 @@ struct bb_source_how {
     struct bb_post_kit *kit;
     struct bb_plant *plant; /* open for reading */
     struct bb_committer *committer;
-    struct bb_span source; /* for people, and unlike that of other batches: their order is that of received times */
-    int64_t issued_ms;     /* see bb_post_options; 0: none */
+    struct bb_span
+        source; /* for people, and unlike that of other batches: their order is that of received times */
+    int64_t issued_ms; /* see bb_post_options; 0: none */
 };
 
 /* All of the items into the post. Negative: nothing can be said of the messages (no memory, the log failed, nobody answers for

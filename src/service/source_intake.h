@@ -37,8 +37,8 @@ void bb_intake_stop(struct bb_intake *intake);
 
 enum bb_intake_state {
     BB_INTAKE_READS = 0,
-    BB_INTAKE_TRIES,  /* somebody does not answer; it tries again */
-    BB_INTAKE_STANDS  /* somebody has to do something */
+    BB_INTAKE_TRIES, /* somebody does not answer; it tries again */
+    BB_INTAKE_STANDS /* somebody has to do something */
 };
 
 enum { BB_INTAKE_STREAMS_MAX = 256, BB_INTAKE_TOPIC_MAX = 128 };
@@ -54,7 +54,8 @@ struct bb_intake_look { /* for metrics and /readyz */
     uint32_t code; /* why it does not read; 0: it does */
     uint64_t messages, refused, readings, repeated, letters_left_out;
     uint64_t backlog;
-    int64_t oldest_ms; /* about: when the oldest message was written that is not durable here; 0: there is none */
+    int64_t
+        oldest_ms; /* about: when the oldest message was written that is not durable here; 0: there is none */
     uint32_t stream_count;
     struct bb_intake_stream streams[BB_INTAKE_STREAMS_MAX]; /* of the partitions it has */
 };

@@ -9,11 +9,12 @@ struct bb_stream {
     char *topic;
     uint32_t partition;
     char name[BB_SOURCE_NAME_MAX + 1]; /* as a place: CLUSTER/TOPIC/PARTITION */
-    bool is_known;                     /* `taken` and `next` say where it stands; else the log does */
-    uint64_t taken;                    /* of what was handed to the committer, or BB_SOURCE_NOWHERE */
-    uint64_t next;                     /* one past the last message of the batch at hand */
+    bool is_known;  /* `taken` and `next` say where it stands; else the log does */
+    uint64_t taken; /* of what was handed to the committer, or BB_SOURCE_NOWHERE */
+    uint64_t next;  /* one past the last message of the batch at hand */
     bool in_batch;
-    uint64_t lost_from, lost_to; /* messages that were gone: told with the next batch; equal: none */
+    uint64_t lost_from,
+        lost_to; /* messages that were gone: told with the next batch; equal: none */
     uint64_t durable;
     int64_t at_ms; /* of its last message that is durable */
 };
@@ -41,8 +42,8 @@ struct bb_landing {
 };
 
 /* The steps of the streams of the batch at hand, which go on behind it. */
-int bb_landing_steps(struct bb_landing *landing, struct bb_streams *streams,
-                     struct bb_error *error) BB_MUST_USE;
+int bb_landing_steps(struct bb_landing *landing, struct bb_streams *streams, struct bb_error *error)
+    BB_MUST_USE;
 /* Dead letters of what could not be used, and of what was gone. `house`: whose those are that are of nobody. */
 int bb_landing_letters(struct bb_landing *landing, const struct bb_source_item *items,
                        const struct bb_source_decoded *decoded, struct bb_span house,

@@ -131,13 +131,11 @@ int bb_landing_letters(struct bb_landing *landing, const struct bb_source_item *
             put_lost(landing, landing->streams[i], house);
     for (uint32_t i = 0; i < decoded->count; i++) {
         const struct bb_source_refusal *refusal = &decoded->refusals[i];
-        const struct bb_letter letter = letter_of(&items[refusal->item], &refusal->why,
-                                                  house);
+        const struct bb_letter letter = letter_of(&items[refusal->item], &refusal->why, house);
         bb_letter_put(&letter, &landing->post.letters);
     }
     if (decoded->more > 0)
-        put_rest(landing, &items[decoded->refusals[decoded->count - 1].item], decoded->more,
-                 house);
+        put_rest(landing, &items[decoded->refusals[decoded->count - 1].item], decoded->more, house);
     landing->refused = (uint32_t)(decoded->count + decoded->more);
     return landing->post.letters.overflow
                ? BB_FAIL(error, BB_E_NO_MEMORY, "no memory for dead letters")

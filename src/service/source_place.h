@@ -17,7 +17,7 @@
 #include "base/varint.h"
 
 enum {
-    BB_SOURCE_NAME_MAX = 400, /* bytes: of cluster, topic and partition */
+    BB_SOURCE_NAME_MAX = 400,  /* bytes: of cluster, topic and partition */
     BB_SOURCE_STEPS_MAX = 4096 /* of one batch */
 };
 #define BB_SOURCE_NOWHERE UINT64_MAX /* nothing was taken of it before */

@@ -10,8 +10,8 @@
  */
 #include "service/worker.h"
 
-#include "service/derivation.h"
 #include "model/frame.h"
+#include "service/derivation.h"
 #include "service/feed.h"
 #include "service/letter.h"
 #include "service/metric.h"
@@ -41,8 +41,9 @@ struct partition {
     struct bb_claim seen; /* of the other worker, when lost */
     struct bb_feed feed;
     struct bb_channel_table channels;
-    size_t most;            /* records of a commit, while one of them is looked for; 0: no limit */
-    struct bb_error poison; /* why the record at claim.position cannot be derived; code BB_OK: it can */
+    size_t most; /* records of a commit, while one of them is looked for; 0: no limit */
+    struct bb_error
+        poison; /* why the record at claim.position cannot be derived; code BB_OK: it can */
 };
 
 struct bb_worker {
@@ -53,10 +54,10 @@ struct bb_worker {
     struct bb_gather gather;
     struct bb_derivation derivation;
     struct bb_worker_counts counts;
-    size_t records;             /* gathered for the commit at hand */
-    struct bb_buffer passed;    /* the outbox record about one that is passed over, */
-    struct bb_buffer letter;    /* and its body */
-    uint64_t backlog; /* readings, when the drain began */
+    size_t records;          /* gathered for the commit at hand */
+    struct bb_buffer passed; /* the outbox record about one that is passed over, */
+    struct bb_buffer letter; /* and its body */
+    uint64_t backlog;        /* readings, when the drain began */
     int64_t
         oldest_ms; /* received: of the readings gathered for the commit at hand; 0: there are none */
     int64_t last_watch_ms;
@@ -295,7 +296,8 @@ static int gather(struct bb_worker *w, uint32_t partition, struct bb_store_view 
 
     if (p->poison.code != BB_OK)
         p->most = 1;
-    for (*more = true; w->gather.count < limit && !*w->stop && (p->most == 0 || w->records < p->most);) {
+    for (*more = true;
+         w->gather.count < limit && !*w->stop && (p->most == 0 || w->records < p->most);) {
         struct bb_position before = p->feed.position;
         int result = gather_next(w, p, view, error);
         if (result == BB_FEED_END)
@@ -396,7 +398,8 @@ static int commit_once(struct bb_worker *w, uint32_t i, bool live,
         if (passes && w->records > 0)
             note_passed(w, p);
         else
-            p->most *= 2; /* carefully back to no limit: two records may only be at odds with each other */
+            p->most *=
+                2; /* carefully back to no limit: two records may only be at odds with each other */
     } else if (result == BB_COMMIT_FENCED) {
         note_lost(w, p);
         *more = false;

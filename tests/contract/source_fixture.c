@@ -57,12 +57,12 @@ static void put_kafka(struct source_world *w, uint32_t partition, const char *ke
 
     if (header)
         rd_kafka_header_add(headers, "h", -1, header, -1);
-    cr_assert_eq(rd_kafka_producev(w->producer, RD_KAFKA_V_TOPIC(w->topic),
-                                   RD_KAFKA_V_PARTITION((int32_t)partition),
-                                   RD_KAFKA_V_KEY(key, strlen(key)),
-                                   RD_KAFKA_V_VALUE((void *)(uintptr_t)value, value ? strlen(value) : 0),
-                                   RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                                   RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END),
+    cr_assert_eq(rd_kafka_producev(
+                     w->producer, RD_KAFKA_V_TOPIC(w->topic),
+                     RD_KAFKA_V_PARTITION((int32_t)partition), RD_KAFKA_V_KEY(key, strlen(key)),
+                     RD_KAFKA_V_VALUE((void *)(uintptr_t)value, value ? strlen(value) : 0),
+                     RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(headers),
+                     RD_KAFKA_V_END),
                  0);
     cr_assert_eq(rd_kafka_flush(w->producer, ANSWER_MS), 0);
 }

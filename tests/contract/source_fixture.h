@@ -13,11 +13,11 @@ struct source_world {
     struct bb_source_memory *memory;
     const char *brokers;
     char topic[48], group[48];
-    void *producer;                     /* of the client library */
-    uint64_t place[SOURCE_PARTITIONS];  /* what `place` answers */
-    uint32_t asked;                     /* how often it was */
-    uint64_t lost_from, lost_to;        /* what `lost` told last */
-    uint64_t end[SOURCE_PARTITIONS];    /* where the next message will stand */
+    void *producer;                    /* of the client library */
+    uint64_t place[SOURCE_PARTITIONS]; /* what `place` answers */
+    uint32_t asked;                    /* how often it was */
+    uint64_t lost_from, lost_to;       /* what `lost` told last */
+    uint64_t end[SOURCE_PARTITIONS];   /* where the next message will stand */
 };
 
 void source_begin(struct source_world *world, enum source_kind kind);

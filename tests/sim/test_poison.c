@@ -53,7 +53,8 @@ static void append_frame(struct sim_plant *s, uint32_t partition, const char *us
                                .kind = BB_KIND_INTERVAL,
                                .interval_s = 900};
     struct bb_attribute attribute = {.unit = BB_UNIT_KWH, .length_s = 900};
-    struct bb_frame_row row = {.end_ms = END_MS, .mantissa = 5, .issued_ms = received_ms, .line = 1};
+    struct bb_frame_row row = {
+        .end_ms = END_MS, .mantissa = 5, .issued_ms = received_ms, .line = 1};
     struct bb_frame frame = {.tenant = TENANT,
                              .source = BB_SPAN("a file"),
                              .received_ms = received_ms,
@@ -129,8 +130,9 @@ static struct letters look(struct sim_plant *s) {
     struct letters letters = {0};
     struct bb_error error;
 
-    cr_assert_eq(bb_letter_list(s->plant.log, s->plant.registry, &asked, take_letter, &letters, &error),
-                 0, "%s", error.text);
+    cr_assert_eq(
+        bb_letter_list(s->plant.log, s->plant.registry, &asked, take_letter, &letters, &error), 0,
+        "%s", error.text);
     return letters;
 }
 
@@ -146,7 +148,8 @@ static void drain(struct sim_plant *s, uint64_t passed) {
 }
 
 static void replay(struct sim_plant *s, uint64_t id) {
-    const struct bb_letter_actor actor = {.plant = &s->plant, .tenant = TENANT, .by = BB_SPAN("Kim")};
+    const struct bb_letter_actor actor = {
+        .plant = &s->plant, .tenant = TENANT, .by = BB_SPAN("Kim")};
     struct bb_letter_actor with_committer = actor;
     struct bb_committer *committer;
     struct bb_letter_done done;

@@ -359,19 +359,22 @@ Test(post_ledger, letters_are_closed_with_a_round_or_at_once) {
     begin(&w);
     bb_round_free(decide_step(&w, BB_SOURCE_NOWHERE, 5));
     bb_arena_init(&arena, 4096, 1 << 20);
-    cr_assert_eq(bb_letter_find(w.log, NULL, all.tenant, 0, &arena, &letter, &w.error), BB_LETTER_FOUND);
+    cr_assert_eq(bb_letter_find(w.log, NULL, all.tenant, 0, &arena, &letter, &w.error),
+                 BB_LETTER_FOUND);
     cr_assert_eq(bb_letters_close(&w.ledger, NULL, &letter.id, 1, BB_LETTER_DROPPED, BB_SPAN("Kim"),
                                   now_ms(), &w.error),
                  0);
     cr_assert_eq(w.log->ops->sync(w.log, &w.error), 0);
     cr_expect_eq(count_letters(&w, false), 0);
     cr_expect_eq(count_letters(&w, true), 1);
-    cr_assert_eq(bb_letter_find(w.log, NULL, BB_SPAN("default"), letter.id, &arena, &letter, &w.error),
-                 BB_LETTER_FOUND);
+    cr_assert_eq(
+        bb_letter_find(w.log, NULL, BB_SPAN("default"), letter.id, &arena, &letter, &w.error),
+        BB_LETTER_FOUND);
     cr_expect_eq(letter.state, BB_LETTER_DROPPED);
     cr_expect(bb_span_equal(letter.closed_by, BB_SPAN("Kim")));
-    cr_expect_eq(bb_letter_find(w.log, NULL, BB_SPAN("other"), letter.id, &arena, &letter, &w.error),
-                 BB_LETTER_UNKNOWN, "another tenant's");
+    cr_expect_eq(
+        bb_letter_find(w.log, NULL, BB_SPAN("other"), letter.id, &arena, &letter, &w.error),
+        BB_LETTER_UNKNOWN, "another tenant's");
     bb_arena_release(&arena);
     end(&w);
 }
