@@ -3,19 +3,14 @@
 
 #include <stdlib.h>
 
+#include "adapter/registry_row_internal.h"
+
 bool bb_audit_table_add(struct bb_audit_table *table, const struct bb_registry_audit *row,
                         struct bb_arena *texts) {
-    struct bb_registry_audit copy = *row;
-    struct bb_span *spans[] = {&copy.tenant, &copy.who,        &copy.credential, &copy.origin,
-                               &copy.verb,   &copy.subject,    &copy.reason,     &copy.request,
-                               &copy.salt,   &copy.texts_hash, &copy.chain};
+    struct bb_registry_audit copy;
 
-    for (size_t i = 0; i < sizeof spans / sizeof spans[0]; i++) {
-        struct bb_span kept = bb_arena_copy(texts, *spans[i]);
-        if (!kept.data && spans[i]->size > 0)
-            return false;
-        *spans[i] = kept;
-    }
+    if (!bb_registry_audit_copy(row, texts, &copy))
+        return false;
     if (table->count == table->capacity) {
         size_t capacity = table->capacity ? table->capacity * 2 : 64;
         struct bb_registry_audit *items = reallocarray(table->items, capacity, sizeof *items);

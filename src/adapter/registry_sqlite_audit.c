@@ -1,4 +1,5 @@
 /* The audit log in the registry: see port/registry.h. */
+#include "adapter/registry_row_internal.h"
 #include "adapter/registry_sqlite_internal.h"
 
 #define COLUMNS                                                                                    \
@@ -111,17 +112,8 @@ struct last {
 
 static int keep_last(void *context, const struct bb_registry_audit *row) {
     struct last *last = context;
-    struct bb_registry_audit *out = last->out;
 
-    *out = *row;
-    struct bb_span *spans[] = {&out->tenant, &out->who,        &out->credential, &out->origin,
-                               &out->verb,   &out->subject,    &out->reason,     &out->request,
-                               &out->salt,   &out->texts_hash, &out->chain};
-    for (size_t i = 0; i < sizeof spans / sizeof spans[0]; i++) {
-        struct bb_span kept = bb_arena_copy(last->arena, *spans[i]);
-        last->full |= !kept.data && spans[i]->size > 0;
-        *spans[i] = kept;
-    }
+    last->full = !bb_registry_audit_copy(row, last->arena, last->out);
     last->found = true;
     return 1;
 }

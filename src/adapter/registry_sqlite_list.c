@@ -10,8 +10,8 @@
  * An empty tenant means all of them: `tenant = ?1 OR ?1 = ''` would read the whole table, so that
  * the condition is chosen here and the primary key is walked from the right place.
  */
+#include "adapter/registry_row_internal.h"
 #include "adapter/registry_sqlite_internal.h"
-#include "model/unit.h"
 
 static const char doing[] = "listing";
 
@@ -198,15 +198,6 @@ struct channel_list {
     void *context;
 };
 
-/* A unit that this release does not know, or that somebody wrote into the file, is none. */
-static uint8_t known_unit(int64_t unit) {
-    return unit >= 0 && unit < BB_UNIT_COUNT ? (uint8_t)unit : BB_UNIT_NONE;
-}
-
-static int16_t known_derived_unit(int64_t unit) {
-    return unit >= 0 && unit < BB_UNIT_COUNT ? (int16_t)unit : -1;
-}
-
 static int channel_row(struct registry_sql *sql, void *context) {
     const struct channel_list *list = context;
     struct bb_registry_channel row = {
@@ -217,11 +208,11 @@ static int channel_row(struct registry_sql *sql, void *context) {
         .zone = bb_registry_row_text(sql, 4),
         .kind = (uint8_t)bb_registry_row_integer(sql, 5),
         .commodity = (uint8_t)bb_registry_row_integer(sql, 6),
-        .unit = known_unit(bb_registry_row_integer(sql, 7)),
+        .unit = bb_registry_known_unit(bb_registry_row_integer(sql, 7)),
         .interval_s = (uint32_t)bb_registry_row_integer(sql, 8),
         .partition = (uint32_t)bb_registry_row_integer(sql, 9),
         .number = (uint32_t)bb_registry_row_integer(sql, 10),
-        .derived_unit = known_derived_unit(bb_registry_row_integer(sql, 11)),
+        .derived_unit = bb_registry_known_derived_unit(bb_registry_row_integer(sql, 11)),
     };
     return list->visit(list->context, &row);
 }

@@ -16,8 +16,7 @@
 
 #include <stdio.h>
 
-#include "model/quality.h"
-#include "model/unit.h"
+#include "adapter/registry_row_internal.h"
 
 enum { SCHEMA_VERSION = BB_REGISTRY_SQLITE_FORMAT };
 
@@ -214,27 +213,6 @@ static const char additions[] = "CREATE TABLE IF NOT EXISTS dead_letter ("
                                 "WHEN new.salt IS NOT NULL OR new.chain <> old.chain "
                                 "BEGIN SELECT RAISE(ABORT, 'the audit log stands'); END;";
 
-/* The words for ids. A later busbar that knows more of them adds them at its next open. */
-static const char *unit_name(int id) {
-    return bb_unit_symbol(id);
-}
-
-static const struct vocabulary {
-    const char *count_words;
-    const char *put_word;
-    int count;
-    const char *(*name)(int id);
-} vocabularies[] = {
-    {"SELECT count(*) FROM kind_name", "INSERT OR REPLACE INTO kind_name VALUES (?1, ?2)",
-     BB_KIND_COUNT, bb_kind_name},
-    {"SELECT count(*) FROM commodity_name", "INSERT OR REPLACE INTO commodity_name VALUES (?1, ?2)",
-     BB_COMMODITY_COUNT, bb_commodity_name},
-    {"SELECT count(*) FROM unit_name", "INSERT OR REPLACE INTO unit_name VALUES (?1, ?2)",
-     BB_UNIT_COUNT, unit_name},
-    {"SELECT count(*) FROM check_name", "INSERT OR REPLACE INTO check_name VALUES (?1, ?2)",
-     BB_CHECK_COUNT, bb_check_name},
-};
-
 /* The single number that a query answers; `absent` when there is no row. */
 static int ask_number(struct registry_sqlite *registry, const char *query, int64_t absent,
                       int64_t *number, struct bb_error *error) {
@@ -253,10 +231,13 @@ static int ask_number(struct registry_sqlite *registry, const char *query, int64
     return 0;
 }
 
-static int write_words(struct registry_sqlite *registry, const struct vocabulary *words,
+static int write_words(struct registry_sqlite *registry, const struct bb_registry_vocabulary *words,
                        struct bb_error *error) {
     sqlite3_stmt *put = NULL;
-    int result = sqlite3_prepare_v2(registry->db, words->put_word, -1, &put, NULL);
+    char insert[80];
+
+    snprintf(insert, sizeof insert, "INSERT OR REPLACE INTO %s VALUES (?1, ?2)", words->table);
+    int result = sqlite3_prepare_v2(registry->db, insert, -1, &put, NULL);
 
     for (int id = 0; result == SQLITE_OK && id < words->count; id++) {
         sqlite3_bind_int(put, 1, id);
@@ -274,11 +255,14 @@ static int write_words(struct registry_sqlite *registry, const struct vocabulary
 static int write_missing_words(struct registry_sqlite *registry, struct bb_error *error) {
     int failed = 0;
 
-    for (size_t i = 0; !failed && i < sizeof vocabularies / sizeof *vocabularies; i++) {
+    for (size_t i = 0; !failed && i < BB_REGISTRY_VOCABULARIES; i++) {
+        const struct bb_registry_vocabulary *words = &bb_registry_vocabularies[i];
         int64_t count = 0;
-        failed = ask_number(registry, vocabularies[i].count_words, 0, &count, error);
-        if (!failed && count < vocabularies[i].count)
-            failed = write_words(registry, &vocabularies[i], error);
+        char query[80];
+        snprintf(query, sizeof query, "SELECT count(*) FROM %s", words->table);
+        failed = ask_number(registry, query, 0, &count, error);
+        if (!failed && count < words->count)
+            failed = write_words(registry, words, error);
     }
     return failed;
 }

@@ -65,8 +65,9 @@ static int start(struct bb_serve_source *source, struct bb_committer *committer,
     int r = name_topics(source, error);
 
     if (r == 0)
-        r = bb_kafka_setting_read(&source->setting, config->source_kafka_properties,
-                                  config->source_kafka_secrets, error);
+        r = bb_kafka_setting_read(&source->setting, "sources.kafka",
+                                  config->source_kafka_properties, config->source_kafka_secrets,
+                                  error);
     if (r == 0)
         r = bb_plant_open(globals->data, globals->config, BB_PLANT_READ, &source->plant, error);
     if (r < 0)

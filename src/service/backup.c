@@ -5,6 +5,7 @@
 #include "service/backup_content.h"
 #include "service/backup_files.h"
 #include "service/cut.h"
+#include "service/engines.h"
 #include "service/plant.h"
 
 #include <errno.h>
@@ -221,6 +222,8 @@ int bb_backup_make(const char *directory, const char *config_path, const char *t
     making->error = error;
     held_init(&making->held);
     int result = bb_plant_open(directory, config_path, BB_PLANT_READ, &making->plant, error);
+    if (result == 0)
+        result = bb_engines_need_embedded(&making->plant.config, "a backup", error);
     if (result == 0)
         result = bb_staging_begin(&making->staging, target, ".unfinished", error);
     if (result == 0) {

@@ -47,6 +47,8 @@ static const struct bb_config_key plain[] = {
         "appended and not yet acknowledged"),
     KEY("log.kafka.patience", DURATION, log_kafka_patience_ms, 5 * (int64_t)BB_MINUTE_MS,
         BB_SECOND_MS, DAYS(1), "how long the brokers may be away before a sync gives up"),
+    KEY("log.kafka.session", DURATION, log_kafka_session_ms, SECONDS(15), SECONDS(1), BB_HOUR_MS,
+        "a worker that is not heard of for so long is taken for dead, and its partitions go to others"),
     WORD(
         "log.kafka.properties", log_kafka_properties, NULL,
         "further properties of librdkafka, NAME=VALUE by blanks: security.protocol, sasl.mechanisms ..."),
@@ -100,7 +102,8 @@ static const struct bb_config_key plain[] = {
     WORD("store.schema", store_schema, "busbar", "its schema there"),
     WORD("registry.postgres", registry_postgres, NULL,
          "the same for the registry; empty: where the store is"),
-    WORD("registry.schema", registry_schema, "busbar", "its schema there"),
+    WORD("registry.schema", registry_schema, "busbar_registry",
+         "its schema there, another one than the store's"),
     WORD("changes.lanes", changes_told, "vee",
          "lanes whose changes are told to sinks, by blanks: raw, vee, day"),
     KEY("drop.folder", PATH, drop_folder, 0, 0, 0,

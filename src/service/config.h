@@ -20,7 +20,7 @@ struct bb_config {
     char log_kafka_token_file[BB_CONFIG_PATH_MAX], log_kafka_token_command[BB_CONFIG_PATH_MAX];
     char log_kafka_token_principal[BB_CONFIG_PATH_MAX];
     int64_t log_kafka_replication, log_kafka_min_insync, log_kafka_buffer_bytes;
-    int64_t log_kafka_patience_ms;
+    int64_t log_kafka_patience_ms, log_kafka_session_ms;
     /* foreign topics; no brokers: none */
     char source_kafka_brokers[BB_CONFIG_PATH_MAX], source_kafka_topics[BB_CONFIG_PATH_MAX];
     char source_kafka_group[BB_CONFIG_PATH_MAX], source_kafka_from[BB_CONFIG_PATH_MAX];

@@ -38,30 +38,35 @@ static int add_all(struct bb_kafka_setting *setting, char *text, const char *end
     return result;
 }
 
-static int read_secrets(struct bb_kafka_setting *setting, const char *path,
+static int read_secrets(struct bb_kafka_setting *setting, const char *key, const char *path,
                         struct bb_error *error) {
+    char where[64];
     FILE *file = fopen(path, "re");
 
+    snprintf(where, sizeof where, "%s.secrets", key);
     if (!file)
-        return BB_FAIL_ERRNO(error, BB_E_CONFIG_INVALID, errno, "%s", path);
+        return BB_FAIL_ERRNO(error, BB_E_CONFIG_INVALID, errno, "%s: %s", where, path);
     setting->secrets = calloc(1, SECRETS_MAX_BYTES + 1);
     size_t size = setting->secrets ? fread(setting->secrets, 1, SECRETS_MAX_BYTES, file) : 0;
     bool is_whole = setting->secrets && !ferror(file) && size < SECRETS_MAX_BYTES;
     fclose(file);
     return is_whole
-               ? add_all(setting, setting->secrets, "\r\n", path, error)
+               ? add_all(setting, setting->secrets, "\r\n", where, error)
                : BB_FAIL(error, BB_E_CONFIG_INVALID, "%s cannot be read, or is too large", path);
 }
 
-int bb_kafka_setting_read(struct bb_kafka_setting *setting, const char *words, const char *secrets,
-                          struct bb_error *error) {
+int bb_kafka_setting_read(struct bb_kafka_setting *setting, const char *key, const char *words,
+                          const char *secrets, struct bb_error *error) {
+    char where[64];
+
+    snprintf(where, sizeof where, "%s.properties", key);
     *setting = (struct bb_kafka_setting){.words = strdup(words)};
     int result = setting->words
-                     ? add_all(setting, setting->words, " \t", "properties", error)
+                     ? add_all(setting, setting->words, " \t", where, error)
                      : BB_FAIL(error, BB_E_NO_MEMORY, "no memory for Kafka's properties");
 
     if (!result && secrets[0])
-        result = read_secrets(setting, secrets, error);
+        result = read_secrets(setting, key, secrets, error);
     if (result)
         bb_kafka_setting_release(setting);
     return result;

@@ -12,10 +12,10 @@ struct bb_kafka_setting {
     char *words, *secrets; /* what they borrow from */
 };
 
-/* `words`: NAME=VALUE by blanks. `secrets`: a file with NAME=VALUE a line, where "#" begins a comment; empty: none.
+/* `key`: what the keys begin with, "log.kafka". `words`: NAME=VALUE by blanks. `secrets`: a file with NAME=VALUE a line, where "#" begins a comment; empty: none.
  * -BB_E_CONFIG_INVALID. */
-int bb_kafka_setting_read(struct bb_kafka_setting *setting, const char *words, const char *secrets,
-                          struct bb_error *error) BB_MUST_USE;
+int bb_kafka_setting_read(struct bb_kafka_setting *setting, const char *key, const char *words,
+                          const char *secrets, struct bb_error *error) BB_MUST_USE;
 void bb_kafka_setting_release(struct bb_kafka_setting *setting);
 
 #endif

@@ -19,7 +19,8 @@
 
 enum { NOT_HERE = 77 };
 
-static const char *const names[] = {"kafka"};
+static const char *const names[] = {"kafka", "postgres", "rabbitmq", "dynamodb"};
+enum { NAMES = sizeof names / sizeof names[0] };
 
 /* Tests are processes of their own; what one of them starts belongs to the run, which is their parent. */
 static void shared_folder(pid_t run, const char *name, char folder[CLUSTER_PATH]) {
@@ -48,7 +49,7 @@ static void expect_started(const char *name, int status) {
     cr_assert_eq(status, 0, "tools/cluster/%s start: exit %d", name, status);
 }
 
-static void read_address(const char *folder, char address[CLUSTER_PATH]) {
+static void read_address(const char *folder, char *address) { /* CLUSTER_PATH */
     char path[2 * CLUSTER_PATH];
     size_t size;
 
@@ -60,8 +61,18 @@ static void read_address(const char *folder, char address[CLUSTER_PATH]) {
     free(text);
 }
 
+static size_t number_of(const char *name) {
+    size_t i = 0;
+
+    while (i < NAMES && strcmp(names[i], name) != 0)
+        i++;
+    cr_assert_lt(i, NAMES, "no server %s", name);
+    return i;
+}
+
 const char *cluster_address(const char *name) {
-    static char address[CLUSTER_PATH];
+    static char addresses[NAMES][CLUSTER_PATH];
+    char *address = addresses[number_of(name)];
     char variable[64] = "BUSBAR_TEST_", folder[CLUSTER_PATH], path[2 * CLUSTER_PATH];
     size_t used = strlen(variable);
     int status = 0;
@@ -84,6 +95,15 @@ const char *cluster_address(const char *name) {
     return address;
 }
 
+/* A server that the run does not stop, as it was killed, sees for itself that the run is gone. */
+ReportHook(PRE_ALL)(struct criterion_test_set *tests) {
+    char owner[24];
+
+    (void)tests;
+    snprintf(owner, sizeof owner, "%ld", (long)getpid());
+    setenv("BUSBAR_CLUSTER_OWNER", owner, 1);
+}
+
 static void remove_cluster(const char *name, const char *folder) {
     (void)!run_script(name, "stop", folder, "");
     log_folder_remove(folder);
@@ -95,7 +115,7 @@ ReportHook(POST_ALL)(struct criterion_global_stats *stats) {
     glob_t found;
 
     (void)stats;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    for (size_t i = 0; i < NAMES; i++) {
         shared_folder(getpid(), names[i], pattern);
         snprintf(lock, sizeof lock, "%s.lock", pattern);
         unlink(lock);

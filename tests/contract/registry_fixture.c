@@ -4,8 +4,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "adapter/registry_postgres.h"
+#include "contract/cluster.h"
 #include "model/quality.h"
 #include "model/unit.h"
+#include "support/postgres.h"
 
 /* ---- the registries under test --------------------------------------------------------------- */
 
@@ -25,10 +28,19 @@ static void open_memory(struct registry_fixture *f) {
     cr_assert_eq(bb_registry_memory_open(&f->registry, &f->error), 0, "%s", f->error.text);
 }
 
+static void open_postgres(struct registry_fixture *f) {
+    const struct bb_registry_postgres_options options = {.conninfo = f->conninfo,
+                                                         .schema = f->schema};
+
+    cr_assert_eq(bb_registry_postgres_open(&options, &f->registry, &f->error), 0, "%s",
+                 f->error.text);
+}
+
 const struct registry_subject registry_subjects[REGISTRY_SUBJECTS] = {
     [REGISTRY_SQLITE] = {"sqlite", open_sqlite, true},
     [REGISTRY_MEMORY] = {"memory", open_memory, false},
     [REGISTRY_FAULT] = {"fault over sqlite", open_fault, true},
+    [REGISTRY_POSTGRES] = {"postgres", open_postgres, true},
 };
 
 void registry_fixture_close(struct registry_fixture *f) {
@@ -43,6 +55,10 @@ void registry_fixture_init(struct registry_fixture *f, const struct registry_sub
     snprintf(f->directory, sizeof f->directory, "/tmp/busbar-registry-XXXXXX");
     cr_assert_not_null(mkdtemp(f->directory));
     snprintf(f->path, sizeof f->path, "%s/registry.db", f->directory);
+    if (subject == &registry_subjects[REGISTRY_POSTGRES]) {
+        f->conninfo = cluster_address("postgres");
+        snprintf(f->schema, sizeof f->schema, "Registry of %d", (int)getpid());
+    }
     bb_arena_init(&f->arena, 1 << 20, 1 << 28);
     bb_buffer_init(&f->picture, 1 << 26);
     subject->open(f);
@@ -54,6 +70,8 @@ void registry_fixture_release(struct registry_fixture *f) {
 
     if (f->registry)
         registry_fixture_close(f);
+    if (f->conninfo)
+        postgres_drop_schema(f->conninfo, f->schema);
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         snprintf(name, sizeof name, "%s%s", f->path, suffixes[i]);
         unlink(name);
@@ -63,13 +81,21 @@ void registry_fixture_release(struct registry_fixture *f) {
     bb_buffer_release(&f->picture);
 }
 
+static void hold(size_t subject, void (*promise)(struct registry_fixture *f)) {
+    struct registry_fixture f;
+
+    registry_fixture_init(&f, &registry_subjects[subject]);
+    promise(&f);
+    registry_fixture_release(&f);
+}
+
 void each_registry(void (*promise)(struct registry_fixture *f)) {
-    for (size_t i = 0; i < sizeof registry_subjects / sizeof *registry_subjects; i++) {
-        struct registry_fixture f;
-        registry_fixture_init(&f, &registry_subjects[i]);
-        promise(&f);
-        registry_fixture_release(&f);
-    }
+    for (size_t i = 0; i < REGISTRY_EMBEDDED; i++)
+        hold(i, promise);
+}
+
+void postgres_registry(void (*promise)(struct registry_fixture *f)) {
+    hold(REGISTRY_POSTGRES, promise);
 }
 
 /* ---- records to tell ------------------------------------------------------------------------- */

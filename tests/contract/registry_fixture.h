@@ -9,7 +9,7 @@
 
 #include "adapter/embedded.h"
 
-enum { REGISTRY_PARTITIONS = 4, REGISTRY_SUBJECTS = 3 };
+enum { REGISTRY_PARTITIONS = 4, REGISTRY_SUBJECTS = 4, REGISTRY_EMBEDDED = 3 };
 
 struct registry_fixture {
     const char *adapter;
@@ -17,6 +17,8 @@ struct registry_fixture {
     struct bb_registry *inner; /* of a decorator */
     struct bb_fault_plan plan;
     char directory[64], path[96];
+    const char *conninfo;                   /* PostgreSQL: where, */
+    char schema[40];                        /* and in which schema */
     uint64_t sequence[REGISTRY_PARTITIONS]; /* told so far */
     struct bb_arena arena;                  /* of records to tell */
     struct bb_error error;
@@ -28,13 +30,22 @@ extern const struct registry_subject {
     void (*open)(struct registry_fixture *f);
     bool lasting; /* what it was told is there after reopening */
 } registry_subjects[REGISTRY_SUBJECTS];
-enum registry_subject_index { REGISTRY_SQLITE, REGISTRY_MEMORY, REGISTRY_FAULT };
+enum registry_subject_index { REGISTRY_SQLITE, REGISTRY_MEMORY, REGISTRY_FAULT, REGISTRY_POSTGRES };
 
 void registry_fixture_init(struct registry_fixture *f, const struct registry_subject *subject);
 void registry_fixture_release(struct registry_fixture *f);
 void registry_fixture_close(struct registry_fixture *f);
-/* Hold every adapter to a promise, each with a fresh registry. */
+/* Hold every embedded adapter to a promise, each with a fresh registry. */
 void each_registry(void (*promise)(struct registry_fixture *f));
+/* The same for PostgreSQL, which is a server: these tests have names of their own, so that they can be skipped by name. */
+void postgres_registry(void (*promise)(struct registry_fixture *f));
+#define REGISTRY_PROMISE(promise)                                                                  \
+    Test(registry, promise) {                                                                      \
+        each_registry(promise);                                                                    \
+    }                                                                                              \
+    Test(registry_postgres, promise) {                                                             \
+        postgres_registry(promise);                                                                \
+    }
 
 /* ---- records to tell: texts that are not literals live in the fixture's arena ---- */
 struct bb_span registry_kept(struct registry_fixture *f, struct bb_span bytes);

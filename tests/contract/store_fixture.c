@@ -3,8 +3,12 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <unistd.h>
 
+#include "adapter/postgres_internal.h"
+#include "adapter/store_postgres.h"
+#include "contract/cluster.h"
 #include "support/log_folder.h"
 
 /* ---- the stores under test ------------------------------------------------------------------- */
@@ -28,28 +32,76 @@ static void open_fault(struct store_fixture *f) {
     cr_assert_not_null(f->store);
 }
 
+static struct store_fixture begin(const char *adapter) {
+    const char *temporary = getenv("TMPDIR");
+    struct store_fixture f = {.adapter = adapter};
+
+    snprintf(f.directory, sizeof f.directory, "%.40s/store.XXXXXX", temporary ? temporary : "/tmp");
+    cr_assert_not_null(mkdtemp(f.directory));
+    bb_buffer_init(&f.picture, 1 << 20);
+    return f;
+}
+
+static void end(struct store_fixture *f) {
+    f->store->ops->close(f->store);
+    if (f->inner)
+        f->inner->ops->close(f->inner);
+    bb_buffer_release(&f->picture);
+    log_folder_remove(f->directory);
+}
+
 static const struct {
     const char *name;
     void (*open)(struct store_fixture *f);
 } subjects[] = {{"lmdb", open_lmdb}, {"memory", open_memory}, {"fault", open_fault}};
 
 void each_store(void (*promise)(struct store_fixture *f)) {
-    const char *temporary = getenv("TMPDIR");
-
     for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {
-        struct store_fixture f = {.adapter = subjects[i].name};
-        snprintf(f.directory, sizeof f.directory, "%.40s/store.XXXXXX",
-                 temporary ? temporary : "/tmp");
-        cr_assert_not_null(mkdtemp(f.directory));
-        bb_buffer_init(&f.picture, 1 << 20);
+        struct store_fixture f = begin(subjects[i].name);
         subjects[i].open(&f);
         promise(&f);
-        f.store->ops->close(f.store);
-        if (f.inner)
-            f.inner->ops->close(f.inner);
-        bb_buffer_release(&f.picture);
-        log_folder_remove(f.directory);
+        end(&f);
     }
+}
+
+/* ---- PostgreSQL: a schema for each test */
+
+void postgres_schema_name(char schema[40]) {
+    unsigned long random[1];
+
+    cr_assert_eq(getentropy(random, sizeof random), 0);
+    snprintf(schema, 40, "test_%016lx", random[0]);
+}
+
+void postgres_schema_drop(const char *conninfo, const char *schema) {
+    struct bb_postgres_options options = {.conninfo = conninfo, .purpose = "test"};
+    struct bb_postgres *postgres;
+    struct bb_error error;
+    char sql[80];
+
+    cr_assert_eq(bb_postgres_open(&options, &postgres, &error), 0, "%s", error.text);
+    snprintf(sql, sizeof sql, "DROP SCHEMA IF EXISTS %s CASCADE", schema);
+    cr_expect_eq(bb_postgres_execute(postgres, sql, NULL, &error), 0, "%s", error.text);
+    bb_postgres_close(postgres);
+}
+
+void postgres_store_at(const char *conninfo, void (*promise)(struct store_fixture *f)) {
+    struct store_fixture f = begin("postgres");
+
+    f.conninfo = conninfo;
+    postgres_schema_name(f.schema);
+    struct bb_store_postgres_options options = {.conninfo = conninfo,
+                                                .schema = f.schema,
+                                                .partitions = STORE_PARTITIONS,
+                                                .takeover_ms = 300};
+    cr_assert_eq(bb_store_postgres_open(&options, &f.store, &f.error), 0, "%s", f.error.text);
+    promise(&f);
+    end(&f);
+    postgres_schema_drop(conninfo, f.schema);
+}
+
+void postgres_store(void (*promise)(struct store_fixture *f)) {
+    postgres_store_at(cluster_address("postgres"), promise);
 }
 
 void store_claim(struct store_fixture *f, uint32_t partition) {

@@ -17,6 +17,8 @@ struct store_fixture {
     struct bb_store *inner; /* of a decorator */
     struct bb_fault_plan plan;
     char directory[64];
+    const char *conninfo; /* PostgreSQL: where, */
+    char schema[40];      /* and in which schema */
     struct bb_error error;
     struct bb_claim claims[STORE_PARTITIONS]; /* as last claimed or committed */
     struct bb_buffer picture;
@@ -24,6 +26,19 @@ struct store_fixture {
 
 /* Hold every adapter to a promise, each with a fresh store whose partitions are not claimed. */
 void each_store(void (*promise)(struct store_fixture *f));
+
+/* The same for PostgreSQL, which is a server: these tests have names of their own, so that they can be skipped by name. */
+void postgres_store(void (*promise)(struct store_fixture *f));
+void postgres_store_at(const char *conninfo, void (*promise)(struct store_fixture *f));
+void postgres_schema_name(char schema[40]);
+void postgres_schema_drop(const char *conninfo, const char *schema);
+#define STORE_PROMISE(suite, promise)                                                              \
+    Test(suite, promise) {                                                                         \
+        each_store(promise);                                                                       \
+    }                                                                                              \
+    Test(suite##_postgres, promise) {                                                              \
+        postgres_store(promise);                                                                   \
+    }
 
 void store_claim(struct store_fixture *f, uint32_t partition);
 /* Commit as the holder of the last claim, from its position to the offset behind it; the outcome. */

@@ -263,9 +263,7 @@ static void agrees_with_a_model(struct store_fixture *f) {
     free(m);
 }
 
-Test(store_model, agrees_with_a_model) {
-    each_store(agrees_with_a_model);
-}
+STORE_PROMISE(store_model, agrees_with_a_model)
 
 /* ---- views beside a writer ------------------------------------------------------------------- */
 
@@ -308,6 +306,4 @@ static void views_are_whole_beside_commits(struct store_fixture *f) {
     cr_assert_null(failure, "%s: %s: %s", f->adapter, (char *)failure, f->error.text);
 }
 
-Test(store_model, views_are_whole_beside_commits) {
-    each_store(views_are_whole_beside_commits);
-}
+STORE_PROMISE(store_model, views_are_whole_beside_commits)
