@@ -251,13 +251,21 @@ static struct bb_intake *intake_of(const struct page *p) {
     return p->server->options.intake;
 }
 
+/* Zeros where none are read, so that rules and dashboards find what they name. */
+static struct bb_intake_look look_at_source(const struct page *p) {
+    struct bb_intake_look look = {0};
+
+    if (intake_of(p))
+        bb_intake_look(intake_of(p), &look);
+    return look;
+}
+
 static void put_source_backlog(struct page *p) {
-    struct bb_intake_look look;
+    const struct bb_intake_look look = look_at_source(p);
     char labels[BB_INTAKE_TOPIC_MAX + 64];
 
-    if (!intake_of(p))
-        return;
-    bb_intake_look(intake_of(p), &look);
+    if (look.stream_count == 0)
+        put(p, 0);
     for (uint32_t i = 0; i < look.stream_count; i++) {
         snprintf(labels, sizeof labels, "topic=\"%s\",partition=\"%u\"", look.streams[i].topic,
                  look.streams[i].partition);
@@ -266,22 +274,14 @@ static void put_source_backlog(struct page *p) {
 }
 
 static void put_source_age(struct page *p) {
-    struct bb_intake_look look;
-
-    if (!intake_of(p))
-        return;
-    bb_intake_look(intake_of(p), &look);
+    const struct bb_intake_look look = look_at_source(p);
     int64_t age_ms = look.oldest_ms ? bb_clock_now_ms(bb_clock_system()) - look.oldest_ms : 0;
+
     put(p, age_ms > 0 ? (double)age_ms / 1000 : 0);
 }
 
 static void put_source_state(struct page *p) {
-    struct bb_intake_look look;
-
-    if (!intake_of(p))
-        return;
-    bb_intake_look(intake_of(p), &look);
-    put(p, (double)look.state);
+    put(p, (double)look_at_source(p).state);
 }
 
 /* ---- disk */
