@@ -350,11 +350,6 @@ Test(registry_database, texts_of_any_bytes_come_back) {
 static _Noreturn void project_for_ever(struct registry_fixture *f) {
     enum { BATCH = 10 };
 
-    char conninfo[512];
-
-    /* A name by which it is found: other tests have registries on this server, too. */
-    snprintf(conninfo, sizeof conninfo, "%s application_name=victim-%s", f->conninfo, f->schema);
-    f->conninfo = conninfo;
     registry_subjects[REGISTRY_POSTGRES].open(f);
     for (uint64_t at = registry_position(f, 0);; at += BATCH) {
         struct bb_outbox_record records[BATCH];
@@ -380,10 +375,16 @@ static uint64_t projected(struct registry_fixture *f) {
 Test(registry_database, rows_and_position_survive_together) {
     struct registry_fixture f;
     struct bb_random random;
+    struct cluster server;
     uint64_t last = 0;
 
     bb_random_seed(&random, random_test_seed("registry kill, database"));
     begin(&f);
+    registry_fixture_close(&f);
+    const char *shared = f.conninfo;
+    cluster_start(&server, "postgres", ""); /* others have registries on the shared one */
+    f.conninfo = server.address;
+    registry_subjects[REGISTRY_POSTGRES].open(&f); /* makes the tables there */
     registry_fixture_close(&f);
     for (int round = 0; round < 6; round++) {
         int status;
@@ -397,7 +398,7 @@ Test(registry_database, rows_and_position_survive_together) {
         for (int ended = 0; round % 2 && ended < 4; ended++) {
             usleep(30000 + (useconds_t)bb_random_below(&random, 60000));
             execute(&f, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                        "WHERE application_name = 'victim-' || current_schema()");
+                        "WHERE application_name = 'busbar registry'");
         }
         usleep(150000 + (useconds_t)bb_random_below(&random, 60000));
         cr_expect_eq(waitpid(child, &status, WNOHANG), 0, "the child ended by itself");
@@ -412,6 +413,8 @@ Test(registry_database, rows_and_position_survive_together) {
                      (long)position);
     }
     cr_expect_gt(last, 0, "no round got anywhere");
+    cluster_stop(&server);
+    f.conninfo = shared;
     registry_fixture_release(&f);
 }
 
