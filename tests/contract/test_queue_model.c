@@ -133,7 +133,7 @@ static void look_at_the_dead(struct model *m, int handle) {
 
     for (size_t i = 0; i < m->count; i++)
         expected += m->items[i].is_dead;
-    for (int tries = 0; found < expected && tries < 100; tries++) {
+    for (int tries = 0; found < expected && tries < 600; tries++) {
         int outcome = f->queues[handle]->ops->take_dead(f->queues[handle], &f->last, &f->error);
         if (outcome == BB_QUEUE_EMPTY && f->subject->is_real_time)
             queue_pass(f, 50);
