@@ -9,6 +9,7 @@ help:
 	@echo 'make cluster Kafka and PostgreSQL on this machine, with a plant on them, until Ctrl-C (ARGS=FOLDER)'
 	@echo 'make test    every suite, in under 15 minutes on two cores'
 	@echo 'make bench   benchmarks, each with its baseline of the same run (BENCHES="store query": those)'
+	@echo 'make bench-peers   the same readings by Python, Kafka Streams and busbar (an hour; ARGS="--count 1000000")'
 	@echo 'make check   formatting, lints, clang, sanitizers'
 	@echo 'make format  lay out the sources as check wants them'
 	@echo 'make screenshots   the pictures of README and docs, as the tests of the console see it'
@@ -32,6 +33,10 @@ cluster: build
 
 bench: build
 	@set -e; for name in $(BENCHES); do build/busbar bench $$name $(ARGS); done
+
+bench-peers: build
+	@tools/install-deps test
+	@bench/peers/run $(ARGS)
 
 test-build:
 	@tools/install-deps build test
@@ -62,4 +67,4 @@ format:
 clean:
 	rm -rf build build-*
 
-.PHONY: cluster help build console demo bench test-build test soak screenshots check format clean
+.PHONY: cluster help build console demo bench bench-peers test-build test soak screenshots check format clean
