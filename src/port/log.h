@@ -39,7 +39,8 @@ enum bb_record_kind {
     BB_RECORD_TICK = 9,   /* in every data partition: time has come so far (service/tick.h) */
     BB_RECORD_POSTS = 10, /* control partition: see service/post_ledger.h for these three */
     BB_RECORD_POSTS_DONE = 11,
-    BB_RECORD_POSTS_ABANDONED = 12
+    BB_RECORD_POSTS_ABANDONED = 12,
+    BB_RECORD_ARCHIVE = 15 /* in data partitions: old blocks may go (service/archive_order.h) */
 };
 
 struct bb_log_record {

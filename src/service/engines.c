@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 
+#include "adapter/blobs.h"
 #include "adapter/embedded.h"
+#include "adapter/store_archive.h"
 
 enum { PATH_SIZE = 4096 + 32 };
 
@@ -38,6 +40,19 @@ int bb_engine_store_open(const struct bb_engine_needs *needs, uint32_t partition
 
     path_of(needs, "store", path);
     return bb_store_lmdb_open(path, &options, out, error);
+}
+
+int bb_engine_blob_open(const struct bb_engine_needs *needs, struct bb_blob **out,
+                        struct bb_error *error) {
+    *out = NULL;
+    if (needs->config->archive_folder[0])
+        return bb_blob_folder_open(needs->config->archive_folder, out, error);
+    return 0;
+}
+
+int bb_engine_archive_open(const struct bb_engine_needs *needs, struct bb_store *hot,
+                           struct bb_blob *blob, struct bb_store **out, struct bb_error *error) {
+    return bb_store_archive_wrap(hot, blob, (size_t)needs->config->archive_cache_bytes, out, error);
 }
 
 int bb_engine_registry_open(const struct bb_engine_needs *needs, struct bb_registry **out,

@@ -2,6 +2,7 @@
 #ifndef BB_SERVICE_ENGINES_H
 #define BB_SERVICE_ENGINES_H
 
+#include "port/blob.h"
 #include "port/log.h"
 #include "port/registry.h"
 #include "port/sink.h"
@@ -24,6 +25,13 @@ int bb_engine_log_open(const struct bb_engine_needs *needs, struct bb_log **out,
 /* `partitions`: the log's. */
 int bb_engine_store_open(const struct bb_engine_needs *needs, uint32_t partitions,
                          struct bb_store **out, struct bb_error *error) BB_MUST_USE;
+/* *out NULL: there is no archive. */
+int bb_engine_blob_open(const struct bb_engine_needs *needs, struct bb_blob **out,
+                        struct bb_error *error) BB_MUST_USE;
+/* The store with what was archived; owns neither. */
+int bb_engine_archive_open(const struct bb_engine_needs *needs, struct bb_store *hot,
+                           struct bb_blob *blob, struct bb_store **out,
+                           struct bb_error *error) BB_MUST_USE;
 int bb_engine_registry_open(const struct bb_engine_needs *needs, struct bb_registry **out,
                             struct bb_error *error) BB_MUST_USE;
 

@@ -20,6 +20,8 @@ struct bb_worker_counts {
     uint64_t exceptions_opened, exceptions_closed;
     uint64_t commits, blocks;
     uint64_t fenced; /* partitions lost to another worker */
+    uint64_t archived_files, archived_blocks;
+    uint64_t archive_failures; /* orders that were passed over */
 };
 
 struct bb_worker;
@@ -37,6 +39,10 @@ const struct bb_worker_counts *bb_worker_counts(const struct bb_worker *worker);
 
 /* A damaged record stops its partition: what stands before it counts, nothing behind it does, and the other partitions
  * go on (docs/decisions/damaged-records.md). Told once a minute and partition. */
+/* Why an archive order was passed over, told once; NULL: none was since the last call. What it was about stays in the
+ * store, and a later order does it. */
+const struct bb_error *bb_worker_archive_trouble(struct bb_worker *worker);
+
 enum bb_worker_outcome { BB_WORKER_DRAINED = 0, BB_WORKER_DAMAGED = 1 };
 
 /* Do all there is to do now, committing when the backlog is gone or the memory limit is reached.
