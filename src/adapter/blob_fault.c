@@ -96,8 +96,7 @@ static int fault_get(struct bb_blob *base, const char *name, uint64_t offset, si
                      struct bb_buffer *out, struct bb_error *error) {
     struct fault_blob *blob = fault_of(base);
 
-    UNDER_PLAN(blob, error,
-               blob->inner->ops->get(blob->inner, name, offset, size, out, error));
+    UNDER_PLAN(blob, error, blob->inner->ops->get(blob->inner, name, offset, size, out, error));
 }
 
 static int fault_info(struct bb_blob *base, const char *name, struct bb_blob_info *out,

@@ -192,7 +192,8 @@ static int read_range(int file, const char *path, uint64_t offset, size_t size, 
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
-            return BB_FAIL_ERRNO(error, BB_E_BLOB_IO, got < 0 ? errno : EIO, "cannot read %s", path);
+            return BB_FAIL_ERRNO(error, BB_E_BLOB_IO, got < 0 ? errno : EIO, "cannot read %s",
+                                 path);
         at += got;
         offset += (uint64_t)got;
         size -= (size_t)got;
@@ -211,7 +212,9 @@ static int folder_get(struct bb_blob *base, const char *name, uint64_t offset, s
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0 && (errno == ENOENT || errno == ENOTDIR))
         return BB_BLOB_ABSENT;
-    if (file < 0 || fstat(file, &about) != 0)
+    if (file >= 0 && fstat(file, &about) == 0 && !S_ISREG(about.st_mode))
+        result = BB_BLOB_ABSENT; /* a folder on the way to objects */
+    else if (file < 0 || fstat(file, &about) != 0)
         result = BB_FAIL_ERRNO(error, BB_E_BLOB_IO, errno, "cannot open %s", path);
     else
         result = bb_blob_range_check(base, name, (uint64_t)about.st_size, offset, size, error);
@@ -227,9 +230,8 @@ static int folder_get(struct bb_blob *base, const char *name, uint64_t offset, s
 }
 
 static struct bb_blob_info info_of(const struct stat *about) {
-    return (struct bb_blob_info){(uint64_t)about->st_size,
-                                 (int64_t)about->st_mtim.tv_sec * 1000 +
-                                     about->st_mtim.tv_nsec / 1000000};
+    return (struct bb_blob_info){(uint64_t)about->st_size, (int64_t)about->st_mtim.tv_sec * 1000 +
+                                                               about->st_mtim.tv_nsec / 1000000};
 }
 
 static int folder_info(struct bb_blob *base, const char *name, struct bb_blob_info *out,
@@ -306,8 +308,9 @@ static int list_folder(const struct listing *l, const char *folder) {
     snprintf(path, sizeof path, "%s/%s", l->blob->root, folder);
     int count = scandir(path, &entries, is_seen, by_name);
     if (count < 0)
-        return errno == ENOENT ? 0
-                               : BB_FAIL_ERRNO(l->error, BB_E_BLOB_IO, errno, "cannot list %s", path);
+        return errno == ENOENT
+                   ? 0
+                   : BB_FAIL_ERRNO(l->error, BB_E_BLOB_IO, errno, "cannot list %s", path);
     for (int i = 0; i < count; i++) {
         if (!result)
             result = list_entry(l, folder, entries[i]);
@@ -317,8 +320,8 @@ static int list_folder(const struct listing *l, const char *folder) {
     return result;
 }
 
-static int folder_list(struct bb_blob *base, const char *prefix, bb_blob_visit *visit, void *context,
-                       struct bb_error *error) {
+static int folder_list(struct bb_blob *base, const char *prefix, bb_blob_visit *visit,
+                       void *context, struct bb_error *error) {
     struct listing l = {folder_of(base), prefix, visit, context, error};
     int result = list_folder(&l, "");
 

@@ -107,8 +107,7 @@ static int memory_put_end(struct bb_blob_put *put, struct bb_error *error) {
         *old = put->object;
     } else if (bb_list_room(&blob->items, blob->count, &blob->capacity, sizeof blob->items[0])) {
         size_t at = place_of(blob, put->object.name);
-        memmove(blob->items + at + 1, blob->items + at,
-                (blob->count - at) * sizeof blob->items[0]);
+        memmove(blob->items + at + 1, blob->items + at, (blob->count - at) * sizeof blob->items[0]);
         blob->items[at] = put->object;
         blob->count++;
     } else {
@@ -170,8 +169,8 @@ static bool next_behind(struct memory_blob *blob, const char *prefix, char *name
     return found;
 }
 
-static int memory_list(struct bb_blob *base, const char *prefix, bb_blob_visit *visit, void *context,
-                       struct bb_error *error) {
+static int memory_list(struct bb_blob *base, const char *prefix, bb_blob_visit *visit,
+                       void *context, struct bb_error *error) {
     char name[BB_BLOB_NAME_MAX + 1] = "";
     struct bb_blob_info info;
     int result = 0;

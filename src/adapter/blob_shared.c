@@ -26,6 +26,7 @@ int bb_blob_range_check(const struct bb_blob *blob, const char *name, uint64_t w
                         uint64_t offset, size_t size, struct bb_error *error) {
     if (offset <= whole && size <= whole - offset)
         return 0;
-    return BB_FAIL(error, BB_E_BLOB_SHORT, "%s in %s has %llu bytes, and %zu from %llu on are needed",
-                   name, blob->where, (unsigned long long)whole, size, (unsigned long long)offset);
+    return BB_FAIL(error, BB_E_BLOB_SHORT,
+                   "%s in %s has %llu bytes, and %zu from %llu on are needed", name, blob->where,
+                   (unsigned long long)whole, size, (unsigned long long)offset);
 }

@@ -8,8 +8,8 @@
 /* Files under `directory`, which is made with its first object. A file is written beside its place under a name
  * that begins with a dot, synced, renamed, and its folders are synced. What a crash leaves of those is swept by
  * the next put into the same folder, once it is a day old. */
-int bb_blob_folder_open(const char *directory, struct bb_blob **out,
-                        struct bb_error *error) BB_MUST_USE;
+int bb_blob_folder_open(const char *directory, struct bb_blob **out, struct bb_error *error)
+    BB_MUST_USE;
 int bb_blob_memory_open(struct bb_blob **out, struct bb_error *error) BB_MUST_USE;
 /* Owns nothing. Puts count as one call, at their end. NULL without memory. */
 struct bb_blob *bb_blob_fault_wrap(struct bb_blob *inner, struct bb_fault_plan *plan);

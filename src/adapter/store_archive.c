@@ -6,11 +6,13 @@
 
 enum { COPY_CHUNK_BYTES = 64 << 10, COPY_LIMIT_BYTES = 1 << 30 };
 
-/* Stands for a block that an archived file may hold and that is none any more; no block is so short. */
-static const struct bb_span tombstone = {"\0", 1};
+/* Stands for a block that an archived file may hold and that is none any more; no packed block is like it: none ends in
+ * such a seal. */
+static const struct bb_span tombstone = {"bb: gone\n", 9};
 
 struct archive_store {
     struct bb_store base;
+    struct bb_store_ops ops; /* a hold is the inner store's own, and so is its release */
     struct bb_store *inner;
     struct bb_archive_cache *cache;
     pthread_mutex_t mutex;          /* of the manifests */
@@ -88,10 +90,10 @@ static void archive_view_end(struct bb_store_view *view) {
 static int need_manifest(struct bb_store_view *view, struct bb_error *error) {
     struct archive_store *store = view->store;
 
-    return view->manifest ? 0
-                          : bb_manifest_read(store->inner, view->inner, &store->mutex,
-                                             &store->manifests[view->partition], &view->manifest,
-                                             error);
+    return view->manifest
+               ? 0
+               : bb_manifest_read(store->inner, view->inner, &store->mutex,
+                                  &store->manifests[view->partition], &view->manifest, error);
 }
 
 /* ---- one block */
@@ -113,8 +115,8 @@ static int name_channel(struct bb_store_view *view, uint32_t channel, struct bb_
     view->knows_channel = true;
     view->channel = channel;
     view->tenant = (struct bb_span){NULL, 0};
-    struct bb_span name =
-        result == BB_FOUND ? bb_arena_copy(&view->names, value) : (struct bb_span){NULL, 0};
+    struct bb_span name = result == BB_FOUND ? bb_arena_copy(&view->names, value)
+                                             : (struct bb_span){NULL, 0};
     const char *first = name.data ? memchr(name.data, '\0', name.size) : NULL;
     const char *end = name.data + name.size;
     const char *second = first ? memchr(first + 1, '\0', (size_t)(end - first) - 1) : NULL;
@@ -331,10 +333,10 @@ static int scan_month(struct merging *m, const struct numbering *numbers, size_t
 static int scan_hot(struct merging *m, uint8_t lane, int64_t first, int64_t last,
                     struct bb_error *error) {
     m->count = m->next = 0;
-    return first > last ? 0
-                        : m->view->store->inner->ops->block_scan(m->view->inner, lane,
-                                                                 (int32_t)first, (int32_t)last,
-                                                                 merge_hot, m, error);
+    return first > last
+               ? 0
+               : m->view->store->inner->ops->block_scan(m->view->inner, lane, (int32_t)first,
+                                                        (int32_t)last, merge_hot, m, error);
 }
 
 static int scan_merged(struct merging *m, const struct numbering *numbers, uint8_t lane,
@@ -536,11 +538,14 @@ int bb_store_archive_wrap(struct bb_store *inner, struct bb_blob *blob, size_t c
 
     if (!store)
         return no_memory(error);
-    *store = (struct archive_store){.base = {.ops = &ops, .partitions = inner->partitions},
-                                    .inner = inner,
-                                    .cache = bb_archive_cache_new(blob, cache_bytes),
-                                    .manifests = calloc(inner->partitions,
-                                                        sizeof store->manifests[0])};
+    *store = (struct archive_store){
+        .base = {.partitions = inner->partitions},
+        .ops = ops,
+        .inner = inner,
+        .cache = bb_archive_cache_new(blob, cache_bytes),
+        .manifests = calloc(inner->partitions, sizeof store->manifests[0])};
+    store->ops.outbox_release = inner->ops->outbox_release;
+    store->base.ops = &store->ops;
     pthread_mutex_init(&store->mutex, NULL);
     if (!store->cache || !store->manifests) {
         archive_close(&store->base);

@@ -70,7 +70,8 @@ void bb_archive_cache_let_go(struct bb_archive_cache *cache, struct bb_archive_h
         drop(held);
 }
 
-static struct bb_archive_held *find(struct bb_archive_cache *cache, uint64_t hash, uint64_t offset) {
+static struct bb_archive_held *find(struct bb_archive_cache *cache, uint64_t hash,
+                                    uint64_t offset) {
     for (size_t i = 0; i < cache->count; i++) {
         struct bb_archive_held *held = cache->items[i];
         if (held->hash != hash || held->offset != offset)
@@ -104,7 +105,8 @@ static void make_room(struct bb_archive_cache *cache, size_t bytes) {
 }
 
 /* List what was read, or take what somebody else has listed meanwhile. */
-static struct bb_archive_held *put_in(struct bb_archive_cache *cache, struct bb_archive_held *made) {
+static struct bb_archive_held *put_in(struct bb_archive_cache *cache,
+                                      struct bb_archive_held *made) {
     pthread_mutex_lock(&cache->mutex);
     struct bb_archive_held *there = find(cache, made->hash, made->offset);
     if (!there) {

@@ -32,8 +32,8 @@ struct bb_manifest { /* never changes once made */
 /* As the view has it; *kept is what was read before, exchanged when it is another one. `mutex` guards *kept and the
  * counts of references. */
 int bb_manifest_read(struct bb_store *store, struct bb_store_view *view, pthread_mutex_t *mutex,
-                     struct bb_manifest **kept, struct bb_manifest **out,
-                     struct bb_error *error) BB_MUST_USE;
+                     struct bb_manifest **kept, struct bb_manifest **out, struct bb_error *error)
+    BB_MUST_USE;
 void bb_manifest_release(pthread_mutex_t *mutex, struct bb_manifest *manifest);
 /* The rows of a lane and month: [*from, *to). */
 void bb_manifest_month(const struct bb_manifest *manifest, uint8_t lane, int32_t month,

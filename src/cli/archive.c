@@ -125,10 +125,9 @@ static int run_order(struct bb_command *command, struct bb_error *error) {
 
 /* ---- ls, verify */
 
-static const struct bb_table_column columns[] = {{"lane", false},   {"month", false},
-                                                 {"tenant", false}, {"partition", true},
-                                                 {"blocks", true},  {"readings", true},
-                                                 {"bytes", true},   {"file", false}};
+static const struct bb_table_column columns[] = {
+    {"lane", false},  {"month", false},   {"tenant", false}, {"partition", true},
+    {"blocks", true}, {"readings", true}, {"bytes", true},   {"file", false}};
 
 struct printing {
     struct bb_command *command;
@@ -232,7 +231,8 @@ static int run_verify(struct bb_command *command, struct bb_error *error) {
         bb_json_object_end(&json);
         bb_command_json_end(command);
     } else if (bb_command_talks(command)) {
-        bb_buffer_format(&command->out->buffer, "%llu archived files were read, %llu are not whole\n",
+        bb_buffer_format(&command->out->buffer,
+                         "%llu archived files were read, %llu are not whole\n",
                          (unsigned long long)p.files, (unsigned long long)p.bad);
     }
     return p.bad > 0 ? BB_EXIT_REFUSED : BB_EXIT_DONE;
@@ -259,9 +259,10 @@ const struct bb_verb bb_verb_archive = {
     .arguments_max = 1,
     .options = options,
     .options_size = sizeof(struct archive_options),
-    .details = "archive.folder in busbar.yaml says where. Questions see no difference; a late reading brings its\n"
-               "day back, and the next order writes the month anew. `serve` orders by itself what archive.age\n"
-               "says. ls lists the files, verify reads all of them and compares checksums.\n",
+    .details =
+        "archive.folder in busbar.yaml says where. Questions see no difference; a late reading brings its\n"
+        "day back, and the next order writes the month anew. `serve` orders by itself what archive.age\n"
+        "says. ls lists the files, verify reads all of them and compares checksums.\n",
     .examples = "busbar archive --before 2025-01\n"
                 "busbar archive --lane vee --before 2025-01\n"
                 "busbar archive ls\n"

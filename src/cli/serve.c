@@ -47,7 +47,13 @@ static const struct bb_option serve_options[] = {
      .help = "listen on other addresses without keys or without TLS"},
     BB_OPTION_END};
 
-enum { CHILDREN_MS = 30000, LOOK_MS = 100, TICK_EVERY_MS = 60000, RETENTION_EVERY_MS = 600000, ARCHIVE_EVERY_MS = 3600000 };
+enum {
+    CHILDREN_MS = 30000,
+    LOOK_MS = 100,
+    TICK_EVERY_MS = 60000,
+    RETENTION_EVERY_MS = 600000,
+    ARCHIVE_EVERY_MS = 3600000
+};
 
 struct serve {
     struct bb_command *command;

@@ -36,12 +36,13 @@ enum {
     BB_ARCHIVE_VERSION = 1,
     BB_ARCHIVE_HEAD_BYTES = 8,
     BB_ARCHIVE_TRAILER_BYTES = 56,
-    BB_ARCHIVE_FRAME_BYTES = 256 << 10 /* unpacked: a frame is closed behind the channel that passes it */
+    BB_ARCHIVE_FRAME_BYTES =
+        256 << 10 /* unpacked: a frame is closed behind the channel that passes it */
 };
 
 struct bb_archive_head {
     struct bb_span tenant;
-    uint8_t lane; /* of raw, history lies in it, too */
+    uint8_t lane;  /* of raw, history lies in it, too */
     int32_t month; /* since 1970 */
     uint32_t partition;
 };
@@ -63,7 +64,8 @@ struct bb_archive_writer {
     uint64_t blocks, readings;
     struct bb_buffer names, bodies; /* of the frame at hand */
     struct bb_buffer channel;       /* blocks of the channel at hand, as they are listed */
-    struct bb_buffer first, last;   /* usage point and channel, as texts: of the frame; last is the one at hand */
+    struct bb_buffer first,
+        last; /* usage point and channel, as texts: of the frame; last is the one at hand */
     uint32_t channel_blocks, frame_channels;
     uint64_t frame_blocks, frame_readings;
     struct bb_buffer frames; /* of the index */

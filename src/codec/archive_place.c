@@ -71,7 +71,8 @@ int32_t bb_archive_month_parse(struct bb_span text) {
 }
 
 void bb_archive_month_format(int32_t month, char text[BB_ARCHIVE_MONTH_TEXT_MAX]) {
-    snprintf(text, BB_ARCHIVE_MONTH_TEXT_MAX, "%04d-%02d", (int)year_of(month), (int)in_year(month) + 1);
+    snprintf(text, BB_ARCHIVE_MONTH_TEXT_MAX, "%04d-%02d", (int)year_of(month),
+             (int)in_year(month) + 1);
 }
 
 /* ---- names of files */

@@ -10,7 +10,9 @@
 #include "model/block.h"
 #include "model/unit.h"
 
-enum { LEVEL = 6 /* ahead of it each level costs more time than it saves bytes of packed blocks */ };
+enum {
+    LEVEL = 6 /* ahead of it each level costs more time than it saves bytes of packed blocks */
+};
 static const size_t frame_limit_bytes = (size_t)1 << 30;
 
 void bb_archive_writer_init(struct bb_archive_writer *w, const struct bb_archive_head *head) {
@@ -156,8 +158,7 @@ static void put_mark(struct bb_json *json, int mark) {
     bb_buffer_init(&text, 256);
     bb_quality_format(&quality, &text);
     const char *bar = text.size ? memchr(text.data, '|', text.size) : NULL;
-    struct bb_span name = {bar ? bar + 1 : "",
-                           bar ? (size_t)(text.data + text.size - bar) - 1 : 0};
+    struct bb_span name = {bar ? bar + 1 : "", bar ? (size_t)(text.data + text.size - bar) - 1 : 0};
     bb_json_text(json, name);
     bb_buffer_release(&text);
 }

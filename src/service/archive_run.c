@@ -113,10 +113,10 @@ static int count_hot(struct bb_archive_run *run) {
         qsort(sorted, run->channel_count, sizeof(struct channel *), by_number);
     for (size_t i = 0; !result && i < run->hot_count; i++) {
         uint32_t number = run->hot[i].key.channel;
-        struct channel **found =
-            run->channel_count ? bsearch(&number, sorted, run->channel_count,
-                                         sizeof(struct channel *), order_number)
-                               : NULL;
+        struct channel **found = run->channel_count
+                                     ? bsearch(&number, sorted, run->channel_count,
+                                               sizeof(struct channel *), order_number)
+                                     : NULL;
         if (found)
             (*found)->hot_blocks++;
         else
@@ -145,8 +145,8 @@ static int list_tenants(struct bb_archive_run *run) {
             continue;
         if (!bb_list_room(&run->files, run->file_count, &run->file_capacity, sizeof run->files[0]))
             return no_memory(run->error);
-        run->files[run->file_count++] =
-            (struct tenant_file){.tenant = tenant, .from = from, .to = to};
+        run->files[run->file_count++] = (struct tenant_file){
+            .tenant = tenant, .from = from, .to = to};
     }
     return 0;
 }
@@ -450,8 +450,7 @@ static int sweep_orphan(void *context, struct bb_span name, const struct bb_blob
 
     (void)info;
     if (name.size > BB_ARCHIVE_NAME_MAX || !bb_archive_name_maker(name, &maker) ||
-        maker.epoch > task->epoch ||
-        (maker.epoch == task->epoch && maker.offset >= task->offset) ||
+        maker.epoch > task->epoch || (maker.epoch == task->epoch && maker.offset >= task->offset) ||
         bb_span_equal(name, bb_span_of(o->file->place.name)))
         return 0;
     key[0] = 'R';

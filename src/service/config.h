@@ -32,7 +32,7 @@ struct bb_config {
     char changes_told[BB_CONFIG_PATH_MAX]; /* names of lanes */
     uint32_t
         changes_lanes; /* bits of enum bb_lane whose changes are told; set with the sinks, no key of its own */
-    int64_t stop_ms;                      /* what a worker may take to end */
+    int64_t stop_ms;                         /* what a worker may take to end */
     char archive_folder[BB_CONFIG_PATH_MAX]; /* empty: none, or the bucket */
     char archive_s3_bucket[BB_CONFIG_PATH_MAX], archive_s3_prefix[BB_CONFIG_PATH_MAX];
     char archive_s3_region[BB_CONFIG_PATH_MAX], archive_s3_endpoint[BB_CONFIG_PATH_MAX];

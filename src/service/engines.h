@@ -30,8 +30,8 @@ int bb_engine_blob_open(const struct bb_engine_needs *needs, struct bb_blob **ou
                         struct bb_error *error) BB_MUST_USE;
 /* The store with what was archived; owns neither. */
 int bb_engine_archive_open(const struct bb_engine_needs *needs, struct bb_store *hot,
-                           struct bb_blob *blob, struct bb_store **out,
-                           struct bb_error *error) BB_MUST_USE;
+                           struct bb_blob *blob, struct bb_store **out, struct bb_error *error)
+    BB_MUST_USE;
 int bb_engine_registry_open(const struct bb_engine_needs *needs, struct bb_registry **out,
                             struct bb_error *error) BB_MUST_USE;
 

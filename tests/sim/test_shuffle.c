@@ -56,6 +56,8 @@ static size_t append_some(struct world *w, struct bb_log *log, const struct worl
     world_append(w, log, items, n, bb_random_below(&w->r, 2));
     if (bb_random_below(&w->r, 5) == 0)
         world_append_ghost(w, log);
+    if (bb_random_below(&w->r, 3) == 0)
+        world_append_order(w, log);
     return n;
 }
 
@@ -77,6 +79,8 @@ static void run_shuffled(uint64_t seed, bool with_masters, const char *test) {
     in_order(&w, partitions, &expected);
     sim_plant_open(&s, partitions, false);
     s.plant.config.commit_memory_bytes = 1000 << bb_random_below(&w.r, 12);
+    s.plant.config.archive_grace_ms =
+        -1; /* nobody else has a view: what was replaced goes at once */
     cr_assert_eq(bb_worker_open(&s.plant, &worker, &error), 0);
     for (int pass = 0; pass < 2; pass++) {
         world_shuffle(&w, w.items, w.count);
@@ -165,6 +169,12 @@ static void plan_fault(struct world *w, struct bb_fault_plan *plan) {
     plan->code = BB_E_STORE_IO;
 }
 
+static struct bb_fault_plan *faults_of(struct world *w, struct sim_plant *s) {
+    struct bb_fault_plan *const plans[] = {&s->store_faults, &s->log_faults, &s->blob_faults};
+
+    return plans[bb_random_below(&w->r, 3)];
+}
+
 /* Drain until it goes well; after a failure the same worker goes on, or another one comes. */
 static void drain_stubbornly(struct world *w, struct sim_plant *s, struct bb_worker **worker,
                              uint64_t seed) {
@@ -176,13 +186,13 @@ static void drain_stubbornly(struct world *w, struct sim_plant *s, struct bb_wor
             return;
         cr_assert_lt(tries, 1000, "seed %llu", (unsigned long long)seed);
         bool again = bb_random_below(&w->r, 2);
-        s->store_faults.fail_at = s->log_faults.fail_at = 0;
+        s->store_faults.fail_at = s->log_faults.fail_at = s->blob_faults.fail_at = 0;
         if (bb_random_below(&w->r, 2)) {
             bb_worker_close(*worker);
             cr_assert_eq(bb_worker_open(&s->plant, worker, &error), 0);
         }
         if (again)
-            plan_fault(w, bb_random_below(&w->r, 2) ? &s->store_faults : &s->log_faults);
+            plan_fault(w, faults_of(w, s));
     }
 }
 
@@ -206,10 +216,10 @@ static void run_faulty(uint64_t seed, bool with_masters) {
     cr_assert_eq(bb_worker_open(&s.plant, &worker, &error), 0);
     for (size_t at = 0; at < w.count;) {
         at += append_some(&w, s.log, w.items + at, w.count - at);
-        plan_fault(&w, bb_random_below(&w.r, 2) ? &s.store_faults : &s.log_faults);
+        plan_fault(&w, faults_of(&w, &s));
         drain_stubbornly(&w, &s, &worker, seed);
     }
-    s.store_faults.fail_at = s.log_faults.fail_at = 0;
+    s.store_faults.fail_at = s.log_faults.fail_at = s.blob_faults.fail_at = 0;
     sim_plant_finish(&s, worker);
     bb_worker_close(worker);
     expect_same(&s, &w, &expected, "whatever_fails_nothing_is_lost_or_doubled", seed);
