@@ -17,4 +17,15 @@ bool bb_fetch_may(const char *address);
 int bb_fetch(const char *address, int timeout_ms, atomic_bool *stop, struct bb_buffer *out,
              struct bb_error *error) BB_MUST_USE;
 
+/* The same, with what a question may need besides. */
+struct bb_fetch_ask {
+    const char *address;
+    const char *login; /* "user:password" of HTTP's basic authentication; NULL: none */
+    int timeout_ms;
+    atomic_bool *stop; /* may be NULL */
+};
+/* *status: what the server answered, also when that is an error; 0: it was not reached. */
+int bb_fetch_status(const struct bb_fetch_ask *ask, struct bb_buffer *out, long *status,
+                    struct bb_error *error) BB_MUST_USE;
+
 #endif

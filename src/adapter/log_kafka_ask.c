@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { AGAIN_MS = 50, SLICE_MS = 100 };
+enum { TRY_MS = 2000, AGAIN_MS = 50, SLICE_MS = 100 };
 
 static int64_t now_ms(void) {
     return bb_monotonic_ns() / 1000000;
@@ -43,53 +43,65 @@ int bb_kafka_ask_open(struct bb_kafka_log *log, struct bb_error *error) {
 
 /* ---- ends */
 
-int bb_kafka_bounds(struct bb_kafka_log *log, enum bb_kafka_topic topic, int32_t number,
-                    uint64_t *low, uint64_t *high, struct bb_error *error) {
-    int64_t first = 0, end = 0, until = now_ms() + bb_kafka_answer_ms(&log->ask);
-    rd_kafka_resp_err_t why;
-
-    while ((why = rd_kafka_query_watermark_offsets(log->ask.rk, log->topics[topic], number, &first,
-                                                   &end, bb_kafka_answer_ms(&log->ask))) &&
-           bb_kafka_passes(why) && now_ms() < until)
-        usleep(AGAIN_MS * 1000);
-    if (why)
-        return bb_kafka_fail(&log->ask, why, BB_E_KAFKA_TOPIC, error,
-                             "topic %s, partition %" PRId32 " does not tell its end",
-                             log->topics[topic], number);
-    *low = (uint64_t)first;
-    *high = (uint64_t)end;
-    return 0;
+/* One question to each leader: the offset at a time, or RD_KAFKA_OFFSET_BEGINNING or _END. While a leader is away another one
+ * may be elected: who that is is looked up before it is tried again. */
+static rd_kafka_resp_err_t try_offsets(struct bb_kafka_log *log,
+                                       rd_kafka_topic_partition_list_t *list, int64_t at,
+                                       int timeout_ms, int *failed) {
+    *failed = 0;
+    for (int i = 0; i < list->cnt; i++) {
+        list->elems[i].offset = at;
+        list->elems[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
+    rd_kafka_resp_err_t why = rd_kafka_offsets_for_times(log->ask.rk, list, timeout_ms);
+    for (int i = 0; !why && i < list->cnt; i++) {
+        why = list->elems[i].err;
+        *failed = i;
+    }
+    return why;
 }
 
-/* One question to each leader; the offsets of `list` are what is asked for and what is answered. Those that were not answered
- * in a change of leaders are asked again. */
+static void look_for_leaders(struct bb_kafka_log *log, int timeout_ms) {
+    for (enum bb_kafka_topic topic = 0; topic < BB_KAFKA_TOPICS; topic++) {
+        const struct rd_kafka_metadata *metadata;
+        if (rd_kafka_metadata(log->ask.rk, 0, log->ask_topics[topic], &metadata, timeout_ms) == 0)
+            rd_kafka_metadata_destroy(metadata);
+    }
+}
+
 static int ask_offsets(struct bb_kafka_log *log, rd_kafka_topic_partition_list_t *list, int64_t at,
                        struct bb_error *error) {
     int64_t until = now_ms() + bb_kafka_answer_ms(&log->ask);
-    const char *topic = list->elems[0].topic;
     rd_kafka_resp_err_t why;
-    int32_t number;
+    int failed;
 
     for (;;) {
-        for (int i = 0; i < list->cnt; i++) {
-            list->elems[i].offset = at;
-            list->elems[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;
-        }
-        why = rd_kafka_offsets_for_times(log->ask.rk, list, bb_kafka_answer_ms(&log->ask));
-        number = 0;
-        for (int i = 0; !why && i < list->cnt; i++) {
-            why = list->elems[i].err;
-            topic = list->elems[i].topic;
-            number = list->elems[i].partition;
-        }
-        if (!why)
-            return 0;
-        if (!bb_kafka_passes(why) || now_ms() >= until)
-            return bb_kafka_fail(&log->ask, why, BB_E_KAFKA_TOPIC, error,
-                                 "topic %s, partition %" PRId32 " does not tell its end", topic,
-                                 number);
+        int64_t left = until - now_ms();
+        why = try_offsets(log, list, at,
+                          (int)(left < 0        ? 0
+                                : left < TRY_MS ? left
+                                                : TRY_MS),
+                          &failed);
+        if (!why || !bb_kafka_passes(why) || now_ms() >= until)
+            break;
+        look_for_leaders(log, AGAIN_MS);
         usleep(AGAIN_MS * 1000);
     }
+    return why ? bb_kafka_fail(&log->ask, why, BB_E_KAFKA_TOPIC, error,
+                               "topic %s, partition %" PRId32 " does not tell its end",
+                               list->elems[failed].topic, list->elems[failed].partition)
+               : 0;
+}
+
+int bb_kafka_bounds(struct bb_kafka_log *log, enum bb_kafka_topic topic, int32_t number,
+                    uint64_t *low, uint64_t *high, struct bb_error *error) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+
+    rd_kafka_topic_partition_list_add(list, log->topics[topic], number);
+    int result = ask_offsets(log, list, RD_KAFKA_OFFSET_BEGINNING, error);
+    *low = (uint64_t)list->elems[0].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return result < 0 ? result : bb_kafka_high(log, topic, number, high, error);
 }
 
 int bb_kafka_high(struct bb_kafka_log *log, enum bb_kafka_topic topic, int32_t number,

@@ -1,7 +1,8 @@
-/* busbar bench codec: text to batches, one thread, in memory; each format with a day of meters, beside
+/* busbar bench codec: bytes to batches, one thread, in memory; each format with a day of meters, beside
  * splitting the same bytes into lines (memchr), the least that any parser of lines must do. */
 #include "cli/bench.h"
 
+#include "base/varint.h"
 #include "cli/human.h"
 #include "codec/codec.h"
 
@@ -112,6 +113,59 @@ static void make_nem12(struct bb_buffer *out, uint32_t meters) {
     bb_buffer_format(out, "900\n");
 }
 
+static void put_avro_text(struct bb_buffer *out, const char *text) {
+    size_t size = strlen(text);
+
+    bb_buffer_append_byte(out, (uint8_t)(size << 1)); /* shorter than 64 */
+    bb_buffer_append(out, text, size);
+}
+
+static void put_avro_long(struct bb_buffer *out, int64_t value) {
+    uint8_t bytes[BB_VARINT_MAX];
+
+    bb_buffer_append(out, bytes, (size_t)(bb_varint_put(bytes, bb_zigzag(value)) - bytes));
+}
+
+/* An object container file, a block for each 4,000 readings. */
+static void make_avro(struct bb_buffer *out, uint32_t meters) {
+    static const char schema[] =
+        "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"usage_point\",\"type\":"
+        "\"string\"},{\"name\":\"channel\",\"type\":\"string\"},{\"name\":\"timestamp\",\"type\":"
+        "{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}},{\"name\":\"value\",\"type\":"
+        "\"double\"},{\"name\":\"unit\",\"type\":\"string\"}]}";
+    enum { BLOCK = 4000 };
+    static const char marker[16] = "0123456789abcde";
+    struct bb_buffer block;
+    char name[NAME_BYTES];
+
+    bb_buffer_init(&block, 1 << 20);
+    bb_buffer_append(out, "Obj\x01", 4);
+    put_avro_long(out, 1);
+    put_avro_text(out, "avro.schema");
+    put_avro_long(out, sizeof schema - 1);
+    bb_buffer_append(out, schema, sizeof schema - 1);
+    put_avro_long(out, 0);
+    bb_buffer_append(out, marker, sizeof marker);
+    for (uint32_t i = 0; i < READINGS; i++) {
+        int64_t quarter = 1963584 + i / meters;
+        double value = (double)bench_load_value(i % meters, quarter) / 1000;
+        bench_load_name(i % meters, name);
+        put_avro_text(&block, name);
+        put_avro_text(&block, "1-1:1.29.0");
+        put_avro_long(&block, (quarter + 1) * 15 * (int64_t)BB_MINUTE_MS);
+        bb_buffer_append(&block, &value, sizeof value);
+        put_avro_text(&block, "kWh");
+        if (i % BLOCK != BLOCK - 1)
+            continue;
+        put_avro_long(out, BLOCK);
+        put_avro_long(out, (int64_t)block.size);
+        bb_buffer_append_span(out, bb_buffer_span(&block));
+        bb_buffer_append(out, marker, sizeof marker);
+        bb_buffer_clear(&block);
+    }
+    bb_buffer_release(&block);
+}
+
 static double split_lines(const struct bb_buffer *text) {
     int64_t begin = bb_monotonic_ns();
     uint64_t lines = 0;
@@ -160,6 +214,7 @@ int bench_codec(struct bench *b, struct bb_error *error) {
         {"csv", &bb_format_csv, 10000, make_csv},
         {"nem12", &bb_format_nem12, 10000, make_nem12},
         {"lineprotocol", &bb_format_lineprotocol, 10000, make_lineprotocol},
+        {"avro", &bb_format_avro, 10000, make_avro},
     };
     size_t runs = (size_t)b->given->runs;
     struct bench_baseline base;

@@ -84,10 +84,13 @@ static void start(struct bb_children *children, struct bb_child *child) {
     }
     snprintf(share, sizeof share, "%u/%u", child->number, children->count);
     snprintf(parent, sizeof parent, "%d", (int)getpid());
-    const char *const rest[] = {"worker",  "--stage", "derive",   "--live",
-                                "--share", share,     "--parent", parent};
+    const char *const rest[] = {"worker", "--stage", "derive", "--live", "--parent", parent};
     for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
         arguments[n++] = rest[i];
+    if (!children->shared.is_grouped) {
+        arguments[n++] = "--share";
+        arguments[n++] = share;
+    }
     if (children->shared.metrics >= 0) {
         snprintf(metrics, sizeof metrics, "%d", children->shared.metrics);
         arguments[n++] = "--metrics";

@@ -20,10 +20,11 @@ struct bb_child {
     bool has_ended;              /* once at least */
 };
 
-/* Memory of the server that children write to, as file descriptors; -1: there is none. */
+/* What children have in common: memory of the server that they write to, as file descriptors (-1: there is none). */
 struct bb_children_shared {
-    int metrics;  /* where they count (service/metric.h) */
-    int log_tail; /* where their last lines are kept (base/log_tail.h) */
+    int metrics;     /* where they count (service/metric.h) */
+    int log_tail;    /* where their last lines are kept (base/log_tail.h) */
+    bool is_grouped; /* a consumer group shares the partitions out, also to workers elsewhere */
 };
 
 struct bb_children {

@@ -251,7 +251,7 @@ int bb_serve(struct bb_command *command, const struct bb_serve_options *options,
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to serve");
     serve->command = command;
     serve->given = options;
-    serve->shared = (struct bb_children_shared){-1, -1};
+    serve->shared = (struct bb_children_shared){.metrics = -1, .log_tail = -1};
     command->logger.tail = bb_log_tail_share(&serve->shared.log_tail); /* NULL: it does without */
     bb_stop_on_signals();
     int r = bb_command_open_plant(command, BB_PLANT_APPEND, &serve->plant, error);
@@ -261,6 +261,7 @@ int bb_serve(struct bb_command *command, const struct bb_serve_options *options,
     }
     command->started = false;
     serve->shared.metrics = bb_metrics_share();
+    serve->shared.is_grouped = serve->plant.config.log_kafka_brokers[0] != 0;
     r = start(serve, error);
     if (r == 0) {
         command->started = true;

@@ -4,10 +4,12 @@
 #include "base/random.h"
 #include "cli/human.h"
 #include "cli/verbs.h"
+#include "service/engines.h"
 #include "service/metric.h"
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -45,7 +47,8 @@ static const struct bb_option options[] = {
      .kind = BB_OPTION_TEXT,
      .offset = AT(share),
      .value = "I/N",
-     .help = "derive the I-th of N shares of the partitions (default: all)"},
+     .help =
+         "the I-th of N fixed shares of the partitions (default: as the consumer group has it, or all)"},
     {.name = "parent",
      .kind = BB_OPTION_NUMBER,
      .offset = AT(parent),
@@ -85,6 +88,9 @@ struct work {
     struct bb_plant plant;
     struct bb_worker *worker; /* NULL in the stage deliver */
     struct bb_delivery *delivery;
+    struct bb_assignment *assignment;
+    bool *mine;     /* by partition */
+    bool is_shared; /* with others that come and go: look up often */
     struct bb_random random;
     uint32_t failures; /* in a row */
     uint64_t handled;  /* readings seen at the last look */
@@ -117,7 +123,9 @@ static void note_fenced(struct work *work) {
 /* All there is to do now, in this stage; the registry follows either way. */
 static int work_once(struct work *work, struct bb_error *error) {
     const struct bb_progress_watch *watch = &work->command->bar->watch;
-    int r = work->worker ? bb_worker_drain(work->worker, work->given->live, watch, error) : 0;
+    const bool is_live = work->given->live || work->is_shared;
+    int r = work->worker ? bb_worker_drain(work->worker, is_live, watch, error) : 0;
+    const bool has_more = r == BB_WORKER_MORE;
 
     note_fenced(work);
     const struct bb_error *trouble = work->worker ? bb_worker_archive_trouble(work->worker) : NULL;
@@ -135,7 +143,7 @@ static int work_once(struct work *work, struct bb_error *error) {
         delivered = followed < 0 ? followed : delivered;
     }
     bb_progress_bar_clear(work->command->bar);
-    return r < 0 ? r : delivered;
+    return r < 0 ? r : delivered < 0 ? delivered : has_more;
 }
 
 static bool anything_new(struct work *work) {
@@ -191,12 +199,73 @@ static int wait_ms(const struct work *work, int64_t idle_left_ms) {
     return (int)(idle_left_ms < ms ? idle_left_ms : ms);
 }
 
+/* Partitions that come and go. What is revoked is not in the midst of anything here. */
+static int look_at_assignment(struct work *work, struct bb_error *error) {
+    const struct bb_assignment_ops *ops = work->assignment->ops;
+    const uint32_t *partitions;
+    size_t count;
+    int r;
+
+    while ((r = ops->poll(work->assignment, 0, &partitions, &count, error)) > 0) {
+        for (size_t i = 0; i < count; i++)
+            work->mine[partitions[i]] = r == BB_ASSIGNMENT_GAINED;
+        const struct bb_log_field fields[] = {
+            bb_field_decision(r == BB_ASSIGNMENT_GAINED ? "partitions-gained" : "partitions-given"),
+            bb_field_number("partitions", (int64_t)count)};
+        if (work->is_shared)
+            bb_command_note(work->command, BB_LOG_INFO, "the consumer group has shared out", fields,
+                            2);
+        if (r == BB_ASSIGNMENT_REVOKED && (r = ops->release(work->assignment, error)) < 0)
+            break;
+    }
+    return r;
+}
+
+/* For people and scalers that look at lag from outside; a failure is no reason to stop. */
+static void tell_positions(struct work *work) {
+    struct bb_position at;
+    struct bb_error ignored;
+
+    for (uint32_t i = 0; work->worker && i < work->plant.log->partitions; i++)
+        if (work->mine[i] && bb_worker_position(work->worker, i, &at))
+            (void)work->assignment->ops->hint(work->assignment, i, at.offset, &ignored);
+}
+
+static int open_assignment(struct work *work, uint32_t number, uint32_t count,
+                           struct bb_error *error) {
+    const struct bb_engine_needs needs = {.directory = work->plant.directory,
+                                          .config = &work->plant.config};
+    const struct bb_engine_share share = {.stage = work->given->stage == STAGE_DERIVE ? "derive"
+                                                                                      : "deliver",
+                                          .number = number,
+                                          .count = count,
+                                          .partitions = work->plant.log->partitions};
+
+    work->mine = calloc(share.partitions, sizeof work->mine[0]);
+    if (!work->mine)
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a worker's share");
+    work->is_shared = number == 0 && work->plant.config.log_kafka_brokers[0] != 0;
+    return bb_engine_assignment_open(&needs, &share, &work->assignment, error);
+}
+
+static void close_assignment(struct work *work) {
+    struct bb_error ignored;
+
+    if (work->assignment) {
+        (void)work->assignment->ops->leave(work->assignment, &ignored);
+        work->assignment->ops->close(work->assignment);
+    }
+    free(work->mine);
+}
+
 static int work_until_stopped(struct work *work, struct bb_error *error) {
     const volatile bool *stop = bb_stop_flag();
     int64_t idle_since_ns = bb_monotonic_ns();
 
     while (!*stop) {
-        int r = work_once(work, error);
+        int r = look_at_assignment(work, error);
+        if (r >= 0)
+            r = work_once(work, error);
         if (r < 0 && error->retriable) {
             rest(work, error);
             continue;
@@ -204,6 +273,11 @@ static int work_until_stopped(struct work *work, struct bb_error *error) {
         if (r < 0)
             return r;
         note_recovered(work);
+        tell_positions(work);
+        if (r > 0) {
+            idle_since_ns = bb_monotonic_ns();
+            continue; /* there is more */
+        }
         int64_t now_ns = bb_monotonic_ns();
         if (anything_new(work))
             idle_since_ns = now_ns;
@@ -254,14 +328,14 @@ static void report(const struct work *work) {
     }
 }
 
-/* "2/3": index 1 of 3. */
-static bool parse_share(const char *text, uint32_t *index, uint32_t *count) {
+/* "2/3": number 2 of 3. */
+static bool parse_share(const char *text, uint32_t *number, uint32_t *count) {
     unsigned i, n;
     int used = 0;
 
     if (sscanf(text, "%4u/%4u%n", &i, &n, &used) != 2 || text[used] != '\0' || i < 1 || i > n)
         return false;
-    *index = i - 1;
+    *number = i;
     *count = n;
     return true;
 }
@@ -280,8 +354,8 @@ static int run(struct bb_command *command, struct bb_error *error) {
                        "decode runs in the process that takes files in (busbar "
                        "ingest): allowed are derive and deliver");
     bb_stop_on_signals();
-    uint32_t index = 0, count = 1;
-    if (work.given->share && !parse_share(work.given->share, &index, &count))
+    uint32_t number = 0, count = 0;
+    if (work.given->share && !parse_share(work.given->share, &number, &count))
         return BB_FAIL(error, BB_E_USAGE, "--share %s is none: write 1/2 and 2/2",
                        work.given->share);
     if (work.given->parent > 0 && !follow_parent((pid_t)work.given->parent))
@@ -300,19 +374,21 @@ static int run(struct bb_command *command, struct bb_error *error) {
     bb_stop_within(work.plant.config.stop_ms);
     if (work.given->stage == STAGE_DERIVE)
         r = bb_worker_open(&work.plant, &work.worker, error);
+    if (r >= 0)
+        r = open_assignment(&work, number, count, error);
     if (r >= 0 && work.worker) {
-        bb_worker_take_share(work.worker, index, count);
+        bb_worker_share(work.worker, work.mine);
         bb_worker_stop_at(work.worker, bb_stop_flag());
     }
     bb_random_seed(&work.random, (uint64_t)bb_monotonic_ns() ^ (uint64_t)getpid());
     if (r >= 0)
-        r = bb_delivery_open(&work.plant, index, count, tell_delivery, &work, &work.delivery,
-                             error);
+        r = bb_delivery_open(&work.plant, work.mine, tell_delivery, &work, &work.delivery, error);
     if (r >= 0)
         r = work_until_stopped(&work, error);
     if (r >= 0)
         report(&work);
     bb_delivery_close(work.delivery);
+    close_assignment(&work);
     if (work.worker)
         bb_worker_close(work.worker);
     bb_plant_close(&work.plant);

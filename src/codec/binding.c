@@ -308,6 +308,11 @@ bool bb_binding_wants_inside(const struct bb_binding *binding, struct bb_span pa
 
 /* Without blanks; empty cells are absent, but a value may be empty. */
 static inline void put_cell(struct bb_row *row, enum bb_field field, struct bb_cell cell) {
+    if (bb_cell_is_binary(cell)) {
+        row->cell[field] = cell;
+        row->present |= BB_FIELD_BIT(field);
+        return;
+    }
     while (cell.size > 0 && bb_char_is_blank(cell.data[0])) {
         cell.data++;
         cell.size--;

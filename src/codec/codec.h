@@ -49,6 +49,15 @@ struct bb_series_memory *bb_series_memory_new(void); /* NULL: no memory */
 void bb_series_memory_free(struct bb_series_memory *memory);
 void bb_series_memory_clear(struct bb_series_memory *memory);
 
+/* Schemas by id, for formats whose messages name theirs. Asked once per id and run, and again for one that was
+ * unknown. */
+enum bb_schema_outcome { BB_SCHEMA_FOUND = 0, BB_SCHEMA_UNKNOWN = 1 };
+struct bb_schema_lookup {
+    /* *json lives until the next call. Negative: it could not be asked, which may be retriable. */
+    int (*find)(void *context, uint32_t id, struct bb_span *json, struct bb_error *error);
+    void *context;
+};
+
 struct bb_decode_options {
     const struct bb_map *map;    /* NULL: the format's own conventions */
     const char *source;          /* for error messages and `{file: ...}` of maps */
@@ -62,7 +71,8 @@ struct bb_decode_options {
      * may fill kind, interval_s, commodity, unit, zone. May be NULL. */
     void (*resolve)(void *context, struct bb_series *series);
     void *resolve_context;
-    struct bb_series_memory *memory; /* NULL: every run begins anew */
+    const struct bb_schema_lookup *schemas; /* NULL: none besides those of the map */
+    struct bb_series_memory *memory;        /* NULL: every run begins anew */
 };
 
 /* What a source held besides readings, in formats that hold more. None of it is wrong. */
@@ -113,6 +123,7 @@ const struct bb_format_row *bb_format_find(struct bb_span name);
 int bb_format_detect(struct bb_span head, bool whole, const struct bb_format_row **out,
                      struct bb_error *error) BB_MUST_USE;
 
+extern const struct bb_format_row bb_format_avro;
 extern const struct bb_format_row bb_format_csv;
 extern const struct bb_format_row bb_format_ndjson;
 extern const struct bb_format_row bb_format_lineprotocol;

@@ -77,7 +77,8 @@ static bool is_blank_text(const char *begin, const char *end) {
 
 static void put_cell(struct bb_csv_scanner *scanner, const char *data, size_t size) {
     if (scanner->cell_count < scanner->cell_capacity)
-        scanner->cells[scanner->cell_count] = (struct bb_cell){data, (uint32_t)size, BB_CELL_TEXT};
+        scanner->cells[scanner->cell_count] = (struct bb_cell){
+            .data = data, .size = (uint32_t)size, .type = BB_CELL_TEXT};
     else if (!is_blank_text(data, data + size))
         scanner->rest_has_text = true;
     scanner->cell_count++;
@@ -234,7 +235,8 @@ static inline bool split_quickly(struct bb_csv_scanner *scanner) {
         if (*at == '\n' && at > begin && at[-1] == '\r')
             end--;
         if (count < capacity)
-            cells[count] = (struct bb_cell){begin, (uint32_t)(end - begin), BB_CELL_TEXT};
+            cells[count] = (struct bb_cell){
+                .data = begin, .size = (uint32_t)(end - begin), .type = BB_CELL_TEXT};
         else if (!is_blank_text(begin, end))
             scanner->rest_has_text = true;
         count++;

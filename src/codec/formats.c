@@ -8,8 +8,8 @@
 #include <stdio.h>
 
 const struct bb_format_row *const bb_formats[] = {
-    &bb_format_nem12,       &bb_format_ndjson, &bb_format_lineprotocol,
-    &bb_format_remotewrite, &bb_format_csv,
+    &bb_format_nem12, &bb_format_ndjson,      &bb_format_lineprotocol,
+    &bb_format_avro,  &bb_format_remotewrite, &bb_format_csv,
 };
 const size_t bb_format_count = sizeof bb_formats / sizeof bb_formats[0];
 
@@ -131,9 +131,10 @@ int bb_format_detect(struct bb_span head, bool whole, const struct bb_format_row
     if (rest.size == 0 || (whole && !seen.text))
         return BB_FAIL(error, BB_E_INPUT_EMPTY, "the input is empty");
     if (seen.control) /* a picture, a program, a database: no encoding would make it readings */
-        return BB_FAIL(error, BB_E_FORMAT_UNKNOWN,
-                       "the input is neither a text nor a request of remote write; formats are %s",
-                       list_formats(names, sizeof names));
+        return BB_FAIL(
+            error, BB_E_FORMAT_UNKNOWN,
+            "the input is neither a text nor Avro nor a request of remote write; formats are %s",
+            list_formats(names, sizeof names));
     if (seen.nul)
         return BB_FAIL(error, BB_E_ENCODING,
                        "the text has zero bytes (UTF-16, or a file with a hole); busbar reads "

@@ -105,7 +105,7 @@ static bool text_with_escapes(struct bb_json_scan *json, const char *begin, cons
     if (*special != '"')
         return bb_json_scan_fail(json, "a text is not closed, or holds a control character");
     json->at++;
-    *out = (struct bb_cell){copy, (uint32_t)(to - copy), BB_CELL_TEXT};
+    *out = (struct bb_cell){.data = copy, .size = (uint32_t)(to - copy), .type = BB_CELL_TEXT};
     return true;
 }
 
@@ -118,7 +118,8 @@ bool bb_json_scan_text(struct bb_json_scan *json, struct bb_cell *out) {
     if (*special != '"')
         return bb_json_scan_fail(json, "a text is not closed, or holds a control character");
     json->at++;
-    *out = (struct bb_cell){begin, (uint32_t)(special - begin), BB_CELL_TEXT};
+    *out = (struct bb_cell){
+        .data = begin, .size = (uint32_t)(special - begin), .type = BB_CELL_TEXT};
     return true;
 }
 
@@ -145,7 +146,8 @@ static bool scan_number(struct bb_json_scan *json, struct bb_cell *out) {
     }
     if (!good)
         return bb_json_scan_fail(json, "a number is written wrongly");
-    *out = (struct bb_cell){json->at, (uint32_t)(at - json->at), BB_CELL_NUMBER};
+    *out = (struct bb_cell){
+        .data = json->at, .size = (uint32_t)(at - json->at), .type = BB_CELL_NUMBER};
     json->at = at;
     return true;
 }
@@ -159,7 +161,8 @@ static bool scan_word(struct bb_json_scan *json, struct bb_cell *out) {
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strncmp(json->at, words[i].text.data, words[i].text.size) == 0) {
-            *out = (struct bb_cell){json->at, (uint32_t)words[i].text.size, words[i].type};
+            *out = (struct bb_cell){
+                .data = json->at, .size = (uint32_t)words[i].text.size, .type = words[i].type};
             json->at += words[i].text.size;
             return true;
         }
@@ -242,7 +245,8 @@ bool bb_json_scan_value(struct bb_json_scan *json, struct bb_cell *out) {
         return scan_word(json, out);
     if (!skip_value(json, BB_JSON_DEPTH_MAX))
         return false;
-    *out = (struct bb_cell){begin, (uint32_t)(json->at - begin), BB_CELL_OTHER};
+    *out = (struct bb_cell){
+        .data = begin, .size = (uint32_t)(json->at - begin), .type = BB_CELL_OTHER};
     return true;
 }
 

@@ -140,7 +140,7 @@ static bool take_field(struct decoder *d, struct bb_span key, struct bb_span val
         [BB_LINE_BOOLEAN] = BB_CELL_OTHER,
     };
     const bool is_number = type == BB_LINE_NUMBER;
-    struct bb_cell cell = {value.data, (uint32_t)value.size, types[type]};
+    struct bb_cell cell = {.data = value.data, .size = (uint32_t)value.size, .type = types[type]};
     int rank, slot = bb_tagged_slot(&d->record, key, is_number, &rank);
 
     slot = usable_slot(d, slot, is_number);
@@ -212,7 +212,8 @@ static bool read_timestamp(struct decoder *d, const char *begin, struct bb_error
                       "its sender has to say the time");
     if (timestamp.size == 0)
         return true;
-    struct bb_cell cell = {timestamp.data, (uint32_t)timestamp.size, BB_CELL_NUMBER};
+    struct bb_cell cell = {
+        .data = timestamp.data, .size = (uint32_t)timestamp.size, .type = BB_CELL_NUMBER};
     return check_precision(d, timestamp, reason) &&
            put(d, d->time_slot, 0, BB_SPAN("_time"), cell, reason);
 }

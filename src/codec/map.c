@@ -1,5 +1,6 @@
 /* Map files: see map.h. Read key by key (map_keys.c), then checked as a whole and turned into what
  * the codecs use. Loaded once per command; immutable afterwards. */
+#include "codec/avro_decoder_internal.h"
 #include "codec/map_keys_internal.h"
 
 #include <errno.h>
@@ -23,6 +24,8 @@ static int set_format(struct bb_map *map, const struct bb_map_file *file, struct
         (file->delimiter || file->header || file->names.given || file->skip_rows))
         return bb_yaml_fail(yaml, root,
                             "delimiter, header, names and skip_rows belong to format: csv");
+    if (file->avro.node && map->format != &bb_format_avro)
+        return bb_yaml_fail(yaml, file->avro.node, "avro belongs to format: avro");
     if (file->names.given && file->names.count == 0)
         return bb_yaml_fail(yaml, root, "names: at least one column is expected");
     if (file->decimal && file->decimal == file->delimiter)
@@ -210,16 +213,18 @@ static int finish(struct bb_map *map, const struct bb_map_file *file, struct bb_
         failure = set_times(map, &file->times, yaml);
     if (failure == 0)
         failure = set_usage_point(map, &file->usage_point, yaml);
-    return failure ? failure : set_channels(map, file, yaml);
+    if (failure == 0)
+        failure = set_channels(map, file, yaml);
+    return failure ? failure : bb_map_load_avro(yaml, &file->avro, &map->avro);
 }
 
 /* ---- the public face ---- */
 
-int bb_map_parse(struct bb_span text, const char *name, struct bb_map **out,
+static int parse(struct bb_span text, const char *name, bool is_file, struct bb_map **out,
                  struct bb_error *error) {
     struct bb_map *map = calloc(1, sizeof *map);
     struct bb_map_file file = {.defaults = {.unit = -1}};
-    struct bb_yaml yaml = {.name = name, .error = error};
+    struct bb_yaml yaml = {.name = name, .is_file = is_file, .error = error};
     const yaml_node_t *root;
 
     if (!map)
@@ -242,22 +247,27 @@ int bb_map_parse(struct bb_span text, const char *name, struct bb_map **out,
     return 0;
 }
 
-static int read_file(const char *path, struct bb_buffer *text, struct bb_error *error) {
+int bb_map_parse(struct bb_span text, const char *name, struct bb_map **out,
+                 struct bb_error *error) {
+    return parse(text, name, false, out, error);
+}
+
+int bb_map_read_file(const char *path, size_t limit, const char *what, struct bb_buffer *text,
+                     struct bb_error *error) {
     FILE *file = fopen(path, "rbe");
     size_t got;
 
     if (!file)
-        return BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "the map file cannot be opened");
+        return BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "%s cannot be opened", what);
     do {
         got = bb_buffer_reserve(text, 16384) ? fread(text->data + text->size, 1, 16384, file) : 0;
         text->size += got;
     } while (got > 0);
     int failure = 0;
     if (ferror(file))
-        failure = BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "the map file cannot be read");
+        failure = BB_FAIL_ERRNO(error, BB_E_INPUT_UNREADABLE, errno, "%s cannot be read", what);
     else if (text->overflow)
-        failure = BB_FAIL(error, BB_E_MAP_INVALID, "a map file has at most %d MiB",
-                          FILE_LIMIT >> 20);
+        failure = BB_FAIL(error, BB_E_MAP_INVALID, "%s has more than %zu MiB", what, limit >> 20);
     fclose(file);
     return failure;
 }
@@ -266,11 +276,11 @@ int bb_map_load(const char *path, struct bb_map **out, struct bb_error *error) {
     struct bb_buffer text;
 
     bb_buffer_init(&text, FILE_LIMIT);
-    int failure = read_file(path, &text, error);
+    int failure = bb_map_read_file(path, FILE_LIMIT, "the map file", &text, error);
     if (failure)
         bb_error_locate(error, path, 0);
     else
-        failure = bb_map_parse(bb_buffer_span(&text), path, out, error);
+        failure = parse(bb_buffer_span(&text), path, true, out, error);
     bb_buffer_release(&text);
     return failure;
 }
@@ -282,6 +292,7 @@ void bb_map_free(struct bb_map *map) {
         regfree(map->usage_point_file);
         free(map->usage_point_file);
     }
+    bb_avro_form_release(map->avro);
     bb_zone_free(map->zone);
     bb_arena_release(&map->arena);
     free(map);
@@ -289,4 +300,15 @@ void bb_map_free(struct bb_map *map) {
 
 const struct bb_format_row *bb_map_format(const struct bb_map *map) {
     return map->format;
+}
+
+bool bb_map_registry(const struct bb_map *map, struct bb_map_registry *out) {
+    if (!map || !map->avro || map->avro->registry.size == 0)
+        return false;
+    *out = (struct bb_map_registry){
+        .address = map->avro->registry.data,
+        .user = map->avro->user.data ? map->avro->user.data : "",
+        .password_file = map->avro->password_file.data ? map->avro->password_file.data : "",
+    };
+    return true;
 }

@@ -52,6 +52,8 @@ struct bb_translation {
     struct bb_span from, to;
 };
 
+struct bb_avro_form;
+
 struct bb_map {
     struct bb_arena arena; /* holds all texts and arrays below */
     const struct bb_format_row *format;
@@ -80,6 +82,8 @@ struct bb_map {
     struct bb_channel_rule *channels;
     uint32_t channel_count;
     bool wide; /* channels have columns of their own */
+
+    struct bb_avro_form *avro; /* avro_decoder_internal.h; NULL: not said */
 };
 
 extern const struct bb_map bb_map_default;

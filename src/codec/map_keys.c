@@ -19,7 +19,8 @@ static struct bb_span text_of(const yaml_node_t *node) {
 
 static int read_format(struct bb_yaml *yaml, const yaml_node_t *node, void *target) {
     static const struct bb_format_row *const formats[] = {
-        &bb_format_csv, &bb_format_ndjson, &bb_format_lineprotocol, &bb_format_remotewrite, NULL};
+        &bb_format_csv,         &bb_format_ndjson, &bb_format_lineprotocol,
+        &bb_format_remotewrite, &bb_format_avro,   NULL};
     const struct bb_format_row **out = target;
 
     for (size_t i = 0; formats[i]; i++)
@@ -28,7 +29,7 @@ static int read_format(struct bb_yaml *yaml, const yaml_node_t *node, void *targ
             return 0;
         }
     return bb_yaml_fail(yaml, node,
-                        "format: csv, ndjson, lineprotocol or remotewrite is expected here");
+                        "format: csv, ndjson, avro, lineprotocol or remotewrite is expected here");
 }
 
 static int read_delimiter(struct bb_yaml *yaml, const yaml_node_t *node, void *target) {
@@ -351,6 +352,7 @@ int bb_map_read_keys(struct bb_yaml *yaml, const yaml_node_t *root, struct bb_ma
         {"commodity", read_commodity, offsetof(struct bb_map_file, defaults.commodity)},
         {"multiplier", read_multiplier, offsetof(struct bb_map_file, defaults.multiplier)},
         {"channels", read_channels, offsetof(struct bb_map_file, channels)},
+        {"avro", bb_map_read_avro, offsetof(struct bb_map_file, avro)},
     };
     return bb_yaml_mapping(yaml, root, "a map file", keys, COUNT(keys), file);
 }

@@ -5,6 +5,8 @@
 #include "codec/map_internal.h"
 #include "codec/map_yaml_internal.h"
 
+#include "base/buffer.h"
+
 enum bb_map_header { BB_HEADER_DEFAULT = 0, BB_HEADER_YES, BB_HEADER_NO };
 
 struct bb_texts {
@@ -35,6 +37,12 @@ struct bb_map_channels {
     uint32_t count;
 };
 
+struct bb_map_avro {
+    const yaml_node_t *node; /* NULL: the key is not there */
+    uint8_t framing;         /* enum bb_avro_framing */
+    struct bb_span schema, reader, schemas, registry, user, password_file;
+};
+
 struct bb_map_file {
     const struct bb_format_row *format;
     char delimiter, decimal;
@@ -48,11 +56,21 @@ struct bb_map_file {
     struct bb_translations units, qualities;
     struct bb_channel_rule defaults;
     struct bb_map_channels channels;
+    struct bb_map_avro avro;
 };
 
 /* Fill *file (zeroed, defaults.unit = -1) from the root of a map file. file->zone is the caller's
  * to free, also after an error. */
 int bb_map_read_keys(struct bb_yaml *yaml, const yaml_node_t *root, struct bb_map_file *file)
     BB_MUST_USE;
+
+/* map_avro.c: the keys under `avro:`, */
+int bb_map_read_avro(struct bb_yaml *yaml, const yaml_node_t *node, void *target) BB_MUST_USE;
+/* and what they name: schemas are read and parsed. *out is the caller's, also after an error. */
+int bb_map_load_avro(struct bb_yaml *yaml, const struct bb_map_avro *from,
+                     struct bb_avro_form **out) BB_MUST_USE;
+/* map.c: a whole file. */
+int bb_map_read_file(const char *path, size_t limit, const char *what, struct bb_buffer *text,
+                     struct bb_error *error) BB_MUST_USE;
 
 #endif

@@ -13,6 +13,7 @@ struct bb_yaml {
     yaml_document_t document;
     struct bb_arena *arena; /* holds the texts that are read */
     const char *name;       /* of the file */
+    bool is_file;           /* which may name other files; a text from elsewhere may not */
     struct bb_error *error;
 };
 

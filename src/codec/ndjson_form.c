@@ -112,7 +112,7 @@ static bool describe(const struct bb_object *object, struct bb_form *form, const
     form->token_count = 0;
     for (uint32_t i = 0; i <= object->met_count; i++) {
         const bool last = i == object->met_count;
-        const struct bb_cell cell = last ? (struct bb_cell){end, 0, BB_CELL_ABSENT}
+        const struct bb_cell cell = last ? (struct bb_cell){.data = end, .type = BB_CELL_ABSENT}
                                          : object->met[i].cell;
         if (cell.type != BB_CELL_TEXT && cell.type != BB_CELL_NUMBER && !last)
             continue; /* nobody wants it: it is part of the literal */

@@ -197,7 +197,7 @@ static struct bb_cell put_text(struct decoder *d, const char *text, int size) {
         return (struct bb_cell){0};
     memcpy(copy, text, (size_t)size);
     memset(copy + size, 0, BB_CELL_PADDING);
-    return (struct bb_cell){copy, (uint32_t)size, BB_CELL_NUMBER};
+    return (struct bb_cell){.data = copy, .size = (uint32_t)size, .type = BB_CELL_NUMBER};
 }
 
 static int refuse_value(struct decoder *d, double value, struct bb_error *error) {

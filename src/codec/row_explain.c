@@ -55,6 +55,16 @@ static int explain_other(const struct bb_row *row, struct bb_error *reason) {
     return 0;
 }
 
+/* A time as it stands, or, where it is a number only, as a time. */
+static const char *excerpt_time(struct bb_cell cell, char *buffer) {
+    char text[BB_TIME_TEXT_MAX];
+
+    if (cell.type != BB_CELL_MOMENT)
+        return bb_row_excerpt(bb_cell_span(cell), buffer);
+    size_t size = bb_time_format_utc(cell.number, text) - (cell.size & BB_MOMENT_LOCAL);
+    return bb_row_excerpt((struct bb_span){text, size}, buffer);
+}
+
 static int explain_time(struct bb_row_writer *writer, const struct bb_row *row, enum bb_field field,
                         struct bb_error *reason) {
     static const char *const counted[] = {
@@ -71,9 +81,9 @@ static int explain_time(struct bb_row_writer *writer, const struct bb_row *row, 
 
     if (!has(row, field) || bb_row_time(writer, &fresh, row, field, &ms, &local))
         return 0;
-    bb_row_excerpt(bb_cell_span(row->cell[field]), text);
+    excerpt_time(row->cell[field], text);
     if (has(row, BB_FIELD_TIME))
-        bb_row_excerpt(bb_cell_span(row->cell[BB_FIELD_TIME]), time);
+        excerpt_time(row->cell[BB_FIELD_TIME], time);
     const char *blank = time[0] ? " " : "";
     switch (map->time_style) {
     case BB_TIME_STYLE_FORMAT:
@@ -92,6 +102,15 @@ static int explain_time(struct bb_row_writer *writer, const struct bb_row *row, 
                        "or say its format in a map",
                        bb_field_name(field), text, blank, time);
     }
+}
+
+static const char *excerpt_value(struct bb_cell cell, char *buffer) {
+    char text[BB_DECIMAL_TEXT_MAX];
+
+    if (cell.type != BB_CELL_DECIMAL)
+        return bb_row_excerpt(bb_cell_span(cell), buffer);
+    struct bb_decimal value = {cell.number, (int8_t)cell.size};
+    return bb_row_excerpt((struct bb_span){text, bb_decimal_format(value, false, text)}, buffer);
 }
 
 static int explain_value(struct bb_row_writer *writer, const struct bb_row *row,
@@ -170,7 +189,7 @@ static int explain_words(struct bb_row_writer *writer, const struct bb_row *row,
         if (quality.state == BB_STATE_MISSING && !values->missing)
             return BB_FAIL(reason, BB_E_QUALITY_UNKNOWN,
                            "the quality says missing, but there is the value \"%s\"",
-                           bb_row_excerpt(text[BB_FIELD_VALUE], quoted));
+                           excerpt_value(row->cell[BB_FIELD_VALUE], quoted));
     }
     if (has(row, BB_FIELD_ZONE) && !values->zone)
         return BB_FAIL(reason, BB_E_ZONE_UNKNOWN,
@@ -188,7 +207,7 @@ static int explain_zone(struct bb_row_writer *writer, const struct bb_row *row,
                           "the time \"%s\" has no offset and no zone is known; give --zone "
                           "Europe/Amsterdam (?zone=Europe/Amsterdam), or "
                           "`zone: Europe/Amsterdam` in a map",
-                          bb_row_excerpt(bb_cell_span(row->cell[field]), text));
+                          excerpt_time(row->cell[field], text));
     bb_error_locate(error, writer->options->source, row->line);
     return failure;
 }

@@ -26,18 +26,29 @@ enum bb_cell_type {
     BB_CELL_TEXT,
     BB_CELL_NUMBER, /* of JSON: its decimal point is always '.' */
     BB_CELL_NULL,   /* of JSON */
-    BB_CELL_OTHER   /* true, false, an object or array of JSON: never what a field wants */
+    BB_CELL_OTHER,  /* true, false, an object or array of JSON: never what a field wants */
+    /* Of binary formats, which need no texts; in cells that no name is read from: */
+    BB_CELL_DECIMAL, /* a value: number × 10^size, within the bounds of struct bb_decimal */
+    BB_CELL_MOMENT   /* a time: number of milliseconds; size is BB_MOMENT_LOCAL or 0 */
 };
+enum { BB_MOMENT_LOCAL = 1 }; /* civil, as if UTC; or a time of day, beside a date */
 struct bb_cell {
-    const char *data;
+    union {
+        const char *data;
+        int64_t number;
+    };
     uint32_t size; /* bytes; a record is no longer than BB_LINE_MAX_BYTES */
     uint32_t type; /* enum bb_cell_type */
 };
+static inline bool bb_cell_is_binary(struct bb_cell cell) {
+    return cell.type >= BB_CELL_DECIMAL;
+}
 static inline struct bb_span bb_cell_span(struct bb_cell cell) {
     return (struct bb_span){cell.data, cell.size};
 }
 static inline struct bb_cell bb_cell_of(struct bb_span s) {
-    return (struct bb_cell){s.data, (uint32_t)s.size, s.data ? BB_CELL_TEXT : BB_CELL_ABSENT};
+    return (struct bb_cell){
+        .data = s.data, .size = (uint32_t)s.size, .type = s.data ? BB_CELL_TEXT : BB_CELL_ABSENT};
 }
 
 /* Set in `present` when a cell is BB_CELL_OTHER. */

@@ -181,10 +181,24 @@ static bool is_text_or_number(struct bb_cell cell) {
     return cell.type == BB_CELL_TEXT || cell.type == BB_CELL_NUMBER;
 }
 
+/* A time that needs no reading; a date goes with a time of day of the same kind. */
+static bool take_moment(const struct bb_row *row, enum bb_field field, int64_t *ms, bool *local) {
+    struct bb_cell cell = row->cell[field];
+
+    *ms = cell.number;
+    *local = cell.size & BB_MOMENT_LOCAL;
+    if (!(row->present & BB_FIELD_BIT(BB_FIELD_TIME)) || field == BB_FIELD_ISSUED)
+        return true;
+    *ms += row->cell[BB_FIELD_TIME].number;
+    return row->cell[BB_FIELD_TIME].type == BB_CELL_MOMENT;
+}
+
 bool bb_row_time(struct bb_row_writer *writer, struct bb_time_memory *memory,
                  const struct bb_row *row, enum bb_field field, int64_t *ms, bool *local) {
     struct bb_cell cell = row->cell[field];
 
+    if (cell.type == BB_CELL_MOMENT)
+        return take_moment(row, field, ms, local);
     if (bb_time_recall(memory, cell.data, cell.size, ms, local))
         return true;
     if (!is_text_or_number(cell))
@@ -228,6 +242,24 @@ static char point_of(struct bb_row_writer *writer, struct bb_cell cell) {
     return memchr(cell.data, ',', cell.size) ? ',' : '.';
 }
 
+/* A value that needs no reading, unless the map lists a number as missing. */
+static void take_decimal(struct bb_row_writer *writer, struct bb_cell cell,
+                         struct bb_row_values *values) {
+    char text[BB_DECIMAL_TEXT_MAX];
+
+    values->mantissa = cell.number;
+    values->exponent = (int8_t)cell.size;
+    if (!writer->missing_first)
+        return;
+    struct bb_decimal value = {values->mantissa, values->exponent};
+    size_t size = bb_decimal_format(value, true, text);
+    values->missing = listed_missing(writer->map, bb_cell_of((struct bb_span){text, size}));
+    if (values->missing) {
+        values->mantissa = 0;
+        values->exponent = 0;
+    }
+}
+
 bool bb_row_value(struct bb_row_writer *writer, const struct bb_row *row,
                   struct bb_row_values *values, enum bb_decimal_outcome *outcome) {
     struct bb_cell cell = row->cell[BB_FIELD_VALUE];
@@ -239,6 +271,11 @@ bool bb_row_value(struct bb_row_writer *writer, const struct bb_row *row,
     values->missing = cell.type == BB_CELL_NULL;
     if (values->missing)
         return true;
+    if (cell.type == BB_CELL_DECIMAL) {
+        take_decimal(writer, cell, values);
+        *outcome = BB_DECIMAL_OK;
+        return true;
+    }
     if (!is_text_or_number(cell))
         return false;
     if (writer->missing_first && listed_missing(writer->map, cell)) {

@@ -45,7 +45,7 @@ static inline bool recall_words(struct bb_row_writer *writer, const struct bb_pl
                                 const struct bb_cell *cells, int32_t *unit, int32_t *quality) {
     *unit = -1;
     *quality = 0;
-    if (slots->unit != BB_PLAIN_NONE &&
+    if (slots->unit != BB_PLAIN_NONE && cells[slots->unit].type != BB_CELL_ABSENT &&
         (!is_text(&cells[slots->unit]) || !recall_word(&writer->units, &cells[slots->unit], unit)))
         return false;
     if (slots->quality == BB_PLAIN_NONE)
@@ -57,6 +57,28 @@ static inline bool recall_words(struct bb_row_writer *writer, const struct bb_pl
            writer->qualities[*quality].state != BB_STATE_MISSING;
 }
 
+static inline bool recall_time(struct bb_row_writer *writer, const struct bb_plain_slots *slots,
+                               const struct bb_cell *time, int64_t *ms) {
+    struct bb_time_memory *memory = slots->from_start ? &writer->start_text : &writer->stamp_text;
+    bool local;
+
+    if (is_text(time))
+        return bb_time_recall(memory, time->data, time->size, ms, &local) && !local;
+    *ms = time->number;
+    return time->type == BB_CELL_MOMENT && !(time->size & BB_MOMENT_LOCAL);
+}
+
+static inline bool recall_value(const struct bb_row_writer *writer, const struct bb_cell *value,
+                                int64_t *mantissa, int8_t *exponent) {
+    char point = value->type == BB_CELL_NUMBER ? '.' : writer->point;
+
+    if (value->type == BB_CELL_TEXT || value->type == BB_CELL_NUMBER)
+        return bb_number_quick(value->data, value->size, point, mantissa, exponent);
+    *mantissa = value->number;
+    *exponent = (int8_t)value->size;
+    return value->type == BB_CELL_DECIMAL;
+}
+
 enum bb_plain_outcome bb_row_plain(struct bb_row_writer *writer, const struct bb_plain_slots *slots,
                                    const struct bb_cell *cells, uint64_t line) {
     const struct bb_cell *usage_point = &cells[slots->usage_point];
@@ -65,20 +87,13 @@ enum bb_plain_outcome bb_row_plain(struct bb_row_writer *writer, const struct bb
     int32_t unit, quality;
     int64_t stamp_ms, mantissa;
     int8_t exponent;
-    bool local;
 
     if (writer->group.count > 0)
         return BB_PLAIN_WAIT;
     if (!writer->plain_ready || bb_batch_full(&writer->batch) || !is_text(usage_point) ||
-        !is_text(channel) || !is_text(time) ||
-        (value->type != BB_CELL_TEXT && value->type != BB_CELL_NUMBER) ||
-        !recall_words(writer, slots, cells, &unit, &quality))
-        return BB_PLAIN_NOT;
-
-    struct bb_time_memory *memory = slots->from_start ? &writer->start_text : &writer->stamp_text;
-    char point = value->type == BB_CELL_NUMBER ? '.' : writer->point;
-    if (!bb_time_recall(memory, time->data, time->size, &stamp_ms, &local) || local ||
-        !bb_number_quick(value->data, value->size, point, &mantissa, &exponent))
+        !is_text(channel) || !recall_words(writer, slots, cells, &unit, &quality) ||
+        !recall_time(writer, slots, time, &stamp_ms) ||
+        !recall_value(writer, value, &mantissa, &exponent))
         return BB_PLAIN_NOT;
 
     uint32_t index = find_note(writer, usage_point, channel,

@@ -9,7 +9,7 @@
 #define BB_HTTP_READING_PARAMETERS                                                                 \
     {.name = "format",                                                                             \
      .kind = BB_HTTP_CHOICE,                                                                       \
-     .choices = "auto|csv|ndjson|nem12|lineprotocol|remotewrite",                                  \
+     .choices = "auto|csv|ndjson|nem12|avro|lineprotocol|remotewrite",                             \
      .initial = "auto",                                                                            \
      .help = "how to read it; auto: as its type says, else as its first bytes look"},              \
         {.name = "zone",                                                                           \

@@ -56,6 +56,9 @@ static const struct {
     {BB_SPAN("application/x-www-form-urlencoded"),
      ""}, /* what curl says when nobody says anything */
     {BB_SPAN("application/vnd.nem12"), "nem12"},
+    {BB_SPAN("avro/binary"), "avro"},
+    {BB_SPAN("application/avro"), "avro"},
+    {BB_SPAN("application/vnd.apache.avro"), "avro"},
     {BB_SPAN("application/x-protobuf"), "remotewrite"}, /* 1.0 and 2.0: the body says which */
     {BB_SPAN(""), ""},
 };
@@ -417,7 +420,7 @@ const struct bb_http_route bb_http_route_readings_post = {
     .right = BB_RIGHT_INGEST,
     .summary = "take readings in",
     .details =
-        "Any format that `busbar ingest` reads, line protocol and Prometheus remote write among them; "
+        "Any format that `busbar ingest` reads, Avro, line protocol and Prometheus remote write among them; "
         "Content-Encoding gzip or zstd. The answer comes when "
         "the readings are on disk. An Idempotency-Key makes it safe to send the same body again for 7 "
         "days: it is stored once. The headers Busbar-Accepted, Busbar-Duplicate (within the body, or "

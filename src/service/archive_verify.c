@@ -108,3 +108,46 @@ int bb_archive_verify(struct bb_blob *blob, const struct bb_archive_place *place
     bb_buffer_release(&r.bytes);
     return result;
 }
+
+/* ---- copies */
+
+static int copy_bytes(struct bb_blob *from, const struct bb_archive_place *place,
+                      struct bb_blob *to, struct bb_blob_put *put, struct bb_error *error) {
+    enum { RANGE_BYTES = 4 << 20 };
+    struct bb_buffer bytes;
+    int result = 0;
+
+    bb_buffer_init(&bytes, RANGE_BYTES);
+    for (uint64_t at = 0; !result && at < place->size; at += RANGE_BYTES) {
+        uint64_t left = place->size - at;
+        bb_buffer_clear(&bytes);
+        result = from->ops->get(from, place->name, at,
+                                left < RANGE_BYTES ? (size_t)left : RANGE_BYTES, &bytes, error);
+        if (result == BB_BLOB_ABSENT)
+            result = BB_FAIL(error, BB_E_ARCHIVE_MISSING, "%s is missing in %s", place->name,
+                             from->where);
+        if (!result)
+            result = to->ops->put_write(put, bb_buffer_span(&bytes), error);
+    }
+    bb_buffer_release(&bytes);
+    return result;
+}
+
+int bb_archive_copy(struct bb_blob *from, const struct bb_archive_place *place, struct bb_blob *to,
+                    struct bb_error *error) {
+    struct bb_blob_put *put;
+
+    if (!from)
+        return BB_FAIL(error, BB_E_ARCHIVE_NONE,
+                       "values were archived in %s, and busbar.yaml names no archive", place->name);
+    int result = to->ops->put_begin(to, place->name, &put, error);
+    if (result)
+        return result;
+    result = copy_bytes(from, place, to, put, error);
+    if (result) {
+        to->ops->put_abandon(put);
+        return result;
+    }
+    result = to->ops->put_end(put, error);
+    return result ? result : bb_archive_verify(to, place, error);
+}

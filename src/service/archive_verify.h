@@ -10,4 +10,8 @@
 int bb_archive_verify(struct bb_blob *blob, const struct bb_archive_place *place,
                       struct bb_error *error) BB_MUST_USE;
 
+/* Copy it, whole and verified, to the same name. -BB_E_ARCHIVE_NONE when `from` is NULL. */
+int bb_archive_copy(struct bb_blob *from, const struct bb_archive_place *place, struct bb_blob *to,
+                    struct bb_error *error) BB_MUST_USE;
+
 #endif

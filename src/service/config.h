@@ -21,7 +21,7 @@ struct bb_config {
     char log_kafka_token_file[BB_CONFIG_PATH_MAX], log_kafka_token_command[BB_CONFIG_PATH_MAX];
     char log_kafka_token_principal[BB_CONFIG_PATH_MAX];
     int64_t log_kafka_replication, log_kafka_min_insync, log_kafka_buffer_bytes;
-    int64_t log_kafka_patience_ms;
+    int64_t log_kafka_patience_ms, log_kafka_session_ms;
     int64_t log_retention_ms, log_size_bytes; /* of all data partitions; 0: not limited */
     int64_t commit_freshness_ms; /* a reading is visible at most this long after it was durable */
     int64_t commit_memory_bytes; /* what the worker may gather before it commits */

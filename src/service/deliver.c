@@ -161,7 +161,7 @@ struct follower {
 
 struct bb_delivery {
     struct bb_plant *plant;
-    uint32_t first, step;
+    const bool *mine;
     struct follower *followers; /* plant->sink_count */
     uint64_t *had;              /* by partition: what every sink has */
     struct bb_random random;
@@ -173,7 +173,7 @@ static int64_t now_ms(void) {
     return bb_monotonic_ns() / 1000000;
 }
 
-int bb_delivery_open(struct bb_plant *plant, uint32_t first, uint32_t step, bb_delivery_tell *tell,
+int bb_delivery_open(struct bb_plant *plant, const bool *mine, bb_delivery_tell *tell,
                      void *tell_context, struct bb_delivery **out, struct bb_error *error) {
     struct bb_delivery *d = calloc(1, sizeof *d);
 
@@ -186,8 +186,7 @@ int bb_delivery_open(struct bb_plant *plant, uint32_t first, uint32_t step, bb_d
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to deliver");
     }
     d->plant = plant;
-    d->first = first;
-    d->step = step;
+    d->mine = mine;
     d->tell = tell;
     d->tell_context = tell_context;
     for (size_t i = 0; i < plant->sink_count; i++)
@@ -203,6 +202,10 @@ void bb_delivery_close(struct bb_delivery *d) {
     free(d->followers);
     free(d->had);
     free(d);
+}
+
+static bool is_mine(const struct bb_delivery *d, uint32_t partition) {
+    return !d->mine || d->mine[partition];
 }
 
 /* One line when it begins to fail, one when it is over. */
@@ -232,7 +235,9 @@ static int follow(struct bb_delivery *d, struct carry *c, struct follower *f) {
     int result = 0;
 
     c->sink = f->sink;
-    for (uint32_t p = d->first; !result && p < d->plant->store->partitions; p += d->step) {
+    for (uint32_t p = 0; !result && p < d->plant->store->partitions; p++) {
+        if (!is_mine(d, p))
+            continue;
         c->partition = p;
         result = carry_partition(c);
         if (!result && c->from < d->had[p])
@@ -245,8 +250,8 @@ static int forget_what_all_have(struct bb_delivery *d, struct bb_error *error) {
     struct bb_plant *plant = d->plant;
     int result = 0;
 
-    for (uint32_t p = d->first; !result && p < plant->store->partitions; p += d->step)
-        if (d->had[p] > 0)
+    for (uint32_t p = 0; !result && p < plant->store->partitions; p++)
+        if (is_mine(d, p) && d->had[p] > 0)
             result = plant->store->ops->outbox_trim(plant->store, p, d->had[p], error);
     return result;
 }
@@ -259,8 +264,10 @@ int bb_delivery_run(struct bb_delivery *d, struct bb_error *error) {
     if (plant->sink_count == 0)
         return 0;
     int result = carry_begin(&c, plant->store, error);
-    for (uint32_t p = d->first; !result && p < plant->store->partitions; p += d->step)
-        result = plant->registry->ops->position(plant->registry, p, &d->had[p], error);
+    for (uint32_t p = 0; !result && p < plant->store->partitions; p++)
+        result = !is_mine(d, p)
+                     ? 0
+                     : plant->registry->ops->position(plant->registry, p, &d->had[p], error);
     for (size_t i = 0; !result && i < plant->sink_count; i++) {
         struct follower *f = &d->followers[i];
         bool waits = f->failures > 0 && now_ms() < f->not_before_ms;

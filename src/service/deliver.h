@@ -19,8 +19,8 @@ typedef void bb_delivery_tell(void *context, const struct bb_sink *sink,
                               const struct bb_error *error);
 
 struct bb_delivery;
-/* To plant->sinks, of every `step`-th partition from `first` on. */
-int bb_delivery_open(struct bb_plant *plant, uint32_t first, uint32_t step, bb_delivery_tell *tell,
+/* To plant->sinks. `mine` as of bb_worker_share. */
+int bb_delivery_open(struct bb_plant *plant, const bool *mine, bb_delivery_tell *tell,
                      void *tell_context, struct bb_delivery **out, struct bb_error *error)
     BB_MUST_USE;
 void bb_delivery_close(struct bb_delivery *delivery);

@@ -2,6 +2,7 @@
 #ifndef BB_SERVICE_ENGINES_H
 #define BB_SERVICE_ENGINES_H
 
+#include "port/assignment.h"
 #include "port/blob.h"
 #include "port/log.h"
 #include "port/registry.h"
@@ -22,9 +23,21 @@ struct bb_engine_needs {
 
 int bb_engine_log_open(const struct bb_engine_needs *needs, struct bb_log **out,
                        struct bb_error *error) BB_MUST_USE;
+/* Who works on which of the log's partitions: the consumer group of a stage ("derive"), or a fixed share: worker `number` of
+ * `count`, from 1; number 0: the group where there is one, else all of them. */
+struct bb_engine_share {
+    const char *stage;
+    uint32_t number, count;
+    uint32_t partitions;
+};
+int bb_engine_assignment_open(const struct bb_engine_needs *needs,
+                              const struct bb_engine_share *share, struct bb_assignment **out,
+                              struct bb_error *error) BB_MUST_USE;
 /* `partitions`: the log's. */
 int bb_engine_store_open(const struct bb_engine_needs *needs, uint32_t partitions,
                          struct bb_store **out, struct bb_error *error) BB_MUST_USE;
+/* In a plant's folder: archived files that a backup brought. */
+#define BB_ENGINE_ARCHIVE_FOLDER "archive"
 /* *out NULL: there is no archive. */
 int bb_engine_blob_open(const struct bb_engine_needs *needs, struct bb_blob **out,
                         struct bb_error *error) BB_MUST_USE;
@@ -36,9 +49,7 @@ int bb_engine_registry_open(const struct bb_engine_needs *needs, struct bb_regis
                             struct bb_error *error) BB_MUST_USE;
 
 /* Does everything lie in the plant's folder? Backups, and what overwrites what was written, are of such plants. */
-static inline bool bb_engines_are_embedded(const struct bb_config *config) {
-    return !config->log_kafka_brokers[0] && !config->store_postgres[0] &&
-           !config->registry_postgres[0];
-}
+int bb_engines_need_embedded(const struct bb_config *config, const char *what,
+                             struct bb_error *error) BB_MUST_USE;
 
 #endif

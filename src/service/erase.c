@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "adapter/embedded.h"
+#include "service/engines.h"
 
 enum { PATH_MAX_BYTES = 4200 };
 
@@ -206,9 +207,10 @@ static int erase_registry(struct bb_plant *plant, struct bb_erasure *erasure,
 
 int bb_erase_run(struct bb_plant *plant, struct bb_erasure *erasure, struct bb_erase_report *report,
                  struct bb_error *error) {
-    /* learns when people told something about them, which sources in the store do not say */
-    int result = bb_erase_look(plant, erasure, report, error);
+    int result = bb_engines_need_embedded(&plant->config, "erasing", error);
 
+    if (!result) /* learns when people told something about them, which sources in the store do not say */
+        result = bb_erase_look(plant, erasure, report, error);
     if (!result)
         result = put_marker(plant->directory, error);
     if (!result)

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,6 +68,26 @@ static void report_cut(void *context, const char *file, uint64_t bytes) {
     plant->cut_bytes += bytes;
 }
 
+/* The log's own lock is somewhere else then, and would only fence a server that runs here. */
+static int lock_folder(struct bb_plant *plant, struct bb_error *error) {
+    char path[sizeof plant->directory + 32];
+
+    snprintf(path, sizeof path, "%s/lock", plant->directory);
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (file < 0)
+        return BB_FAIL_ERRNO(error, BB_E_STORE_IO, errno, "cannot open %s", path);
+    if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+        int why = errno;
+        close(file);
+        return why == EWOULDBLOCK
+                   ? BB_FAIL(error, BB_E_LOCKED, "another process has the plant in %s",
+                             plant->directory)
+                   : BB_FAIL_ERRNO(error, BB_E_STORE_IO, why, "cannot lock %s", path);
+    }
+    plant->lock_fd = file;
+    return 0;
+}
+
 static int open_parts(struct bb_plant *plant, enum bb_plant_mode mode, struct bb_error *error) {
     const struct bb_engine_needs needs = {
         .directory = plant->directory,
@@ -78,7 +99,9 @@ static int open_parts(struct bb_plant *plant, enum bb_plant_mode mode, struct bb
         .report_context = plant,
     };
 
-    int result = bb_engine_log_open(&needs, &plant->log, error);
+    int result = needs.append && plant->config.log_kafka_brokers[0] ? lock_folder(plant, error) : 0;
+    if (!result)
+        result = bb_engine_log_open(&needs, &plant->log, error);
     if (!result)
         result = bb_engine_store_open(&needs, plant->log->partitions, &plant->hot, error);
     if (!result)
@@ -153,6 +176,9 @@ void bb_plant_close(struct bb_plant *plant) {
     plant->sinks = NULL;
     plant->sink_count = 0;
     plant->rules = NULL;
+    if (plant->lock_fd > 0)
+        close(plant->lock_fd);
+    plant->lock_fd = 0;
     plant->registry = NULL;
     plant->store = plant->hot = NULL;
     plant->blob = NULL;

@@ -40,6 +40,7 @@ struct bb_plant {
     struct bb_rules_host *rules; /* customers' code; runs nothing before it is asked */
     bb_rule_judge *judge;        /* who answers what plans ask: the host, context `judge_context` */
     void *judge_context;
+    int lock_fd;        /* of an appender whose log is elsewhere; 0: none */
     uint64_t cut_bytes; /* unacknowledged tail that opening the log removed */
 };
 

@@ -1,6 +1,7 @@
 /* A reading stream: see reading_stream.h. */
 #include "service/reading_stream.h"
 
+#include "adapter/schema_registry.h"
 #include "base/hash.h"
 #include "codec/map.h"
 #include "model/channel_name.h"
@@ -145,6 +146,16 @@ static void resolve(void *context, struct bb_series *series) {
         resolve_in(r, view, series);
 }
 
+/* The registry that the map names, if it does. It is asked when a message names a schema that nothing else has. */
+static int open_registry(const struct bb_reading_form *form, struct bb_schema_registry **out,
+                         struct bb_error *error) {
+    struct bb_map_registry where;
+
+    *out = NULL;
+    return bb_map_registry(form->map, &where) ? bb_schema_registry_new(&where, NULL, out, error)
+                                              : 0;
+}
+
 int bb_reading_stream_decode(struct bb_plant *plant, struct bb_input stream, const char *name,
                              const struct bb_reading_form *form, int64_t received_ms,
                              const struct bb_decode_sink *sink, struct bb_series_table *table,
@@ -165,12 +176,17 @@ int bb_reading_stream_decode(struct bb_plant *plant, struct bb_input stream, con
                                        : form->map  ? bb_map_format(form->map)
                                                     : NULL;
     const struct bb_format_row *detected = NULL;
+    struct bb_schema_registry *registry = NULL;
 
     bb_arena_init(&resolver.arena, 16 << 10, 16 << 20);
     if (plant) {
         options.resolve = resolve;
         options.resolve_context = &resolver;
     }
+    if (!result)
+        result = open_registry(form, &registry, error);
+    if (registry)
+        options.schemas = bb_schema_registry_lookup(registry);
     if (!result && form->zone.size > 0 && options.zones)
         result = bb_zone_set_get(options.zones, form->zone, &options.zone, error);
     /* Even a named format must not be empty or in another encoding, if it is a text. */
@@ -185,6 +201,7 @@ int bb_reading_stream_decode(struct bb_plant *plant, struct bb_input stream, con
     if (!result)
         result = used->decode((struct bb_input){read_replay, &replay}, &options, table, sink,
                               error);
+    bb_schema_registry_free(registry);
     close_views(&resolver);
     free(resolver.views);
     bb_arena_release(&resolver.arena);

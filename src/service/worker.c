@@ -31,6 +31,7 @@ enum {
 
 struct partition {
     bool claimed;
+    bool held; /* in the share, when that was looked at last */
     bool lost; /* fenced: another worker is at it */
     int64_t
         damaged_until_ms; /* stands at a damaged record: not looked at again before; 0: does not */
@@ -44,7 +45,7 @@ struct partition {
 struct bb_worker {
     struct bb_plant *plant;
     struct partition *partitions;
-    uint32_t first, step;      /* its share: first, first + step, ... */
+    const bool *mine;          /* its share; NULL: all */
     const volatile bool *stop; /* set: take no more */
     struct bb_gather gather;
     struct bb_derivation derivation;
@@ -57,6 +58,7 @@ struct bb_worker {
     struct bb_archive_order order;
     struct bb_error archive_trouble; /* code BB_OK: none */
     bool archive_told;
+    bool has_more;          /* a partition that a live drain did not come to the end of */
     struct bb_error damage; /* the first that this drain has met; code BB_OK: none */
 };
 
@@ -80,7 +82,6 @@ int bb_worker_open(struct bb_plant *plant, struct bb_worker **out, struct bb_err
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a worker");
     }
     w->plant = plant;
-    w->step = 1;
     w->stop = &never;
     bb_gather_init(&w->gather);
     bb_derivation_init(&w->derivation, plant->store);
@@ -88,10 +89,17 @@ int bb_worker_open(struct bb_plant *plant, struct bb_worker **out, struct bb_err
     return 0;
 }
 
-void bb_worker_take_share(struct bb_worker *w, uint32_t index, uint32_t count) {
-    BB_ASSERT(index < count);
-    w->first = index;
-    w->step = count;
+void bb_worker_share(struct bb_worker *w, const bool *mine) {
+    w->mine = mine;
+}
+
+static bool is_mine(const struct bb_worker *w, uint32_t i) {
+    return !w->mine || w->mine[i];
+}
+
+bool bb_worker_position(const struct bb_worker *w, uint32_t i, struct bb_position *out) {
+    *out = w->partitions[i].claim.position;
+    return w->partitions[i].claimed;
 }
 
 void bb_worker_stop_at(struct bb_worker *w, const volatile bool *stop) {
@@ -437,8 +445,10 @@ static int drain_partition(struct bb_worker *w, uint32_t i, bool live,
     int result = p->claimed ? 0 : claim(w, i, error);
     bool more = true;
 
-    while (!result && more && !*w->stop)
-        result = commit_once(w, i, live, to, &more, error);
+    do
+        result = result ? result : commit_once(w, i, live, to, &more, error);
+    while (!result && more && !live && !*w->stop);
+    w->has_more |= !result && more;
     if (result) /* the feed stands behind what was gathered and is lost: begin at the store's */
         drop(p);
     if (p->claimed && bb_channel_table_bytes(&p->channels) > TABLE_KEPT_BYTES) {
@@ -459,10 +469,12 @@ static int measure_backlog(struct bb_worker *w, struct bb_error *error) {
     int result = 0;
 
     w->backlog = w->counts.readings;
-    for (uint32_t i = w->first; !result && i < log->partitions; i += w->step) {
+    for (uint32_t i = 0; !result && i < log->partitions; i++) {
         struct bb_store_view *view;
         struct bb_claim at = {0};
         struct bb_log_backlog backlog;
+        if (!is_mine(w, i))
+            continue;
         result = store->ops->view_begin(store, i, &view, error);
         if (result)
             break;
@@ -499,8 +511,9 @@ static int drain_round(struct bb_worker *w, bool live, const struct bb_progress_
     int result = 0;
 
     *waiting = false;
-    for (uint32_t i = w->first; !result && !*w->stop && i < w->plant->log->partitions;
-         i += w->step) {
+    for (uint32_t i = 0; !result && !*w->stop && i < w->plant->log->partitions; i++) {
+        if (!is_mine(w, i))
+            continue;
         if (!w->partitions[i].lost)
             result = drain_apart(w, i, live, to, error);
         if (!result && w->partitions[i].lost)
@@ -509,18 +522,33 @@ static int drain_round(struct bb_worker *w, bool live, const struct bb_progress_
     return result;
 }
 
+/* Who has a partition given back begins anew: another one may have been at it. */
+static void look_at_share(struct bb_worker *w) {
+    for (uint32_t i = 0; i < w->plant->log->partitions; i++) {
+        struct partition *p = &w->partitions[i];
+        bool is_held = is_mine(w, i);
+        if (is_held != p->held) {
+            drop(p);
+            p->lost = false;
+            p->damaged_until_ms = 0;
+        }
+        p->held = is_held;
+    }
+}
+
 /* Who does not come again soon looks at what stood before, too. */
 static void begin_drain(struct bb_worker *w, bool live) {
     w->damage = (struct bb_error){0};
+    w->has_more = false;
+    look_at_share(w);
     for (uint32_t i = 0; !live && i < w->plant->log->partitions; i++)
         w->partitions[i].damaged_until_ms = 0;
 }
 
 int bb_worker_drain(struct bb_worker *w, bool live, const struct bb_progress_watch *to,
                     struct bb_error *error) {
-    int result = measure_backlog(w, error);
-
     begin_drain(w, live);
+    int result = measure_backlog(w, error);
     for (bool waiting = true; !result && waiting && !*w->stop;) {
         result = drain_round(w, live, to, &waiting, error);
         if (live)
@@ -529,8 +557,10 @@ int bb_worker_drain(struct bb_worker *w, bool live, const struct bb_progress_wat
             sleep_ms(STANDBY_SLEEP_MS);
     }
     bb_gather_clear(&w->gather);
-    if (result || w->damage.code == BB_OK)
+    if (result)
         return result;
+    if (w->damage.code == BB_OK)
+        return w->has_more && live ? BB_WORKER_MORE : BB_WORKER_DRAINED;
     *error = w->damage;
     return live ? BB_WORKER_DAMAGED : -(int)error->code;
 }

@@ -29,25 +29,29 @@ struct bb_worker;
 /* All partitions of the plant (or its share) are claimed when first touched. */
 int bb_worker_open(struct bb_plant *plant, struct bb_worker **out, struct bb_error *error)
     BB_MUST_USE;
-/* Only every `count`-th partition, from `index` on: workers with different shares stay out of each other's
- * way. Before the first drain. */
-void bb_worker_take_share(struct bb_worker *worker, uint32_t index, uint32_t count);
+/* Its share: by partition, whether it is. Looked at by each drain, which drops what is not among them any more and claims what
+ * has come; the caller's, and may change between two drains. NULL, as at first: all of them. */
+void bb_worker_share(struct bb_worker *worker, const bool *mine);
+/* Where it stands in a partition that it has claimed; false: it has not. */
+bool bb_worker_position(const struct bb_worker *worker, uint32_t partition,
+                        struct bb_position *out);
 /* Once *stop is set a drain takes no more from the log: it commits what it has, and returns. Before the first drain. */
 void bb_worker_stop_at(struct bb_worker *worker, const volatile bool *stop);
 void bb_worker_close(struct bb_worker *worker);
 const struct bb_worker_counts *bb_worker_counts(const struct bb_worker *worker);
 
-/* A damaged record stops its partition: what stands before it counts, nothing behind it does, and the other partitions
- * go on (docs/decisions/damaged-records.md). Told once a minute and partition. */
 /* Why an archive order was passed over, told once; NULL: none was since the last call. What it was about stays in the
  * store, and a later order does it. */
 const struct bb_error *bb_worker_archive_trouble(struct bb_worker *worker);
 
-enum bb_worker_outcome { BB_WORKER_DRAINED = 0, BB_WORKER_DAMAGED = 1 };
+/* A damaged record stops its partition: what stands before it counts, nothing behind it does, and the other partitions
+ * go on (docs/decisions/damaged-records.md). Told once a minute and partition. */
+enum bb_worker_outcome { BB_WORKER_DRAINED = 0, BB_WORKER_DAMAGED = 1, BB_WORKER_MORE = 2 };
 
 /* Do all there is to do now, committing when the backlog is gone or the memory limit is reached.
  * Returns when every partition's backlog is empty, also those that another worker has taken over.
- * `live`: commits after the freshness limit too, and does one round, not waiting for others.
+ * `live`: commits after the freshness limit too, and does one round with a commit for each partition, not waiting for others;
+ * BB_WORKER_MORE: there was more to do.
  * Damage is -BB_E_LOG_CORRUPT after all others are done; when live, BB_WORKER_DAMAGED with its error. */
 int bb_worker_drain(struct bb_worker *worker, bool live, const struct bb_progress_watch *watch,
                     struct bb_error *error) BB_MUST_USE;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "contract/cluster.h"
 #include "support/log_folder.h"
 
 static void open_folder(struct blob_fixture *f) {
@@ -18,6 +19,24 @@ static void open_memory(struct blob_fixture *f) {
     cr_assert_eq(bb_blob_memory_open(&f->blob, &f->error), 0, "%s", f->error.text);
 }
 
+void blob_open_s3(struct blob_fixture *f, const char *address, const char *secret) {
+    char prefix[32] = "at/";
+
+    cluster_unique(prefix + strlen(prefix), sizeof prefix - strlen(prefix));
+    cr_assert_eq(bb_blob_s3_open(&(struct bb_blob_s3_options){.bucket = "busbar-test",
+                                                              .prefix = prefix,
+                                                              .region = "test-1",
+                                                              .endpoint = address,
+                                                              .key_id = "busbar",
+                                                              .secret = secret},
+                                 &f->blob, &f->error),
+                 0, "%s", f->error.text);
+}
+
+static void open_s3(struct blob_fixture *f) {
+    blob_open_s3(f, cluster_address("s3"), "busbar-secret");
+}
+
 static void open_fault(struct blob_fixture *f) {
     open_folder(f);
     f->inner = f->blob;
@@ -28,7 +47,7 @@ static void open_fault(struct blob_fixture *f) {
 static const struct {
     const char *name;
     void (*open)(struct blob_fixture *f);
-} subjects[] = {{"folder", open_folder}, {"memory", open_memory}, {"fault", open_fault}};
+} subjects[] = {{"folder", open_folder}, {"memory", open_memory}, {"fault", open_fault}, {"s3", open_s3}};
 
 void each_blob(void (*promise)(struct blob_fixture *f)) {
     const char *temporary = getenv("TMPDIR");

@@ -16,6 +16,9 @@ struct blob_fixture {
 /* Hold every adapter to a promise, each with an empty storage. */
 void each_blob(void (*promise)(struct blob_fixture *f));
 
+/* A bucket at an address, with a prefix of its own there. */
+void blob_open_s3(struct blob_fixture *f, const char *address, const char *secret);
+
 /* Lines "name size", all of a prefix. */
 void expect_listed(struct blob_fixture *f, const char *prefix, const char *expected);
 

@@ -5,6 +5,7 @@
 #include <criterion/hooks.h>
 #include <ctype.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 
 enum { NOT_HERE = 77 };
 
-static const char *const names[] = {"kafka", "postgres", "rabbitmq", "dynamodb"};
+static const char *const names[] = {"kafka", "postgres", "rabbitmq", "dynamodb", "s3"};
 enum { NAMES = sizeof names / sizeof names[0] };
 
 /* Tests are processes of their own; what one of them starts belongs to the run, which is their parent. */
@@ -103,31 +104,40 @@ ReportHook(PRE_ALL)(struct criterion_test_set *tests) {
     setenv("BUSBAR_CLUSTER_OWNER", owner, 1);
 }
 
+static void remove_cluster(const char *name, const char *folder) {
+    (void)!run_script(name, "stop", folder, "");
+    log_folder_remove(folder);
+}
+
+/* The run's own, and what tests left behind that did not come to their end. */
 ReportHook(POST_ALL)(struct criterion_global_stats *stats) {
-    char folder[CLUSTER_PATH], lock[2 * CLUSTER_PATH];
+    char pattern[CLUSTER_PATH], lock[2 * CLUSTER_PATH];
+    glob_t found;
 
     (void)stats;
     for (size_t i = 0; i < NAMES; i++) {
-        shared_folder(getpid(), names[i], folder);
-        snprintf(lock, sizeof lock, "%s.lock", folder);
-        if (!log_file_exists(lock))
-            continue;
-        if (log_file_exists(folder)) {
-            (void)!run_script(names[i], "stop", folder, "");
-            log_folder_remove(folder);
-        }
+        shared_folder(getpid(), names[i], pattern);
+        snprintf(lock, sizeof lock, "%s.lock", pattern);
         unlink(lock);
+        if (log_file_exists(pattern))
+            remove_cluster(names[i], pattern);
+        snprintf(lock, sizeof lock, "%s-*", pattern);
+        if (glob(lock, 0, NULL, &found) != 0)
+            continue;
+        for (size_t k = 0; k < found.gl_pathc; k++)
+            remove_cluster(names[i], found.gl_pathv[k]);
+        globfree(&found);
     }
 }
 
 void cluster_start(struct cluster *cluster, const char *name, const char *arguments) {
     char unique[16];
-    const char *temporary = getenv("TMPDIR");
 
     cluster_unique(unique, sizeof unique);
     *cluster = (struct cluster){.name = name};
-    snprintf(cluster->folder, sizeof cluster->folder, "%s/busbar-%s-%s",
-             temporary ? temporary : "/tmp", name, unique);
+    shared_folder(getppid(), name, cluster->folder);
+    snprintf(cluster->folder + strlen(cluster->folder),
+             sizeof cluster->folder - strlen(cluster->folder), "-%s", unique);
     expect_started(name, run_script(name, "start", cluster->folder, arguments));
     read_address(cluster->folder, cluster->address);
 }

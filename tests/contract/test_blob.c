@@ -1,7 +1,7 @@
 /* The port "blob": one suite, every adapter.
  *
- * Each test states a promise and holds every adapter to it: a folder, a bucket (of the server that
- * BUSBAR_TEST_S3 names), the twin in memory, the decorator that fails by plan.
+ * Each test states a promise and holds every adapter to it: a folder, a bucket (of the
+ * server that BUSBAR_TEST_S3 names, or of one of the run's own), the twin in memory, the decorator that fails by plan.
  */
 #include <criterion/criterion.h>
 #include <pthread.h>

@@ -3,6 +3,7 @@
 import datetime
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -220,3 +221,24 @@ def test_the_server_orders_by_age(plant):
         plant.run("archive", "--before", (today - datetime.timedelta(days=430)).strftime("%Y-%m"), expect=0)
         assert "4711.5" in plant.run("query", "--usage-point", POINTS[0], "--lane", "raw", "--format", "csv", expect=0).out
     assert damaged(plant) == 0
+
+
+def test_a_backup_holds_what_was_archived(two_years, tmp_path):
+    plant = two_years
+    order(plant, "2024-06")
+    edit_value(plant, "2023-05-10T10:00:00Z", "4711.5", "late.csv")
+    before = answers(plant)
+    backup = tmp_path / "backup"
+    plant.run("backup", backup, expect=0)
+    plant.run("backup", "--verify", backup, expect=0)
+    assert len(list((backup / "archive").rglob("*.archive"))) == len(files(plant))
+    shutil.rmtree(plant.folder / "archive")
+    restored = Plant(tmp_path)
+    restored.data = tmp_path / "restored"
+    restored.run("restore", backup, expect=0)
+    assert answers(restored) == before, "from what the backup brought"
+    assert order(restored, "2025-01")["failed"] == 0
+    assert answers(restored) == before
+    assert damaged(restored) == 0 and files(plant), "new ones go where busbar.yaml says"
+    missing = plant.run("backup", tmp_path / "another")
+    assert missing.code != 0 and "BB-7083" in missing.err

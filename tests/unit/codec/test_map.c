@@ -334,7 +334,7 @@ Test(map, a_wrong_map_says_where_and_what_is_allowed) {
         {"format: csv\n  bad: [\n", 2, "YAML"},
         {"a: [1, 2\nb: 3\n", 2, "YAML"},
         {"format: csv\n\ndelimeter: \";\"\n", 3, "did you mean delimiter?"},
-        {"format: xml\n", 1, "csv, ndjson, lineprotocol or remotewrite"},
+        {"format: xml\n", 1, "csv, ndjson, avro, lineprotocol or remotewrite"},
         {"format: csv\nformat: csv\n", 2, "twice"},
         {"delimiter: x\n", 1, "space"},
         {"decimal: \";\"\n", 1, "\",\""},

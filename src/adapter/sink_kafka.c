@@ -1,0 +1,162 @@
+/* The sink "kafka": changes as records of a topic, its position in the same transactions. See sink_kafka_internal.h. */
+#include "adapter/sink_kafka_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BATCH_VALUES = 20000, VALUE_LIMIT_BYTES = 1 << 20 };
+
+struct telling { /* of one apply */
+    struct sink_kafka *sink;
+    struct sink_kafka_lane *lane;
+    uint32_t partition;
+    bool begun;     /* a transaction is */
+    uint32_t count; /* of its records */
+    uint64_t whole; /* records up to here stand in it whole */
+    struct bb_buffer value;
+    struct bb_error *error;
+};
+
+static struct sink_kafka *kafka_of(struct bb_sink *sink) {
+    return (struct sink_kafka *)sink;
+}
+
+static void kafka_close(struct bb_sink *base) {
+    struct sink_kafka *k = kafka_of(base);
+
+    if (!k)
+        return;
+    for (uint32_t p = 0; k->lanes && p < k->options.feed_partitions; p++)
+        bb_sink_kafka_lane_close(&k->lanes[p]);
+    free(k->lanes);
+    bb_kafka_client_close(&k->reader);
+    free(k);
+}
+
+static int look_at_partition(const struct sink_kafka *k, uint32_t partition,
+                             struct bb_error *error) {
+    return partition < k->options.feed_partitions
+               ? 0
+               : BB_FAIL(error, BB_E_SINK_SETTINGS, "%s: there is no partition %u", k->base.label,
+                         partition);
+}
+
+/* Fences nobody: whoever looks may be somebody else than who delivers. What this process committed counts before the brokers
+ * have marked it; what another one committed a moment ago may be missing, and then apply, which has that settled, says so. */
+static int kafka_position(struct bb_sink *base, uint32_t partition, uint64_t *sequence,
+                          struct bb_error *error) {
+    struct sink_kafka *k = kafka_of(base);
+    int result = look_at_partition(k, partition, error);
+
+    if (!result)
+        result = bb_sink_kafka_read_position(k, partition, sequence, error);
+    if (!result && k->lanes[partition].is_open && k->lanes[partition].position > *sequence)
+        *sequence = k->lanes[partition].position;
+    return result;
+}
+
+static int begin(struct telling *t) {
+    int result = t->begun ? 0 : bb_sink_kafka_begin(t->sink, t->lane, t->error);
+
+    t->begun = !result;
+    return result;
+}
+
+static int commit(struct telling *t) {
+    int result = begin(t);
+
+    if (!result)
+        result = bb_sink_kafka_commit(t->sink, t->lane, t->partition, t->whole, t->error);
+    t->begun = t->begun && result != 0;
+    t->count = 0;
+    return result;
+}
+
+static int put_item(void *context, const struct bb_change_item *item) {
+    struct telling *t = context;
+    struct bb_json json;
+    int result = begin(t);
+
+    if (result)
+        return result;
+    bb_buffer_clear(&t->value);
+    bb_json_init(&json, &t->value);
+    bb_change_item_json(&json, item);
+    if (t->value.overflow)
+        return BB_FAIL(t->error, BB_E_NO_MEMORY, "no memory for a change");
+    t->count++;
+    return bb_sink_kafka_put(t->sink, t->lane, item, bb_buffer_span(&t->value), t->error);
+}
+
+static int end_record(void *context, uint64_t sequence) {
+    struct telling *t = context;
+
+    t->whole = sequence;
+    return t->count >= t->sink->options.batch_values ? commit(t) : 0;
+}
+
+static int kafka_apply(struct bb_sink *base, uint32_t partition, uint64_t from,
+                       const struct bb_outbox_record *records, size_t count,
+                       struct bb_error *error) {
+    struct sink_kafka *k = kafka_of(base);
+    struct telling t = {.sink = k, .partition = partition, .whole = from, .error = error};
+    const struct bb_change_visit visit = {put_item, end_record, &t};
+    int result = look_at_partition(k, partition, error);
+
+    if (!result)
+        result = bb_sink_kafka_lane_open(k, partition, error);
+    if (result)
+        return result;
+    t.lane = &k->lanes[partition];
+    if (t.lane->position != from)
+        return BB_SINK_MOVED;
+    bb_buffer_init(&t.value, VALUE_LIMIT_BYTES);
+    result = bb_change_feed_walk(&k->options.choice, partition, from, records, count, &visit,
+                                 error);
+    if (!result && t.lane->position < t.whole)
+        result = commit(&t);
+    if (result && t.begun)
+        bb_sink_kafka_abort(k, t.lane);
+    if (result > 0)
+        bb_sink_kafka_lane_close(t.lane);
+    bb_buffer_release(&t.value);
+    return result;
+}
+
+static int kafka_check(struct bb_sink *base, struct bb_error *error) {
+    uint64_t sequence;
+
+    return kafka_position(base, 0, &sequence, error);
+}
+
+static const struct bb_sink_ops operations = {
+    .name = "kafka",
+    .guarantee = BB_SINK_INSIDE,
+    .close = kafka_close,
+    .position = kafka_position,
+    .apply = kafka_apply,
+    .check = kafka_check,
+};
+
+int bb_sink_kafka_open(const struct bb_sink_kafka_options *options, const char *label,
+                       struct bb_sink **out, struct bb_error *error) {
+    const char *prefix = options->prefix ? options->prefix : "busbar";
+
+    if (!options->cluster.brokers || !options->cluster.brokers[0])
+        return BB_FAIL(error, BB_E_SINK_SETTINGS, "%s: brokers is missing", label);
+    struct sink_kafka *k = calloc(1, sizeof *k);
+    if (k)
+        k->lanes = calloc(options->feed_partitions, sizeof k->lanes[0]);
+    if (!k || !k->lanes) {
+        free(k);
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a sink");
+    }
+    k->base = (struct bb_sink){&operations, label};
+    k->options = *options;
+    if (k->options.batch_values == 0)
+        k->options.batch_values = BATCH_VALUES;
+    snprintf(k->changes, sizeof k->changes, "%.240s.changes", prefix);
+    snprintf(k->positions, sizeof k->positions, "%.240s.changes.position", prefix);
+    *out = &k->base;
+    return 0;
+}

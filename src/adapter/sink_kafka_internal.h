@@ -1,0 +1,64 @@
+/* Shared by the files of the sink "kafka".
+ *
+ *   PREFIX.changes            a record for each change: key = usage point, value = JSON, headers id, tenant, type
+ *   PREFIX.changes.position   compacted, a partition for each of the feed's: key = partition, value = sequence in decimal
+ *
+ * Each partition of the feed has a producer of its own, transactional.id PREFIX.changes-PARTITION. A transaction holds changes
+ * and, last, the position behind them: readers of committed records (isolation.level=read_committed) see both or none. Who
+ * opens the producer fences whoever had it, and has its unfinished transaction settled by the brokers; only then the position is
+ * read, so that it is exact: nobody else writes into that partition of the position topic, and nothing is open there.
+ */
+#ifndef BB_ADAPTER_SINK_KAFKA_INTERNAL_H
+#define BB_ADAPTER_SINK_KAFKA_INTERNAL_H
+
+#include "adapter/backoff.h"
+#include "adapter/change_feed.h"
+#include "adapter/kafka_client_internal.h"
+
+enum { SINK_KAFKA_TOPIC_MAX = 260 };
+
+struct sink_kafka_lane { /* of a partition of the feed */
+    struct bb_kafka_client producer;
+    bool is_open;
+    uint64_t position; /* of what this producer committed, while it is open */
+};
+
+struct sink_kafka {
+    struct bb_sink base;
+    struct bb_sink_kafka_options options;
+    char changes[SINK_KAFKA_TOPIC_MAX], positions[SINK_KAFKA_TOPIC_MAX];
+    struct bb_kafka_client reader; /* of positions */
+    bool reader_is_open, topics_are_there;
+    struct sink_kafka_lane *lanes; /* [feed_partitions] */
+};
+
+/* ---- sink_kafka_topic.c */
+
+/* Topics are there, made if need be. */
+int bb_sink_kafka_topics(struct sink_kafka *k, struct bb_error *error) BB_MUST_USE;
+
+/* ---- sink_kafka_position.c */
+
+/* The position that is committed, as far as nothing of another producer is open. */
+int bb_sink_kafka_read_position(struct sink_kafka *k, uint32_t partition, uint64_t *sequence,
+                                struct bb_error *error) BB_MUST_USE;
+
+/* ---- sink_kafka_lane.c */
+
+/* The partition's producer is open: others are fenced, and lane->position is exact. */
+int bb_sink_kafka_lane_open(struct sink_kafka *k, uint32_t partition, struct bb_error *error)
+    BB_MUST_USE;
+void bb_sink_kafka_lane_close(struct sink_kafka_lane *lane);
+int bb_sink_kafka_begin(struct sink_kafka *k, struct sink_kafka_lane *lane, struct bb_error *error)
+    BB_MUST_USE;
+/* A record more of the transaction; waits while the producer's queue is full. */
+int bb_sink_kafka_put(struct sink_kafka *k, struct sink_kafka_lane *lane,
+                      const struct bb_change_item *item, struct bb_span value,
+                      struct bb_error *error) BB_MUST_USE;
+/* The position and the end of the transaction. BB_SINK_MOVED: another producer has the partition; nothing took effect. */
+int bb_sink_kafka_commit(struct sink_kafka *k, struct sink_kafka_lane *lane, uint32_t partition,
+                         uint64_t to, struct bb_error *error) BB_MUST_USE;
+/* Whatever is under way: nothing of it takes effect. */
+void bb_sink_kafka_abort(struct sink_kafka *k, struct sink_kafka_lane *lane);
+
+#endif

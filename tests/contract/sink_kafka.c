@@ -1,0 +1,106 @@
+/* Kafka's other side: a reader of committed records from the beginning of the topic on, which wants each change once. */
+#include "contract/sink_kafka.h"
+
+#include <criterion/criterion.h>
+#include <librdkafka/rdkafka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "contract/cluster.h"
+#include "contract/sink_webhook.h"
+
+enum { TOPIC_PARTITIONS = 3 };
+
+static void begin_kafka(struct sink_fixture *f) {
+    struct kafka_side *k = calloc(1, sizeof *k);
+    char unique[16];
+
+    cr_assert_not_null(k);
+    f->other = k;
+    snprintf(k->address, sizeof k->address, "%s", cluster_address("kafka"));
+    cluster_unique(unique, sizeof unique);
+    snprintf(k->prefix, sizeof k->prefix, "sink.%s", unique);
+}
+
+static void end_kafka(struct sink_fixture *f) {
+    free(f->other);
+}
+
+static int open_kafka(struct sink_fixture *f, struct bb_sink **out) {
+    struct kafka_side *k = f->other;
+    struct bb_sink_kafka_options options = {.cluster = {.brokers = k->address, .answer_ms = 20000},
+                                            .prefix = k->prefix,
+                                            .feed_partitions = SINK_PARTITIONS,
+                                            .partitions = TOPIC_PARTITIONS,
+                                            .batch_values = k->batch_values,
+                                            .patience = sink_patience()};
+
+    return bb_sink_kafka_open(&options, "stream", out, &f->error);
+}
+
+static rd_kafka_t *open_reader(const struct kafka_side *k) {
+    static const char *const settings[][2] = {{"isolation.level", "read_committed"},
+                                              {"enable.partition.eof", "true"},
+                                              {"auto.offset.reset", "earliest"},
+                                              {"enable.auto.commit", "false"},
+                                              {"group.id", "reader"}};
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    char why[256];
+
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        cr_assert_eq(rd_kafka_conf_set(conf, settings[i][0], settings[i][1], why, sizeof why),
+                     RD_KAFKA_CONF_OK, "%s", why);
+    cr_assert_eq(rd_kafka_conf_set(conf, "bootstrap.servers", k->address, why, sizeof why),
+                 RD_KAFKA_CONF_OK);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
+    cr_assert_not_null(rk, "%s", why);
+    rd_kafka_poll_set_consumer(rk);
+    return rk;
+}
+
+static void take_record(const rd_kafka_message_t *message, struct picture *seen,
+                        struct picture *out) {
+    struct bb_span value = {message->payload, message->len};
+    char id[64] = "";
+
+    cr_assert_eq(sscanf(message->payload, "{\"id\":\"%63[^\"]", id), 1);
+    cr_assert_null(picture_text(seen, id), "kafka: %s was told twice", id);
+    picture_put(seen, id, "");
+    cr_expect_gt(message->key_len, 0);
+    sink_draw_change(value, out);
+}
+
+static void picture_kafka(struct sink_fixture *f, struct picture *out) {
+    struct kafka_side *k = f->other;
+    rd_kafka_t *rk = open_reader(k);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(TOPIC_PARTITIONS);
+    struct picture seen;
+    char topic[64];
+    int ends = 0;
+
+    picture_init(&seen);
+    snprintf(topic, sizeof topic, "%s.changes", k->prefix);
+    for (int32_t p = 0; p < TOPIC_PARTITIONS; p++)
+        rd_kafka_topic_partition_list_add(list, topic, p)->offset = 0;
+    cr_assert_eq(rd_kafka_assign(rk, list), RD_KAFKA_RESP_ERR_NO_ERROR);
+    while (ends < TOPIC_PARTITIONS) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(rk, 20000);
+        cr_assert_not_null(message, "kafka: no end of %s", topic);
+        if (!message->err)
+            take_record(message, &seen, out);
+        else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+            ends++;
+        else /* not one test's first look at what is not made yet */
+            cr_assert_eq(message->err, RD_KAFKA_RESP_ERR__TRANSPORT, "%s",
+                         rd_kafka_message_errstr(message));
+        rd_kafka_message_destroy(message);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_assign(rk, NULL);
+    rd_kafka_destroy(rk);
+    picture_release(&seen);
+}
+
+const struct sink_subject sink_kafka_subject = {
+    "kafka", begin_kafka, end_kafka, open_kafka, picture_kafka, 0,
+};

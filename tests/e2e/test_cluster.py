@@ -1,0 +1,74 @@
+"""The same pipeline on engines that others keep alive: Kafka for the log, PostgreSQL for store and registry."""
+
+import json
+
+import cluster
+import crash_plant
+import pytest
+
+DERIVE = "derive: {commit: {freshness: 1ms}}\n"
+
+
+@pytest.fixture(scope="module")
+def servers():
+    with cluster.servers("kafka", "postgres") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Inputs, and what a plant in one folder makes of them."""
+    folder = tmp_path_factory.mktemp("world")
+    files = crash_plant.write_inputs(folder / "inputs")
+    plant = crash_plant.Plant(folder / "embedded")
+    counts = [plant.counts(file) for file in files]
+    return files, counts, plant.content()
+
+
+def expect_equal(content, expected):
+    for key, text in expected.items():
+        assert content[key] == text, key
+
+
+def test_what_is_stored_and_told_is_the_same(servers, world, tmp_path):
+    """File by file the same counts; in the end the same lanes, channels and exceptions, byte for byte."""
+    files, counts, expected = world
+    plant = crash_plant.Plant(tmp_path, servers.config(more=DERIVE))
+    for file, count in zip(files, counts):
+        assert plant.counts(file) == count, file.name
+    expect_equal(plant.content(), expected)
+    plant.check_deep()
+    assert not (plant.data / "log").exists() and not (plant.data / "store").exists() and not (plant.data / "registry.db").exists()
+
+
+@pytest.mark.parametrize("name", ["kafka", "postgres"])
+def test_each_engine_alone(servers, world, tmp_path, name):
+    """One of them beside the embedded others."""
+    files, counts, expected = world
+    alone = cluster.Cluster({name: servers.servers[name]})
+    plant = crash_plant.Plant(tmp_path, alone.config(more=DERIVE))
+    for file, count in zip(files, counts):
+        assert plant.counts(file) == count, file.name
+    expect_equal(plant.content(), expected)
+
+
+def test_check_says_where_everything_is(servers, world, tmp_path):
+    plant = crash_plant.Plant(tmp_path, servers.config(more=DERIVE))
+    plant.must("ingest", world[0][0])
+    told = {one["what"]: one for one in json.loads(plant.must("--json", "check").stdout)}
+    assert told["log"]["text"].startswith("kafka"), told["log"]
+    assert told["store"]["text"].startswith("postgres"), told["store"]
+    assert told["registry"]["text"].startswith("postgres"), told["registry"]
+
+
+def test_what_is_copied_elsewhere_is_said(servers, world, tmp_path):
+    """A backup is of a folder; what lies elsewhere has tools of its own."""
+    plant = crash_plant.Plant(tmp_path, servers.config(more=DERIVE))
+    plant.must("ingest", world[0][0])
+    done = plant.run("backup", str(tmp_path / "copy"))
+    assert done.returncode != 0 and "BB-7000" in done.stderr, done.stderr
+    registry = tmp_path / "registry.yaml"
+    registry.write_text("usage_points: [{name: E1, customer: c1}]\n")
+    plant.must("registry", "apply", registry)
+    erased = plant.run("registry", "erase", "c1", "--reason", "asked", "--yes")
+    assert erased.returncode != 0 and "BB-7000" in erased.stderr, erased.stderr
