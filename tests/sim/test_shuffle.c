@@ -63,7 +63,22 @@ static size_t append_some(struct world *w, struct bb_log *log, const struct worl
 
 /* ---- order, cutting, repetition */
 
-static void run_shuffled(uint64_t seed, bool with_masters, const char *test) {
+static int count_file(void *context, struct bb_span name, const struct bb_blob_info *info,
+                      struct bb_error *error) {
+    (void)name;
+    (void)info;
+    (void)error;
+    ++*(size_t *)context;
+    return 0;
+}
+
+/* Many runs without a file would prove nothing of files. */
+static void expect_files(const struct seeds *seeds, size_t files) {
+    cr_assert(files > 0 || seeds->end - seeds->first < 10, "nothing was ever archived");
+}
+
+/* Returns how many archived files there were in the end. */
+static size_t run_shuffled(uint64_t seed, bool with_masters, const char *test) {
     struct world w;
     struct sim_plant s;
     struct bb_buffer expected;
@@ -100,23 +115,30 @@ static void run_shuffled(uint64_t seed, bool with_masters, const char *test) {
     sim_plant_finish(&s, worker);
     bb_worker_close(worker);
     expect_same(&s, &w, &expected, test, seed);
+    size_t files = 0;
+    cr_assert_eq(s.blob->ops->list(s.blob, "", count_file, &files, &error), 0);
     bb_buffer_release(&expected);
     sim_plant_close(&s);
     world_release(&w);
+    return files;
 }
 
 Test(shuffle, order_does_not_matter, .timeout = 1200) {
     struct seeds seeds = seeds_of_run(20, 400);
+    size_t files = 0;
 
     for (uint64_t seed = seeds.first; seed < seeds.end; seed++)
-        run_shuffled(seed, false, "order_does_not_matter");
+        files += run_shuffled(seed, false, "order_does_not_matter");
+    expect_files(&seeds, files);
 }
 
 Test(shuffle, master_data_may_come_at_any_time, .timeout = 1200) {
     struct seeds seeds = seeds_of_run(20, 400);
+    size_t files = 0;
 
     for (uint64_t seed = seeds.first; seed < seeds.end; seed++)
-        run_shuffled(seed, true, "master_data_may_come_at_any_time");
+        files += run_shuffled(seed, true, "master_data_may_come_at_any_time");
+    expect_files(&seeds, files);
 }
 
 /* ---- once */
@@ -238,10 +260,10 @@ Test(shuffle, whatever_fails_nothing_is_lost_or_doubled, .timeout = 1200) {
 /* Beyond the usual seeds: silence that missing readings follow (42, 65), and an exception that one plan opens
  * and another closes by the name of what it was before (155). */
 Test(shuffle, seeds_that_once_found_a_fault, .timeout = 120) {
-    run_shuffled(42, true, "master_data_may_come_at_any_time");
-    run_shuffled(111, true, "master_data_may_come_at_any_time");
-    run_shuffled(155, true, "master_data_may_come_at_any_time");
-    run_shuffled(307, true, "master_data_may_come_at_any_time");
+    (void)run_shuffled(42, true, "master_data_may_come_at_any_time");
+    (void)run_shuffled(111, true, "master_data_may_come_at_any_time");
+    (void)run_shuffled(155, true, "master_data_may_come_at_any_time");
+    (void)run_shuffled(307, true, "master_data_may_come_at_any_time");
     run_faulty(65, 65 % 2);
     run_faulty(155, 155 % 2);
 }
