@@ -516,7 +516,6 @@ static int archive_size(struct bb_store *base, uint32_t partition, uint64_t *use
 int bb_store_archive_wrap(struct bb_store *inner, struct bb_blob *blob, size_t cache_bytes,
                           struct bb_store **out, struct bb_error *error) {
     static const struct bb_store_ops ops = {
-        .name = "archive",
         .close = archive_close,
         .claim = archive_claim,
         .commit = archive_commit,
@@ -544,6 +543,7 @@ int bb_store_archive_wrap(struct bb_store *inner, struct bb_blob *blob, size_t c
         .inner = inner,
         .cache = bb_archive_cache_new(blob, cache_bytes),
         .manifests = calloc(inner->partitions, sizeof store->manifests[0])};
+    store->ops.name = inner->ops->name; /* people are told of the store itself */
     store->ops.outbox_release = inner->ops->outbox_release;
     store->base.ops = &store->ops;
     pthread_mutex_init(&store->mutex, NULL);
