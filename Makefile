@@ -6,6 +6,7 @@ help:
 	@echo 'make build   install what is missing, build build/busbar'
 	@echo 'make console build the console (needs npm), so that the next build has it; build does so itself where npm is'
 	@echo 'make demo    a small city of meters through the whole plant (ARGS=--exit: do not serve)'
+	@echo 'make cluster Kafka and PostgreSQL on this machine, with a plant on them, until Ctrl-C (ARGS=FOLDER)'
 	@echo 'make test    every suite, in under 15 minutes on two cores'
 	@echo 'make bench   benchmarks, each with its baseline of the same run (BENCHES="store query": those)'
 	@echo 'make check   formatting, lints, clang, sanitizers'
@@ -24,6 +25,10 @@ console:
 
 demo: build
 	@build/busbar demo $(ARGS)
+
+cluster: build
+	@tools/install-deps test
+	@tools/cluster/up $(ARGS)
 
 bench: build
 	@set -e; for name in $(BENCHES); do build/busbar bench $$name $(ARGS); done
@@ -57,4 +62,4 @@ format:
 clean:
 	rm -rf build build-*
 
-.PHONY: help build console demo bench test-build test soak screenshots check format clean
+.PHONY: cluster help build console demo bench test-build test soak screenshots check format clean

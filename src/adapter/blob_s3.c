@@ -138,8 +138,9 @@ static bool next_element(struct bb_span xml, size_t *at, const char *tag, struct
     char open[64], close[64];
     int open_size = snprintf(open, sizeof open, "<%s>", tag);
     int close_size = snprintf(close, sizeof close, "</%s>", tag);
-    const char *begin =
-        *at < xml.size ? memmem(xml.data + *at, xml.size - *at, open, (size_t)open_size) : NULL;
+    const char *begin = *at < xml.size
+                            ? memmem(xml.data + *at, xml.size - *at, open, (size_t)open_size)
+                            : NULL;
 
     if (!begin)
         return false;
@@ -206,14 +207,13 @@ static int begin_upload(struct bb_blob_put *put, struct bb_error *error) {
     struct bb_span id;
 
     bb_http_request_init(&r, ANSWER_BYTES);
-    int result = send(put->blob,
-                      &(struct ask){.method = "POST",
-                                    .name = put->name,
-                                    .query = "uploads=",
-                                    .body = BB_SPAN("")},
-                      &r, error);
-    if (!result && (!bb_http_is_done(&r) ||
-                    !element(bb_buffer_span(&r.answer), "UploadId", &id) || id.size == 0))
+    int result = send(
+        put->blob,
+        &(struct ask){
+            .method = "POST", .name = put->name, .query = "uploads=", .body = BB_SPAN("")},
+        &r, error);
+    if (!result && (!bb_http_is_done(&r) || !element(bb_buffer_span(&r.answer), "UploadId", &id) ||
+                    id.size == 0))
         result = refuse(put->blob, &r, error);
     else if (!result)
         encode(id, put->upload, sizeof put->upload);
@@ -230,12 +230,11 @@ static int send_part(struct bb_blob_put *put, struct bb_error *error) {
     if (result)
         return result;
     snprintf(query, sizeof query, "partNumber=%u&uploadId=%s", ++put->parts, put->upload);
-    result = demand(put->blob,
-                    &(struct ask){.method = "PUT",
-                                  .name = put->name,
-                                  .query = query,
-                                  .body = bb_buffer_span(&put->part)},
-                    error);
+    result = demand(
+        put->blob,
+        &(struct ask){
+            .method = "PUT", .name = put->name, .query = query, .body = bb_buffer_span(&put->part)},
+        error);
     bb_buffer_clear(&put->part);
     return result;
 }
@@ -309,8 +308,7 @@ static int complete(struct bb_blob_put *put, struct bb_span parts, struct bb_err
         put->blob,
         &(struct ask){.method = "POST", .name = put->name, .query = query, .body = parts}, &r,
         error);
-    if (!result &&
-        (!bb_http_is_done(&r) || !element(bb_buffer_span(&r.answer), "ETag", &tag)))
+    if (!result && (!bb_http_is_done(&r) || !element(bb_buffer_span(&r.answer), "ETag", &tag)))
         result = refuse(put->blob, &r, error);
     bb_http_request_release(&r);
     return result;
@@ -339,8 +337,8 @@ static int s3_put_end(struct bb_blob_put *put, struct bb_error *error) {
     if (put->upload[0])
         result = end_upload(put, error);
     else
-        result = demand(put->blob,
-                        &(struct ask){.method = "PUT", .name = put->name, .body = whole}, error);
+        result = demand(put->blob, &(struct ask){.method = "PUT", .name = put->name, .body = whole},
+                        error);
     if (!result)
         put->upload[0] = '\0'; /* nothing is left to give up */
     s3_put_abandon(put);

@@ -13,9 +13,10 @@ int bb_blob_folder_open(const char *directory, struct bb_blob **out, struct bb_e
 /* A bucket of S3 or of what speaks it. Credentials as adapter/aws.h finds them. NULL wherever nothing is said. */
 struct bb_blob_s3_options {
     const char *bucket;
-    const char *prefix;   /* what all names begin with, and a '/' */
-    const char *region;   /* NULL: the environment's */
-    const char *endpoint; /* the bucket is a part of the path there; NULL: AWS, where it is a part of the host's name */
+    const char *prefix; /* what all names begin with, and a '/' */
+    const char *region; /* NULL: the environment's */
+    const char *
+        endpoint; /* the bucket is a part of the path there; NULL: AWS, where it is a part of the host's name */
     const char *profile;
     const char *key_id, *secret; /* both or neither */
 };

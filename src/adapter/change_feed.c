@@ -41,6 +41,7 @@ static int walk_values(const struct bb_sink_choice *choice, struct bb_change_ite
         result = visit->item(visit->context, item);
         item->row++;
     }
+    item->change = NULL;
     return result;
 }
 

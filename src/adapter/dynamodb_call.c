@@ -218,7 +218,7 @@ static void let_expire(struct dynamodb *d) {
 }
 
 int bb_dynamodb_ready(struct dynamodb *d, struct bb_error *error) {
-    const struct timespec pause = {0, TABLE_LOOK_MS * 1000000};
+    const struct timespec pause = {0, TABLE_LOOK_MS * 1000000L};
     bool active = false;
     int result = d->is_ready ? 0 : look(d, &active, error);
     bool is_new = result == DYNAMODB_NO_TABLE;

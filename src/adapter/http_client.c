@@ -215,8 +215,10 @@ void bb_http_client_run(struct bb_http_client *client, struct bb_http_request *r
     size_t next = 0;
     int running = 0;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        requests[i].status = 0;
         snprintf(requests[i].problem, sizeof requests[i].problem, "not sent");
+    }
     do {
         atomic_bool *stop = client->options.stop;
         if (stop && atomic_load(stop)) {
@@ -244,15 +246,15 @@ struct bb_http_client *bb_http_client_new(const struct bb_http_client_options *o
     client->options = *options;
     if (client->options.timeout_ms == 0)
         client->options.timeout_ms = TIMEOUT_MS;
-    size_t wanted = options->parallel ? options->parallel : 1;
+    client->lane_count = options->parallel ? options->parallel : 1;
     client->multi = curl_multi_init();
-    client->lanes = calloc(wanted, sizeof client->lanes[0]);
-    while (client->multi && client->lanes && client->lane_count < wanted) {
-        client->lanes[client->lane_count].curl = curl_easy_init();
-        if (!client->lanes[client->lane_count++].curl)
-            break;
+    client->lanes = calloc(client->lane_count, sizeof client->lanes[0]);
+    bool done = client->multi && client->lanes;
+    for (size_t i = 0; done && i < client->lane_count; i++) {
+        client->lanes[i].curl = curl_easy_init();
+        done = client->lanes[i].curl != NULL;
     }
-    if (client->lane_count < wanted || !client->lanes[wanted - 1].curl) {
+    if (!done) {
         bb_http_client_free(client);
         return NULL;
     }
@@ -262,7 +264,7 @@ struct bb_http_client *bb_http_client_new(const struct bb_http_client_options *o
 void bb_http_client_free(struct bb_http_client *client) {
     if (!client)
         return;
-    for (size_t i = 0; i < client->lane_count; i++)
+    for (size_t i = 0; client->lanes && i < client->lane_count; i++)
         curl_easy_cleanup(client->lanes[i].curl);
     free(client->lanes);
     curl_multi_cleanup(client->multi);

@@ -11,6 +11,12 @@ int bb_kafka_answer_ms(const struct bb_kafka_client *client) {
     return client->cluster->answer_ms > 0 ? client->cluster->answer_ms : ANSWER_MS;
 }
 
+/* Who is refused is disconnected: of his requests the client only says that they were not answered. */
+static bool is_refusal(const char *complaint) {
+    return strstr(complaint, "SASL authentication error") ||
+           strstr(complaint, "SSL handshake failed");
+}
+
 /* Called by the client's threads with lines such as
  *   [thrd:127.0.0.1:9092/1]: 127.0.0.1:9092/1: Connect to ... failed: Connection refused (after 0ms in state CONNECT) */
 static void hear_complaint(const rd_kafka_t *rk, int level, const char *facility,
@@ -19,10 +25,12 @@ static void hear_complaint(const rd_kafka_t *rk, int level, const char *facility
     const char *behind = strstr(text, "]: ");
 
     (void)facility;
-    if (!client || level > 4)
+    /* How many are down says less than what was heard of one. */
+    if (!client || level > 4 || strstr(text, "brokers are down"))
         return;
     pthread_mutex_lock(&client->lock);
     snprintf(client->complaint, sizeof client->complaint, "%s", behind ? behind + 3 : text);
+    client->refused = is_refusal(text);
     pthread_mutex_unlock(&client->lock);
 }
 
@@ -161,6 +169,16 @@ static bool is_one_of(rd_kafka_resp_err_t why, const rd_kafka_resp_err_t *list, 
     return false;
 }
 
+/* Older libraries put SCRAM's nonce together wrongly, which Kafka takes no longer (CVE-2024-56128). */
+static const char *scram_hint(const struct bb_kafka_cluster *cluster) {
+    enum { RIGHT_SINCE = 0x02060100 };
+
+    for (size_t i = 0; i < cluster->property_count && rd_kafka_version() < RIGHT_SINCE; i++)
+        if (strncmp(cluster->properties[i].value, "SCRAM-", 6) == 0)
+            return "; SCRAM with Kafka 4 takes librdkafka 2.6.1 or later";
+    return "";
+}
+
 bool bb_kafka_passes(rd_kafka_resp_err_t why) {
     return is_one_of(why, passing, sizeof passing / sizeof passing[0]);
 }
@@ -168,7 +186,6 @@ bool bb_kafka_passes(rd_kafka_resp_err_t why) {
 int bb_kafka_fail(struct bb_kafka_client *client, rd_kafka_resp_err_t why, enum bb_error_code code,
                   struct bb_error *error, const char *what, ...) {
     char tried[256], complaint[sizeof client->complaint];
-    bool passes = bb_kafka_passes(why);
     va_list args;
 
     va_start(args, what);
@@ -176,13 +193,22 @@ int bb_kafka_fail(struct bb_kafka_client *client, rd_kafka_resp_err_t why, enum 
     va_end(args);
     pthread_mutex_lock(&client->lock);
     snprintf(complaint, sizeof complaint, "%s", client->complaint);
+    bool refused = client->refused ||
+                   is_one_of(why, refusals, sizeof refusals / sizeof refusals[0]);
     pthread_mutex_unlock(&client->lock);
-    if (passes && code != BB_E_KAFKA_UNDELIVERED)
-        code = BB_E_KAFKA_AWAY;
-    else if (is_one_of(why, refusals, sizeof refusals / sizeof refusals[0]))
+    bool passes = bb_kafka_passes(why) && !refused;
+    if (refused)
         code = BB_E_KAFKA_REFUSED;
-    int result = BB_FAIL(error, code, "%s: %s%s%s", tried, rd_kafka_err2str(why),
-                         complaint[0] ? "; last heard of a broker: " : "", complaint);
+    else if (passes && code != BB_E_KAFKA_UNDELIVERED)
+        code = BB_E_KAFKA_AWAY;
+    int result = BB_FAIL(error, code, "%s: %s%s%s%s", tried, rd_kafka_err2str(why),
+                         complaint[0] ? "; last heard of a broker: "
+                         : passes     ? "; no word from "
+                                      : "",
+                         complaint[0] ? complaint
+                         : passes     ? client->cluster->brokers
+                                      : "",
+                         refused ? scram_hint(client->cluster) : "");
     error->retriable = passes;
     return result;
 }

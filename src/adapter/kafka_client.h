@@ -11,7 +11,8 @@ struct bb_kafka_property {
 struct bb_kafka_cluster {
     const char *brokers; /* HOST:PORT,... */
     /* Further properties of librdkafka, for TLS and SASL above all: security.protocol, sasl.mechanisms (PLAIN,
-     * SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER), sasl.username, sasl.password, ssl.ca.location. What an adapter owes
+     * SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER), sasl.username, sasl.password, ssl.ca.location (SCRAM with Kafka 4 takes
+     * librdkafka 2.6.1 or later). What an adapter owes
      * (acks, idempotence, isolation) it sets behind them. */
     const struct bb_kafka_property *properties;
     size_t property_count;

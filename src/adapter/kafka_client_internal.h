@@ -15,8 +15,9 @@ struct bb_kafka_client {
     rd_kafka_t *rk;
     const struct bb_kafka_cluster *cluster; /* outlives the client */
     void *context;                          /* of the callbacks that `how` sets */
-    pthread_mutex_t lock;                   /* guards complaint */
+    pthread_mutex_t lock;                   /* guards both below */
     char complaint[256];
+    bool refused; /* the complaint is that the other side does not accept who we are */
 };
 
 struct bb_kafka_how {

@@ -13,8 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-_Static_assert(sizeof(void *) >= sizeof(uint64_t), "an offset travels in a message's opaque");
-
 enum { SLICE_MS = 100, GRACE_MS = 10000 };
 
 static int64_t now_ms(void) {
@@ -58,7 +56,7 @@ static void poison_place(struct bb_kafka_log *log, const rd_kafka_message_t *mes
 static void hear_report(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque) {
     struct bb_kafka_client *client = opaque;
     struct bb_kafka_log *log = client->context;
-    uint64_t expected = (uint64_t)(uintptr_t)message->_private;
+    uint64_t expected = bb_kafka_offset_of(message->_private);
     struct bb_error error;
 
     (void)rk;
@@ -142,7 +140,7 @@ static int produce(struct bb_kafka_log *log, uint32_t partition, const struct bb
             RD_KAFKA_V_PARTITION((int32_t)partition),
             RD_KAFKA_V_VALUE((void *)record->body.data, record->body.size),
             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(record->received_ms),
-            RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE((void *)(uintptr_t)record->offset),
+            RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(bb_kafka_opaque_of(record->offset)),
             RD_KAFKA_V_END);
         if (why != RD_KAFKA_RESP_ERR__QUEUE_FULL || log->poisoned || now_ms() >= until)
             break;

@@ -239,7 +239,7 @@ static int last_record(struct bb_kafka_log *log, uint32_t partition, uint64_t lo
 static int know_end(struct bb_kafka_log *log, uint32_t partition, struct bb_log_end *out,
                     uint64_t *high, struct bb_error *error) {
     struct bb_kafka_known *known = &log->known[partition];
-    struct bb_kafka_record last;
+    struct bb_kafka_record last = {0};
     uint64_t low = 0;
     int result = bb_kafka_bounds(log, bb_kafka_topic_of(log, partition),
                                  bb_kafka_number_of(log, partition), &low, high, error);

@@ -33,7 +33,7 @@ static int64_t now_ms(void) {
 static void hear_report(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque) {
     struct bb_kafka_client *client = opaque;
     struct bb_kafka_log *log = client->context;
-    uint64_t expected = (uint64_t)(uintptr_t)message->_private;
+    uint64_t expected = bb_kafka_offset_of(message->_private);
 
     (void)rk;
     if (message->err) /* the transaction fails by it */
@@ -46,13 +46,14 @@ static void set_report(rd_kafka_conf_t *conf) {
     rd_kafka_conf_set_dr_msg_cb(conf, hear_report);
 }
 
-static int fail_transaction(struct bb_kafka_log *log, rd_kafka_error_t *why, const char *what,
+static int fail_transaction(struct bb_kafka_log *log, rd_kafka_error_t *why,
+                            enum bb_error_code otherwise, const char *what,
                             struct bb_error *error) {
     rd_kafka_resp_err_t code = rd_kafka_error_code(why);
 
     if (code != RD_KAFKA_RESP_ERR__FENCED && code != RD_KAFKA_RESP_ERR_PRODUCER_FENCED &&
         code != RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH)
-        return bb_kafka_fail_error(&log->decide, why, BB_E_KAFKA_UNDELIVERED, error, what);
+        return bb_kafka_fail_error(&log->decide, why, otherwise, error, what);
     rd_kafka_error_destroy(why);
     /* Who it is stands in the owner topic, if not at once. */
     struct bb_error named;
@@ -86,13 +87,16 @@ int bb_kafka_decide_open(struct bb_kafka_log *log, struct bb_error *error) {
     int result = bb_kafka_client_open(&log->decide, &log->options.cluster, &how, error);
     if (result < 0)
         return result;
-    int64_t until = now_ms() + bb_kafka_answer_ms(&log->decide);
+    int answer_ms = bb_kafka_answer_ms(&log->decide);
+    int64_t until = now_ms() +
+                    (answer_ms > log->options.patience_ms ? answer_ms : log->options.patience_ms);
     rd_kafka_error_t *why;
     while ((why = rd_kafka_init_transactions(log->decide.rk, SLICE_MS)) != NULL &&
            rd_kafka_error_is_retriable(why) && now_ms() < until)
         rd_kafka_error_destroy(why);
     if (why)
-        return fail_transaction(log, why, "the log cannot be opened to append", error);
+        return fail_transaction(log, why, BB_E_KAFKA_SETTING, "the log cannot be opened to append",
+                                error);
     for (enum bb_kafka_topic topic = BB_KAFKA_CONTROL; topic < BB_KAFKA_TOPICS; topic++)
         log->topic[topic] = bb_kafka_topic_open(&log->decide, log->topics[topic]);
     return 0;
@@ -106,7 +110,7 @@ static int produce(struct bb_kafka_log *log, enum bb_kafka_topic topic, rd_kafka
         log->decide.rk, RD_KAFKA_V_RKT(log->topic[topic]), RD_KAFKA_V_PARTITION(0),
         RD_KAFKA_V_VALUE((void *)record->body.data, record->body.size),
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(record->received_ms),
-        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE((void *)(uintptr_t)record->offset),
+        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(bb_kafka_opaque_of(record->offset)),
         RD_KAFKA_V_END);
 
     if (!why)
@@ -120,7 +124,8 @@ static int begin(struct bb_kafka_log *log, struct bb_error *error) {
     log->decided = -1;
     log->decided_elsewhere = false;
     rd_kafka_error_t *why = rd_kafka_begin_transaction(log->decide.rk);
-    return why ? fail_transaction(log, why, "no transaction begins", error) : 0;
+    return why ? fail_transaction(log, why, BB_E_KAFKA_UNDELIVERED, "no transaction begins", error)
+               : 0;
 }
 
 /* Committed, and read by whoever asks. */
@@ -134,7 +139,8 @@ static int commit(struct bb_kafka_log *log, enum bb_kafka_topic topic, uint64_t 
            rd_kafka_error_is_retriable(why) && now_ms() < until)
         rd_kafka_error_destroy(why);
     if (why)
-        return fail_transaction(log, why, "a transaction is not committed", error);
+        return fail_transaction(log, why, BB_E_KAFKA_UNDELIVERED, "a transaction is not committed",
+                                error);
     if (log->decided < 0)
         return BB_FAIL(error, BB_E_KAFKA_UNDELIVERED, "topic %s does not say where a record stands",
                        log->topics[topic]);

@@ -26,6 +26,7 @@
 #include "base/buffer.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 enum { BB_KAFKA_TOPIC_NAME = 250, BB_KAFKA_PARTITIONS_LIMIT = 4096 };
 /* Headers, and what a batch of one record has around it. */
@@ -118,6 +119,21 @@ static inline enum bb_kafka_topic bb_kafka_topic_of(const struct bb_kafka_log *l
 /* The partition's number in its topic. */
 static inline int32_t bb_kafka_number_of(const struct bb_kafka_log *log, uint32_t partition) {
     return partition < log->base.partitions ? (int32_t)partition : 0;
+}
+
+/* An offset travels in a message's opaque, from produce to its report. */
+_Static_assert(sizeof(void *) == sizeof(uint64_t), "an offset fits in a pointer");
+static inline void *bb_kafka_opaque_of(uint64_t offset) {
+    void *opaque = NULL;
+
+    memcpy(&opaque, &offset, sizeof offset);
+    return opaque;
+}
+static inline uint64_t bb_kafka_offset_of(const void *opaque) {
+    uint64_t offset;
+
+    memcpy(&offset, &opaque, sizeof offset);
+    return offset;
 }
 
 /* ---- topics */

@@ -76,7 +76,7 @@ static int peek_name(struct bb_kafka_log *log, uint64_t from, uint64_t to, bool 
 
 int bb_kafka_identity_read(struct bb_kafka_log *log, struct bb_error *error) {
     uint64_t low = 0, high = 0;
-    struct name name;
+    struct name name = {0};
     int result = bb_kafka_bounds(log, BB_KAFKA_OWNER, 0, &low, &high, error);
 
     if (result == 0)
@@ -122,7 +122,7 @@ int bb_kafka_owner_become(struct bb_kafka_log *log, uint64_t identity, struct bb
 
 int bb_kafka_owner_check(struct bb_kafka_log *log, struct bb_error *error) {
     uint64_t high = 0;
-    struct name other;
+    struct name other = {0};
     int result = bb_kafka_high(log, BB_KAFKA_OWNER, 0, &high, error);
 
     if (result < 0 || high == log->owner_end)

@@ -235,6 +235,8 @@ static void take_ready(struct kafka_reader *reader) {
 
 static int deliver(struct kafka_reader *reader, struct bb_log_record *out, struct bb_error *error) {
     struct bb_kafka_record record;
+
+    BB_ASSERT(reader->message);
     int result = bb_kafka_record_of(reader->message, &record, error);
 
     reader->at = (uint64_t)reader->message->offset + 1;

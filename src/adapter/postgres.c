@@ -150,6 +150,7 @@ static int connect_once(struct bb_postgres *pg, struct bb_error *error) {
 
     if (started) {
         PQsetErrorVerbosity(c, PQERRORS_VERBOSE);
+        PQsetNoticeReceiver(c, ignore_notice, NULL);
         started = connect_wait(c, pg->options.connect_timeout_ms);
     }
     if (!started) {
@@ -163,7 +164,6 @@ static int connect_once(struct bb_postgres *pg, struct bb_error *error) {
         return result;
     }
     PQsetErrorVerbosity(c, PQERRORS_DEFAULT);
-    PQsetNoticeReceiver(c, ignore_notice, NULL);
     pg->connection = c;
     pg->silent = false;
     pg->queued = 0;

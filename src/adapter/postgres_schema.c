@@ -32,16 +32,25 @@ static int step_apply(struct bb_postgres *pg, const char *part, const char *step
 static int version_read(struct bb_postgres *pg, const char *part, int *version,
                         struct bb_error *error) {
     char sql[160];
+    struct bb_postgres_parameters schema = {.count = 0};
     PGresult *result;
 
     *version = 0;
-    int failed = bb_postgres_execute(
-        pg, "SELECT to_regclass('schema_version') IS NOT NULL AND current_schema IS NOT NULL",
-        &result, error);
+    bb_postgres_put_span(&schema, bb_span_of(pg->options.schema));
+    int failed = bb_postgres_ask(
+        pg,
+        "SELECT to_regclass('schema_version') IS NOT NULL AND"
+        " current_schema IS NOT NULL, EXISTS (SELECT FROM pg_namespace"
+        " WHERE nspname = $1::text AND NOT has_schema_privilege(oid, 'USAGE'))",
+        &schema, &result, error);
     if (failed != 0)
         return failed;
-    bool is_there = PQgetvalue(result, 0, 0)[0] == 't';
+    bool is_there = bb_postgres_number(result, 0, 0), is_closed = bb_postgres_number(result, 0, 1);
     PQclear(result);
+    if (is_closed) /* else it would look as if nothing were in it */
+        return BB_FAIL(error, BB_E_NO_PERMISSION,
+                       "this database user may not use schema %s (GRANT USAGE ON SCHEMA)",
+                       pg->options.schema);
     if (!is_there)
         return 0;
     snprintf(sql, sizeof sql, "SELECT version FROM schema_version WHERE part = '%s'", part);
@@ -49,7 +58,7 @@ static int version_read(struct bb_postgres *pg, const char *part, int *version,
     if (failed != 0)
         return failed;
     if (PQntuples(result) > 0)
-        *version = atoi(PQgetvalue(result, 0, 0));
+        *version = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
     PQclear(result);
     return 0;
 }

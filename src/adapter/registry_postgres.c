@@ -189,6 +189,7 @@ static int open_main(struct registry_postgres *registry, struct bb_error *error)
     const struct bb_postgres_options options = {.conninfo = registry->conninfo,
                                                 .schema = registry->schema,
                                                 .purpose = "registry",
+                                                .session = BB_REGISTRY_POSTGRES_SESSION,
                                                 .read_only = registry->read_only};
     int failed = bb_postgres_open(&options, &registry->main, error);
 

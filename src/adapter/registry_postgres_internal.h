@@ -21,6 +21,9 @@
 #include "adapter/registry_fold_internal.h"
 #include "adapter/registry_postgres.h"
 
+/* Compiling a plan takes longer than any of these runs. */
+#define BB_REGISTRY_POSTGRES_SESSION "SET jit = off"
+
 enum registry_statement {
     REGISTRY_BEGIN,
     REGISTRY_COMMIT,
@@ -54,6 +57,10 @@ enum registry_statement {
     REGISTRY_AUDIT_LAST,
     REGISTRY_STATEMENTS
 };
+/* Of usage_point u and its channels c. */
+#define BB_REGISTRY_USAGE_POINT_COLUMNS                                                            \
+    "u.tenant, u.name, coalesce(nullif(u.zone, ''), min(c.zone), ''), u.calendar, u.customer, "    \
+    "coalesce(nullif(u.commodity, 0), max(c.commodity), 0), count(c.name)"
 extern const struct bb_postgres_statement bb_registry_statements[REGISTRY_STATEMENTS];
 
 /* Parameters on their way, one value or one column each. What goes wrong stays and shows when they are used. */
@@ -69,7 +76,7 @@ struct registry_postgres {
     struct bb_registry base;
     struct bb_postgres *main;
     struct bb_postgres *lists; /* NULL: nothing long was listed yet */
-    unsigned cursors;          /* open on `lists` */
+    unsigned held;             /* whoever wants the state that lists see to stay */
     unsigned cursor_number;    /* of the last one */
     unsigned losses;           /* statements on `main` that lost the connection */
     bool read_only;
@@ -162,9 +169,12 @@ typedef int registry_visit_row(const struct registry_row *row, void *list);
 struct registry_question {
     const char *sql; /* SELECT with parameters */
     struct bb_postgres_parameters *parameters;
-    int page_rows;        /* asked for at once */
-    const char *settings; /* of the planner, for the whole of the transaction; NULL: none */
+    int page_rows; /* asked for at once */
 };
+/* What is listed until it is let go is one state. Each hold, also one that failed, is let go once. */
+int bb_registry_postgres_hold(struct registry_postgres *registry, struct bb_error *error)
+    BB_MUST_USE;
+void bb_registry_postgres_let_go(struct registry_postgres *registry);
 /* Every row of a cursor to `visit`, which answers 0 to go on, 1 to stop, or a negative value that is passed up. */
 int bb_registry_postgres_walk(struct registry_postgres *registry,
                               const struct registry_question *question, registry_visit_row *visit,

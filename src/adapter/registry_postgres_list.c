@@ -26,7 +26,6 @@ struct walk {
     void *list;
     char cursor[NAME_BYTES];
     int page_rows;
-    bool any; /* row was visited */
     struct bb_error *error;
 };
 
@@ -34,35 +33,44 @@ static int open_lists(struct registry_postgres *registry, struct bb_error *error
     const struct bb_postgres_options options = {.conninfo = registry->conninfo,
                                                 .schema = registry->schema,
                                                 .purpose = "registry lists",
+                                                .session = BB_REGISTRY_POSTGRES_SESSION,
                                                 .read_only = true};
 
     return registry->lists ? bb_postgres_ready(registry->lists, error)
                            : bb_postgres_open(&options, &registry->lists, error);
 }
 
-static int begin(struct walk *w) {
-    struct registry_postgres *registry = w->registry;
+/* A server that was restarted meanwhile is no reason to fail, as nobody has seen anything yet. */
+int bb_registry_postgres_hold(struct registry_postgres *registry, struct bb_error *error) {
+    int failed = 0;
 
-    if (registry->cursors == 0) {
-        int failed = open_lists(registry, w->error);
+    for (int tries = 0; registry->held == 0 && tries < 2; tries++) {
+        failed = open_lists(registry, error);
         if (!failed)
             failed = bb_postgres_execute(
-                registry->lists, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", NULL, w->error);
-        if (failed)
-            return failed;
+                registry->lists, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", NULL, error);
+        if (!registry_is_lost(failed))
+            break;
     }
-    if (w->question->settings) {
-        int failed = bb_postgres_execute(registry->lists, w->question->settings, NULL, w->error);
-        if (failed)
-            return failed;
-    }
-    snprintf(w->cursor, sizeof w->cursor, "list_%u", ++registry->cursor_number);
+    registry->held++;
+    return failed;
+}
+
+void bb_registry_postgres_let_go(struct registry_postgres *registry) {
+    registry->held--;
+    if (registry->held == 0 && registry->lists)
+        bb_postgres_rollback(registry->lists); /* nothing was written */
+}
+
+static int declare(struct walk *w) {
     struct bb_buffer text;
+
+    snprintf(w->cursor, sizeof w->cursor, "list_%u", ++w->registry->cursor_number);
     bb_buffer_init(&text, 1 << 20);
     bb_buffer_format(&text, "DECLARE %s NO SCROLL CURSOR FOR %s", w->cursor, w->question->sql);
     bb_buffer_append_byte(&text, '\0');
     int failed = text.overflow ? BB_FAIL(w->error, BB_E_NO_MEMORY, "no memory to list")
-                               : bb_postgres_ask(registry->lists, text.data,
+                               : bb_postgres_ask(w->registry->lists, text.data,
                                                  w->question->parameters, NULL, w->error);
     bb_buffer_release(&text);
     return failed;
@@ -88,7 +96,6 @@ static int visit_page(struct walk *w, const PGresult *page, struct bb_arena *tex
 
     for (; answer == 0 && row.row < PQntuples(page); row.row++) {
         bb_arena_reset(texts);
-        w->any = true;
         answer = w->visit(&row, w->list);
         if (full && answer >= 0)
             answer = BB_FAIL(w->error, BB_E_NO_MEMORY, "no memory for a text of the registry");
@@ -117,31 +124,16 @@ static int visit_pages(struct walk *w) {
     return answer;
 }
 
-/* What a visitor passes up may have nothing to do with the connection: its cursor goes like any other. */
-static int end(struct walk *w, int answer) {
+/* Of a list that others are around. */
+static void close_cursor(struct walk *w) {
     struct bb_postgres *pg = w->registry->lists;
     struct bb_error ignored;
     char sql[80];
 
-    if (w->registry->cursors > 0) { /* of a list around this one */
-        snprintf(sql, sizeof sql, "CLOSE %s", w->cursor);
-        if (!bb_postgres_is_lost(pg) && PQtransactionStatus(pg->connection) == PQTRANS_INTRANS &&
-            bb_postgres_execute(pg, sql, NULL, &ignored) != 0)
-            bb_postgres_drop(pg);
-    } else if (pg) {
-        bb_postgres_rollback(pg); /* nothing was written */
-    }
-    return answer;
-}
-
-static int walk_once(struct walk *w) {
-    int answer = begin(w);
-
-    w->registry->cursors++;
-    if (!answer)
-        answer = visit_pages(w);
-    w->registry->cursors--;
-    return end(w, answer);
+    snprintf(sql, sizeof sql, "CLOSE %s", w->cursor);
+    if (!bb_postgres_is_lost(pg) && PQtransactionStatus(pg->connection) == PQTRANS_INTRANS &&
+        bb_postgres_execute(pg, sql, NULL, &ignored) != 0)
+        bb_postgres_drop(pg);
 }
 
 int bb_registry_postgres_walk(struct registry_postgres *registry,
@@ -153,10 +145,14 @@ int bb_registry_postgres_walk(struct registry_postgres *registry,
                      .list = list,
                      .page_rows = question->page_rows,
                      .error = error};
-    int answer = walk_once(&w);
+    int answer = bb_registry_postgres_hold(registry, error);
 
-    /* A server that was restarted meanwhile is no reason to fail while nobody has seen anything. */
-    if (registry_is_lost(answer) && !w.any && registry->cursors == 0)
-        answer = walk_once(&w);
+    if (!answer)
+        answer = declare(&w);
+    if (!answer)
+        answer = visit_pages(&w);
+    if (registry->held > 1 && w.cursor[0])
+        close_cursor(&w);
+    bb_registry_postgres_let_go(registry);
     return answer < 0 ? answer : 0;
 }

@@ -139,7 +139,8 @@ static int project_once(struct registry_projection *p, uint64_t from, size_t cou
     round_release(&round);
     if (!outcome)
         outcome = second(p);
-    p->has_collided = outcome < 0 && strncmp(pg->state, "40", 2) == 0;
+    p->has_collided = outcome < 0 && (strncmp(pg->state, "40", 2) == 0 || /* a circle */
+                                      strcmp(pg->state, "23505") == 0); /* a row is there by now */
     if (outcome)
         bb_postgres_rollback(pg);
     return outcome;

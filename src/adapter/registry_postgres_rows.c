@@ -157,14 +157,12 @@ static int usage_point_row(const struct registry_row *row, void *context) {
     return list->visit(list->context, &up);
 }
 
-/* What its master entry does not say, a usage point's channels do: see REGISTRY_ONE_USAGE_POINT, which is the same of
- * one. Each usage point's channels are looked up on their own, so that the list begins at once. */
+/* What its master entry does not say, a usage point's channels do: the least zone and the greatest
+ * commodity among them, so that the answer does not depend on the order of arrival. */
 #define USAGE_POINT_LIST(condition)                                                                \
-    "SELECT u.tenant, u.name, coalesce(nullif(u.zone, ''), c.zone, ''), u.calendar, u.customer, "  \
-    "coalesce(nullif(u.commodity, 0), c.commodity, 0), c.channels FROM usage_point u "             \
-    "CROSS JOIN LATERAL (SELECT min(zone) AS zone, max(commodity) AS commodity, "                  \
-    "count(*) AS channels FROM channel WHERE tenant = u.tenant AND usage_point = u.name) AS c "    \
-    "WHERE " condition " ORDER BY u.tenant, u.name"
+    "SELECT " BB_REGISTRY_USAGE_POINT_COLUMNS " FROM usage_point u LEFT JOIN channel c "           \
+    "ON c.tenant = u.tenant AND c.usage_point = u.name WHERE " condition                           \
+    " GROUP BY u.tenant, u.name ORDER BY u.tenant, u.name"
 
 int bb_registry_postgres_usage_point_list(struct bb_registry *registry, struct bb_span tenant,
                                           struct bb_span usage_point,
@@ -280,9 +278,9 @@ static int exception_row(const struct registry_row *row, void *context) {
     "SELECT id, tenant, usage_point, channel, from_ms, check_id, to_ms, a, b, exponent, "          \
     "opened_ms, CASE happening WHEN 'closed' THEN recorded_ms END, opened_by, "                    \
     "CASE happening WHEN 'closed' THEN source ELSE '' END "                                        \
-    "FROM exception JOIN exception_history ON exception_history.exception = id AND ordinal = "     \
-    "(SELECT max(h.ordinal) FROM exception_history h "                                             \
-    "WHERE h.exception = id AND h.recorded_ms <= $2::bigint) "                                     \
+    "FROM exception e CROSS JOIN LATERAL (SELECT happening, recorded_ms, source "                  \
+    "FROM exception_history WHERE exception = e.id AND recorded_ms <= $2::bigint "                 \
+    "ORDER BY ordinal DESC LIMIT 1) AS last "                                                      \
     "WHERE opened_ms <= $2::bigint AND " condition                                                 \
     " ORDER BY tenant, usage_point, channel, from_ms, check_id"
 

@@ -2,10 +2,6 @@
  * registry_postgres_internal.h. A statement's name says what could not be done when it fails. */
 #include "adapter/registry_postgres_internal.h"
 
-#define USAGE_POINT_COLUMNS                                                                        \
-    "u.tenant, u.name, coalesce(nullif(u.zone, ''), min(c.zone), ''), u.calendar, u.customer, "    \
-    "coalesce(nullif(u.commodity, 0), max(c.commodity), 0), count(c.name)"
-
 const struct bb_postgres_statement bb_registry_statements[REGISTRY_STATEMENTS] = {
     [REGISTRY_BEGIN] = {"begin a transaction", "BEGIN"},
     [REGISTRY_COMMIT] = {"commit", "COMMIT"},
@@ -41,7 +37,9 @@ const struct bb_postgres_statement bb_registry_statements[REGISTRY_STATEMENTS] =
     [REGISTRY_USAGE_POINTS_ENSURE] = {"project usage points",
                                       "INSERT INTO usage_point (tenant, name) "
                                       "SELECT * FROM unnest($1::text[], $2::text[]) "
-                                      "ON CONFLICT DO NOTHING"},
+                                      "AS t (tenant, name) WHERE NOT EXISTS (SELECT 1 "
+                                      "FROM usage_point u WHERE u.tenant = t.tenant "
+                                      "AND u.name = t.name)"},
     /* Numbers of those that are newly the version recorded last. What the batch itself puts is not seen here. */
     [REGISTRY_VERSIONS_PUT] =
         {"project master data",
@@ -138,7 +136,7 @@ const struct bb_postgres_statement bb_registry_statements[REGISTRY_STATEMENTS] =
                               "SELECT * FROM unnest($1::bigint[], $2::int[], $3::bigint[], "
                               "$4::text[], $5::text[])"},
     [REGISTRY_ONE_USAGE_POINT] = {"look up a usage point",
-                                  "SELECT " USAGE_POINT_COLUMNS " FROM usage_point u "
+                                  "SELECT " BB_REGISTRY_USAGE_POINT_COLUMNS " FROM usage_point u "
                                   "LEFT JOIN channel c "
                                   "ON c.tenant = u.tenant AND c.usage_point = u.name "
                                   "WHERE u.tenant = $1::text AND u.name = $2::text "

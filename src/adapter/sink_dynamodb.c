@@ -137,11 +137,12 @@ static int no_memory(struct telling *t) {
 static int decode(struct telling *t, size_t i, struct bb_value_change *change) {
     char name[64];
 
+    uint64_t sequence = t->from + i + 1;
     bb_arena_reset(&t->scratch);
     int result = bb_value_change_decode(t->records[i].body, &t->scratch, change, t->error);
     if (result) {
-        snprintf(name, sizeof name, "record %llu of partition %u",
-                 (unsigned long long)(t->from + i + 1), t->partition);
+        snprintf(name, sizeof name, "record %llu of partition %u", (unsigned long long)sequence,
+                 t->partition);
         bb_error_locate(t->error, name, 0);
     }
     return result;

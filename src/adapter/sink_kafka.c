@@ -74,14 +74,13 @@ static int commit(struct telling *t) {
 
 static int put_item(void *context, const struct bb_change_item *item) {
     struct telling *t = context;
-    struct bb_json json;
     int result = begin(t);
 
     if (result)
         return result;
     bb_buffer_clear(&t->value);
-    bb_json_init(&json, &t->value);
-    bb_change_item_json(&json, item);
+    if (!bb_sink_kafka_form(&t->sink->options, item, &t->value))
+        return 0;
     if (t->value.overflow)
         return BB_FAIL(t->error, BB_E_NO_MEMORY, "no memory for a change");
     t->count++;

@@ -1,6 +1,6 @@
 /* Shared by the files of the sink "kafka".
  *
- *   PREFIX.changes            a record for each change: key = usage point, value = JSON, headers id, tenant, type
+ *   PREFIX.changes            a record for each change: key = usage point, value = JSON or Avro, headers id, tenant, type
  *   PREFIX.changes.position   compacted, a partition for each of the feed's: key = partition, value = sequence in decimal
  *
  * Each partition of the feed has a producer of its own, transactional.id PREFIX.changes-PARTITION. A transaction holds changes
@@ -31,6 +31,12 @@ struct sink_kafka {
     bool reader_is_open, topics_are_there;
     struct sink_kafka_lane *lanes; /* [feed_partitions] */
 };
+
+/* ---- sink_kafka_form.c. Pure. */
+
+/* The record's value, appended; false: the format has no form for such an item. */
+bool bb_sink_kafka_form(const struct bb_sink_kafka_options *options,
+                        const struct bb_change_item *item, struct bb_buffer *out);
 
 /* ---- sink_kafka_topic.c */
 

@@ -125,12 +125,11 @@ static int produce(struct sink_kafka *k, struct sink_kafka_lane *lane, const cha
     rd_kafka_resp_err_t why;
 
     do {
-        why = rd_kafka_producev(lane->producer.rk, RD_KAFKA_V_TOPIC(topic),
-                                RD_KAFKA_V_PARTITION(partition),
-                                RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                                RD_KAFKA_V_KEY((void *)(uintptr_t)key.data, key.size),
-                                RD_KAFKA_V_VALUE((void *)(uintptr_t)value.data, value.size),
-                                RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+        why = rd_kafka_producev(
+            lane->producer.rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY((void *)key.data, key.size),
+            RD_KAFKA_V_VALUE((void *)value.data, value.size), RD_KAFKA_V_HEADERS(headers),
+            RD_KAFKA_V_END);
         if (why == RD_KAFKA_RESP_ERR__QUEUE_FULL)
             rd_kafka_poll(lane->producer.rk, POLL_MS);
     } while (why == RD_KAFKA_RESP_ERR__QUEUE_FULL && !is_over(k, until_ns));

@@ -78,7 +78,7 @@ static int read_from(struct sink_kafka *k, uint32_t partition, int64_t offset, i
 /* Leaders of new topics, and of brokers that went, are elected in a moment. */
 static int find_ends(struct sink_kafka *k, uint32_t partition, int64_t *low, int64_t *high,
                      struct bb_error *error) {
-    const struct timespec pause = {0, LOOK_AGAIN_MS * 1000000};
+    const struct timespec pause = {0, LOOK_AGAIN_MS * 1000000L};
     int answer_ms = bb_kafka_answer_ms(&k->reader);
     int64_t until_ns = bb_monotonic_ns() + answer_ms * INT64_C(1000000);
     rd_kafka_resp_err_t why;
@@ -118,7 +118,7 @@ static bool is_unsettled(struct sink_kafka *k, uint32_t partition, int64_t end) 
 /* A transaction that was just committed is marked in a moment; one that is under way may take as long as it likes. */
 int bb_sink_kafka_read_position(struct sink_kafka *k, uint32_t partition, uint64_t *sequence,
                                 struct bb_error *error) {
-    const struct timespec pause = {0, LOOK_AGAIN_MS * 1000000};
+    const struct timespec pause = {0, LOOK_AGAIN_MS * 1000000L};
     int64_t until_ns = bb_monotonic_ns() + SETTLE_MS * INT64_C(1000000), end = 0;
     int result = open_reader(k, error);
 

@@ -80,7 +80,7 @@ static int make(struct sink_kafka *k, const char *name, uint32_t partitions, boo
 /* Brokers hear of a new topic one after the other. */
 static int wait_for(struct sink_kafka *k, const char *name, uint32_t *count,
                     struct bb_error *error) {
-    const struct timespec pause = {0, LOOK_AGAIN_MS * 1000000};
+    const struct timespec pause = {0, LOOK_AGAIN_MS * 1000000L};
     int64_t until_ns = bb_monotonic_ns() + bb_kafka_answer_ms(&k->reader) * INT64_C(1000000);
     int result = 0;
 

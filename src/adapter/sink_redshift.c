@@ -28,7 +28,7 @@ static void redshift_close(struct bb_sink *base) {
     if (!r)
         return;
     bb_redshift_drop(r);
-    PQfreemem((void *)(uintptr_t)r->schema.data);
+    PQfreemem((void *)r->schema.data);
     PQfreemem(r->label);
     bb_buffer_release(&r->sql);
     bb_warehouse_batch_release(&r->batch);

@@ -45,5 +45,7 @@ int bb_redshift_fail(struct redshift *r, const PGresult *result, struct bb_error
 /* The batch's rows of a table (put or gone) into its staging table, which is emptied before. *count: how many. */
 int bb_redshift_stage(struct redshift *r, enum warehouse_table_id table, bool gone, size_t *count,
                       struct bb_error *error) BB_MUST_USE;
+/* Bytes as gzip; `out` is empty. False: no memory. */
+bool bb_redshift_pack(struct bb_span bytes, struct bb_buffer *out) BB_MUST_USE;
 
 #endif

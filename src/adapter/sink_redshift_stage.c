@@ -81,8 +81,8 @@ static int insert(struct redshift *r, enum warehouse_table_id table, bool gone, 
 
 /* ---- S3 -------------------------------------------------------------------------------------- */
 
-static bool pack(struct bb_span bytes, struct bb_buffer *out) {
-    z_stream z = {.next_in = (Bytef *)(uintptr_t)bytes.data, .avail_in = (uInt)bytes.size};
+bool bb_redshift_pack(struct bb_span bytes, struct bb_buffer *out) {
+    z_stream z = {.next_in = (Bytef *)bytes.data, .avail_in = (uInt)bytes.size};
 
     if (deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY, Z_DEFAULT_STRATEGY) !=
         Z_OK)
@@ -118,7 +118,7 @@ static int copy_object(struct redshift *r, enum warehouse_table_id table, bool g
 
     make_key(r, table, gone, key);
     bb_buffer_init(&packed, ROWS_LIMIT_BYTES);
-    int result = pack(rows, &packed)
+    int result = bb_redshift_pack(rows, &packed)
                      ? bb_s3_put(r->s3, key, "application/gzip", bb_buffer_span(&packed), error)
                      : no_memory(error);
     bb_buffer_release(&packed);

@@ -60,6 +60,11 @@ int bb_sink_redshift_open(const struct bb_sink_redshift_options *options, const 
 
 /* ---- kafka: a topic of changes, written in transactions that hold the position; no bookmark needed. A prefix is one
  * sink's own: two that share it fence each other. */
+enum bb_sink_kafka_format {
+    BB_SINK_KAFKA_JSON = 0, /* an object for each change and exception, as of the webhook */
+    BB_SINK_KAFKA_AVRO,     /* deploy/schemas/changes.avsc, single-object encoding; values alone */
+    BB_SINK_KAFKA_AVRO_CONFLUENT /* the same in the framing of Confluent's schema registry */
+};
 struct bb_sink_kafka_options {
     struct bb_kafka_cluster cluster;
     const char *prefix; /* topics PREFIX.changes and PREFIX.changes.position. NULL: "busbar" */
@@ -67,6 +72,8 @@ struct bb_sink_kafka_options {
     uint32_t partitions;      /* of PREFIX.changes, when it is made. 0: as many as the feed has */
     int replication;          /* of topics that are made. 0: as the brokers like it */
     uint32_t batch_values;    /* in a transaction, about. 0: 20,000 */
+    enum bb_sink_kafka_format format;
+    uint32_t schema_id; /* of the schema in the registry, for BB_SINK_KAFKA_AVRO_CONFLUENT */
     struct bb_sink_choice choice;
     struct bb_sink_patience patience;
 };

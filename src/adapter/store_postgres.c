@@ -70,19 +70,26 @@ static const struct bb_postgres_statement writes[BB_WRITE_COUNT] = {
     [BB_WRITE_BLOCKS] = {"write blocks",
                          "INSERT INTO block (partition, " COLUMNS ") SELECT $1::int, " COLUMNS
                          " FROM block_new WHERE packed IS NOT NULL" REPLACE},
+    /* From what goes to where it lies, in this order, which a plan made while the tables were empty might turn round. */
     [BB_WRITE_BLOCKS_DELETE] = {"delete blocks",
-                                "DELETE FROM block b USING block_new n WHERE n.packed IS NULL"
-                                " AND b.partition = $1::int AND b.lane = n.lane"
-                                " AND b.span = n.span AND b.channel = n.channel"},
+                                "DELETE FROM block USING (SELECT b.place FROM block_new n"
+                                " CROSS JOIN LATERAL (SELECT ctid AS place FROM block b WHERE"
+                                " b.partition = $1::int AND b.lane = n.lane AND b.span = n.span"
+                                " AND b.channel = n.channel OFFSET 0) AS b"
+                                " WHERE n.packed IS NULL OFFSET 0) AS gone"
+                                " WHERE block.ctid = gone.place"},
     [BB_WRITE_NAMES] = {"write names",
                         "INSERT INTO name (partition, kind, name, value)"
                         " SELECT $1::int, u.* FROM unnest($2::smallint[], $3::bytea[],"
                         " $4::bytea[]) AS u ON CONFLICT (partition, kind, name)"
                         " DO UPDATE SET value = excluded.value"},
     [BB_WRITE_NAMES_DELETE] = {"delete names",
-                               "DELETE FROM name n USING unnest($2::smallint[], $3::bytea[])"
-                               " AS u (kind, name) WHERE n.partition = $1::int"
-                               " AND n.kind = u.kind AND n.name = u.name"},
+                               "DELETE FROM name USING (SELECT n.place FROM"
+                               " unnest($2::smallint[], $3::bytea[]) AS u (kind, name)"
+                               " CROSS JOIN LATERAL (SELECT ctid AS place FROM name n WHERE"
+                               " n.partition = $1::int AND n.kind = u.kind AND n.name = u.name"
+                               " OFFSET 0) AS n OFFSET 0) AS gone"
+                               " WHERE name.ctid = gone.place"},
     [BB_WRITE_CHANNELS] = {"write channels",
                            "INSERT INTO channel (partition, channel, tenant, usage_point, name)"
                            " SELECT $1::int, u.* FROM unnest($2::bigint[], $3::text[],"

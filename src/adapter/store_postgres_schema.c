@@ -59,9 +59,10 @@
     "(CASE WHEN " span " BETWEEN -700000 AND 700000 THEN date '1970-01-01' + " span " END)"
 
 /* Lanes raw (0), vee (2) and day (3) are what people read. */
-#define INDEX                                                                                       \
-    "CREATE INDEX block_by_channel ON block (partition, channel, lane, " DAY("span") ")" \
-    "  WHERE lane IN (0, 2, 3);"
+#define INDEX                                                                                      \
+    "CREATE INDEX block_by_channel ON block (partition, channel, lane, " DAY(                      \
+        "span") ")"                                                                                \
+                "  WHERE lane IN (0, 2, 3);"
 
 /* Compare and swap. In a function each statement sees what was committed before it began, so that after waiting for a
  * claim the second one tells why the first one found nothing. */
@@ -103,27 +104,32 @@
     "FROM channel c JOIN block b ON b.partition = c.partition AND b.channel = c.channel AND b.lane = " lane \
     " "
 
-
-/* The lane vee lies over raw: a value of raw stands where vee has none for its end. */
-#define READING                                                                                       \
-    "CREATE VIEW reading AS"                                                                          \
-    " SELECT c.tenant, c.usage_point, c.name AS channel, 'raw'::text AS lane, " DAY("b.span")              \
-    " AS day,"                                                                                        \
-    " e.start_at, e.end_at, e.value, e.unit, e.quality " BLOCKS_OF_C("0") VALUES_OF_B                 \
-        " UNION ALL"                                                                                  \
-        " SELECT c.tenant, c.usage_point, c.name, 'vee', " DAY("b.span") ","                               \
-        " e.start_at, e.end_at, e.value, e.unit, e.quality " BLOCKS_OF_C("2") VALUES_OF_B             \
-        " UNION ALL"                                                                                  \
-        " SELECT c.tenant, c.usage_point, c.name, 'vee', " DAY("b.span") ","                               \
-        " e.start_at, e.end_at, e.value, e.unit, e.quality " BLOCKS_OF_C(                             \
-            "0") " LEFT JOIN block o ON o.partition = b.partition AND o.lane = 2 AND o.span = b.span" \
-                 "  AND o.channel = b.channel " VALUES_OF_B                                           \
-                 " WHERE o.ts IS NULL OR e.end_at <> ALL (o.ts)"                                      \
-                 " UNION ALL"                                                                         \
-                 " SELECT c.tenant, c.usage_point, c.name, 'day',"                                    \
-                 " ((e.end_at - interval '1 millisecond') AT TIME ZONE 'UTC')::date,"                 \
-                 " e.start_at, e.end_at, e.value, e.unit, e.quality " BLOCKS_OF_C("3") VALUES_OF_B    \
-        ";"
+/* The lane vee lies over raw: a value of raw stands where vee has none for its end. The blocks are joined by span and by
+ * day, so that either index finds the one. */
+#define READING                                                                                                     \
+    "CREATE VIEW reading AS"                                                                                        \
+    " SELECT c.tenant, c.usage_point, c.name AS channel, 'raw'::text AS lane, " DAY(                                \
+        "b.span") " AS day,"                                                                                        \
+                  " e.start_at, e.end_at, e.value, e.unit, e.quality " BLOCKS_OF_C("0")                             \
+                      VALUES_OF_B                                                                                   \
+        " UNION ALL"                                                                                                \
+        " SELECT c.tenant, c.usage_point, c.name, 'vee', " DAY(                                                     \
+            "b.span") ","                                                                                           \
+                      " e.start_at, e.end_at, e.value, e.unit, e.quality " BLOCKS_OF_C("2")                         \
+                          VALUES_OF_B                                                                               \
+        " UNION ALL"                                                                                                \
+        " SELECT c.tenant, c.usage_point, c.name, 'vee', " DAY(                                                     \
+            "b.span") ","                                                                                           \
+                      " e.start_at, e.end_at, e.value, e.unit, e.quality " BLOCKS_OF_C(                             \
+                          "0") " LEFT JOIN block o ON o.partition = b.partition AND o.lane = 2 AND o.span = b.span" \
+                               "  AND " DAY("o.span") " = " DAY(                                                    \
+                                   "b.span") " AND o.channel = b.channel " VALUES_OF_B                              \
+                                             " WHERE o.ts IS NULL OR e.end_at <> ALL (o.ts)"                        \
+                                             " UNION ALL"                                                           \
+                                             " SELECT c.tenant, c.usage_point, c.name, 'day',"                      \
+                                             " ((e.end_at - interval '1 millisecond') AT TIME ZONE 'UTC')::date,"   \
+                                             " e.start_at, e.end_at, e.value, e.unit, e.quality " BLOCKS_OF_C(      \
+                                                 "3") VALUES_OF_B ";"
 
 /* One channel's values in (from, to]: as the view, with the day worked out. */
 #define READINGS                                                                                     \

@@ -208,7 +208,7 @@ static void choose_blocks(const struct bb_store_view *view, const struct bb_bloc
     static const enum bb_postgres_type types[] = {BB_POSTGRES_INT2, BB_POSTGRES_INT4,
                                                   BB_POSTGRES_INT8};
     char bytes[BB_STORE_CACHE_KEY_MAX];
-    const struct bb_block_key *chosen[EXPECT_KEYS];
+    const struct bb_block_key *chosen[EXPECT_KEYS] = {NULL};
 
     q->count = 0;
     for (; at < count && q->count < EXPECT_KEYS; at++)
@@ -220,6 +220,7 @@ static void choose_blocks(const struct bb_store_view *view, const struct bb_bloc
         bb_postgres_array(&q->columns[i], types[i], false, q->count);
     }
     for (size_t i = 0; i < q->count; i++) {
+        BB_ASSERT(chosen[i]);
         bb_postgres_field_int16(&q->columns[0], chosen[i]->lane);
         bb_postgres_field_int32(&q->columns[1], chosen[i]->span);
         bb_postgres_field_int64(&q->columns[2], chosen[i]->channel);
@@ -264,7 +265,7 @@ static int expect_blocks(struct bb_store_view *view, const struct bb_block_key *
 static void choose_names(const struct bb_store_view *view, const struct bb_name_key *names,
                          size_t at, size_t count, struct question *q, size_t *next) {
     char bytes[BB_STORE_CACHE_KEY_MAX];
-    const struct bb_name_key *chosen[EXPECT_KEYS];
+    const struct bb_name_key *chosen[EXPECT_KEYS] = {NULL};
 
     q->count = 0;
     for (; at < count && q->count < EXPECT_KEYS; at++)
@@ -278,6 +279,7 @@ static void choose_names(const struct bb_store_view *view, const struct bb_name_
     bb_postgres_array(&q->columns[0], BB_POSTGRES_INT2, false, q->count);
     bb_postgres_array(&q->columns[1], BB_POSTGRES_BYTEA, false, q->count);
     for (size_t i = 0; i < q->count; i++) {
+        BB_ASSERT(chosen[i]);
         bb_postgres_field_int16(&q->columns[0], (int16_t)chosen[i]->kind);
         bb_postgres_field_span(&q->columns[1], chosen[i]->name);
     }

@@ -284,6 +284,23 @@ static int verify_archive(struct check *check, struct bb_error *error) {
     return r;
 }
 
+/* What each sink promises; it is connected to. */
+static int check_sinks(struct check *check, struct bb_error *error) {
+    static const char *const guarantees[] = {
+        [BB_SINK_INSIDE] = "exactly once: the position moves in the same transaction",
+        [BB_SINK_IDEMPOTENT] = "as if once: what is told again changes nothing, the position last",
+        [BB_SINK_NUMBERED] = "at least once, numbered: a repetition can be seen by its id"};
+    int r = bb_plant_follow(&check->plant, error);
+
+    for (size_t i = 0; r >= 0 && i < check->plant.sink_count; i++) {
+        struct bb_sink *sink = check->plant.sinks[i];
+        r = sink->ops->check(sink, error);
+        if (r >= 0)
+            say(check, "sink", "ok", "%s; %s", sink->label, guarantees[sink->ops->guarantee]);
+    }
+    return r;
+}
+
 /* ---- --deep ---------------------------------------------------------------------------------------*/
 
 static int verify_log(struct check *check, struct bb_error *error) {
@@ -369,9 +386,10 @@ static int run_all(struct check *check, int (*const *steps)(struct check *, stru
 
 static int check_plant(struct check *check, struct bb_error *error) {
     static int (*const shallow[])(struct check *, struct bb_error *) = {
-        check_log, check_store, check_registry, check_audit, check_erasure, check_drop, check_archive};
+        check_log,     check_store, check_registry, check_audit,
+        check_erasure, check_drop,  check_archive,  check_sinks};
     static int (*const deep[])(struct check *, struct bb_error *) = {verify_log, verify_archive,
-                                                                   verify_store};
+                                                                     verify_store};
     const struct check_options *given = check->command->options;
 
     int r = bb_command_open_plant(check->command, BB_PLANT_READ, &check->plant, error);

@@ -50,6 +50,32 @@ static int land_files(struct bb_ingest_run *run, struct bb_error *error) {
     return 0;
 }
 
+static void tell_sink(void *context, const struct bb_sink *sink, const struct bb_error *error) {
+    struct bb_command *command = context;
+    const struct bb_log_field field = bb_field_text("sink", sink->label);
+
+    if (!error)
+        return;
+    bb_command_note(command, BB_LOG_WARNING,
+                    "a sink could not be delivered to; what it lacks is kept for it", &field, 1);
+    bb_command_complain(command, error);
+}
+
+/* Whoever follows the changes is told of what this command did; one that is away is no failure of it. */
+static int deliver_once(struct bb_command *command, struct bb_plant *plant,
+                        struct bb_error *error) {
+    struct bb_delivery *delivery;
+    int r = bb_plant_follow(plant, error);
+
+    if (r >= 0)
+        r = bb_delivery_open(plant, NULL, tell_sink, command, &delivery, error);
+    if (r < 0)
+        return r;
+    r = bb_delivery_run(delivery, error);
+    bb_delivery_close(delivery);
+    return r < 0 ? r : 0;
+}
+
 int bb_catch_up(struct bb_command *command, struct bb_plant *plant, struct bb_worker_counts *counts,
                 struct bb_error *error) {
     struct bb_worker *worker;
@@ -67,7 +93,9 @@ int bb_catch_up(struct bb_command *command, struct bb_plant *plant, struct bb_wo
     if (trouble)
         bb_command_complain(command, trouble);
     bb_worker_close(worker);
-    return r < 0 ? r : bb_deliver_registry(plant, &command->bar->watch, error);
+    if (r >= 0)
+        r = bb_deliver_registry(plant, &command->bar->watch, error);
+    return r < 0 ? r : deliver_once(command, plant, error);
 }
 
 /* What everybody has read and is older than log.retention. */

@@ -372,7 +372,8 @@ static int run(struct bb_command *command, struct bb_error *error) {
     if (r < 0)
         return r;
     bb_stop_within(work.plant.config.stop_ms);
-    if (work.given->stage == STAGE_DERIVE)
+    r = bb_plant_follow(&work.plant, error);
+    if (r >= 0 && work.given->stage == STAGE_DERIVE)
         r = bb_worker_open(&work.plant, &work.worker, error);
     if (r >= 0)
         r = open_assignment(&work, number, count, error);

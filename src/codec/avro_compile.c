@@ -256,7 +256,6 @@ static int compile_branch(struct bb_avro_compiler *c, uint32_t wrote, int reads,
     if (failure == -(int)BB_E_AVRO_RESOLUTION) { /* only a message that holds it is refused */
         c->program->step_count = begin;
         c->taken++;
-        c->program->row_may_refuse |= c->in_rows;
         failure = bb_avro_emit(c, (struct bb_avro_step){.op = BB_AVRO_REFUSE});
     }
     return failure ? failure : end_steps(c);
@@ -335,6 +334,7 @@ static int compile_array(struct bb_avro_compiler *c, uint32_t wrote, int reads, 
     p->has_rows = true;
     p->rows_node = w->items;
     p->rows_step = first;
+    p->rows_end = p->step_count;
     c->taken++;
     return 0;
 }
@@ -552,7 +552,7 @@ static int run_pass(struct bb_avro_compiler *c, bool collecting) {
 
     p->step_count = p->branch_count = p->key_count = p->symbol_count = 0;
     p->reset_count = p->row_reset_count = p->constant_count = 0;
-    p->has_rows = p->row_may_refuse = false;
+    p->has_rows = false;
     c->collecting = collecting;
     c->barrier = c->taken = 0;
     c->path_size = 0;
@@ -564,6 +564,23 @@ static int run_pass(struct bb_avro_compiler *c, bool collecting) {
 static bool is_in(const uint32_t *slots, uint32_t count, uint32_t slot) {
     for (uint32_t i = 0; i < count; i++)
         if (slots[i] == slot)
+            return true;
+    return false;
+}
+
+/* The array of readings was looked through to its end, so texts and numbers are whole; but a symbol, or a block
+ * whose length contradicts its items, is only met when a reading is read. */
+static bool can_still_fail(const struct bb_avro_program *p) {
+    static const uint32_t harmless = 1u << BB_AVRO_END | 1u << BB_AVRO_SKIP_VARINT |
+                                     1u << BB_AVRO_SKIP_BYTES | 1u << BB_AVRO_SKIP_TEXT |
+                                     1u << BB_AVRO_TAKE_NULL | 1u << BB_AVRO_TAKE_NUMBER |
+                                     1u << BB_AVRO_TAKE_FLOAT | 1u << BB_AVRO_TAKE_DOUBLE |
+                                     1u << BB_AVRO_TAKE_TEXT | 1u << BB_AVRO_TAKE_FIXED |
+                                     1u << BB_AVRO_TAKE_UUID | 1u << BB_AVRO_TAKE_DECIMAL |
+                                     1u << BB_AVRO_TAKE_FIXED_DECIMAL;
+
+    for (uint32_t i = p->rows_step; p->has_rows && i < p->rows_end; i++)
+        if (!(harmless >> p->steps[i].op & 1))
             return true;
     return false;
 }
@@ -606,8 +623,10 @@ int bb_avro_compile(const struct bb_avro_schema *writer, const struct bb_avro_sc
         failure = check_claims(&c);
     if (failure == 0)
         failure = run_pass(&c, false);
-    if (failure == 0)
+    if (failure == 0) {
         find_plain(&c);
+        program->row_may_fail = can_still_fail(program);
+    }
     free(c.claims);
     free(c.stack);
     if (failure)

@@ -426,8 +426,7 @@ static int walk_rows(struct bb_avro_decoder *d, const struct bb_avro_program *pr
     return BB_AVRO_REFUSED;
 }
 
-/* A length inside a reading that contradicts the block around it is found when the reading is read; that of a
- * block was believed. So all are looked at first, unless nothing can be wrong with them any more. */
+/* All are looked at first where one may turn out damaged, so that a message counts whole or not at all. */
 int bb_avro_put_rows(struct bb_avro_decoder *d, const struct bb_avro_program *program,
                      const struct bb_avro_datum *datum, uint64_t line, struct bb_error *error) {
     struct bb_error reason = {0};
@@ -437,7 +436,7 @@ int bb_avro_put_rows(struct bb_avro_decoder *d, const struct bb_avro_program *pr
         return put_row(d, program, line, error);
     if (!datum->rows)
         return 0;
-    if (program->row_may_refuse)
+    if (program->row_may_fail)
         outcome = walk_rows(d, program, datum, line, false, &reason, error);
     if (outcome == BB_AVRO_READ)
         outcome = walk_rows(d, program, datum, line, true, &reason, error);

@@ -86,7 +86,6 @@ static int add_symbols(struct bb_avro_compiler *c, const struct bb_avro_node *w,
         bool known = !r;
         for (uint32_t k = 0; r && k < r->count && !known; k++)
             known = bb_span_equal(r->symbols[k], w->symbols[i]);
-        p->row_may_refuse |= !known && r->fallback_symbol < 0 && c->in_rows;
         if (!known)
             cell = r->fallback_symbol >= 0 ? bb_cell_of(r->symbols[r->fallback_symbol])
                                            : (struct bb_cell){.type = BB_CELL_ABSENT};

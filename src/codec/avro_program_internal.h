@@ -77,9 +77,9 @@ struct bb_avro_program {
     uint32_t *row_reset; /* and those inside the array of readings */
     uint32_t row_reset_count, row_reset_capacity;
     bool
-        row_may_refuse; /* of a reading's steps: not all that may be written has a place to be read */
-    bool has_rows;      /* readings are the items of an array */
-    uint32_t rows_node, rows_step;
+        row_may_fail; /* an item of the array may turn out damaged, or without a place, when it is read */
+    bool has_rows; /* readings are the items of an array */
+    uint32_t rows_node, rows_step, rows_end;
     struct bb_constant {
         uint32_t slot;
         struct bb_cell cell;

@@ -30,6 +30,20 @@ struct bb_config {
     char store_postgres[BB_CONFIG_PATH_MAX], store_schema[BB_CONFIG_PATH_MAX];
     char registry_postgres[BB_CONFIG_PATH_MAX], registry_schema[BB_CONFIG_PATH_MAX];
     char changes_told[BB_CONFIG_PATH_MAX]; /* names of lanes */
+    char sink_webhook_url[BB_CONFIG_PATH_MAX], sink_webhook_secret_file[BB_CONFIG_PATH_MAX],
+        sink_webhook_ca_file[BB_CONFIG_PATH_MAX];
+    int64_t sink_webhook_timeout_ms, sink_webhook_batch;
+    char sink_kafka_brokers[BB_CONFIG_PATH_MAX], sink_kafka_prefix[BB_CONFIG_PATH_MAX],
+        sink_kafka_format[BB_CONFIG_PATH_MAX], sink_kafka_properties[BB_CONFIG_PATH_MAX],
+        sink_kafka_secrets[BB_CONFIG_PATH_MAX];
+    int64_t sink_kafka_partitions, sink_kafka_replication, sink_kafka_schema_id;
+    char sink_redshift_connection[BB_CONFIG_PATH_MAX], sink_redshift_schema[BB_CONFIG_PATH_MAX],
+        sink_redshift_dialect[BB_CONFIG_PATH_MAX], sink_redshift_bucket[BB_CONFIG_PATH_MAX],
+        sink_redshift_prefix[BB_CONFIG_PATH_MAX], sink_redshift_endpoint[BB_CONFIG_PATH_MAX],
+        sink_redshift_role[BB_CONFIG_PATH_MAX], sink_redshift_region[BB_CONFIG_PATH_MAX];
+    char sink_dynamodb_table[BB_CONFIG_PATH_MAX], sink_dynamodb_endpoint[BB_CONFIG_PATH_MAX],
+        sink_dynamodb_region[BB_CONFIG_PATH_MAX];
+    int64_t sink_dynamodb_parallel, sink_dynamodb_expire_ms;
     uint32_t
         changes_lanes; /* bits of enum bb_lane whose changes are told; set with the sinks, no key of its own */
     int64_t stop_ms;                         /* what a worker may take to end */

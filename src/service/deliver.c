@@ -139,7 +139,7 @@ int bb_deliver_registry(struct bb_plant *plant, const struct bb_progress_watch *
     for (c.partition = 0; !result && c.partition < plant->store->partitions; c.partition++) {
         result = carry_partition(&c);
         /* Where others follow, too, what all of them have is forgotten by bb_delivery_run. */
-        if (!result && plant->sink_count == 0 && c.from > 0)
+        if (!result && plant->config.changes_lanes == 0 && c.from > 0)
             result = plant->store->ops->outbox_trim(plant->store, c.partition, c.from, error);
         bb_progress_tell(to, &(struct bb_progress){.phase = BB_PHASE_PROJECT,
                                                    .subject = "",

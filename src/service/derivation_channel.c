@@ -30,6 +30,10 @@ int bb_derivation_fetch(struct bb_derivation_work *w, struct bb_plan_key key,
             return o->size == 0 || packed->data ? 0 : bb_derivation_no_memory(error);
         }
     }
+    if (slot->is_new) { /* its number was given in this commit: the store has nothing of it */
+        *packed = (struct bb_span){NULL, 0};
+        return 0;
+    }
     struct bb_block_key block = {slot->record.number, key.span, key.lane};
     int result = d->store->ops->block_get(w->view, &block, packed, error);
     if (result == BB_ABSENT)

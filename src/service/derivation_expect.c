@@ -11,17 +11,23 @@
 
 enum {
     KEYS_AT_ONCE = 1 << 14,
-    SPANS_MOST = 40, /* of one lane: a longer stretch is asked for as it comes */
-    BESIDE_DAYS = 2
+    SPANS_MOST = 40 /* of one lane: a longer stretch is asked for as it comes */
 };
 
 struct guess { /* of one lane: the spans that hold (first day - before, last day + behind) */
     enum bb_lane lane;
     int32_t before, behind; /* days */
+    int32_t
+        beside; /* `before` where registers stand beside intervals: both look at each other's last readings; -1: not at all
+                       without */
 };
 static const struct guess guesses[] = {
-    {BB_LANE_RAW, 1, 0},           {BB_LANE_HISTORY, 0, 0},         {BB_LANE_VEE, 1, BESIDE_DAYS},
-    {BB_LANE_DAY, 1, BESIDE_DAYS}, {BB_LANE_STAT, BB_STAT_DAYS, 0},
+    {BB_LANE_RAW, 1, 0, 4},
+    {BB_LANE_HISTORY, 0, 0, 0},
+    {BB_LANE_VEE, 1, 2, 4},
+    {BB_LANE_DAY, 1, 2, 4},
+    {BB_LANE_STAT, BB_STAT_DAYS, 0, BB_STAT_DAYS},
+    {BB_LANE_RULES, -1, 1, 4}, /* of what is derived again, as what is beside it has changed */
 };
 
 static bool put_key(struct bb_derivation *d, size_t *count, struct bb_block_key key) {
@@ -52,9 +58,10 @@ static bool guess_blocks(struct bb_derivation_work *w, uint32_t channel, int32_t
 
     for (size_t i = 0; i < sizeof guesses / sizeof guesses[0]; i++) {
         const struct guess *g = &guesses[i];
-        int32_t from = bb_lane_span_of(g->lane, (first - g->before) * (int64_t)BB_DAY_MS + 1);
+        const int32_t before = w->channels->has_registers ? g->beside : g->before;
+        int32_t from = bb_lane_span_of(g->lane, (first - before) * (int64_t)BB_DAY_MS + 1);
         int32_t to = bb_lane_span_of(g->lane, (last + 1 + g->behind) * (int64_t)BB_DAY_MS);
-        if (to - from >= SPANS_MOST)
+        if (before < 0 || to - from >= SPANS_MOST)
             continue;
         for (int32_t span = from; room && span <= to; span++)
             room = put_key(w->d, count, (struct bb_block_key){channel, span, (uint8_t)g->lane});

@@ -7,40 +7,24 @@
 #include "adapter/log_kafka.h"
 #include "service/engines_internal.h"
 
-enum { PROPERTIES_MAX = 64, SECRETS_MAX_BYTES = 64 << 10 };
-
-struct properties {
-    struct bb_kafka_property items[PROPERTIES_MAX];
-    size_t count;
-    char words[BB_CONFIG_PATH_MAX]; /* the names and values of log.kafka.properties ... */
-    char *lines;                    /* ... and of log.kafka.secrets, cut at their ends */
-};
+enum { SECRETS_MAX_BYTES = 64 << 10 };
 
 /* NAME=VALUE; the text is cut. */
-static int add(struct properties *p, char *text, const char *key, struct bb_error *error) {
+static int add(struct bb_engine_properties *p, char *text, const char *key,
+               struct bb_error *error) {
     char *value = strchr(text, '=');
 
     if (!value || value == text)
         return BB_FAIL(error, BB_E_CONFIG_INVALID, "%s: '%.40s' is not NAME=VALUE", key, text);
-    if (p->count == PROPERTIES_MAX)
+    if (p->count == BB_ENGINE_PROPERTIES_MAX)
         return BB_FAIL(error, BB_E_CONFIG_INVALID, "%s: more than %d properties", key,
-                       PROPERTIES_MAX);
+                       BB_ENGINE_PROPERTIES_MAX);
     *value++ = '\0';
     p->items[p->count++] = (struct bb_kafka_property){text, value};
     return 0;
 }
 
-static int add_words(struct properties *p, const struct bb_config *config, struct bb_error *error) {
-    char *rest = p->words, *word;
-    int result = 0;
-
-    snprintf(p->words, sizeof p->words, "%s", config->log_kafka_properties);
-    while (!result && (word = strtok_r(rest, " \t", &rest)))
-        result = add(p, word, "log.kafka.properties", error);
-    return result;
-}
-
-static int read_file(const char *path, char **out, struct bb_error *error) {
+static int read_file(const char *path, const char *key, char **out, struct bb_error *error) {
     FILE *file = fopen(path, "re");
     char *text = malloc(SECRETS_MAX_BYTES + 1);
 
@@ -50,7 +34,7 @@ static int read_file(const char *path, char **out, struct bb_error *error) {
         if (file)
             fclose(file);
         return file ? BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read %s", path)
-                    : BB_FAIL_ERRNO(error, BB_E_CONFIG_INVALID, why, "log.kafka.secrets: %s", path);
+                    : BB_FAIL_ERRNO(error, BB_E_CONFIG_INVALID, why, "%s.secrets: %s", key, path);
     }
     size_t size = fread(text, 1, SECRETS_MAX_BYTES, file);
     fclose(file);
@@ -59,25 +43,33 @@ static int read_file(const char *path, char **out, struct bb_error *error) {
     return 0;
 }
 
-/* A property a line, its value with all its blanks; # begins a comment. */
-static int add_lines(struct properties *p, const struct bb_config *config, struct bb_error *error) {
-    char *rest, *line;
+int bb_engine_properties_read(struct bb_engine_properties *p, const char *words, const char *path,
+                              const char *key, struct bb_error *error) {
+    char *rest = p->words, *one;
+    int result = 0;
 
-    if (!config->log_kafka_secrets[0])
-        return 0;
-    int result = read_file(config->log_kafka_secrets, &p->lines, error);
+    snprintf(p->words, sizeof p->words, "%s", words);
+    while (!result && (one = strtok_r(rest, " \t", &rest)))
+        result = add(p, one, key, error);
+    if (result || !path[0])
+        return result;
+    /* A property a line, its value with all its blanks; # begins a comment. */
+    result = read_file(path, key, &p->lines, error);
     rest = p->lines;
-    while (!result && (line = strtok_r(rest, "\r\n", &rest)))
-        if (line[0] != '#')
-            result = add(p, line, "log.kafka.secrets", error);
+    while (!result && (one = strtok_r(rest, "\r\n", &rest)))
+        if (one[0] != '#')
+            result = add(p, one, key, error);
     return result;
 }
 
-static int read_properties(struct properties *p, const struct bb_config *config,
-                           struct bb_error *error) {
-    int result = add_words(p, config, error);
+void bb_engine_properties_release(struct bb_engine_properties *p) {
+    free(p->lines);
+}
 
-    return result ? result : add_lines(p, config, error);
+static int read_properties(struct bb_engine_properties *p, const struct bb_config *config,
+                           struct bb_error *error) {
+    return bb_engine_properties_read(p, config->log_kafka_properties, config->log_kafka_secrets,
+                                     "log.kafka", error);
 }
 
 static const char *unless_empty(const char *text) {
@@ -86,7 +78,7 @@ static const char *unless_empty(const char *text) {
 
 /* The cluster's own part of the configuration. */
 static struct bb_kafka_cluster cluster_of(const struct bb_config *config,
-                                          const struct properties *properties) {
+                                          const struct bb_engine_properties *properties) {
     return (struct bb_kafka_cluster){
         .brokers = config->log_kafka_brokers,
         .properties = properties->items,
@@ -100,7 +92,7 @@ int bb_engine_kafka_group_open(const struct bb_engine_needs *needs,
                                const struct bb_engine_share *share, struct bb_assignment **out,
                                struct bb_error *error) {
     const struct bb_config *config = needs->config;
-    struct properties properties = {0};
+    struct bb_engine_properties properties = {0};
     char group[BB_CONFIG_PATH_MAX + 32];
     int result = read_properties(&properties, config, error);
 
@@ -115,14 +107,14 @@ int bb_engine_kafka_group_open(const struct bb_engine_needs *needs,
         };
         result = bb_assignment_kafka_open(&options, out, error);
     }
-    free(properties.lines);
+    bb_engine_properties_release(&properties);
     return result;
 }
 
 int bb_engine_kafka_open(const struct bb_engine_needs *needs, struct bb_log **out,
                          struct bb_error *error) {
     const struct bb_config *config = needs->config;
-    struct properties properties = {0};
+    struct bb_engine_properties properties = {0};
     int result = read_properties(&properties, config, error);
 
     if (!result) {
@@ -138,6 +130,6 @@ int bb_engine_kafka_open(const struct bb_engine_needs *needs, struct bb_log **ou
         };
         result = bb_log_kafka_open(&options, out, error);
     }
-    free(properties.lines);
+    bb_engine_properties_release(&properties);
     return result;
 }

@@ -48,6 +48,15 @@ int bb_engine_archive_open(const struct bb_engine_needs *needs, struct bb_store 
 int bb_engine_registry_open(const struct bb_engine_needs *needs, struct bb_registry **out,
                             struct bb_error *error) BB_MUST_USE;
 
+/* Lanes whose changes are told, as bits: none when no sink is configured. */
+int bb_engine_changes_lanes(const struct bb_config *config, uint32_t *lanes, struct bb_error *error)
+    BB_MUST_USE;
+/* All sinks that the configuration names; those that were opened are the caller's to close, also on failure. `config` and
+ * `registry` outlive them. */
+int bb_engine_sinks_open(const struct bb_config *config, struct bb_registry *registry,
+                         uint32_t partitions, struct bb_sink ***out, size_t *count,
+                         struct bb_error *error) BB_MUST_USE;
+
 /* Does everything lie in the plant's folder? Backups, and what overwrites what was written, are of such plants. */
 int bb_engines_need_embedded(const struct bb_config *config, const char *what,
                              struct bb_error *error) BB_MUST_USE;

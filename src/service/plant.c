@@ -143,6 +143,8 @@ int bb_plant_open(const char *directory, const char *config_path, enum bb_plant_
         result = BB_FAIL(error, BB_E_DATA_MISSING, "there is no plant in %s", directory);
     if (!result)
         result = load_config(out, config_path, error);
+    if (!result)
+        result = bb_engine_changes_lanes(&out->config, &out->config.changes_lanes, error);
     out->zones = bb_zone_set_new();
     out->rules = bb_rules_host_open(&out->config);
     out->judge = bb_rules_host_judge;
@@ -154,6 +156,13 @@ int bb_plant_open(const char *directory, const char *config_path, enum bb_plant_
     if (result)
         bb_plant_close(out);
     return result;
+}
+
+int bb_plant_follow(struct bb_plant *plant, struct bb_error *error) {
+    if (plant->config.changes_lanes == 0 || plant->sinks)
+        return 0;
+    return bb_engine_sinks_open(&plant->config, plant->registry, plant->log->partitions,
+                                &plant->sinks, &plant->sink_count, error);
 }
 
 void bb_plant_close(struct bb_plant *plant) {

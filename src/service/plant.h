@@ -48,6 +48,8 @@ struct bb_plant {
  * read like a plant; to write to it is -BB_E_NO_PERMISSION. */
 int bb_plant_open(const char *directory, const char *config_path, enum bb_plant_mode mode,
                   struct bb_plant *out, struct bb_error *error) BB_MUST_USE;
+/* Open who follows the change feed, as the configuration says, into plant->sinks: for those who deliver. */
+int bb_plant_follow(struct bb_plant *plant, struct bb_error *error) BB_MUST_USE;
 void bb_plant_close(struct bb_plant *plant);
 
 #endif

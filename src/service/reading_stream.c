@@ -1,5 +1,6 @@
 /* A reading stream: see reading_stream.h. */
 #include "service/reading_stream.h"
+#include "service/name_library.h"
 
 #include "adapter/schema_registry.h"
 #include "base/hash.h"
@@ -7,10 +8,15 @@
 #include "model/channel_name.h"
 #include "model/unit.h"
 #include "service/channel_table.h"
+#include "service/name_library.h"
 
 #include <stdlib.h>
 
-enum { ASKED_PER_VIEW = 8192 };
+enum {
+    ASKED_PER_VIEW = 8192,
+    ASKED_ONE_BY_ONE = 64,     /* of a store that is far away, before all names are read */
+    LIBRARY_BYTES = 128 << 20, /* more of a partition are asked for one by one */
+};
 
 /* ---- detect the format, decode */
 
@@ -60,6 +66,12 @@ struct resolver {
     struct bb_arena arena;
     struct bb_store_view **views; /* per partition, as they are asked for */
     uint32_t asked;               /* since the views are open */
+    /* Of stores that are far away: per partition, once more than a few were asked for. */
+    struct library {
+        struct bb_name_library names;
+        uint32_t asked;
+        bool is_read;
+    } * libraries;
 };
 
 static void close_views(struct resolver *r) {
@@ -114,24 +126,58 @@ static void resolve_by_master(const struct bb_master_usage_point *up, struct bb_
         s->commodity = c->commodity;
 }
 
-static void resolve_in(struct resolver *r, struct bb_store_view *view, struct bb_series *series) {
-    const struct bb_store_ops *ops = r->plant->store->ops;
-    struct bb_span value, none = {NULL, 0};
+/* A store that takes hints is far away, and asking for one name after another is slow. */
+static void read_library(struct resolver *r, struct bb_store_view *view, uint32_t partition) {
+    struct bb_store *store = r->plant->store;
+    char prefix[BB_NAME_KEY_MAX];
+    struct bb_span tenant = {prefix, r->tenant.size + 1};
+    struct bb_error ignored;
+
+    if (!store->ops->expect)
+        return;
+    if (!r->libraries)
+        r->libraries = calloc(store->partitions, sizeof r->libraries[0]);
+    struct library *library = r->libraries ? &r->libraries[partition] : NULL;
+    if (!library || library->is_read || library->asked++ < ASKED_ONE_BY_ONE)
+        return;
+    memcpy(prefix, r->tenant.data, r->tenant.size);
+    prefix[r->tenant.size] = '\0';
+    library->is_read = true;
+    bb_name_library_init(&library->names, LIBRARY_BYTES);
+    if (bb_name_library_read(&library->names, store, view, BB_NAME_USAGE_POINT, tenant, &ignored) ||
+        bb_name_library_read(&library->names, store, view, BB_NAME_CHANNEL, tenant, &ignored))
+        library->names.is_whole = false;
+}
+
+static int ask(struct resolver *r, struct bb_store_view *view, uint32_t partition,
+               enum bb_name_kind kind, struct bb_span name, struct bb_span *value) {
+    const struct library *library = r->libraries ? &r->libraries[partition] : NULL;
     struct bb_error ignored; /* an unanswered question is asked of the person instead */
+
+    return library && library->is_read && library->names.is_whole
+               ? bb_name_library_get(&library->names, kind, name, value)
+               : r->plant->store->ops->name_get(view, kind, name, value, &ignored);
+}
+
+static void resolve_in(struct resolver *r, struct bb_store_view *view, uint32_t partition,
+                       struct bb_series *series) {
+    struct bb_span value, none = {NULL, 0};
+    struct bb_error ignored;
     struct bb_channel_record record;
     struct bb_master master;
     char key[BB_NAME_KEY_MAX];
     struct bb_span name = {key, bb_channel_key(r->tenant, series->usage_point, none, key)};
 
     bb_arena_reset(&r->arena);
-    if (ops->name_get(view, BB_NAME_USAGE_POINT, name, &value, &ignored) == BB_FOUND) {
+    read_library(r, view, partition);
+    if (ask(r, view, partition, BB_NAME_USAGE_POINT, name, &value) == BB_FOUND) {
         value.data += BB_MASTER_VALUE_PREFIX;
         value.size -= BB_MASTER_VALUE_PREFIX;
         if (bb_master_decode(value, &r->arena, &master, &ignored) == 0)
             resolve_by_master(&master.usage_point, series);
     }
     name.size = bb_channel_key(r->tenant, series->usage_point, series->channel, key);
-    if (ops->name_get(view, BB_NAME_CHANNEL, name, &value, &ignored) == BB_FOUND &&
+    if (ask(r, view, partition, BB_NAME_CHANNEL, name, &value) == BB_FOUND &&
         bb_channel_record_decode(value, &record, &ignored) == 0)
         resolve_by_record(&record, series);
 }
@@ -143,7 +189,7 @@ static void resolve(void *context, struct bb_series *series) {
     struct bb_store_view *view = view_of(r, partition);
 
     if (view)
-        resolve_in(r, view, series);
+        resolve_in(r, view, partition, series);
 }
 
 /* The registry that the map names, if it does. It is asked when a message names a schema that nothing else has. */
@@ -204,6 +250,9 @@ int bb_reading_stream_decode(struct bb_plant *plant, struct bb_input stream, con
     bb_schema_registry_free(registry);
     close_views(&resolver);
     free(resolver.views);
+    for (uint32_t p = 0; resolver.libraries && p < plant->store->partitions; p++)
+        bb_name_library_release(&resolver.libraries[p].names);
+    free(resolver.libraries);
     bb_arena_release(&resolver.arena);
     free(replay.head);
     return result;

@@ -47,7 +47,8 @@ static void open_fault(struct blob_fixture *f) {
 static const struct {
     const char *name;
     void (*open)(struct blob_fixture *f);
-} subjects[] = {{"folder", open_folder}, {"memory", open_memory}, {"fault", open_fault}, {"s3", open_s3}};
+} subjects[] = {
+    {"folder", open_folder}, {"memory", open_memory}, {"fault", open_fault}, {"s3", open_s3}};
 
 void each_blob(void (*promise)(struct blob_fixture *f)) {
     const char *temporary = getenv("TMPDIR");

@@ -163,7 +163,8 @@ Test(assignment_kafka, moves_what_has_to_move_and_waits_for_release, .timeout = 
     workers[0].assignment = open_group(&kafka, 0);
     settle(workers, 1, all);
     workers[1].assignment = open_group(&kafka, 0);
-    while (result == BB_ASSIGNMENT_QUIET) {
+    for (int64_t until = bb_monotonic_ns() + PATIENCE_MS * INT64_C(1000000);
+         result == BB_ASSIGNMENT_QUIET && bb_monotonic_ns() < until;) {
         result = step(&workers[0], 20);
         cr_expect_eq(step(&workers[1], 20), BB_ASSIGNMENT_QUIET);
     }

@@ -457,6 +457,42 @@ static void finds_usage_points(struct registry_fixture *f) {
 
 REGISTRY_PROMISE(finds_usage_points)
 
+static int count_found(void *context, struct bb_span name,
+                       const struct bb_master_usage_point *entry) {
+    (void)name, (void)entry;
+    ++*(int *)context;
+    return 0;
+}
+
+/* Many, so that whoever looks in pieces has several. */
+static void finds_what_is_far_away(struct registry_fixture *f) {
+    enum { USAGE_POINTS = 2500 };
+    struct bb_outbox_record *records = calloc(USAGE_POINTS, sizeof *records);
+    const struct bb_span word = BB_SPAN("street");
+    int found = 0;
+
+    for (int i = 0; i < USAGE_POINTS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "m%05d", i);
+        struct bb_span kept = registry_kept(f, bb_span_of(name));
+        records[i] = i % 5 ? person(f, "demo", kept.data, "Smit", "High Street", 1000)
+                           : registry_channel(f, "demo", kept.data, "a", 1);
+    }
+    records[USAGE_POINTS - 1] = person(f, "demo", "m02499", "Jansen", "High Street", 1000);
+    registry_tell(f, 0, records, USAGE_POINTS);
+    expect_found(f, "jansen", "", "", BB_TIME_NONE, "m02499+ ");
+    expect_found(f, "m024", "0", "m02490", BB_TIME_NONE,
+                 "m02491+ m02492+ m02493+ m02494+ m02495 m02496+ m02497+ m02498+ m02499+ ");
+    cr_expect_eq(f->registry->ops->usage_point_search(f->registry, BB_SPAN("demo"), &word, 1,
+                                                      BB_SPAN("m00004"), BB_TIME_NONE, count_found,
+                                                      &found, &f->error),
+                 0);
+    cr_expect_eq(found, 1996, "%s: %d", f->adapter, found);
+    free(records);
+}
+
+REGISTRY_PROMISE(finds_what_is_far_away)
+
 /* What it was told stops the list, also when it is an error. */
 static int stop_at_first(void *context, struct bb_span name,
                          const struct bb_master_usage_point *entry) {

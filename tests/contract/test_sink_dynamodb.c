@@ -8,6 +8,8 @@
 static struct sink_fixture f;
 static struct dynamodb_side *side;
 static struct bb_arena arena;
+static struct bb_attribute_set sets[16]; /* of blocks that were made */
+static size_t set_count;
 
 static void begin(void) {
     sink_fixture_init(&f, &sink_dynamodb_subject);
@@ -16,6 +18,8 @@ static void begin(void) {
 }
 
 static void end(void) {
+    while (set_count > 0)
+        bb_attribute_set_release(&sets[--set_count]);
     bb_arena_release(&arena);
     sink_fixture_release(&f);
 }
@@ -35,6 +39,8 @@ static struct bb_block block_of(uint32_t rows, int64_t step_ms, int64_t first_va
         block.origin[i] = 1;
     }
     block.count = rows;
+    cr_assert_lt(set_count, sizeof sets / sizeof sets[0]);
+    sets[set_count++] = block.attributes;
     return block;
 }
 

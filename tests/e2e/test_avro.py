@@ -89,6 +89,18 @@ def test_changes_are_read_by_fastavro(peer, tmp_path):
     assert read == wrote
 
 
+def test_the_snippets_of_the_documentation(peer, plant):
+    page = (TOP / "docs/formats.md").read_text().split("## Avro (`avro`)")[1].split("# Map files")[0]
+    yaml, python = (page.split(f"```{language}\n")[1].split("```")[0] for language in ("yaml", "python"))
+    plant.file("map.yaml", yaml)
+    done = subprocess.run([peer, "-c", python], cwd=plant.folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    report = plant.ingest("--map", "map.yaml", "messages")
+    assert (report["readings"], report["rejected"]) == (24, 0)
+    got = read_back(plant, "871685900012345678")
+    assert got == {BEGIN_MS + hour * 3600000: "0.125" if hour != 3 else "" for hour in range(24)}
+
+
 # ---- by hand: no package needed --------------------------------------------------------------------
 
 SCHEMA = {"type": "record", "name": "R", "fields": [

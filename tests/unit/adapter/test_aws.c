@@ -172,6 +172,42 @@ Test(aws, objects_are_signed_put_and_removed) {
     bb_s3_close(s3);
 }
 
+/* libcurl asks before it sends that much; the question is no part of what is signed. */
+Test(aws, large_objects_are_signed_too) {
+    enum { SIZE = 3 << 20 };
+    char *bytes = calloc(1, SIZE);
+    struct bb_s3 *s3 = open_s3(NULL);
+
+    cr_assert_not_null(bytes);
+    cr_expect_eq(bb_s3_put(s3, "large", "text/csv", (struct bb_span){bytes, SIZE}, &error), 0, "%s",
+                 error.text);
+    cr_expect_eq(service.wrong, 0, "%s", service.why);
+    cr_expect_eq(service.body.size, SIZE);
+    bb_s3_close(s3);
+    free(bytes);
+}
+
+/* As calls of DynamoDB have it. */
+Test(aws, headers_are_signed_whatever_their_case_and_order) {
+    const struct bb_http_signing signing = {
+        .service = "dynamodb", .region = "eu-west-1", .key_id = "AKID", .secret = secret};
+    struct bb_http_client *client = bb_http_client_new(&(struct bb_http_client_options){0});
+    struct bb_http_request r = {.method = "POST",
+                                .url = service.endpoint,
+                                .body = BB_SPAN("{}"),
+                                .headers = {"X-Amz-Target: DynamoDB_20120810.PutItem",
+                                            "Content-Type: application/x-amz-json-1.0"},
+                                .header_count = 2,
+                                .signing = &signing};
+
+    bb_http_request_init(&r, 100);
+    bb_http_client_run(client, &r, 1);
+    cr_expect_eq(r.status, 200, "%s", r.problem);
+    cr_expect_eq(service.wrong, 0, "%s", service.why);
+    bb_http_request_release(&r);
+    bb_http_client_free(client);
+}
+
 Test(aws, a_session_token_is_signed_too) {
     struct bb_s3 *s3 = open_s3("a-token-of-a-session==");
 

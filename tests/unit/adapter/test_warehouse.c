@@ -1,8 +1,10 @@
 /* Statements of a warehouse take nothing that Redshift lacks, and the lint that says so sees what it should. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <zlib.h>
 
-#include "adapter/warehouse_internal.h"
+#include "adapter/sink_redshift_internal.h"
 
 static struct bb_buffer sql;
 
@@ -220,4 +222,31 @@ Test(warehouse, the_last_word_on_a_key_stays) {
     cr_expect_not_null(strstr(sql.data, "second"), "%s", sql.data);
     cr_expect_not_null(strstr(sql.data, "other"), "%s", sql.data);
     bb_warehouse_batch_release(&batch);
+}
+
+/* What goes to S3 is gzip, and what zlib reads out of it what went in. */
+Test(warehouse, objects_are_packed_whole) {
+    enum { SIZE = 3000000 };
+    char *rows = malloc(SIZE), *again = malloc(SIZE);
+    struct bb_buffer packed;
+
+    cr_assert(rows && again);
+    for (size_t i = 0; i < SIZE; i++)
+        rows[i] = (char)('a' + (i * i >> 7) % 23);
+    bb_buffer_init(&packed, 1 << 24);
+    cr_assert(bb_redshift_pack((struct bb_span){rows, SIZE}, &packed));
+    cr_expect_eq((unsigned char)packed.data[0], 0x1f);
+    cr_expect_eq((unsigned char)packed.data[1], 0x8b);
+    z_stream z = {.next_in = (Bytef *)packed.data,
+                  .avail_in = (uInt)packed.size,
+                  .next_out = (Bytef *)again,
+                  .avail_out = SIZE};
+    cr_assert_eq(inflateInit2(&z, 15 + 16), Z_OK);
+    cr_expect_eq(inflate(&z, Z_FINISH), Z_STREAM_END);
+    cr_expect_eq(z.total_out, SIZE);
+    cr_expect_eq(memcmp(rows, again, SIZE), 0);
+    inflateEnd(&z);
+    bb_buffer_release(&packed);
+    free(rows);
+    free(again);
 }

@@ -257,6 +257,37 @@ Test(avro_messages, endless_nothings_take_no_time) {
     cr_assert_eq(seen.code, BB_E_FIELD_MISSING);
 }
 
+/* What is wrong with the second reading of an array is found before the first one counts. */
+Test(avro_messages, an_array_counts_whole_or_not_at_all) {
+    static const char yaml[] =
+        "format: avro\ntimestamp: {column: l.t}\ncolumns: {value: l.v, channel: l.c}\navro:\n  schema: '"
+        "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"meter\",\"type\":\"string\"},{\"name\":"
+        "\"l\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"I\",\"fields\":[{\"name\":"
+        "\"t\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}},{\"name\":\"skip\",\"type\":"
+        "{\"type\":\"array\",\"items\":\"long\"}},{\"name\":\"c\",\"type\":{\"type\":\"enum\",\"name\":\"E\","
+        "\"symbols\":[\"a\"]}},{\"name\":\"v\",\"type\":\"int\"}]}}}]}'\n";
+    set_up_with(yaml);
+    for (int wrong = 0; wrong < 3; wrong++) {
+        bb_buffer_clear(&body);
+        avro_text(&body, "A");
+        avro_long(&body, 2);
+        for (int i = 0; i < 2; i++) {
+            avro_long(&body, TIME + i);
+            avro_long(&body, -1);
+            avro_long(&body, i && wrong == 1 ? 60 : 1); /* bytes of the block of one */
+            avro_long(&body, 3);
+            avro_long(&body, 0);
+            avro_long(&body, i && wrong == 2 ? 1 : 0); /* the symbol */
+            avro_long(&body, 7);
+        }
+        avro_long(&body, 0);
+        cr_assert_eq(put(bb_buffer_span(&body), 1), 0);
+        finish();
+        cr_assert_eq(seen.readings, 2, "%d: %s", wrong, seen.text);
+        cr_assert_eq(seen.refused, (uint64_t)wrong);
+    }
+}
+
 /* Naive producers send a whole file as each message. */
 Test(avro_messages, a_container_may_be_a_message) {
     struct bb_buffer file;

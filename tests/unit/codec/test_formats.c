@@ -37,6 +37,10 @@ Test(formats, are_told_apart) {
         {"m x=t\n", "lineprotocol"},
         {"a=1,b\n1,2\n", "csv"},
         {"a,b c=1 2026-03-01\n1,2\n", "csv"},
+        {"Obj\x01\x04\x14"
+         "avro.codec\x08null",
+         "avro"},
+        {"\xc3\x01\xa9\x2d\xe1\xf8\xa2\x42\xf5\x3d\x54", "avro"},
         {"\x40\x7c\x0a\x1c\x0a\x10\x0a\x08__name__\x12\x04powe", "remotewrite"},
         {"\x40\x7c\x1a\x1c\x08\x01\x12\x08", "remotewrite"},
     };
