@@ -9,7 +9,7 @@
 #define BB_CLI_INGEST_RUN_H
 
 #include "cli/cli.h"
-#include "cli/input_files.h"
+#include "service/input_files.h"
 #include "service/land.h"
 #include "service/worker.h"
 

@@ -1,8 +1,9 @@
-/* busbar worker --stage derive|deliver: one worker of a plant that another process feeds. */
+/* busbar worker --stage derive|deliver|tasks: one worker of a plant that another process feeds. */
 #include "service/worker.h"
 #include "base/log_tail.h"
 #include "base/random.h"
 #include "cli/human.h"
+#include "cli/task_work.h"
 #include "cli/verbs.h"
 #include "service/engines.h"
 #include "service/metric.h"
@@ -22,7 +23,7 @@ struct worker_options {
     int64_t metrics;
     int64_t log_tail;
 };
-enum stage { STAGE_DECODE = 0, STAGE_DERIVE, STAGE_DELIVER };
+enum stage { STAGE_DECODE = 0, STAGE_DERIVE, STAGE_DELIVER, STAGE_TASKS };
 
 #define AT(field) offsetof(struct worker_options, field)
 
@@ -30,7 +31,7 @@ static const struct bb_option options[] = {
     {.name = "stage",
      .kind = BB_OPTION_CHOICE,
      .offset = AT(stage),
-     .value = "decode|derive|deliver",
+     .value = "decode|derive|deliver|tasks",
      .initial = "derive",
      .help = "what it does"},
     {.name = "idle-exit",
@@ -296,36 +297,57 @@ static int work_until_stopped(struct work *work, struct bb_error *error) {
     return 0;
 }
 
+struct sum_row {
+    const char *name;
+    uint64_t count;
+};
+
+static void report_sums(struct bb_command *command, const struct sum_row *rows, size_t count) {
+    struct bb_json json = bb_command_json(command);
+    char number[BB_HUMAN_MAX];
+
+    if (command->globals.json)
+        bb_json_object_begin(&json);
+    for (size_t i = 0; i < count; i++) {
+        if (command->globals.json)
+            bb_json_put_u64(&json, rows[i].name, rows[i].count);
+        else if (!command->globals.quiet)
+            bb_buffer_format(&command->out->buffer, "  %-12s%15s\n", rows[i].name,
+                             bb_human_count(rows[i].count, number));
+    }
+    if (command->globals.json) {
+        bb_json_object_end(&json);
+        bb_command_json_end(command);
+    }
+}
+
 static void report(const struct work *work) {
     const struct bb_worker_counts none = {0};
     const struct bb_worker_counts *counts = work->worker ? bb_worker_counts(work->worker) : &none;
-    const struct {
-        const char *name;
-        uint64_t count;
-    } rows[] = {{"readings", counts->readings},
-                {"accepted", counts->added},
-                {"duplicate", counts->duplicate},
-                {"changed", counts->changed},
-                {"exceptions", counts->exceptions_opened},
-                {"commits", counts->commits},
-                {"blocks", counts->blocks},
-                {"fenced", counts->fenced}};
-    struct bb_json json = bb_command_json(work->command);
-    char number[BB_HUMAN_MAX];
+    const struct sum_row rows[] = {{"readings", counts->readings},
+                                   {"accepted", counts->added},
+                                   {"duplicate", counts->duplicate},
+                                   {"changed", counts->changed},
+                                   {"exceptions", counts->exceptions_opened},
+                                   {"commits", counts->commits},
+                                   {"blocks", counts->blocks},
+                                   {"fenced", counts->fenced}};
 
-    if (work->command->globals.json)
-        bb_json_object_begin(&json);
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (work->command->globals.json)
-            bb_json_put_u64(&json, rows[i].name, rows[i].count);
-        else if (!work->command->globals.quiet)
-            bb_buffer_format(&work->command->out->buffer, "  %-12s%15s\n", rows[i].name,
-                             bb_human_count(rows[i].count, number));
-    }
-    if (work->command->globals.json) {
-        bb_json_object_end(&json);
-        bb_command_json_end(work->command);
-    }
+    report_sums(work->command, rows, sizeof rows / sizeof rows[0]);
+}
+
+static int run_tasks(struct bb_command *command, struct bb_error *error) {
+    const struct worker_options *given = command->options;
+    const struct bb_task_working how = {.idle_exit_ms = given->idle_exit_ms};
+    struct bb_task_worked worked = {0};
+    int r = bb_task_work_until_stopped(command, &how, &worked, error);
+
+    if (r < 0)
+        return r;
+    const struct sum_row rows[] = {
+        {"tasks", worked.taken}, {"done", worked.done}, {"failed", worked.failed}};
+    report_sums(command, rows, sizeof rows / sizeof rows[0]);
+    return BB_EXIT_DONE;
 }
 
 /* "2/3": number 2 of 3. */
@@ -352,7 +374,7 @@ static int run(struct bb_command *command, struct bb_error *error) {
     if (work.given->stage == STAGE_DECODE)
         return BB_FAIL(error, BB_E_USAGE,
                        "decode runs in the process that takes files in (busbar "
-                       "ingest): allowed are derive and deliver");
+                       "ingest): allowed are derive, deliver and tasks");
     bb_stop_on_signals();
     uint32_t number = 0, count = 0;
     if (work.given->share && !parse_share(work.given->share, &number, &count))
@@ -360,6 +382,8 @@ static int run(struct bb_command *command, struct bb_error *error) {
                        work.given->share);
     if (work.given->parent > 0 && !follow_parent((pid_t)work.given->parent))
         return BB_EXIT_DONE; /* it has ended already */
+    if (work.given->stage == STAGE_TASKS)
+        return run_tasks(command, error);
     if (work.given->metrics >= 0 && !bb_metrics_join((int)work.given->metrics))
         return BB_FAIL(error, BB_E_USAGE, "--metrics %d is no memory of a server",
                        (int)work.given->metrics);
@@ -403,10 +427,13 @@ const struct bb_verb bb_verb_worker = {
     .options = options,
     .options_size = sizeof(struct worker_options),
     .examples = "busbar worker --stage derive --live\n"
-                "busbar worker --stage derive --idle-exit 60\n",
+                "busbar worker --stage derive --idle-exit 60\n"
+                "busbar worker --stage tasks --idle-exit 300\n",
     .details =
         "A worker holds nothing that the log and the store do not have: it may be killed at any\n"
         "moment, and another one goes on where its last commit stood. SIGTERM and Ctrl-C end it\n"
-        "after the work at hand, or after derive.stop; a second one ends it at once.\n",
+        "after the work at hand, or after derive.stop; a second one ends it at once. The stage tasks takes what\n"
+        "`busbar tasks add` put, one task at a time; told to end, it gives its task back, and the next worker goes\n"
+        "on from there.\n",
     .run = run,
 };

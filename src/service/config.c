@@ -212,6 +212,14 @@ static const struct bb_config_key plain[] = {
          "the issuer's name of the role ing; {tenant} in it stands for the token's tenant"),
     WORD("http.oidc.roles.ro", http_oidc_roles_ro, "busbar-ro", "of the role ro"),
     WORD("http.oidc.roles.adm", http_oidc_roles_adm, "busbar-adm", "of the role adm"),
+    WORD(
+        "tasks.broker", tasks_broker, NULL,
+        "amqp://USER:PASSWORD@HOST:PORT/VHOST of a RabbitMQ that hands tasks out; empty: queue.db in the plant's folder does"),
+    WORD("tasks.prefix", tasks_prefix, "busbar", "what its exchanges and queues are called by"),
+    KEY("tasks.lease", DURATION, tasks_lease_ms, SECONDS(30), BB_SECOND_MS, BB_HOUR_MS,
+        "a task whose worker was not heard of for so long is handed to another one"),
+    KEY("tasks.attempts", COUNT, tasks_attempts, 5, 1, 100,
+        "a task that came to no end so often has failed"),
 };
 enum { PLAIN_KEYS = sizeof plain / sizeof plain[0] };
 

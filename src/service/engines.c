@@ -124,14 +124,14 @@ int bb_engine_store_open(const struct bb_engine_needs *needs, uint32_t partition
 }
 
 /* Where the registry is said to be, else where the store is. */
-static const char *registry_conninfo(const struct bb_config *config) {
+const char *bb_engine_registry_conninfo(const struct bb_config *config) {
     return config->registry_postgres[0] ? config->registry_postgres : config->store_postgres;
 }
 
 int bb_engine_registry_open(const struct bb_engine_needs *needs, struct bb_registry **out,
                             struct bb_error *error) {
     const struct bb_registry_postgres_options options = {
-        .conninfo = registry_conninfo(needs->config),
+        .conninfo = bb_engine_registry_conninfo(needs->config),
         .schema = needs->config->registry_schema,
         .read_only = needs->read_only,
     };

@@ -8,6 +8,7 @@
 #include "port/registry.h"
 #include "port/sink.h"
 #include "port/store.h"
+#include "port/task.h"
 #include "service/config.h"
 
 struct bb_engine_needs {
@@ -47,6 +48,11 @@ int bb_engine_archive_open(const struct bb_engine_needs *needs, struct bb_store 
     BB_MUST_USE;
 int bb_engine_registry_open(const struct bb_engine_needs *needs, struct bb_registry **out,
                             struct bb_error *error) BB_MUST_USE;
+/* The queue hands tasks out, the table says what they are. Made when they are not there. */
+int bb_engine_queue_open(const struct bb_engine_needs *needs, struct bb_queue **out,
+                         struct bb_error *error) BB_MUST_USE;
+int bb_engine_tasks_open(const struct bb_engine_needs *needs, struct bb_task_table **out,
+                         struct bb_error *error) BB_MUST_USE;
 
 /* Lanes whose changes are told, as bits: none when no sink is configured. */
 int bb_engine_changes_lanes(const struct bb_config *config, uint32_t *lanes, struct bb_error *error)

@@ -232,6 +232,9 @@ static void report_to_ledger(struct landing *l, struct bb_ledger *ledger) {
 
 static int take_batch(void *context, struct bb_batch *batch, struct bb_error *error) {
     struct landing *l = context;
+
+    if (l->options->interrupted && *l->options->interrupted)
+        return BB_FAIL(error, BB_E_TASK_INTERRUPTED, "reading was interrupted");
     int result = bb_router_add(&l->router, batch, error);
 
     if (l->batches++ % WATCH_EVERY_BATCHES == 0)

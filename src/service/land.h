@@ -28,6 +28,9 @@ struct bb_land_options {
     bool again; /* take a file although it was landed before */
     struct bb_clock clock;
     const struct bb_progress_watch *watch;
+    /* Looked at while the file is read: once it is true, landing ends with -BB_E_TASK_INTERRUPTED, and nothing of the file
+     * counts. NULL: it goes on to the end. */
+    const volatile bool *interrupted;
     /* Who owns the log, while a server runs: the file is read on the caller's thread, and what it comes to is appended
      * in small pieces on the committer's, so that posts go between. NULL: the caller owns it. */
     struct bb_committer *committer;

@@ -50,7 +50,7 @@ def test_every_verb_has_a_help_page(plant, verb):
         (["registry", "aply", "x.yaml"], "did you mean apply"),
         (["registry", "apply"], "needs FILE or -"),
         (["explain", "BB-7777"], "nothing to explain"),
-        (["worker", "--stage", "decode"], "allowed are derive and deliver"),
+        (["worker", "--stage", "decode"], "allowed are derive, deliver and tasks"),
         (["completion", "tcsh"], "bash, zsh, fish"),
         (["generate", "--meters", "0"], "from 1"),
         (["generate", "--faults", "2"], "from 0 to 1"),

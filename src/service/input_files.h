@@ -1,6 +1,6 @@
-/* The files that the arguments of a command name: files, folders (recursively, sorted), or "-". */
-#ifndef BB_CLI_INPUT_FILES_H
-#define BB_CLI_INPUT_FILES_H
+/* The files that the arguments of a command or a task name: files, folders (recursively, sorted), or "-". */
+#ifndef BB_SERVICE_INPUT_FILES_H
+#define BB_SERVICE_INPUT_FILES_H
 
 #include "base/error.h"
 

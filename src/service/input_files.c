@@ -1,5 +1,5 @@
 /* The files that arguments name: see input_files.h. */
-#include "cli/input_files.h"
+#include "service/input_files.h"
 
 #include "base/list.h"
 #include "base/span.h"
