@@ -33,6 +33,7 @@ struct group {
     uint64_t *hints;                          /* [partitions]; UINT64_MAX: told already, or none */
     uint32_t *told;                           /* [partitions]: what poll gave out */
     int64_t hinted_ms;
+    bool was_assigned; /* once, be it no partition */
     bool left;
 };
 
@@ -160,6 +161,7 @@ static int rebalance(struct group *group, rd_kafka_event_t *event, size_t *count
     int result;
 
     if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        group->was_assigned = true;
         result = take(group, list, error);
         *count = result < 0 ? 0 : note(group, list, true);
         return result < 0 ? result : *count > 0 ? BB_ASSIGNMENT_GAINED : BB_ASSIGNMENT_QUIET;
@@ -278,7 +280,10 @@ static void group_free(struct group *group) {
         rd_kafka_topic_partition_list_destroy(group->revoked);
     if (group->queue)
         rd_kafka_queue_destroy(group->queue);
-    bb_kafka_client_close(&group->client);
+    /* librdkafka 2.0.2 ends the process when a member of a cooperative group is destroyed that was never assigned anything:
+     * then its memory stays, as it is mostly the end of the process anyway. */
+    if (group->was_assigned)
+        bb_kafka_client_close(&group->client);
     free(group->mine);
     free(group->hints);
     free(group->told);

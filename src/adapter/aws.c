@@ -266,6 +266,10 @@ const char *bb_aws_region(const struct bb_aws *aws) {
     return aws->region;
 }
 
+void bb_aws_forget(struct bb_aws *aws) {
+    explicit_bzero(&aws->at_hand, sizeof aws->at_hand);
+}
+
 static bool is_good(const struct credentials *c) {
     return c->key_id[0] && (c->expires_ms == 0 ||
                             c->expires_ms - RENEW_BEFORE_MS > (int64_t)time(NULL) * BB_SECOND_MS);

@@ -31,6 +31,9 @@ const char *bb_aws_region(const struct bb_aws *aws);
 int bb_aws_sign(struct bb_aws *aws, const char *service, struct bb_http_signing *out,
                 struct bb_error *error) BB_MUST_USE;
 
+/* The service says that they have ended (a clock that is off, a role that was taken away): they are looked for anew. */
+void bb_aws_forget(struct bb_aws *aws);
+
 /* The text of a member of a flat JSON document, as answers of AWS are: false when there is none, or it has escapes. */
 bool bb_aws_json_text(struct bb_span json, const char *name, struct bb_span *out);
 

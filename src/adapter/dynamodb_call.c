@@ -57,6 +57,8 @@ static int judge(const struct dynamodb *d, struct dynamodb_call *call, struct bb
             if (types[i].outcome >= 0)
                 return types[i].outcome;
             passes = types[i].passes;
+            if (strcmp(types[i].type, "ExpiredTokenException") == 0)
+                bb_aws_forget(d->aws);
         }
     if (!bb_aws_json_text(bb_buffer_span(&r->answer), "message", &words))
         (void)bb_aws_json_text(bb_buffer_span(&r->answer), "Message", &words);

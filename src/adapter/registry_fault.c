@@ -118,6 +118,12 @@ static int fault_exception_list(struct bb_registry *base, struct bb_span tenant,
     UNDER_PLAN(exception_list, tenant, open_only, as_of_ms, visit, context, error);
 }
 
+static int fault_letter_list(struct bb_registry *base, struct bb_span tenant,
+                             bb_registry_letter_visit *visit, void *context,
+                             struct bb_error *error) {
+    UNDER_PLAN(letter_list, tenant, visit, context, error);
+}
+
 static int fault_tenant_list(struct bb_registry *base,
                              int (*visit)(void *context, struct bb_span name, struct bb_span zone),
                              void *context, struct bb_error *error) {
@@ -178,6 +184,7 @@ static const struct bb_registry_ops operations = {
     .usage_point_search = fault_usage_point_search,
     .channel_list = fault_channel_list,
     .exception_list = fault_exception_list,
+    .letter_list = fault_letter_list,
     .tenant_list = fault_tenant_list,
     .key_put = fault_key_put,
     .key_list = fault_key_list,

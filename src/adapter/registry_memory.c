@@ -15,6 +15,15 @@ static int compare_positions(const void *left, const void *right) {
     return (a->partition > b->partition) - (a->partition < b->partition);
 }
 
+/* The greatest first. */
+static int compare_letters(const void *left, const void *right) {
+    const struct bb_registry_letter *a = left, *b = right;
+
+    if (a->partition != b->partition)
+        return a->partition < b->partition ? 1 : -1;
+    return (a->offset < b->offset) - (a->offset > b->offset);
+}
+
 static int compare_bookmarks(const void *left, const void *right) {
     const struct bookmark_row *a = left, *b = right;
     int order = bb_span_compare(a->label, b->label);
@@ -148,6 +157,7 @@ static void memory_close(struct bb_registry *base) {
     free(r->happenings.items);
     free(r->keys.items);
     free(r->bookmarks.items);
+    free(r->letters.items);
     free(r->audit.items);
     bb_arena_release(&r->texts);
     bb_arena_release(&r->scratch);
@@ -169,6 +179,7 @@ static const struct bb_registry_ops operations = {
     .usage_point_search = bb_registry_memory_usage_point_search,
     .channel_list = bb_registry_memory_channel_list,
     .exception_list = bb_registry_memory_exception_list,
+    .letter_list = bb_registry_memory_letter_list,
     .tenant_list = bb_registry_memory_tenant_list,
     .key_put = bb_registry_memory_key_put,
     .key_list = bb_registry_memory_key_list,
@@ -203,6 +214,8 @@ int bb_registry_memory_open(struct bb_registry **out, struct bb_error *error) {
                                           .compare = compare_happenings};
     r->keys = (struct sorted_table){.item_size = sizeof(struct bb_registry_key),
                                     .compare = compare_keys};
+    r->letters = (struct sorted_table){.item_size = sizeof(struct bb_registry_letter),
+                                       .compare = compare_letters};
     r->bookmarks = (struct sorted_table){.item_size = sizeof(struct bookmark_row),
                                          .compare = compare_bookmarks};
     bb_arena_init(&r->texts, REGISTRY_MEMORY_CHUNK_BYTES, TEXT_LIMIT_BYTES);

@@ -51,7 +51,7 @@ struct happening_row { /* an exception was opened, or closed */
 struct registry_memory {
     struct bb_registry base;
     struct sorted_table positions, masters, tenants, usage_points, channels, exceptions, happenings,
-        keys, bookmarks;
+        keys, bookmarks, letters;
     struct bb_audit_table audit;
     uint64_t changes;
     struct bb_arena texts;   /* of all rows, until close */
@@ -117,6 +117,9 @@ int bb_registry_memory_exception_list(struct bb_registry *base, struct bb_span t
                                       bool open_only, int64_t as_of_ms,
                                       bb_registry_exception_visit *visit, void *context,
                                       struct bb_error *error);
+int bb_registry_memory_letter_list(struct bb_registry *base, struct bb_span tenant,
+                                   bb_registry_letter_visit *visit, void *context,
+                                   struct bb_error *error);
 int bb_registry_memory_tenant_list(struct bb_registry *base,
                                    int (*visit)(void *context, struct bb_span name,
                                                 struct bb_span zone),

@@ -205,6 +205,21 @@ int bb_registry_memory_exception_list(struct bb_registry *base, struct bb_span t
     return registry_memory_ended(answer);
 }
 
+int bb_registry_memory_letter_list(struct bb_registry *base, struct bb_span tenant,
+                                   bb_registry_letter_visit *visit, void *context,
+                                   struct bb_error *error) {
+    const struct registry_memory *r = registry_memory_of(base);
+    int answer = 0;
+
+    (void)error;
+    for (size_t i = 0; answer == 0 && i < r->letters.count; i++) {
+        const struct bb_registry_letter *row = sorted_at(&r->letters, i);
+        if (wanted(tenant, row->tenant))
+            answer = visit(context, row);
+    }
+    return registry_memory_ended(answer);
+}
+
 int bb_registry_memory_tenant_list(struct bb_registry *base,
                                    int (*visit)(void *context, struct bb_span name,
                                                 struct bb_span zone),

@@ -165,6 +165,19 @@ static bool apply_master(struct registry_memory *r, uint32_t partition,
     return !full && sorted_insert(&r->masters, &row);
 }
 
+static bool apply_letter(struct registry_memory *r, uint32_t partition,
+                         const struct bb_outbox_record *record) {
+    bool full = false;
+    struct bb_registry_letter row = {
+        .partition = partition, .offset = (uint64_t)record->a, .recorded_ms = record->recorded_ms};
+
+    if (sorted_find(&r->letters, &row))
+        return true;
+    row.tenant = bb_registry_memory_keep(r, record->tenant, &full);
+    row.body = bb_registry_memory_keep(r, record->body, &full);
+    return !full && sorted_insert(&r->letters, &row);
+}
+
 /* By enum bb_outbox_kind; other kinds are not the registry's business. */
 static bool (*const appliers[])(struct registry_memory *, uint32_t,
                                 const struct bb_outbox_record *) = {
@@ -172,6 +185,7 @@ static bool (*const appliers[])(struct registry_memory *, uint32_t,
     [BB_OUTBOX_EXCEPTION_OPENED] = apply_exception_opened,
     [BB_OUTBOX_EXCEPTION_CLOSED] = apply_exception_closed,
     [BB_OUTBOX_MASTER] = apply_master,
+    [BB_OUTBOX_DEAD_LETTER] = apply_letter,
 };
 enum { APPLIERS = sizeof appliers / sizeof *appliers };
 

@@ -174,6 +174,7 @@ static const struct bb_registry_ops operations = {
     .usage_point_search = bb_registry_postgres_usage_point_search,
     .channel_list = bb_registry_postgres_channel_list,
     .exception_list = bb_registry_postgres_exception_list,
+    .letter_list = bb_registry_postgres_letter_list,
     .tenant_list = bb_registry_postgres_tenant_list,
     .key_put = bb_registry_postgres_key_put,
     .key_list = bb_registry_postgres_key_list,

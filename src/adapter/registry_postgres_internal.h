@@ -29,6 +29,7 @@ enum registry_statement {
     REGISTRY_COMMIT,
     REGISTRY_POSITION_GET,
     REGISTRY_POSITION_MOVE,
+    REGISTRY_LETTER_PUT,
     REGISTRY_BOOKMARK_GET,
     REGISTRY_BOOKMARK_MOVE,
     REGISTRY_MASTER_GET,
@@ -151,6 +152,8 @@ struct registry_projection {
     struct registry_postgres *registry;
     uint32_t partition;
     struct fold *fold;
+    const struct bb_outbox_record *records;
+    size_t record_count;
     bool has_collided; /* with another transaction: the same may go well now */
     struct bb_error *error;
 };
@@ -208,6 +211,9 @@ int bb_registry_postgres_exception_list(struct bb_registry *registry, struct bb_
                                         bool open_only, int64_t as_of_ms,
                                         bb_registry_exception_visit *visit, void *context,
                                         struct bb_error *error) BB_MUST_USE;
+int bb_registry_postgres_letter_list(struct bb_registry *registry, struct bb_span tenant,
+                                     bb_registry_letter_visit *visit, void *context,
+                                     struct bb_error *error);
 int bb_registry_postgres_tenant_list(struct bb_registry *registry,
                                      int (*visit)(void *context, struct bb_span name,
                                                   struct bb_span zone),

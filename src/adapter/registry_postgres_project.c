@@ -109,6 +109,27 @@ static int end_first(struct registry_projection *p, int failed, struct round *ro
     return 0;
 }
 
+/* They are rare: one by one. The same record may be told again, when its marks stand twice. */
+static int put_letters(struct registry_projection *p) {
+    struct registry_columns *c = &p->registry->columns;
+    int failed = 0;
+
+    for (size_t i = 0; !failed && i < p->record_count; i++) {
+        const struct bb_outbox_record *record = &p->records[i];
+        if (record->kind != BB_OUTBOX_DEAD_LETTER)
+            continue;
+        bb_registry_columns_values(c);
+        bb_postgres_put_int64(&c->parameters, p->partition);
+        bb_postgres_put_int64(&c->parameters, record->a);
+        bb_registry_value_text(c, record->tenant);
+        bb_postgres_put_int64(&c->parameters, record->recorded_ms);
+        bb_postgres_put_span(&c->parameters, record->body);
+        failed = bb_postgres_queue(p->registry->main, REGISTRY_LETTER_PUT, &c->parameters,
+                                   p->error);
+    }
+    return failed;
+}
+
 static int second(struct registry_projection *p) {
     struct bb_postgres *pg = p->registry->main;
     struct bb_error ignored;
@@ -121,6 +142,8 @@ static int second(struct registry_projection *p) {
         failed = bb_registry_put_channels(p);
     if (!failed)
         failed = bb_registry_put_exceptions(p);
+    if (!failed)
+        failed = put_letters(p);
     if (!failed)
         failed = bb_postgres_queue(pg, REGISTRY_COMMIT, NULL, p->error);
     int ended = bb_postgres_end_round(pg, NULL, 0, failed ? &ignored : p->error);
@@ -175,8 +198,12 @@ int bb_registry_postgres_project(struct bb_registry *base, uint32_t partition, u
                                  struct bb_error *error) {
     struct registry_postgres *registry = registry_postgres_of(base);
     struct fold fold;
-    struct registry_projection projection = {
-        .registry = registry, .partition = partition, .fold = &fold, .error = error};
+    struct registry_projection projection = {.registry = registry,
+                                             .partition = partition,
+                                             .fold = &fold,
+                                             .records = records,
+                                             .record_count = count,
+                                             .error = error};
 
     if (registry->read_only)
         return bb_registry_postgres_refuse(registry, error);

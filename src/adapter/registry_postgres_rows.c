@@ -310,6 +310,38 @@ int bb_registry_postgres_exception_list(struct bb_registry *registry, struct bb_
                error);
 }
 
+/* ---- dead letters ---------------------------------------------------------------------------- */
+
+struct letter_list {
+    bb_registry_letter_visit *visit;
+    void *context;
+};
+
+static int letter_row(const struct registry_row *row, void *context) {
+    const struct letter_list *list = context;
+    const struct bb_registry_letter letter = {
+        .partition = (uint32_t)bb_registry_result_integer(row, 0),
+        .offset = (uint64_t)bb_registry_result_integer(row, 1),
+        .tenant = bb_registry_result_text(row, 2),
+        .recorded_ms = bb_registry_result_integer(row, 3),
+        .body = bb_registry_result_bytes(row, 4)};
+
+    return list->visit(list->context, &letter);
+}
+
+int bb_registry_postgres_letter_list(struct bb_registry *registry, struct bb_span tenant,
+                                     bb_registry_letter_visit *visit, void *context,
+                                     struct bb_error *error) {
+    struct letter_list list = {visit, context};
+    struct question q;
+
+    bb_registry_value_text(question_init(&q), tenant);
+    return ask(registry, &q,
+               "SELECT partition, offset_, tenant, recorded_ms, body FROM dead_letter "
+               "WHERE $1::text = '' OR tenant = $1::text ORDER BY partition DESC, offset_ DESC",
+               PAGE_ROWS, letter_row, &list, error);
+}
+
 /* ---- tenants --------------------------------------------------------------------------------- */
 
 struct tenant_list {

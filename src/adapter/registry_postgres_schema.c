@@ -29,6 +29,13 @@ static const char step_1[] =
     "  partition bigint NOT NULL,"
     "  sequence bigint NOT NULL,"
     "  PRIMARY KEY (label, partition)) WITH (fillfactor = 50);"
+    "CREATE TABLE dead_letter ("
+    "  partition bigint NOT NULL,"
+    "  offset_ bigint NOT NULL,"
+    "  tenant " TEXT ","
+    "  recorded_ms bigint NOT NULL,"
+    "  body bytea NOT NULL,"
+    "  PRIMARY KEY (partition, offset_));"
     "CREATE TABLE change_count (number bigint NOT NULL);"
     "INSERT INTO change_count VALUES (0);"
 

@@ -14,6 +14,9 @@ const struct bb_postgres_statement bb_registry_statements[REGISTRY_STATEMENTS] =
                                 "WHERE partition = $1::bigint) ON CONFLICT (partition) "
                                 "DO UPDATE SET sequence = excluded.sequence "
                                 "WHERE p.sequence = $2::bigint RETURNING sequence"},
+    [REGISTRY_LETTER_PUT] = {"project a dead letter",
+                             "INSERT INTO dead_letter VALUES ($1::bigint, $2::bigint, $3::text, "
+                             "$4::bigint, $5::bytea) ON CONFLICT DO NOTHING"},
     [REGISTRY_BOOKMARK_GET] = {"read a bookmark",
                                "SELECT sequence FROM bookmark "
                                "WHERE label = $1::text AND partition = $2::bigint"},

@@ -23,6 +23,7 @@ static const char *const statement_text[REGISTRY_STATEMENTS] = {
     [REGISTRY_POSITION_GET] = "SELECT sequence FROM partition_position WHERE partition = ?1",
     [REGISTRY_POSITION_PUT] = "INSERT INTO partition_position VALUES (?1, ?2) "
                               "ON CONFLICT DO UPDATE SET sequence = excluded.sequence",
+    [REGISTRY_LETTER_PUT] = "INSERT OR IGNORE INTO dead_letter VALUES (?1, ?2, ?3, ?4, ?5)",
     [REGISTRY_BOOKMARK_GET] = "SELECT sequence FROM bookmark WHERE label = ?1 AND partition = ?2",
     [REGISTRY_BOOKMARK_MOVE] =
         "INSERT INTO bookmark SELECT ?1, ?2, ?4 "
@@ -313,6 +314,7 @@ static const struct bb_registry_ops operations = {
     .usage_point_search = bb_registry_sqlite_usage_point_search,
     .channel_list = bb_registry_sqlite_channel_list,
     .exception_list = bb_registry_sqlite_exception_list,
+    .letter_list = bb_registry_sqlite_letter_list,
     .tenant_list = bb_registry_sqlite_tenant_list,
     .key_put = bb_registry_sqlite_key_put,
     .key_list = bb_registry_sqlite_key_list,

@@ -26,6 +26,7 @@ enum registry_statement {
     REGISTRY_ROLLBACK,
     REGISTRY_POSITION_GET,
     REGISTRY_POSITION_PUT,
+    REGISTRY_LETTER_PUT,
     REGISTRY_BOOKMARK_GET,
     REGISTRY_BOOKMARK_MOVE,
     REGISTRY_MASTER_GET,
@@ -145,6 +146,9 @@ int bb_registry_sqlite_exception_list(struct bb_registry *registry, struct bb_sp
                                       bool open_only, int64_t as_of_ms,
                                       bb_registry_exception_visit *visit, void *context,
                                       struct bb_error *error) BB_MUST_USE;
+int bb_registry_sqlite_letter_list(struct bb_registry *registry, struct bb_span tenant,
+                                   bb_registry_letter_visit *visit, void *context,
+                                   struct bb_error *error);
 int bb_registry_sqlite_tenant_list(struct bb_registry *registry,
                                    int (*visit)(void *context, struct bb_span name,
                                                 struct bb_span zone),

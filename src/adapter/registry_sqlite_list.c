@@ -309,6 +309,36 @@ int bb_registry_sqlite_exception_list(struct bb_registry *registry, struct bb_sp
     return visit_rows(&sql, exception_row, &list, error);
 }
 
+/* ---- dead letters ------------------------------------------------------------------------------ */
+
+struct letter_list {
+    bb_registry_letter_visit *visit;
+    void *context;
+};
+
+static int letter_row(struct registry_sql *sql, void *context) {
+    const struct letter_list *list = context;
+    const struct bb_registry_letter row = {.partition = (uint32_t)bb_registry_row_integer(sql, 0),
+                                           .offset = (uint64_t)bb_registry_row_integer(sql, 1),
+                                           .tenant = bb_registry_row_text(sql, 2),
+                                           .recorded_ms = bb_registry_row_integer(sql, 3),
+                                           .body = bb_registry_row_bytes(sql, 4)};
+
+    return list->visit(list->context, &row);
+}
+
+int bb_registry_sqlite_letter_list(struct bb_registry *registry, struct bb_span tenant,
+                                   bb_registry_letter_visit *visit, void *context,
+                                   struct bb_error *error) {
+    struct letter_list list = {visit, context};
+    struct registry_sql sql = bb_registry_sql_prepare(
+        registry, "SELECT partition, offset, tenant, recorded_ms, body FROM dead_letter "
+                  "WHERE ?1 = '' OR tenant = ?1 ORDER BY partition DESC, offset DESC");
+
+    bb_registry_sql_text(&sql, tenant);
+    return visit_rows(&sql, letter_row, &list, error);
+}
+
 /* ---- tenants --------------------------------------------------------------------------------- */
 
 struct tenant_list {

@@ -316,6 +316,18 @@ static int apply_master(struct projection *p, const struct bb_outbox_record *rec
     return put_if_current(p, &master, record->recorded_ms, record->body);
 }
 
+/* The same record may be told again, when its marks stand twice. */
+static int apply_letter(struct projection *p, const struct bb_outbox_record *record) {
+    struct registry_sql sql = bb_registry_sql(p->registry, REGISTRY_LETTER_PUT);
+
+    bb_registry_sql_integer(&sql, p->partition);
+    bb_registry_sql_integer(&sql, record->a);
+    bb_registry_sql_text(&sql, record->tenant);
+    bb_registry_sql_integer(&sql, record->recorded_ms);
+    bb_registry_sql_bytes(&sql, record->body);
+    return bb_registry_sql_run(&sql, doing, p->error);
+}
+
 /* ---- the transaction ------------------------------------------------------------------------- */
 
 /* By enum bb_outbox_kind; other kinds are not the registry's business. */
@@ -324,6 +336,7 @@ static apply_record *const appliers[] = {
     [BB_OUTBOX_EXCEPTION_OPENED] = apply_exception_opened,
     [BB_OUTBOX_EXCEPTION_CLOSED] = apply_exception_closed,
     [BB_OUTBOX_MASTER] = apply_master,
+    [BB_OUTBOX_DEAD_LETTER] = apply_letter,
 };
 enum { APPLIERS = sizeof appliers / sizeof *appliers };
 

@@ -8,6 +8,7 @@
  *   tenant, usage_point, tag, installation: the current one, in columns
  *   channel                                                           <- BB_OUTBOX_CHANNEL
  *   exception, exception_history                                      <- BB_OUTBOX_EXCEPTION_*
+ *   dead_letter                                                       <- BB_OUTBOX_DEAD_LETTER
  *   partition_position what of each partition's outbox is in here
  *   api_key, audit, bookmark: not from the outboxes: this is their only place
  */
@@ -164,7 +165,14 @@ static const char views[] =
                                                                                               "  FROM master_version;";
 
 /* What later versions of busbar added without changing what was there: made at the next open. */
-static const char additions[] = "CREATE TABLE IF NOT EXISTS bookmark ("
+static const char additions[] = "CREATE TABLE IF NOT EXISTS dead_letter ("
+                                "  partition INTEGER NOT NULL,"
+                                "  offset INTEGER NOT NULL," /* of the record in the log */
+                                "  tenant TEXT NOT NULL,"
+                                "  recorded_ms INTEGER NOT NULL,"
+                                "  body BLOB NOT NULL,"
+                                "  PRIMARY KEY (partition, offset)) STRICT, WITHOUT ROWID;"
+                                "CREATE TABLE IF NOT EXISTS bookmark ("
                                 "  label TEXT NOT NULL," /* of a sink: what of an outbox it has */
                                 "  partition INTEGER NOT NULL,"
                                 "  sequence INTEGER NOT NULL,"

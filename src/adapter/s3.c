@@ -58,7 +58,10 @@ static int fail(const struct bb_s3 *s3, const struct bb_http_request *r, const c
                 struct bb_error *error) {
     int shown = (int)(r->answer.size < ANSWER_SHOWN ? r->answer.size : ANSWER_SHOWN);
     const char *bucket = s3->options.bucket;
-    bool retriable = bb_http_is_retriable(r);
+    struct bb_span answer = bb_buffer_span(&r->answer), expired = BB_SPAN("<Code>ExpiredToken<");
+    bool has_expired = answer.size > 0 &&
+                       memmem(answer.data, answer.size, expired.data, expired.size) != NULL;
+    bool retriable = bb_http_is_retriable(r) || has_expired;
     int result = r->status == 0
                      ? BB_FAIL(error, BB_E_SINK_AWAY, "%s: s3://%s/%s was not reached: %s",
                                s3->label, bucket, key, r->problem)
@@ -66,6 +69,8 @@ static int fail(const struct bb_s3 *s3, const struct bb_http_request *r, const c
                                "%s: s3://%s/%s: %s is answered %ld: %.*s", s3->label, bucket, key,
                                r->method, r->status, shown, r->answer.data ? r->answer.data : "");
 
+    if (has_expired)
+        bb_aws_forget(s3->aws);
     for (char *c = error->text; *c; c++) /* one line, whatever they answer */
         if ((unsigned char)*c < ' ')
             *c = ' ';

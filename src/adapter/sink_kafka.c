@@ -30,7 +30,26 @@ static void kafka_close(struct bb_sink *base) {
         bb_sink_kafka_lane_close(&k->lanes[p]);
     free(k->lanes);
     bb_kafka_client_close(&k->reader);
+    for (size_t i = 0; k->properties && i < k->options.cluster.property_count; i++) {
+        free((char *)k->properties[i].name);
+        free((char *)k->properties[i].value);
+    }
+    free(k->properties);
     free(k);
+}
+
+static bool copy_properties(struct sink_kafka *k) {
+    const struct bb_kafka_property *from = k->options.cluster.properties;
+    size_t count = k->options.cluster.property_count;
+    bool done = true;
+
+    k->properties = calloc(count ? count : 1, sizeof k->properties[0]);
+    k->options.cluster.properties = k->properties;
+    for (size_t i = 0; k->properties && i < count; i++) {
+        k->properties[i] = (struct bb_kafka_property){strdup(from[i].name), strdup(from[i].value)};
+        done = done && k->properties[i].name && k->properties[i].value;
+    }
+    return done && k->properties;
 }
 
 static int look_at_partition(const struct sink_kafka *k, uint32_t partition,
@@ -156,6 +175,10 @@ int bb_sink_kafka_open(const struct bb_sink_kafka_options *options, const char *
         k->options.batch_values = BATCH_VALUES;
     snprintf(k->changes, sizeof k->changes, "%.240s.changes", prefix);
     snprintf(k->positions, sizeof k->positions, "%.240s.changes.position", prefix);
+    if (!copy_properties(k)) {
+        kafka_close(&k->base);
+        return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a sink");
+    }
     *out = &k->base;
     return 0;
 }

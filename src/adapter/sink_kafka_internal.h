@@ -29,7 +29,8 @@ struct sink_kafka {
     char changes[SINK_KAFKA_TOPIC_MAX], positions[SINK_KAFKA_TOPIC_MAX];
     struct bb_kafka_client reader; /* of positions */
     bool reader_is_open, topics_are_there;
-    struct sink_kafka_lane *lanes; /* [feed_partitions] */
+    struct sink_kafka_lane *lanes;        /* [feed_partitions] */
+    struct bb_kafka_property *properties; /* a copy: clients are opened later than the sink */
 };
 
 /* ---- sink_kafka_form.c. Pure. */

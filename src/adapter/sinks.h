@@ -66,7 +66,7 @@ enum bb_sink_kafka_format {
     BB_SINK_KAFKA_AVRO_CONFLUENT /* the same in the framing of Confluent's schema registry */
 };
 struct bb_sink_kafka_options {
-    struct bb_kafka_cluster cluster;
+    struct bb_kafka_cluster cluster; /* its properties are copied */
     const char *prefix; /* topics PREFIX.changes and PREFIX.changes.position. NULL: "busbar" */
     uint32_t feed_partitions; /* of the plant: as many as its log has */
     uint32_t partitions;      /* of PREFIX.changes, when it is made. 0: as many as the feed has */

@@ -4,6 +4,7 @@
 #include "cli/children.h"
 #include "cli/notify.h"
 #include "cli/serve_drop.h"
+#include "cli/serve_source.h"
 #include "cli/served.h"
 #include "cli/verbs.h"
 #include "http/server.h"
@@ -62,7 +63,8 @@ struct serve {
     struct bb_committer *committer;
     struct bb_http_server *server;
     struct bb_children children;
-    struct bb_serve_drop *drop; /* NULL: none */
+    struct bb_serve_drop *drop;     /* NULL: none */
+    struct bb_serve_source *source; /* NULL: none */
     struct bb_children_shared shared;
     int64_t next_tick_ms;      /* monotonic: when to look whether a day is over */
     int64_t next_retention_ms; /* monotonic: when to look whether the log's oldest part may go */
@@ -78,6 +80,9 @@ static int start(struct serve *serve, struct bb_error *error) {
     if (r == 0)
         r = bb_serve_drop_open(command, &serve->plant.config, serve->committer, &serve->drop,
                                error);
+    if (r == 0)
+        r = bb_serve_source_open(command, &serve->plant.config, serve->committer, &serve->source,
+                                 error);
     if (r < 0)
         return r;
     snprintf(serve->socket_path, sizeof serve->socket_path, "%s/busbar.sock",
@@ -86,6 +91,7 @@ static int start(struct serve *serve, struct bb_error *error) {
                                          .config_path = command->globals.config,
                                          .config = &serve->plant.config,
                                          .committer = serve->committer,
+                                         .intake = bb_serve_source_intake(serve->source),
                                          .partitions = serve->plant.log->partitions,
                                          .tenant = bb_command_tenant(command),
                                          .address = serve->given->address,
@@ -238,6 +244,8 @@ static bool end(struct serve *serve) {
     bb_served_forget(serve->plant.directory);
     if (drained)
         bb_http_server_stop(serve->server);
+    bb_serve_source_close(serve->source);
+    serve->source = NULL;
     bb_children_end(&serve->children, CHILDREN_MS);
     return drained;
 }
@@ -277,6 +285,7 @@ int bb_serve(struct bb_command *command, const struct bb_serve_options *options,
             return r < 0 ? r : BB_EXIT_DONE;
     }
     bb_serve_drop_close(serve->drop);
+    bb_serve_source_close(serve->source);
     bb_committer_stop(serve->committer);
     bb_plant_close(&serve->plant);
     free(serve);

@@ -11,6 +11,7 @@ extern const struct bb_verb bb_verb_completion;
 extern const struct bb_verb bb_verb_demo;
 extern const struct bb_verb bb_verb_edit;
 extern const struct bb_verb bb_verb_exceptions;
+extern const struct bb_verb bb_verb_dlq;
 extern const struct bb_verb bb_verb_explain;
 extern const struct bb_verb bb_verb_generate;
 extern const struct bb_verb bb_verb_help;

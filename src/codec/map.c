@@ -298,6 +298,10 @@ void bb_map_free(struct bb_map *map) {
     free(map);
 }
 
+bool bb_map_has_header(const struct bb_map *map) {
+    return map->has_header;
+}
+
 const struct bb_format_row *bb_map_format(const struct bb_map *map) {
     return map->format;
 }

@@ -16,6 +16,8 @@ int bb_map_load(const char *path, struct bb_map **out, struct bb_error *error) B
 int bb_map_parse(struct bb_span yaml, const char *name, struct bb_map **out, struct bb_error *error)
     BB_MUST_USE;
 void bb_map_free(struct bb_map *map);
+/* Has its CSV a header? */
+bool bb_map_has_header(const struct bb_map *map);
 /* The format it is for. */
 const struct bb_format_row *bb_map_format(const struct bb_map *map);
 

@@ -245,6 +245,45 @@ static void put_rule_seconds(struct page *p) {
     put_rules(p, seconds_of);
 }
 
+/* ---- foreign topics */
+
+static struct bb_intake *intake_of(const struct page *p) {
+    return p->server->options.intake;
+}
+
+/* Zeros where none are read, so that rules and dashboards find what they name. */
+static struct bb_intake_look look_at_source(const struct page *p) {
+    struct bb_intake_look look = {0};
+
+    if (intake_of(p))
+        bb_intake_look(intake_of(p), &look);
+    return look;
+}
+
+static void put_source_backlog(struct page *p) {
+    const struct bb_intake_look look = look_at_source(p);
+    char labels[BB_INTAKE_TOPIC_MAX + 64];
+
+    if (look.stream_count == 0)
+        put(p, 0);
+    for (uint32_t i = 0; i < look.stream_count; i++) {
+        snprintf(labels, sizeof labels, "topic=\"%s\",partition=\"%u\"", look.streams[i].topic,
+                 look.streams[i].partition);
+        bb_exposition_put_labelled(&p->text, labels, (double)look.streams[i].backlog);
+    }
+}
+
+static void put_source_age(struct page *p) {
+    const struct bb_intake_look look = look_at_source(p);
+    int64_t age_ms = look.oldest_ms ? bb_clock_now_ms(bb_clock_system()) - look.oldest_ms : 0;
+
+    put(p, age_ms > 0 ? (double)age_ms / 1000 : 0);
+}
+
+static void put_source_state(struct page *p) {
+    put(p, (double)look_at_source(p).state);
+}
+
 /* ---- disk */
 
 static void put_store_bytes(struct page *p) {
@@ -296,6 +335,9 @@ static void put_start(struct page *p) {
 /* ---- the page */
 
 static void (*const looked_up[BB_METRIC_COUNT])(struct page *p) = {
+    [BB_METRIC_SOURCE_BACKLOG] = put_source_backlog,
+    [BB_METRIC_SOURCE_AGE] = put_source_age,
+    [BB_METRIC_SOURCE_STATE] = put_source_state,
     [BB_METRIC_LOG_READINGS] = put_log_readings,
     [BB_METRIC_LOG_WRITABLE] = put_log_writable,
     [BB_METRIC_HTTP] = put_http,

@@ -23,6 +23,9 @@ const struct bb_http_route *const bb_http_routes[] = {
     &bb_http_route_file,
     &bb_http_route_file_replay,
     &bb_http_route_dead_letters,
+    &bb_http_route_letter,
+    &bb_http_route_letter_replay,
+    &bb_http_route_letter_drop,
     &bb_http_route_devices,
     &bb_http_route_installations,
     &bb_http_route_customers,
@@ -59,5 +62,6 @@ const struct bb_http_route *const bb_http_routes[] = {
     &bb_http_route_console_asset,
     &bb_http_route_owner_records,
     &bb_http_route_owner_files,
+    &bb_http_route_owner_letters,
 };
 const size_t bb_http_route_count = sizeof bb_http_routes / sizeof bb_http_routes[0];

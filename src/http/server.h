@@ -15,12 +15,14 @@
 #include "base/log_line.h"
 #include "service/committer.h"
 #include "service/config.h"
+#include "service/source_intake.h"
 
 struct bb_http_options {
     const char *data,
         *config_path; /* of the plant; config_path NULL: DATA/busbar.yaml when there */
     const struct bb_config *config; /* its http keys: limits, TLS files */
     struct bb_committer *committer; /* the log's owner */
+    struct bb_intake *intake;       /* of foreign topics; NULL: none */
     uint32_t partitions;            /* of the log */
     struct bb_span tenant;          /* of callers without a key, where they are let in */
     const char *address;            /* "127.0.0.1", "::1", "0.0.0.0" */

@@ -19,8 +19,10 @@ enum bb_outbox_kind {
                                        source that caused it; empty: master data, parameters */
     BB_OUTBOX_EXCEPTION_CLOSED = 3, /* it no longer does; likewise */
     BB_OUTBOX_MASTER = 4,           /* master data was applied: `body` is the packed entry */
-    BB_OUTBOX_CHANGED = 5, /* readings that had been there before changed */
-    BB_OUTBOX_VALUES = 6   /* values of a block changed: `body` is a model/value_change.h */
+    BB_OUTBOX_CHANGED = 5,          /* readings that had been there before changed */
+    BB_OUTBOX_VALUES = 6, /* values of a block changed: `body` is a model/value_change.h */
+    BB_OUTBOX_DEAD_LETTER =
+        7 /* a record of the log that cannot be derived was passed over: at a, `body` is a dead letter */
 };
 
 struct bb_outbox_record {

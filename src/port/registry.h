@@ -76,6 +76,13 @@ enum bb_audit_put_outcome { BB_AUDIT_PUT = 0, BB_AUDIT_TAKEN = 1 };
 typedef int bb_registry_audit_visit(void *context, const struct bb_registry_audit *row);
 typedef int bb_registry_key_visit(void *context, const struct bb_registry_key *row);
 typedef int bb_registry_channel_visit(void *context, const struct bb_registry_channel *row);
+struct bb_registry_letter { /* a record of the log that cannot be derived */
+    uint32_t partition;
+    uint64_t offset;
+    int64_t recorded_ms;
+    struct bb_span tenant, body; /* packed by whoever told it */
+};
+typedef int bb_registry_letter_visit(void *context, const struct bb_registry_letter *row);
 typedef int bb_registry_exception_visit(void *context, const struct bb_registry_exception *row);
 typedef int bb_registry_usage_point_visit(void *context, const struct bb_registry_usage_point *row);
 /* `entry` NULL: there is none, or it came later. */
@@ -136,6 +143,9 @@ struct bb_registry_ops {
     int (*exception_list)(struct bb_registry *registry, struct bb_span tenant, bool open_only,
                           int64_t as_of_ms, bb_registry_exception_visit *visit, void *context,
                           struct bb_error *error);
+    /* Dead letters of a tenant (empty: of all), the greatest partition and offset first. */
+    int (*letter_list)(struct bb_registry *registry, struct bb_span tenant,
+                       bb_registry_letter_visit *visit, void *context, struct bb_error *error);
     int (*tenant_list)(struct bb_registry *registry,
                        int (*visit)(void *context, struct bb_span name, struct bb_span zone),
                        void *context, struct bb_error *error);

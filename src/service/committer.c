@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/list.h"
+#include "service/letter.h"
 #include "service/metric.h"
 #include "service/post.h"
 
@@ -140,6 +141,21 @@ static int append_post(struct bb_committer *c, struct bb_round *round, struct bb
     return result;
 }
 
+/* What came of foreign topics and cannot be used, and what of that was replayed. */
+static int place_letters(struct bb_committer *c, const struct bb_round *round, struct bb_post *post,
+                         struct bb_error *error) {
+    int result = 0;
+
+    if (post->letters.size > 0)
+        result = bb_letters_append(&c->plant->ledger, round, bb_buffer_span(&post->letters),
+                                   (uint64_t)c->plant->config.letters_daily_bytes,
+                                   &post->letters_left_out, error);
+    if (!result && post->replayed_count > 0)
+        result = bb_letters_close(&c->plant->ledger, round, post->replayed, post->replayed_count,
+                                  BB_LETTER_REPLAYED, post->replayed_by, round->received_ms, error);
+    return result;
+}
+
 static int place_post(struct bb_committer *c, struct bb_post *post, int64_t now_ms,
                       struct bb_error *error) {
     struct bb_ledger *ledger = &c->plant->ledger;
@@ -151,7 +167,15 @@ static int place_post(struct bb_committer *c, struct bb_post *post, int64_t now_
             return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a round of posts");
     }
     struct bb_round *round = post->round ? post->round : c->filling;
-    if (post->note.key.size > 0)
+    if (post->step_count > 0)
+        result = bb_post_ledger_step(ledger, round, post->steps, post->step_count, error);
+    if (result == BB_SOURCE_STEPS_MOVED) {
+        post->outcome = BB_POST_MOVED;
+        return 0;
+    }
+    if (!result)
+        result = place_letters(c, round, post, error);
+    if (!result && post->note.key.size > 0)
         result = bb_post_ledger_note(ledger, round, &post->note, now_ms, error);
     if (result == BB_POST_KEY_SAME)
         post->outcome = BB_POST_REPEATED;
@@ -180,7 +204,7 @@ static bool is_empty(const struct bb_committer *c, const struct bb_round *round)
     for (uint32_t p = 0; p < c->plant->log->partitions; p++)
         if (round->parts[p].frames > 0)
             return false;
-    return round->note_count == 0;
+    return round->note_count == 0 && round->step_count == 0;
 }
 
 /* Everything of the round but the sync. */

@@ -22,6 +22,15 @@ struct bb_config {
     char log_kafka_token_principal[BB_CONFIG_PATH_MAX];
     int64_t log_kafka_replication, log_kafka_min_insync, log_kafka_buffer_bytes;
     int64_t log_kafka_patience_ms, log_kafka_session_ms;
+    /* foreign topics; no brokers: none */
+    char source_kafka_brokers[BB_CONFIG_PATH_MAX], source_kafka_topics[BB_CONFIG_PATH_MAX];
+    char source_kafka_group[BB_CONFIG_PATH_MAX], source_kafka_from[BB_CONFIG_PATH_MAX];
+    char source_kafka_format[BB_CONFIG_PATH_MAX], source_kafka_map[BB_CONFIG_PATH_MAX];
+    char source_kafka_tenant[BB_CONFIG_PATH_MAX], source_kafka_tenant_header[BB_CONFIG_PATH_MAX];
+    char source_kafka_tenants[BB_CONFIG_PATH_MAX];
+    char source_kafka_properties[BB_CONFIG_PATH_MAX], source_kafka_secrets[BB_CONFIG_PATH_MAX];
+    int64_t source_kafka_batch, source_kafka_freshness_ms, source_kafka_session_ms;
+    int64_t letters_daily_bytes;              /* dead letters: of a day's records */
     int64_t log_retention_ms, log_size_bytes; /* of all data partitions; 0: not limited */
     int64_t commit_freshness_ms; /* a reading is visible at most this long after it was durable */
     int64_t commit_memory_bytes; /* what the worker may gather before it commits */

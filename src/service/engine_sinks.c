@@ -4,6 +4,10 @@
 
 #include "adapter/sinks.h"
 #include "service/engines_internal.h"
+#include "service/kafka_setting.h"
+
+/* Who delivers tries again by itself (service/deliver.h), and meanwhile does other things. */
+static const struct bb_sink_patience patience = {.total_ms = 5000};
 
 static const char *unless_empty(const char *text) {
     return text[0] ? text : NULL;
@@ -19,6 +23,7 @@ static int open_webhook(const struct bb_engine_following *f, struct bb_sink **ou
         .timeout_ms = (uint32_t)c->sink_webhook_timeout_ms,
         .batch_values = (uint32_t)c->sink_webhook_batch,
         .choice = f->choice,
+        .patience = patience,
     };
 
     return bb_sink_webhook_open(&options, &f->bookmark, "webhook", out, error);
@@ -30,7 +35,7 @@ static int open_kafka(const struct bb_engine_following *f, struct bb_sink **out,
                                           [BB_SINK_KAFKA_AVRO] = "avro",
                                           [BB_SINK_KAFKA_AVRO_CONFLUENT] = "avro-confluent"};
     const struct bb_config *c = f->config;
-    struct bb_engine_properties properties = {0};
+    struct bb_kafka_setting setting;
     enum bb_sink_kafka_format format = BB_SINK_KAFKA_JSON;
 
     while (format <= BB_SINK_KAFKA_AVRO_CONFLUENT &&
@@ -40,13 +45,13 @@ static int open_kafka(const struct bb_engine_following *f, struct bb_sink **out,
         return BB_FAIL(error, BB_E_CONFIG_INVALID,
                        "sinks.kafka.format: '%.40s' is none of json, avro, avro-confluent",
                        c->sink_kafka_format);
-    int result = bb_engine_properties_read(&properties, c->sink_kafka_properties,
-                                           c->sink_kafka_secrets, "sinks.kafka", error);
+    int result = bb_kafka_setting_read(&setting, "sinks.kafka", c->sink_kafka_properties,
+                                       c->sink_kafka_secrets, error);
     if (!result) {
         const struct bb_sink_kafka_options options = {
             .cluster = {.brokers = c->sink_kafka_brokers,
-                        .properties = properties.items,
-                        .property_count = properties.count},
+                        .properties = setting.properties,
+                        .property_count = setting.count},
             .prefix = c->sink_kafka_prefix,
             .feed_partitions = f->partitions,
             .partitions = (uint32_t)c->sink_kafka_partitions,
@@ -54,10 +59,11 @@ static int open_kafka(const struct bb_engine_following *f, struct bb_sink **out,
             .format = format,
             .schema_id = (uint32_t)c->sink_kafka_schema_id,
             .choice = f->choice,
+            .patience = patience,
         };
         result = bb_sink_kafka_open(&options, "kafka", out, error);
     }
-    bb_engine_properties_release(&properties);
+    bb_kafka_setting_release(&setting);
     return result;
 }
 
@@ -75,6 +81,7 @@ static int open_redshift(const struct bb_engine_following *f, struct bb_sink **o
         .iam_role = unless_empty(c->sink_redshift_role),
         .aws = {.region = unless_empty(c->sink_redshift_region)},
         .choice = f->choice,
+        .patience = patience,
     };
 
     if (!is_postgres && strcmp(c->sink_redshift_dialect, "redshift") != 0)
@@ -94,6 +101,7 @@ static int open_dynamodb(const struct bb_engine_following *f, struct bb_sink **o
         .expire_after_s = c->sink_dynamodb_expire_ms / BB_SECOND_MS,
         .aws = {.region = unless_empty(c->sink_dynamodb_region)},
         .choice = f->choice,
+        .patience = patience,
     };
 
     return bb_sink_dynamodb_open(&options, "dynamodb", out, error);

@@ -8,23 +8,8 @@
 #ifndef BB_SERVICE_ENGINES_INTERNAL_H
 #define BB_SERVICE_ENGINES_INTERNAL_H
 
-#include "adapter/kafka_client.h"
 #include "adapter/sinks.h"
 #include "service/engines.h"
-
-/* Properties of librdkafka from the configuration. */
-enum { BB_ENGINE_PROPERTIES_MAX = 64 };
-struct bb_engine_properties {
-    struct bb_kafka_property items[BB_ENGINE_PROPERTIES_MAX];
-    size_t count;
-    char words[BB_CONFIG_PATH_MAX]; /* names and values of the key ... */
-    char *lines;                    /* ... and of the file, cut at their ends */
-};
-/* `words`: NAME=VALUE by blanks; `file` (may be empty): one a line. `key`: of the configuration, for people. */
-int bb_engine_properties_read(struct bb_engine_properties *properties, const char *words,
-                              const char *file, const char *key, struct bb_error *error)
-    BB_MUST_USE;
-void bb_engine_properties_release(struct bb_engine_properties *properties);
 
 struct bb_engine_following { /* what sinks are opened with */
     const struct bb_config *config;

@@ -599,11 +599,13 @@ int bb_erasure_of_record(struct bb_erasure *e, const struct bb_log_record *recor
     case BB_RECORD_FILE_DECIDED:
     case BB_RECORD_FILE_DONE:
     case BB_RECORD_FILE_ABANDONED: return of_ledger(e, body, size);
+    case BB_RECORD_DEAD_LETTER:
     case BB_RECORD_POSTS: return blank_anywhere(e, body, size);
     case BB_RECORD_FILE_COMMIT:
     case BB_RECORD_TICK:
     case BB_RECORD_ARCHIVE:
     case BB_RECORD_POSTS_DONE:
+    case BB_RECORD_DEAD_LETTER_CLOSED:
     case BB_RECORD_POSTS_ABANDONED: break;
     }
     return 0;

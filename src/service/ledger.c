@@ -5,6 +5,7 @@
 #include "base/varint.h"
 #include "model/attribute_pack.h"
 #include "service/feed.h"
+#include "service/letter.h"
 
 #include <stdlib.h>
 
@@ -134,6 +135,7 @@ static int apply(struct bb_ledger *ledger, const struct bb_log_record *record,
 
     if (record->received_ms > ledger->last_received_ms)
         ledger->last_received_ms = record->received_ms;
+    bb_letter_apply(ledger, record);
     if (record->kind == BB_RECORD_POSTS || record->kind == BB_RECORD_POSTS_DONE ||
         record->kind == BB_RECORD_POSTS_ABANDONED)
         return bb_post_ledger_apply(ledger, record, bb_clock_now_ms(bb_clock_system()), error);

@@ -14,6 +14,7 @@ enum {
     SERIES_KEPT_BYTES = 32 << 20, /* by a kit, from post to post */
     HASH_READ_BYTES = 64 << 10,
     RECALL_LIMIT_BYTES = 64 << 20, /* a record of the ledger of posts */
+    LETTERS_LIMIT_BYTES = 128 << 20,
     FIRST_FINGERPRINTS = 1 << 11
 };
 
@@ -23,11 +24,13 @@ void bb_post_init(struct bb_post *post) {
     *post = (struct bb_post){0};
     bb_buffer_init(&post->bytes, 2 * (size_t)BB_POST_MEMORY_BYTES);
     bb_buffer_init(&post->recalled, RECALL_LIMIT_BYTES);
+    bb_buffer_init(&post->letters, LETTERS_LIMIT_BYTES);
 }
 
 void bb_post_release(struct bb_post *post) {
     bb_buffer_release(&post->bytes);
     bb_buffer_release(&post->recalled);
+    bb_buffer_release(&post->letters);
     free(post->frames);
     free(post->errors);
     free(post->derived_at);
@@ -223,6 +226,14 @@ struct decoding {
     const struct bb_post_options *options;
 };
 
+/* What is told again as of an earlier moment takes its place among versions by that. */
+static void set_issued(struct bb_batch *batch, int64_t issued_ms) {
+    for (uint32_t i = 0; i < batch->count; i++)
+        if (!batch->has_issued || batch->issued_ms[i] == BB_TIME_NONE)
+            batch->issued_ms[i] = issued_ms;
+    batch->has_issued = true;
+}
+
 static int no_memory(struct bb_error *error) {
     return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a post");
 }
@@ -280,6 +291,8 @@ static int take_frame(void *context, uint32_t partition, struct bb_span frame, u
 static int take_batch(void *context, struct bb_batch *batch, struct bb_error *error) {
     struct decoding *d = context;
 
+    if (d->options->issued_ms)
+        set_issued(batch, d->options->issued_ms);
     d->post->readings += batch->count;
     d->post->duplicate += count_repetitions(&d->kit->told, batch);
     return bb_router_add(&d->kit->router, batch, error);
@@ -296,6 +309,8 @@ static int take_reject(void *context, const struct bb_error *reason, struct bb_e
         return no_memory(error);
     if (post->error_count < BB_POST_ERRORS_KEPT)
         post->errors[post->error_count++] = *reason;
+    if (d->options->reject)
+        return d->options->reject(d->options->reject_context, reason, error);
     return 0;
 }
 
@@ -344,11 +359,17 @@ static int decode_members(struct decoding *d, struct bb_plant *plant, struct bb_
     struct bb_reading_form form = d->options->form;
     struct bb_container *container;
     const char *name;
+
+    form.memory = form.map ? NULL : d->kit->memory;
+    if (d->options->plain) {
+        int decoded = bb_reading_stream_decode(plant, packed, "body", &form, received_ms, &sink,
+                                               &d->kit->table, NULL, error);
+        return decoded ? decoded : bb_router_flush(&d->kit->router, error);
+    }
     int result = bb_container_open_input(packed, packed_bytes, "body", &container, error);
 
     if (result)
         return result;
-    form.memory = d->kit->memory;
     while (!result) {
         result = bb_container_next(container, &bounded.stream, &name, error);
         if (!result)

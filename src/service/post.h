@@ -29,7 +29,8 @@ struct bb_post_frame {
 enum bb_post_outcome {
     BB_POST_TAKEN = 0, /* durable now */
     BB_POST_REPEATED,  /* its key was used for this body before: `note` is what was answered then */
-    BB_POST_CONFLICT   /* its key was used for another body */
+    BB_POST_CONFLICT,  /* its key was used for another body */
+    BB_POST_MOVED      /* its foreign sources stand elsewhere: nothing of it was taken */
 };
 
 struct bb_post {
@@ -47,6 +48,16 @@ struct bb_post {
      * `body`; of a repeated post it is what was noted then. */
     struct bb_post_note note;
     struct bb_buffer recalled; /* what note's spans borrow from, then */
+    /* Of what comes from foreign sources: where they stand with it, and what of it cannot be used. The steps are the
+     * submitter's. */
+    const struct bb_source_step *steps;
+    uint32_t step_count;
+    struct bb_buffer letters;  /* by bb_letter_put */
+    uint64_t letters_left_out; /* set when it was taken: they had no room */
+    /* A replay: the dead letters that it settles (letter.h). */
+    const uint64_t *replayed;
+    size_t replayed_count;
+    struct bb_span replayed_by;
     enum bb_post_outcome outcome;
     int result; /* negative: the log failed; `error` says why */
     struct bb_error error;
@@ -62,6 +73,9 @@ struct bb_post {
 void bb_post_init(struct bb_post *post);
 void bb_post_release(struct bb_post *post);
 
+/* A line that is not used, besides post->errors. 0: go on. */
+typedef int bb_post_reject(void *context, const struct bb_error *reason, struct bb_error *error);
+
 struct bb_post_options {
     struct bb_reading_form form;
     struct bb_span source; /* for people: "POST /v1/readings by key bb_ing_4hJqT0aa" */
@@ -69,6 +83,10 @@ struct bb_post_options {
     bool partial;          /* keep the good lines */
     uint64_t unpacked_limit_bytes;
     struct bb_clock clock;
+    bool plain;        /* as it stands, whatever its first bytes look like: nothing is unpacked */
+    int64_t issued_ms; /* the version time of readings that have none of their own; 0: none */
+    bb_post_reject *reject; /* NULL: nobody asks */
+    void *reject_context;
 };
 
 /* What a decoding thread keeps from post to post. */
@@ -76,7 +94,7 @@ struct bb_post_kit;
 struct bb_post_kit *bb_post_kit_new(void); /* NULL: no memory */
 void bb_post_kit_free(struct bb_post_kit *kit);
 
-/* Decode all of `body`. 0 also when lines were rejected: whether the rest counts is the caller's decision.
+/* Decode all of `body`; more than one may go into a post. 0 also when lines were rejected: whether the rest counts is the caller's decision.
  * Negative: nothing can be kept (an error about the input, or a fault). */
 int bb_post_decode(struct bb_post_kit *kit, struct bb_plant *plant, struct bb_committer *committer,
                    struct bb_input body, uint64_t body_bytes, const struct bb_post_options *options,

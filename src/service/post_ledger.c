@@ -10,6 +10,7 @@
 
 enum {
     POSTS_VERSION = 1,
+    STEPS_VERSION = 2, /* with steps of foreign sources behind the parts */
     RECORD_LIMIT_BYTES = BB_LOG_BODY_BYTES,
     FIRST_SLOTS = 1024,
     NOTE_STATUS_MAX = 999
@@ -107,14 +108,18 @@ static void decode_note(struct bb_cursor *in, struct bb_post_note *out) {
     out->details = bb_cursor_bytes(in, bb_cursor_varint(in));
 }
 
-/* Body of POSTS: u8 version, parts, count of notes, notes. */
+/* Body of POSTS: u8 version, parts, (version 2: count of steps, steps,) count of notes, notes. */
 static void encode_round(const struct bb_round *round, uint32_t partitions, struct bb_buffer *out) {
-    bb_buffer_append_byte(out, POSTS_VERSION);
+    bb_buffer_append_byte(out, round->step_count > 0 ? STEPS_VERSION : POSTS_VERSION);
     bb_put_varint(out, partitions);
     for (uint32_t p = 0; p < partitions; p++) {
         bb_put_varint(out, round->parts[p].first_offset);
         bb_put_varint(out, round->parts[p].frames);
         bb_put_varint(out, round->parts[p].readings);
+    }
+    if (round->step_count > 0) {
+        bb_put_varint(out, round->step_count);
+        bb_buffer_append_span(out, bb_buffer_span(&round->steps));
     }
     bb_put_varint(out, round->note_count);
     bb_buffer_append_span(out, bb_buffer_span(&round->notes));
@@ -124,18 +129,33 @@ static int fail_damaged(struct bb_error *error) {
     return BB_FAIL(error, BB_E_LOG_CORRUPT, "an entry of the ledger of posts is damaged");
 }
 
+/* *steps: where they stand, of which there are *step_count. */
+static void decode_steps(struct bb_cursor *in, struct bb_span *steps, uint64_t *step_count) {
+    *step_count = bb_cursor_varint(in);
+    const uint8_t *begin = in->at;
+    bb_source_steps_skip(in, *step_count);
+    *steps = (struct bb_span){(const char *)begin, (size_t)(in->at - begin)};
+    in->failed |= *step_count > UINT32_MAX;
+}
+
 /* Up to the notes, of which there are *count. */
 static int decode_parts(struct bb_cursor *in, uint32_t partitions, struct bb_ledger_part *parts,
-                        uint64_t *count, struct bb_error *error) {
+                        struct bb_span *steps, uint64_t *step_count, uint64_t *count,
+                        struct bb_error *error) {
     uint8_t version = bb_cursor_byte(in);
 
-    if (version != POSTS_VERSION || bb_cursor_varint(in) != partitions)
+    *step_count = 0;
+    if (version > STEPS_VERSION)
+        return BB_FAIL_VERSION(error, "the ledger of posts", version, STEPS_VERSION);
+    if (version < POSTS_VERSION || bb_cursor_varint(in) != partitions)
         return fail_damaged(error);
     for (uint32_t p = 0; p < partitions; p++) {
         parts[p].first_offset = bb_cursor_varint(in);
         parts[p].frames = bb_cursor_varint(in);
         parts[p].readings = bb_cursor_varint(in);
     }
+    if (version == STEPS_VERSION)
+        decode_steps(in, steps, step_count);
     *count = bb_cursor_varint(in);
     return in->failed || *count > UINT32_MAX ? fail_damaged(error) : 0;
 }
@@ -160,6 +180,7 @@ static struct bb_round *round_alloc(uint32_t partitions) {
         return NULL;
     round->parts = calloc(partitions, sizeof round->parts[0]);
     bb_buffer_init(&round->notes, RECORD_LIMIT_BYTES / 2);
+    bb_buffer_init(&round->steps, RECORD_LIMIT_BYTES / 4);
     if (round->parts)
         return round;
     free(round);
@@ -192,6 +213,7 @@ void bb_round_free(struct bb_round *round) {
         return;
     free(round->parts);
     bb_buffer_release(&round->notes);
+    bb_buffer_release(&round->steps);
     free(round);
 }
 
@@ -240,6 +262,16 @@ int bb_post_ledger_note(struct bb_ledger *ledger, struct bb_round *round,
     return BB_POST_KEY_NEW;
 }
 
+int bb_post_ledger_step(struct bb_ledger *ledger, struct bb_round *round,
+                        const struct bb_source_step *steps, uint32_t count,
+                        struct bb_error *error) {
+    int result = bb_source_steps_take(&ledger->posts.places, steps, count, &round->steps, error);
+
+    if (result == BB_SOURCE_STEPS_TAKEN)
+        round->step_count += count;
+    return result;
+}
+
 /* The keys of the round learn where its record stands. */
 static void place_keys(struct bb_post_ledger *posts, const struct bb_round *round,
                        uint64_t offset) {
@@ -264,9 +296,11 @@ int bb_post_ledger_decide(struct bb_ledger *ledger, struct bb_round *round,
                                : append_control(ledger->log, BB_RECORD_POSTS, round,
                                                 bb_buffer_span(&body), &offset, error);
     bb_buffer_release(&body);
-    if (!result)
-        place_keys(&ledger->posts, round, offset);
-    return result;
+    if (result)
+        return result;
+    place_keys(&ledger->posts, round, offset);
+    return bb_source_steps_count(&ledger->posts.places, bb_buffer_span(&round->steps),
+                                 round->step_count, error);
 }
 
 void bb_post_ledger_forget(struct bb_ledger *ledger) {
@@ -275,6 +309,7 @@ void bb_post_ledger_forget(struct bb_ledger *ledger) {
     for (size_t i = 0; i < posts->key_slots; i++)
         if (posts->keys[i].offset == OF_THIS_ROUND)
             posts->keys[i].received_s = 0; /* as if its time were over */
+    bb_source_places_forget(&posts->places);
 }
 
 int bb_post_ledger_mark(struct bb_ledger *ledger, const struct bb_round *round, uint64_t *ends,
@@ -295,7 +330,8 @@ static int read_note(struct bb_ledger *ledger, const struct bb_post_key *key,
     struct bb_log *log = ledger->log;
     struct bb_ledger_part *parts = calloc(log->partitions, sizeof parts[0]);
     struct bb_log_record record;
-    uint64_t count = 0;
+    uint64_t count = 0, step_count;
+    struct bb_span steps;
 
     if (!parts)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read the ledger of posts");
@@ -307,7 +343,8 @@ static int read_note(struct bb_ledger *ledger, const struct bb_post_key *key,
         struct bb_cursor in = bb_cursor_over(bb_buffer_span(memory));
         result = memory->overflow
                      ? BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read the ledger of posts")
-                     : decode_parts(&in, log->partitions, parts, &count, error);
+                     : decode_parts(&in, log->partitions, parts, &steps, &step_count, &count,
+                                    error);
         for (uint64_t i = 0; !result && i <= key->index; i++)
             decode_note(&in, out);
         if (!result && (in.failed || key->index >= count))
@@ -358,7 +395,17 @@ static int add_pending(struct bb_ledger *ledger, const struct bb_log_record *rec
     pending->offset = record->offset;
     pending->next = ledger->posts.pending;
     ledger->posts.pending = pending;
-    return decode_parts(in, ledger->log->partitions, round->parts, count, error);
+    struct bb_span steps = {NULL, 0};
+    uint64_t step_count;
+    int result = decode_parts(in, ledger->log->partitions, round->parts, &steps, &step_count, count,
+                              error);
+    if (result)
+        return result;
+    bb_buffer_append_span(&round->steps, steps);
+    round->step_count = (uint32_t)step_count;
+    return round->steps.overflow
+               ? BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the ledger of posts")
+               : 0;
 }
 
 static int remember_notes(struct bb_ledger *ledger, const struct bb_log_record *record,
@@ -394,18 +441,24 @@ static void forget_keys(struct bb_post_ledger *posts, uint64_t offset) {
             posts->keys[i].received_s = 0;
 }
 
-static void settle_pending(struct bb_post_ledger *posts, uint64_t file_id, bool counts) {
+static int settle_pending(struct bb_post_ledger *posts, uint64_t file_id, bool counts,
+                          struct bb_error *error) {
     for (struct bb_pending_round **at = &posts->pending; *at; at = &(*at)->next) {
         struct bb_pending_round *settled = *at;
+        int result = 0;
         if (settled->round->file_id != file_id)
             continue;
-        if (!counts)
+        if (counts)
+            result = bb_source_steps_count(&posts->places, bb_buffer_span(&settled->round->steps),
+                                           settled->round->step_count, error);
+        else
             forget_keys(posts, settled->offset);
         *at = settled->next;
         bb_round_free(settled->round);
         free(settled);
-        return;
+        return result;
     }
+    return 0;
 }
 
 int bb_post_ledger_apply(struct bb_ledger *ledger, const struct bb_log_record *record,
@@ -413,10 +466,9 @@ int bb_post_ledger_apply(struct bb_ledger *ledger, const struct bb_log_record *r
     struct bb_cursor in = bb_cursor_over(record->body);
     uint64_t count = 0;
 
-    if (record->kind == BB_RECORD_POSTS_DONE || record->kind == BB_RECORD_POSTS_ABANDONED) {
-        settle_pending(&ledger->posts, record->file_id, record->kind == BB_RECORD_POSTS_DONE);
-        return 0;
-    }
+    if (record->kind == BB_RECORD_POSTS_DONE || record->kind == BB_RECORD_POSTS_ABANDONED)
+        return settle_pending(&ledger->posts, record->file_id, record->kind == BB_RECORD_POSTS_DONE,
+                              error);
     int result = add_pending(ledger, record, &in, &count, error);
     return result ? result : remember_notes(ledger, record, &in, count, now_ms, error);
 }
@@ -484,13 +536,20 @@ int bb_post_ledger_complete(struct bb_ledger *ledger, struct bb_error *error) {
     if (!result)
         result = log->ops->sync(log, error);
     while (!result && posts->pending)
-        settle_pending(posts, posts->pending->round->file_id, posts->pending->is_whole);
+        result = settle_pending(posts, posts->pending->round->file_id, posts->pending->is_whole,
+                                error);
     return result;
 }
 
 void bb_post_ledger_release(struct bb_post_ledger *posts, struct bb_log *log) {
-    while (posts->pending)
-        settle_pending(posts, posts->pending->round->file_id, true);
+    struct bb_pending_round *next;
+
+    for (struct bb_pending_round *p = posts->pending; p; p = next) {
+        next = p->next;
+        bb_round_free(p->round);
+        free(p);
+    }
+    bb_source_places_release(&posts->places);
     if (posts->reader)
         log->ops->reader_close(posts->reader);
     free(posts->keys);

@@ -11,6 +11,9 @@
  * answer; whoever opens the log after a crash counts them, and completes the round or abandons it (nobody
  * was told that it counts). Abandoning is made durable before anything else is appended.
  *
+ * What came from foreign topics has its offsets in the same record instead of a key (source_place.h), and what of it could not be
+ * used stands before it as dead letters of the same round (letter.h), which count with it.
+ *
  * Keys are remembered for 7 days, some 60 bytes each. Log's owner's thread.
  */
 #ifndef BB_SERVICE_POST_LEDGER_H
@@ -18,6 +21,7 @@
 
 #include "base/buffer.h"
 #include "port/log.h"
+#include "service/source_place.h"
 
 struct bb_ledger;
 struct bb_ledger_part;
@@ -43,7 +47,8 @@ struct bb_round { /* posts that count together */
     int64_t received_ms;
     struct bb_ledger_part *parts; /* log->partitions of them */
     struct bb_buffer notes;       /* encoded */
-    uint32_t note_count;
+    struct bb_buffer steps;       /* of foreign sources (source_place.h), encoded */
+    uint32_t note_count, step_count;
 };
 /* A round with an id of its own; nothing is written. NULL: no memory. */
 struct bb_round *bb_round_new(struct bb_ledger *ledger, int64_t now_ms);
@@ -57,11 +62,19 @@ int bb_round_append(struct bb_ledger *ledger, struct bb_round *round, uint32_t p
 struct bb_post_key; /* an entry of the table */
 struct bb_pending_round;
 
+/* What dead letters of a day have taken of the log (letter.h). */
+struct bb_letter_account {
+    int64_t day;
+    uint64_t bytes;
+};
+
 struct bb_post_ledger {
     struct bb_post_key *keys; /* open addressing */
     size_t key_count, key_slots;
     struct bb_log_reader *reader;     /* of the control partition; opened when first asked */
     struct bb_pending_round *pending; /* at open: decided and not done */
+    struct bb_source_places places;
+    struct bb_letter_account letters;
 };
 
 enum bb_post_key_outcome {
@@ -79,6 +92,11 @@ int bb_post_ledger_note(struct bb_ledger *ledger, struct bb_round *round,
 int bb_post_ledger_recall(struct bb_ledger *ledger, struct bb_span tenant, struct bb_span key,
                           struct bb_post_note *out, struct bb_buffer *memory,
                           struct bb_error *error) BB_MUST_USE;
+
+/* The steps of foreign sources as part of `round`: enum bb_source_step_outcome. */
+int bb_post_ledger_step(struct bb_ledger *ledger, struct bb_round *round,
+                        const struct bb_source_step *steps, uint32_t count, struct bb_error *error)
+    BB_MUST_USE;
 
 /* Append the decision. It counts, and its keys can be recalled, after the next sync. */
 int bb_post_ledger_decide(struct bb_ledger *ledger, struct bb_round *round, struct bb_error *error)

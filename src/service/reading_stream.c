@@ -215,9 +215,11 @@ int bb_reading_stream_decode(struct bb_plant *plant, struct bb_input stream, con
                                         .precision = form->precision,
                                         .received_ms = received_ms,
                                         .memory = form->memory,
+                                        .schemas = form->schemas,
                                         .zones = plant ? plant->zones : NULL};
-    int result = replay.head ? fill_head(&replay, error)
-                             : BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read the input");
+    int result = form->session ? 0
+                 : replay.head ? fill_head(&replay, error)
+                               : BB_FAIL(error, BB_E_NO_MEMORY, "no memory to read the input");
     const struct bb_format_row *used = form->format ? form->format
                                        : form->map  ? bb_map_format(form->map)
                                                     : NULL;
@@ -229,14 +231,14 @@ int bb_reading_stream_decode(struct bb_plant *plant, struct bb_input stream, con
         options.resolve = resolve;
         options.resolve_context = &resolver;
     }
-    if (!result)
+    if (!result && !form->schemas)
         result = open_registry(form, &registry, error);
     if (registry)
         options.schemas = bb_schema_registry_lookup(registry);
     if (!result && form->zone.size > 0 && options.zones)
         result = bb_zone_set_get(options.zones, form->zone, &options.zone, error);
     /* Even a named format must not be empty or in another encoding, if it is a text. */
-    if (!result && !(used && used->binary))
+    if (!result && !form->session && !(used && used->binary))
         result = bb_format_detect((struct bb_span){replay.head, replay.size}, replay.ended,
                                   &detected, error);
     if (result == -BB_E_FORMAT_UNKNOWN && used)
@@ -244,7 +246,9 @@ int bb_reading_stream_decode(struct bb_plant *plant, struct bb_input stream, con
     used = used ? used : detected;
     if (format)
         *format = used;
-    if (!result)
+    if (!result && form->session)
+        result = form->session->run(form->session->context, &options, table, sink, error);
+    else if (!result)
         result = used->decode((struct bb_input){read_replay, &replay}, &options, table, sink,
                               error);
     bb_schema_registry_free(registry);

@@ -7,6 +7,15 @@
 #include "codec/codec.h"
 #include "service/plant.h"
 
+/* Messages one by one, in place of a stream of bytes: run by bb_reading_stream_decode with what it would have given to a
+ * format's decoder. */
+struct bb_reading_session {
+    int (*run)(void *context, const struct bb_decode_options *options,
+               struct bb_series_table *table, const struct bb_decode_sink *sink,
+               struct bb_error *error);
+    void *context;
+};
+
 /* How the bytes are to be read. */
 struct bb_reading_form {
     struct bb_span tenant;
@@ -17,6 +26,8 @@ struct bb_reading_form {
     uint32_t interval_s;                /* 0: not said */
     enum bb_precision precision;        /* of times that are numbers; BB_PRECISION_OWN: not said */
     struct bb_series_memory *memory;    /* of earlier streams of this form (codec.h); NULL: none */
+    const struct bb_schema_lookup *schemas;   /* NULL: those that the map knows */
+    const struct bb_reading_session *session; /* NULL: `stream` is read */
 };
 
 /* Decode all of `stream`. `plant` (open for anything; NULL: none) answers for channels that the stream leaves

@@ -10,9 +10,11 @@
  */
 #include "service/worker.h"
 
+#include "model/frame.h"
 #include "service/archive_run.h"
 #include "service/derivation.h"
 #include "service/feed.h"
+#include "service/letter.h"
 #include "service/metric.h"
 #include "service/standing.h"
 
@@ -26,6 +28,7 @@ enum {
     STANDBY_SLEEP_MS = 20,
     DAMAGED_MS = 60 * BB_SECOND_MS, /* somebody may restore the segment */
     WATCH_EVERY_MS = 100,
+    LETTER_BYTES = 64 << 10,
     ROW_COST_BYTES = sizeof(struct bb_told) + 40 /* a row, its share of runs and of blocks */
 };
 
@@ -40,6 +43,9 @@ struct partition {
     struct bb_claim seen; /* of the other worker, when lost */
     struct bb_feed feed;
     struct bb_channel_table channels;
+    size_t most; /* records of a commit, while one of them is looked for; 0: no limit */
+    struct bb_error
+        poison; /* why the record at claim.position cannot be derived; code BB_OK: it can */
 };
 
 struct bb_worker {
@@ -50,7 +56,10 @@ struct bb_worker {
     struct bb_gather gather;
     struct bb_derivation derivation;
     struct bb_worker_counts counts;
-    uint64_t backlog; /* readings, when the drain began */
+    size_t records;          /* gathered for the commit at hand */
+    struct bb_buffer passed; /* the outbox record about one that is passed over, */
+    struct bb_buffer letter; /* and its body */
+    uint64_t backlog;        /* readings, when the drain began */
     int64_t
         oldest_ms; /* received: of the readings gathered for the commit at hand; 0: there are none */
     int64_t last_watch_ms;
@@ -84,6 +93,8 @@ int bb_worker_open(struct bb_plant *plant, struct bb_worker **out, struct bb_err
     w->plant = plant;
     w->stop = &never;
     bb_gather_init(&w->gather);
+    bb_buffer_init(&w->passed, LETTER_BYTES);
+    bb_buffer_init(&w->letter, LETTER_BYTES);
     bb_derivation_init(&w->derivation, plant->store);
     *out = w;
     return 0;
@@ -119,6 +130,8 @@ void bb_worker_close(struct bb_worker *w) {
         drop(&w->partitions[i]);
     free(w->partitions);
     bb_gather_release(&w->gather);
+    bb_buffer_release(&w->passed);
+    bb_buffer_release(&w->letter);
     bb_derivation_release(&w->derivation);
     free(w);
 }
@@ -167,6 +180,7 @@ static int read_counters(struct bb_worker *w, uint32_t i, struct bb_error *error
 static int claim(struct bb_worker *w, uint32_t i, struct bb_error *error) {
     struct bb_plant *plant = w->plant;
     struct partition *p = &w->partitions[i];
+    const struct bb_position before = p->claim.position;
 
     drop(p);
     int result = plant->store->ops->claim(plant->store, i, plant->log->identity, &p->claim, error);
@@ -174,6 +188,8 @@ static int claim(struct bb_worker *w, uint32_t i, struct bb_error *error) {
         result = bb_feed_open(&p->feed, plant->log, i, p->claim.position, error);
     if (result)
         return result;
+    if (before.offset != p->claim.position.offset || before.inner != p->claim.position.inner)
+        p->poison = (struct bb_error){0}; /* that was about another record */
     bb_channel_table_init(&p->channels, plant);
     p->claimed = true;
     p->lost = false;
@@ -195,6 +211,71 @@ static void watch(struct bb_worker *w, const struct bb_progress_watch *to) {
                                                .readings = w->counts.readings});
 }
 
+/* ---- what cannot be derived */
+
+/* Is it the readings that are at fault, now and every time? Not the disk, the memory, another process or a rule's host. */
+static bool is_poison(const struct bb_error *error) {
+    int code = (int)error->code;
+
+    return !error->retriable &&
+           ((code >= 1000 && code < 3000) || code == BB_E_BUG || code == BB_E_RULE_SLOW);
+}
+
+/* The record at hand is not derived: the commit moves behind it and tells of it. */
+static int pass_over(struct bb_worker *w, struct partition *p, const struct bb_log_record *record,
+                     struct bb_error *error) {
+    struct bb_letter letter = {.source = BB_SPAN("derive"),
+                               .partition = (uint32_t)(p - w->partitions),
+                               .offset = record->offset,
+                               .value_bytes = record->body.size,
+                               .code = (uint32_t)p->poison.code,
+                               .reason = bb_span_of(p->poison.text)};
+    struct bb_frame frame;
+
+    if (record->kind == BB_RECORD_MASTER || record->kind == BB_RECORD_TICK) {
+        *error = p->poison;
+        return -(int)error->code;
+    }
+    bb_arena_reset(&w->gather.frame);
+    int result = bb_frame_decode(record->body, &w->gather.frame, &frame, error);
+    if (result)
+        return result;
+    letter.tenant = frame.tenant;
+    letter.topic = frame.source;
+    letter.more = frame.count > 0 ? frame.count - 1 : 0;
+    bb_buffer_clear(&w->letter);
+    bb_buffer_clear(&w->passed);
+    bb_letter_encode(&letter, &w->letter);
+    bb_outbox_encode(&(struct bb_outbox_record){.kind = BB_OUTBOX_DEAD_LETTER,
+                                                .recorded_ms = record->received_ms,
+                                                .tenant = frame.tenant,
+                                                .a = (int64_t)record->offset,
+                                                .body = bb_buffer_span(&w->letter)},
+                     &w->passed);
+    return w->letter.overflow || w->passed.overflow
+               ? BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a dead letter")
+               : 0;
+}
+
+/* What was gathered cannot be derived: half of it is tried; what is alone is passed over. */
+static int look_closer(struct bb_worker *w, uint32_t i, bool *more, struct bb_error *error) {
+    struct partition *p = &w->partitions[i];
+
+    if (w->records > 1)
+        p->most = w->records / 2;
+    else
+        p->poison = *error;
+    *more = true;
+    return claim(w, i, error); /* the table of channels knows what was not committed */
+}
+
+static void note_passed(struct bb_worker *w, struct partition *p) {
+    w->counts.passed++;
+    bb_metric_add(BB_METRIC_PASSED, 0, 1);
+    p->poison = (struct bb_error){0};
+    p->most = 0;
+}
+
 enum { AT_ORDER = BB_FEED_END + 1 };
 
 /* One record more. BB_FEED_END, AT_ORDER, or negative. */
@@ -208,6 +289,10 @@ static int gather_next(struct bb_worker *w, struct partition *p, struct bb_store
         result = bb_archive_order_decode(record.body, &w->order, error);
         return result ? result : AT_ORDER;
     }
+    if (!result)
+        w->records++;
+    if (!result && p->poison.code != BB_OK)
+        return pass_over(w, p, &record, error);
     if (!result)
         result = bb_gather_take(&w->gather, &p->channels, view, &record, error);
     w->counts.readings += w->gather.count - before;
@@ -252,7 +337,10 @@ static int gather(struct bb_worker *w, uint32_t partition, struct bb_store_view 
     size_t limit = (size_t)config->commit_memory_bytes / ROW_COST_BYTES;
     int64_t begin = now_ms();
 
-    for (*more = true; w->gather.count < limit && !*w->stop;) {
+    if (p->poison.code != BB_OK)
+        p->most = 1;
+    for (*more = true;
+         w->gather.count < limit && !*w->stop && (p->most == 0 || w->records < p->most);) {
         struct bb_position before = p->feed.position;
         int result = gather_next(w, p, view, error);
         if (result == BB_FEED_END)
@@ -372,6 +460,8 @@ static int commit_once(struct bb_worker *w, uint32_t i, bool live,
     bb_derivation_clear(&w->derivation);
     w->oldest_ms = 0;
     w->has_order = false;
+    w->records = 0;
+    const bool passes = p->poison.code != BB_OK;
     result = gather(w, i, view, live, to, more, error);
     commit.to = p->feed.position;
     bool moved = commit.to.offset != commit.from.offset || commit.to.inner != commit.from.inner;
@@ -386,15 +476,26 @@ static int commit_once(struct bb_worker *w, uint32_t i, bool live,
         store = w->plant->hot; /* blocks go out of the store itself */
         result = make_archive(w, i, &run, &commit, &stopped, error);
     }
-    if (result || !moved || stopped) {
-        if (stopped)
-            drop(p); /* the feed stands behind the order */
+    if (stopped)
+        drop(p); /* the feed stands behind the order */
+    if (result < 0 && !passes && w->records > 0 && is_poison(error))
+        return look_closer(w, i, more, error);
+    if (result || !moved || stopped)
         return result;
+    const struct bb_span letter = bb_buffer_span(&w->passed);
+    if (passes && w->records > 0) {
+        commit.outbox = &letter;
+        commit.outbox_count = 1;
     }
     result = store->ops->commit(store, i, &commit, error);
     end_archive(w, run, result);
     if (result == BB_COMMIT_DONE) {
         count_commit(w, p, &commit);
+        if (passes && w->records > 0)
+            note_passed(w, p);
+        else
+            p->most *=
+                2; /* carefully back to no limit: two records may only be at odds with each other */
     } else if (result == BB_COMMIT_FENCED) {
         note_lost(w, p);
         *more = false;
@@ -449,6 +550,7 @@ static int drain_partition(struct bb_worker *w, uint32_t i, bool live,
         result = result ? result : commit_once(w, i, live, to, &more, error);
     while (!result && more && !live && !*w->stop);
     w->has_more |= !result && more;
+    p->most = result || more ? p->most : 0;
     if (result) /* the feed stands behind what was gathered and is lost: begin at the store's */
         drop(p);
     if (p->claimed && bb_channel_table_bytes(&p->channels) > TABLE_KEPT_BYTES) {

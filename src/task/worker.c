@@ -235,10 +235,18 @@ static int run_claimed(struct bb_task_run *run, bool *left, struct bb_error *err
                                         "who put it?",
                                         BB_SPAN_ARGS(run->task.kind))
                               : bb_task_run_begin(run, &run->error);
-    if (run->outcome == 0)
-        run->outcome = start(run, &thread, &run->error);
+    bool is_started = false;
     if (run->outcome == 0) {
-        run->is_over = false;
+        struct bb_error why;
+        run->is_over = false; /* from here on the thread has outcome, error and this */
+        is_started = start(run, &thread, &why) == 0;
+        if (!is_started) {
+            run->outcome = -(int)why.code;
+            run->error = why;
+            run->is_over = true;
+        }
+    }
+    if (is_started) {
         *left = !keep(run);
         if (!*left)
             pthread_join(thread, NULL);

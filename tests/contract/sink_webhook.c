@@ -221,5 +221,5 @@ static void picture_webhook(struct sink_fixture *f, struct picture *out) {
 }
 
 const struct sink_subject sink_webhook_subject = {
-    "webhook", begin_webhook, end_webhook, open_webhook, picture_webhook, 30000,
+    "webhook", begin_webhook, end_webhook, open_webhook, picture_webhook, 12000,
 };

@@ -1203,6 +1203,55 @@ REGISTRY_PROMISE(copies_all_of_it)
 
 REGISTRY_PROMISE(everything_is_there_after_reopening)
 
+/* ---- dead letters */
+
+static int list_letter(void *context, const struct bb_registry_letter *row) {
+    struct bb_buffer *out = context;
+
+    bb_buffer_format(out, "%u:%llu %.*s %lld %.*s\n", row->partition,
+                     (unsigned long long)row->offset, BB_SPAN_ARGS(row->tenant),
+                     (long long)row->recorded_ms, BB_SPAN_ARGS(row->body));
+    return 0;
+}
+
+static void expect_letters(struct registry_fixture *f, const char *tenant, const char *expected) {
+    struct bb_buffer out;
+
+    bb_buffer_init(&out, 1 << 16);
+    cr_assert_eq(f->registry->ops->letter_list(f->registry, bb_span_of(tenant), list_letter, &out,
+                                               &f->error),
+                 0, "%s: %s", f->adapter, f->error.text);
+    bb_buffer_append_byte(&out, '\0');
+    cr_expect_str_eq(out.data, expected, "%s lists %s", f->adapter, out.data);
+    bb_buffer_release(&out);
+}
+
+static struct bb_outbox_record dead_letter(const char *tenant, int64_t offset, const char *body) {
+    return (struct bb_outbox_record){.kind = BB_OUTBOX_DEAD_LETTER,
+                                     .recorded_ms = 5000 + offset,
+                                     .tenant = bb_span_of(tenant),
+                                     .a = offset,
+                                     .body = bb_span_of(body)};
+}
+
+static void lists_dead_letters(struct registry_fixture *f) {
+    struct bb_outbox_record first[] = {dead_letter("demo", 16, "x"), dead_letter("other", 80, "y")};
+    struct bb_outbox_record second[] = {dead_letter("demo", 8, "z")};
+    struct bb_outbox_record again[] = {dead_letter("demo", 16, "told again")};
+
+    expect_letters(f, "", "");
+    cr_expect_eq(registry_project(f, 1, 0, first, 2), 0);
+    cr_expect_eq(registry_project(f, 3, 0, second, 1), 0);
+    cr_expect_eq(registry_project(f, 1, 2, again, 1), 0);
+    expect_letters(f, "", "3:8 demo 5008 z\n1:80 other 5080 y\n1:16 demo 5016 x\n");
+    expect_letters(f, "demo", "3:8 demo 5008 z\n1:16 demo 5016 x\n");
+    expect_letters(f, "nobody", "");
+}
+
+Test(registry, lists_dead_letters) {
+    each_registry(lists_dead_letters);
+}
+
 /* ---- bookmarks */
 
 static uint64_t bookmark(struct registry_fixture *f, const char *label, uint32_t partition) {

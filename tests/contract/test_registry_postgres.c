@@ -375,10 +375,16 @@ static uint64_t projected(struct registry_fixture *f) {
 Test(registry_database, rows_and_position_survive_together) {
     struct registry_fixture f;
     struct bb_random random;
+    struct cluster server;
     uint64_t last = 0;
 
     bb_random_seed(&random, random_test_seed("registry kill, database"));
     begin(&f);
+    registry_fixture_close(&f);
+    const char *shared = f.conninfo;
+    cluster_start(&server, "postgres", ""); /* others have registries on the shared one */
+    f.conninfo = server.address;
+    registry_subjects[REGISTRY_POSTGRES].open(&f); /* makes the tables there */
     registry_fixture_close(&f);
     for (int round = 0; round < 6; round++) {
         int status;
@@ -407,6 +413,8 @@ Test(registry_database, rows_and_position_survive_together) {
                      (long)position);
     }
     cr_expect_gt(last, 0, "no round got anywhere");
+    cluster_stop(&server);
+    f.conninfo = shared;
     registry_fixture_release(&f);
 }
 

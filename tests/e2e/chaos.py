@@ -174,7 +174,8 @@ class World:
         process = self.workers.pop(number)
         process.send_signal(signal.SIGTERM)
         code = process.wait(40)
-        assert code in (0, -signal.SIGKILL), f"a worker that was told to end ended with {code}"
+        said = (self.folder / f"worker{number}.log").read_text(errors="replace")[-2000:]
+        assert code in (0, -signal.SIGKILL), f"a worker that was told to end ended with {code}\n{said}"
         self.start_worker(number)
         return f"worker {number} retires"
 

@@ -12,7 +12,7 @@ from test_serve_keys import bearer, make_key
 AT = "2026-03-01T00:15:00Z"
 # What a request needs so that nothing but its rights decides.
 VALUES = {"usage_point": "A", "channel": "1-1:1.29.0", "at": AT, "code": "BB-1004", "group": "-", "query": "busbar_energy_kilowatt_hours", "start": AT, "end": AT,
-          "step": "15", "match[]": "busbar_energy_kilowatt_hours", "name": "usage_point"}
+          "step": "15", "match[]": "busbar_energy_kilowatt_hours", "name": "usage_point", "letter": "d1"}
 BODIES = {
     "/v1/readings": (quarter_hours(["0.125"]), "text/csv"),
     "/v1/edits": (json.dumps({"usage_point": "A", "channel": "1-1:1.29.0", "at": AT, "value": "0.5", "reason": "matrix"}), "application/json"),
@@ -24,7 +24,8 @@ BODIES = {
 }
 # What a route answers to who may ask it, where that is not 200.
 ANSWERS = {("post", "/v1/exceptions"): 404, ("post", "/v1/rules/{name}/rollback"): 404, ("get", "/v1/rules/{name}"): 404, ("post", "/v1/rules"): 404,
-           ("post", "/v1/rules/backtest"): 404}
+           ("post", "/v1/rules/backtest"): 404, ("get", "/v1/dead-letters/{letter}"): 404,
+           ("post", "/v1/dead-letters/{letter}/replay"): 404, ("post", "/v1/dead-letters/{letter}/drop"): 404}
 ALLOWED = {"none": {"ing", "ro", "adm", None}, "any": {"ing", "ro", "adm"}, "ingest": {"ing", "adm"}, "read": {"ro", "adm"}, "admin": {"adm"}}
 
 

@@ -17,7 +17,7 @@ static const char secret[] = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 struct service {
     struct http_double *server;
     char endpoint[64];
-    size_t requests, wrong, busy_for;
+    size_t requests, wrong, busy_for, expired_for;
     char method[8], path[256], why[4096];
     struct bb_buffer body;
     int status;
@@ -104,6 +104,12 @@ static void serve(void *context, const struct http_double_request *request,
     if (s->busy_for > 0) {
         s->busy_for--;
         answer->status = 503;
+        return;
+    }
+    if (s->expired_for > 0) {
+        s->expired_for--;
+        answer->status = 400;
+        bb_buffer_append_span(answer->body, BB_SPAN("<Error><Code>ExpiredToken</Code></Error>"));
         return;
     }
     check_signature(s, request);
@@ -231,6 +237,15 @@ Test(aws, busy_services_are_tried_again_and_refusals_told) {
     service.status = 500;
     cr_expect_eq(bb_s3_put(s3, "x", "text/csv", BB_SPAN("1"), &error), -BB_E_SINK_BUSY);
     cr_expect(error.retriable);
+    bb_s3_close(s3);
+}
+
+Test(aws, credentials_that_ended_are_looked_for_anew) {
+    struct bb_s3 *s3 = open_s3("old");
+
+    service.expired_for = 1;
+    cr_expect_eq(bb_s3_put(s3, "x", "text/csv", BB_SPAN("1"), &error), 0, "%s", error.text);
+    cr_expect_eq(service.requests, 2);
     bb_s3_close(s3);
 }
 

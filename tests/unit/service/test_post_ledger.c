@@ -6,6 +6,7 @@
 
 #include "service/feed.h"
 #include "service/ledger.h"
+#include "service/letter.h"
 #include "support/log_folder.h"
 
 enum { PARTITIONS = 2, NOW_MS = 1000000 };
@@ -239,5 +240,164 @@ Test(post_ledger, received_times_are_never_the_same) {
         cr_expect_gt(received, last);
         last = received;
     }
+    end(&w);
+}
+
+/* ---- foreign sources and their dead letters */
+
+static const struct bb_span stream = {"cluster/topic/0", 15};
+
+/* A round with a frame, a step and a dead letter; decided and durable. */
+static struct bb_round *decide_step(struct world *w, uint64_t from, uint64_t to) {
+    struct bb_round *round = bb_round_new(&w->ledger, now_ms());
+    const struct bb_source_step step = {stream, from, to};
+    const struct bb_letter letter = {.tenant = BB_SPAN("default"),
+                                     .source = BB_SPAN("kafka"),
+                                     .topic = BB_SPAN("topic"),
+                                     .offset = to - 1,
+                                     .value = BB_SPAN("bytes"),
+                                     .value_bytes = 5,
+                                     .code = BB_E_SYNTAX,
+                                     .reason = BB_SPAN("why")};
+    struct bb_buffer letters;
+    uint64_t left_out;
+
+    bb_buffer_init(&letters, 1 << 20);
+    bb_letter_put(&letter, &letters);
+    cr_assert_eq(bb_round_append(&w->ledger, round, 0, BB_SPAN("frame"), 3, &w->error), 0);
+    cr_assert_eq(bb_post_ledger_step(&w->ledger, round, &step, 1, &w->error),
+                 BB_SOURCE_STEPS_TAKEN);
+    cr_assert_eq(bb_letters_append(&w->ledger, round, bb_buffer_span(&letters), 1 << 20, &left_out,
+                                   &w->error),
+                 0);
+    cr_assert_eq(left_out, 0);
+    bb_buffer_release(&letters);
+    cr_assert_eq(bb_post_ledger_decide(&w->ledger, round, &w->error), 0);
+    cr_assert_eq(w->log->ops->sync(w->log, &w->error), 0);
+    return round;
+}
+
+static int count_letter(void *context, const struct bb_letter *letter) {
+    cr_expect(bb_span_equal(letter->value, BB_SPAN("bytes")));
+    cr_expect_eq(letter->code, BB_E_SYNTAX);
+    (*(int *)context)++;
+    return 0;
+}
+
+static int count_letters(struct world *w, bool with_closed) {
+    const struct bb_letter_question asked = {
+        .since_ms = INT64_MIN, .before = UINT64_MAX, .with_closed = with_closed};
+    int count = 0;
+
+    cr_assert_eq(bb_letter_list(w->log, NULL, &asked, count_letter, &count, &w->error), 0, "%s",
+                 w->error.text);
+    return count;
+}
+
+static uint64_t stands_at(const struct world *w) {
+    return bb_source_place_at(&w->ledger.posts.places, stream);
+}
+
+Test(post_ledger, a_source_stands_where_its_last_round_left_it) {
+    struct world w;
+
+    begin(&w);
+    cr_expect_eq(stands_at(&w), BB_SOURCE_NOWHERE);
+    bb_round_free(decide_step(&w, BB_SOURCE_NOWHERE, 5));
+    bb_round_free(decide_step(&w, 5, 9));
+    cr_expect_eq(stands_at(&w), 9);
+    reopen(&w);
+    cr_expect_eq(stands_at(&w), 9);
+    cr_expect_eq(count_letters(&w, false), 2);
+    struct bb_round *round = bb_round_new(&w.ledger, now_ms());
+    const struct bb_source_step repeated = {stream, 5, 9}, next = {stream, 9, 10};
+    cr_expect_eq(bb_post_ledger_step(&w.ledger, round, &repeated, 1, &w.error),
+                 BB_SOURCE_STEPS_MOVED);
+    cr_expect_eq(bb_post_ledger_step(&w.ledger, round, &next, 1, &w.error), BB_SOURCE_STEPS_TAKEN);
+    cr_expect_eq(bb_post_ledger_step(&w.ledger, round, &next, 1, &w.error), BB_SOURCE_STEPS_MOVED,
+                 "also within a round");
+    bb_post_ledger_forget(&w.ledger);
+    cr_expect_eq(bb_post_ledger_step(&w.ledger, round, &next, 1, &w.error), BB_SOURCE_STEPS_TAKEN,
+                 "the round came to nothing");
+    bb_round_free(round);
+    end(&w);
+}
+
+/* The decision is durable, a frame of it is not: neither the offsets nor the letters count. */
+Test(post_ledger, an_abandoned_round_moves_no_source) {
+    struct world w;
+    char path[LOG_FOLDER_SIZE + 64];
+    struct bb_log_end end_before;
+
+    begin(&w);
+    bb_round_free(decide_step(&w, BB_SOURCE_NOWHERE, 5));
+    reopen(&w);
+    cr_assert_eq(w.log->ops->end(w.log, 0, &end_before, &w.error), 0);
+    bb_round_free(decide_step(&w, 5, 9));
+    bb_ledger_close(&w.ledger);
+    w.log->ops->close(w.log);
+    w.log = NULL;
+    snprintf(path, sizeof path, "%s/p0000/%020d.seg", w.folder, 0);
+    cr_assert_eq(truncate(path, (off_t)end_before.offset), 0);
+    snprintf(path, sizeof path, "%s/tail", w.folder);
+    (void)unlink(path);
+    reopen(&w);
+    cr_expect_eq(stands_at(&w), 5);
+    cr_expect_eq(count_letters(&w, true), 1);
+    bb_round_free(decide_step(&w, 5, 9));
+    cr_expect_eq(stands_at(&w), 9);
+    cr_expect_eq(count_letters(&w, true), 2);
+    end(&w);
+}
+
+Test(post_ledger, letters_are_closed_with_a_round_or_at_once) {
+    const struct bb_letter_question all = {.since_ms = INT64_MIN, .before = UINT64_MAX};
+    struct world w;
+    struct bb_letter letter;
+    struct bb_arena arena;
+
+    begin(&w);
+    bb_round_free(decide_step(&w, BB_SOURCE_NOWHERE, 5));
+    bb_arena_init(&arena, 4096, 1 << 20);
+    cr_assert_eq(bb_letter_find(w.log, NULL, all.tenant, 0, &arena, &letter, &w.error),
+                 BB_LETTER_FOUND);
+    cr_assert_eq(bb_letters_close(&w.ledger, NULL, &letter.id, 1, BB_LETTER_DROPPED, BB_SPAN("Kim"),
+                                  now_ms(), &w.error),
+                 0);
+    cr_assert_eq(w.log->ops->sync(w.log, &w.error), 0);
+    cr_expect_eq(count_letters(&w, false), 0);
+    cr_expect_eq(count_letters(&w, true), 1);
+    cr_assert_eq(
+        bb_letter_find(w.log, NULL, BB_SPAN("default"), letter.id, &arena, &letter, &w.error),
+        BB_LETTER_FOUND);
+    cr_expect_eq(letter.state, BB_LETTER_DROPPED);
+    cr_expect(bb_span_equal(letter.closed_by, BB_SPAN("Kim")));
+    cr_expect_eq(
+        bb_letter_find(w.log, NULL, BB_SPAN("other"), letter.id, &arena, &letter, &w.error),
+        BB_LETTER_UNKNOWN, "another tenant's");
+    bb_arena_release(&arena);
+    end(&w);
+}
+
+Test(post_ledger, letters_beyond_a_day_are_counted_in_one) {
+    const struct bb_letter letter = {.tenant = BB_SPAN("default"),
+                                     .topic = BB_SPAN("topic"),
+                                     .value = BB_SPAN("bytes"),
+                                     .code = BB_E_SYNTAX};
+    struct bb_buffer letters;
+    uint64_t left_out;
+    struct world w;
+
+    begin(&w);
+    struct bb_round *round = bb_round_new(&w.ledger, now_ms());
+    bb_buffer_init(&letters, 1 << 20);
+    for (int i = 0; i < 10; i++)
+        bb_letter_put(&letter, &letters);
+    cr_assert_eq(bb_letters_append(&w.ledger, round, bb_buffer_span(&letters), letters.size / 2,
+                                   &left_out, &w.error),
+                 0);
+    cr_expect_eq(left_out, 5);
+    bb_buffer_release(&letters);
+    bb_round_free(round);
     end(&w);
 }
