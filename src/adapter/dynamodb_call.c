@@ -147,10 +147,10 @@ int bb_dynamodb_run(struct dynamodb *d, struct dynamodb_call *calls, size_t coun
         r->headers[1] = header_of(calls[i].operation);
         r->header_count = 2;
     }
-    bb_backoff_begin(&d->backoff);
+    bb_retry_begin(&d->retry);
     while (!result && left > 0) {
         result = run_round(d, calls, count, requests, &left, error);
-        if (result && error->retriable && left > 0 && bb_backoff_wait(&d->backoff, 0))
+        if (result && error->retriable && left > 0 && bb_retry_wait(&d->retry, 0))
             result = 0;
     }
     free(requests);

@@ -3,8 +3,8 @@
 #define BB_ADAPTER_DYNAMODB_INTERNAL_H
 
 #include "adapter/aws.h"
-#include "adapter/backoff.h"
 #include "adapter/change_feed.h"
+#include "adapter/retry.h"
 
 /* ---- items: dynamodb_item.c. Pure. */
 
@@ -41,7 +41,7 @@ struct dynamodb {
     char url[512];
     struct bb_aws *aws;
     struct bb_http_client *client;
-    struct bb_backoff backoff;
+    struct bb_retry retry;
     bool is_ready; /* the table is there */
 };
 

@@ -7,10 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "base/backoff.h"
 #include "base/buffer.h"
-#include "base/clock.h"
 
 enum {
     CONNECT_TIMEOUT_MS = 10000,
@@ -132,16 +131,10 @@ static void pause_for(int64_t until_ns) {
     nanosleep(&t, NULL);
 }
 
-/* 0.1, 0.2, 0.4 ... 10 s, of which each takes between half and all, so that workers that lost the same server do not
- * come back as one. */
 static void note_failure(struct bb_postgres *pg) {
-    unsigned doublings = pg->failures < 7 ? pg->failures : 7;
-    uint64_t pause_ms = (uint64_t)PAUSE_FIRST_MS << doublings;
+    int64_t pause_ms = bb_backoff_ms(++pg->failures, PAUSE_FIRST_MS, PAUSE_MAX_MS, &pg->jitter);
 
-    pause_ms = pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
-    pause_ms = pause_ms / 2 + bb_random_below(&pg->jitter, pause_ms / 2 + 1);
-    pg->failures++;
-    pg->not_before_ns = bb_monotonic_ns() + (int64_t)pause_ms * 1000000;
+    pg->not_before_ns = bb_monotonic_ns() + pause_ms * 1000000;
 }
 
 static int connect_once(struct bb_postgres *pg, struct bb_error *error) {
@@ -226,7 +219,7 @@ int bb_postgres_open(const struct bb_postgres_options *options, struct bb_postgr
     o->statement_timeout_ms = number_or(options->statement_timeout_ms, STATEMENT_TIMEOUT_MS);
     o->lock_timeout_ms = number_or(options->lock_timeout_ms, LOCK_TIMEOUT_MS);
     o->idle_timeout_ms = number_or(options->idle_timeout_ms, IDLE_TIMEOUT_MS);
-    bb_random_seed(&pg->jitter, (uint64_t)bb_monotonic_ns() ^ (uint64_t)getpid() << 32);
+    bb_backoff_seed(&pg->jitter);
     int result = o->conninfo && o->schema && o->purpose
                      ? bb_postgres_ready(pg, error)
                      : BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a connection");

@@ -11,7 +11,8 @@
 
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+#include "base/backoff.h"
 
 enum {
     POLL_MS = 1000, /* what comes back from a connection that broke rings no bell */
@@ -317,7 +318,7 @@ int bb_queue_rabbitmq_open(const struct bb_queue_rabbitmq_options *options, stru
     bb_queue_base_init(&queue->base, &operations, &options->common);
     memcpy(queue->prefix, prefix, strlen(prefix) + 1);
     queue->turn_over_ms = options->turn_over_ms > 0 ? options->turn_over_ms : TURN_OVER_MS;
-    bb_random_seed(&queue->random, (uint64_t)bb_monotonic_ns() ^ (uint64_t)getpid() << 32);
+    bb_backoff_seed(&queue->random);
     int result = bb_queue_rabbitmq_ready(queue, 0, error);
     if (result)
         queue_close(&queue->base);

@@ -11,7 +11,7 @@ struct bb_s3 {
     const char *label;
     struct bb_aws *aws;
     struct bb_http_client *client;
-    struct bb_backoff backoff;
+    struct bb_retry retry;
 };
 
 int bb_s3_open(const struct bb_s3_options *options, const char *label, struct bb_s3 **out,
@@ -22,7 +22,7 @@ int bb_s3_open(const struct bb_s3_options *options, const char *label, struct bb
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a sink");
     s3->options = *options;
     s3->label = label;
-    bb_backoff_init(&s3->backoff, &options->patience);
+    bb_retry_init(&s3->retry, &options->patience);
     int result = bb_aws_open(&options->aws, label, &s3->aws, error);
     if (!result) {
         s3->client = bb_http_client_new(
@@ -88,7 +88,7 @@ static int send(struct bb_s3 *s3, const char *method, const char *key, const cha
     make_url(s3, key, url);
     snprintf(header, sizeof header, "Content-Type: %s", type ? type : "");
     bb_http_request_init(&r, ANSWER_LIMIT_BYTES);
-    bb_backoff_begin(&s3->backoff);
+    bb_retry_begin(&s3->retry);
     do {
         result = bb_aws_sign(s3->aws, "s3", &signing, error);
         if (result)
@@ -98,7 +98,7 @@ static int send(struct bb_s3 *s3, const char *method, const char *key, const cha
         r.header_count = type ? 1 : 0;
         bb_http_client_run(s3->client, &r, 1);
         result = bb_http_is_done(&r) ? 0 : fail(s3, &r, key, error);
-    } while (result && error->retriable && bb_backoff_wait(&s3->backoff, r.retry_after_ms));
+    } while (result && error->retriable && bb_retry_wait(&s3->retry, r.retry_after_ms));
     bb_http_request_release(&r);
     return result;
 }

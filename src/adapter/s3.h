@@ -3,7 +3,7 @@
 #define BB_ADAPTER_S3_H
 
 #include "adapter/aws.h"
-#include "adapter/backoff.h"
+#include "adapter/retry.h"
 
 struct bb_s3_options {
     const char *bucket;

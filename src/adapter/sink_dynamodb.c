@@ -291,7 +291,7 @@ int bb_sink_dynamodb_open(const struct bb_sink_dynamodb_options *options, const 
     d->options = *options;
     if (!d->options.table)
         d->options.table = "busbar";
-    bb_backoff_init(&d->backoff, &options->patience);
+    bb_retry_init(&d->retry, &options->patience);
     int result = bb_aws_open(&options->aws, label, &d->aws, error);
     if (!result) {
         if (options->endpoint)

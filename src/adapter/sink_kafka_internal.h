@@ -11,9 +11,9 @@
 #ifndef BB_ADAPTER_SINK_KAFKA_INTERNAL_H
 #define BB_ADAPTER_SINK_KAFKA_INTERNAL_H
 
-#include "adapter/backoff.h"
 #include "adapter/change_feed.h"
 #include "adapter/kafka_client_internal.h"
+#include "adapter/retry.h"
 
 enum { SINK_KAFKA_TOPIC_MAX = 260 };
 

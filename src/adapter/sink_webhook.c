@@ -28,7 +28,7 @@ struct webhook {
     struct bb_bookmark bookmark;
     struct webhook_secrets secrets;
     struct bb_http_client *client;
-    struct bb_backoff backoff;
+    struct bb_retry retry;
 };
 
 struct telling { /* of one apply */
@@ -97,7 +97,7 @@ static int post(struct webhook *w, struct bb_span body, const char *name, struct
 
     snprintf(delivery, sizeof delivery, "Busbar-Delivery: %s", name);
     bb_http_request_init(&r, ANSWER_LIMIT_BYTES);
-    bb_backoff_begin(&w->backoff);
+    bb_retry_begin(&w->retry);
     do {
         r.header_count = 0;
         r.headers[r.header_count++] = "Content-Type: application/json";
@@ -117,7 +117,7 @@ static int post(struct webhook *w, struct bb_span body, const char *name, struct
             result = tell_refusal(w, &r, name, error);
         else
             result = give_up(w, &r, name, error);
-    } while (result && error->retriable && bb_backoff_wait(&w->backoff, r.retry_after_ms));
+    } while (result && error->retriable && bb_retry_wait(&w->retry, r.retry_after_ms));
     bb_http_request_release(&r);
     return result;
 }
@@ -238,7 +238,7 @@ static int look_at_url(const struct bb_sink_webhook_options *options, const char
         return 0;
     return BB_FAIL(error, BB_E_SINK_SETTINGS,
                    "%s: url has to begin with https:// (or http:// on this machine's loopback, or "
-                   "anywhere with `insecure: true`)",
+                   "anywhere with `insecure: on`)",
                    label);
 }
 
@@ -257,7 +257,7 @@ int bb_sink_webhook_open(const struct bb_sink_webhook_options *options,
         w->options.batch_values = BATCH_VALUES;
     if (w->options.batch_bytes == 0)
         w->options.batch_bytes = BATCH_BYTES;
-    bb_backoff_init(&w->backoff, &options->patience);
+    bb_retry_init(&w->retry, &options->patience);
     result = bb_webhook_secrets_read(&w->secrets, options->secret_file, error);
     if (!result) {
         w->client = bb_http_client_new(

@@ -2,9 +2,9 @@
 #ifndef BB_ADAPTER_SINK_WEBHOOK_INTERNAL_H
 #define BB_ADAPTER_SINK_WEBHOOK_INTERNAL_H
 
-#include "adapter/backoff.h"
 #include "adapter/change_feed.h"
 #include "adapter/http_client.h"
+#include "adapter/retry.h"
 
 enum { WEBHOOK_SECRETS_MAX = 2, WEBHOOK_SECRET_MAX = 256, WEBHOOK_SIGNATURE_MAX = 256 };
 

@@ -3,7 +3,15 @@
 #ifndef BB_BASE_BACKOFF_H
 #define BB_BASE_BACKOFF_H
 
+#include <unistd.h>
+
+#include "base/clock.h"
 #include "base/random.h"
+
+/* Processes that began together do not wait alike. */
+static inline void bb_backoff_seed(struct bb_random *random) {
+    bb_random_seed(random, (uint64_t)bb_monotonic_ns() ^ (uint64_t)getpid() << 32);
+}
 
 static inline int64_t bb_backoff_ms(uint32_t failures, int64_t base_ms, int64_t cap_ms,
                                     struct bb_random *random) {

@@ -108,7 +108,7 @@ int bb_task_work_until_stopped(struct bb_command *command, const struct bb_task_
                                        .quiet_ms = 2 * w.queue.config.tasks_lease_ms,
                                        .note = note,
                                        .context = &w};
-    bb_random_seed(&w.worker.random, (uint64_t)getpid() ^ (uint64_t)bb_monotonic_ns());
+    bb_backoff_seed(&w.worker.random);
     result = work(&w, &left, error);
     *out = (struct bb_task_worked){w.worker.taken, w.worker.done, w.worker.failed};
     if (!left)

@@ -1,7 +1,7 @@
 /* busbar worker --stage derive|deliver|tasks: one worker of a plant that another process feeds. */
 #include "service/worker.h"
+#include "base/backoff.h"
 #include "base/log_tail.h"
-#include "base/random.h"
 #include "cli/human.h"
 #include "cli/task_work.h"
 #include "cli/verbs.h"
@@ -158,14 +158,10 @@ static bool anything_new(struct work *work) {
 /* The log, the store or the registry is away, or slow. What is not committed is taken from the log again. */
 static void rest(struct work *work, const struct bb_error *error) {
     const volatile bool *stop = bb_stop_flag();
-    int64_t pause_ms = PAUSE_MIN_MS;
 
     if (work->failures++ == 0)
         bb_command_complain(work->command, error);
-    for (uint32_t i = 1; i < work->failures && pause_ms < PAUSE_MAX_MS; i++)
-        pause_ms *= 2;
-    pause_ms = pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
-    pause_ms = pause_ms / 2 + (int64_t)bb_random_below(&work->random, (uint64_t)pause_ms / 2 + 1);
+    int64_t pause_ms = bb_backoff_ms(work->failures, PAUSE_MIN_MS, PAUSE_MAX_MS, &work->random);
     for (; pause_ms > 0 && !*stop; pause_ms -= LINGER_STEP_MS)
         usleep((useconds_t)(pause_ms < LINGER_STEP_MS ? pause_ms : LINGER_STEP_MS) * 1000);
 }
@@ -405,7 +401,7 @@ static int run(struct bb_command *command, struct bb_error *error) {
         bb_worker_share(work.worker, work.mine);
         bb_worker_stop_at(work.worker, bb_stop_flag());
     }
-    bb_random_seed(&work.random, (uint64_t)bb_monotonic_ns() ^ (uint64_t)getpid());
+    bb_backoff_seed(&work.random);
     if (r >= 0)
         r = bb_delivery_open(&work.plant, work.mine, tell_delivery, &work, &work.delivery, error);
     if (r >= 0)

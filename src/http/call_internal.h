@@ -93,6 +93,7 @@ struct bb_http_listener {
     struct bb_http_server *server;
     struct MHD_Daemon *daemon;
     bool is_local;
+    int quiet_fd; /* what it listened at before it drained; -1: it did not */
 };
 
 struct bb_http_server {

@@ -217,7 +217,8 @@ int bb_http_server_start(const struct bb_http_options *options, struct bb_http_s
                                                .memory_all = BODIES_MEMORY_BYTES};
     snprintf(server->room.folder, sizeof server->room.folder, "%s", options->data);
     for (int i = 0; i < BB_HTTP_DAEMONS; i++)
-        server->listeners[i] = (struct bb_http_listener){.server = server, .is_local = i > 0};
+        server->listeners[i] = (struct bb_http_listener){
+            .server = server, .is_local = i > 0, .quiet_fd = -1};
     int result = start_parts(server, error);
     if (result) {
         bb_http_server_stop(server);
@@ -244,9 +245,12 @@ bool bb_http_server_drain(struct bb_http_server *server, int timeout_ms) {
     bb_http_watcher_give_up(&server->watcher);
     for (int i = 0; i < BB_HTTP_DAEMONS; i++) {
         struct bb_http_listener *listener = &server->listeners[i];
-        int fd = listener->daemon ? MHD_quiesce_daemon(listener->daemon) : -1;
-        if (fd >= 0)
-            close(fd);
+        if (!listener->daemon || listener->quiet_fd >= 0)
+            continue;
+        listener->quiet_fd = MHD_quiesce_daemon(listener->daemon);
+        /* Who comes now is refused. It is not closed: the daemon's threads still take it out of their epoll sets. */
+        if (listener->quiet_fd >= 0)
+            shutdown(listener->quiet_fd, SHUT_RDWR);
     }
     for (int waited = 0; atomic_load(&server->running) > 0; waited += DRAIN_LOOK_MS) {
         if (waited >= timeout_ms)
@@ -259,9 +263,12 @@ bool bb_http_server_drain(struct bb_http_server *server, int timeout_ms) {
 void bb_http_server_stop(struct bb_http_server *server) {
     BB_ASSERT(atomic_load(&server->running) == 0);
     bb_http_nudger_stop(&server->nudger);
-    for (int i = 0; i < BB_HTTP_DAEMONS; i++)
+    for (int i = 0; i < BB_HTTP_DAEMONS; i++) {
         if (server->listeners[i].daemon)
             MHD_stop_daemon(server->listeners[i].daemon);
+        if (server->listeners[i].quiet_fd >= 0)
+            close(server->listeners[i].quiet_fd);
+    }
     bb_http_crew_stop(&server->questions);
     bb_http_crew_stop(&server->posts);
     bb_http_crew_stop(&server->trials);

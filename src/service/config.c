@@ -132,6 +132,8 @@ static const struct bb_config_key plain[] = {
          "lanes whose changes are told to sinks, by blanks: raw, vee, day"),
     WORD("sinks.webhook.url", sink_webhook_url, NULL,
          "changes are posted there (docs/sinks.md); empty: no such sink"),
+    KEY("sinks.webhook.insecure", SWITCH, sink_webhook_insecure, 0, 0, 1,
+        "its address may begin with http:// anywhere, not on the loopback alone"),
     KEY("sinks.webhook.secret", PATH, sink_webhook_secret_file, 0, 0, 0,
         "file with the secret that signs them, or two, a line each"),
     KEY("sinks.webhook.ca", PATH, sink_webhook_ca_file, 0, 0, 0,
@@ -344,6 +346,7 @@ void bb_config_value_format(const struct bb_config_key *key, int64_t value, char
     case BB_CONFIG_COUNT: snprintf(buffer, BB_CONFIG_TEXT_MAX, "%" PRId64, value); break;
     case BB_CONFIG_BYTES: bb_size_format(value, buffer); break;
     case BB_CONFIG_DURATION: bb_duration_format(value, buffer); break;
+    case BB_CONFIG_SWITCH:
     case BB_CONFIG_STEP: snprintf(buffer, BB_CONFIG_TEXT_MAX, "%s", value ? "on" : "off"); break;
     case BB_CONFIG_PATH:
     case BB_CONFIG_WORD: buffer[0] = '\0'; break; /* has no bounds that could be shown */
@@ -387,9 +390,8 @@ static bool parse_switch(struct bb_span text, int64_t *value) {
 bool bb_config_value_set(const struct bb_config_key *key, struct bb_span text,
                          struct bb_config *config) {
     static bool (*const parsers[])(struct bb_span, int64_t *) = {
-        [BB_CONFIG_COUNT] = parse_count,
-        [BB_CONFIG_BYTES] = bb_size_parse,
-        [BB_CONFIG_DURATION] = bb_duration_parse,
+        [BB_CONFIG_COUNT] = parse_count,          [BB_CONFIG_BYTES] = bb_size_parse,
+        [BB_CONFIG_DURATION] = bb_duration_parse, [BB_CONFIG_SWITCH] = parse_switch,
         [BB_CONFIG_STEP] = parse_switch,
     };
     int64_t value;
@@ -451,7 +453,7 @@ static void print_key(const struct bb_config_key *key, int64_t value, bool as_co
     snprintf(line, sizeof line, "%*s%s%s:%s%s", depth * 2, "", as_comment ? "# " : "",
              dot ? dot + 1 : key->name, has_parameters ? "" : " ", has_parameters ? "" : text);
     bb_buffer_format(out, "%-*s # %s", COMMENT_COLUMN, line, key->help);
-    if (is_step) {
+    if (is_step || key->unit == BB_CONFIG_SWITCH) {
         bb_buffer_format(out, "; on or off\n");
         return;
     }

@@ -41,7 +41,7 @@ struct bb_config {
     char changes_told[BB_CONFIG_PATH_MAX]; /* names of lanes */
     char sink_webhook_url[BB_CONFIG_PATH_MAX], sink_webhook_secret_file[BB_CONFIG_PATH_MAX],
         sink_webhook_ca_file[BB_CONFIG_PATH_MAX];
-    int64_t sink_webhook_timeout_ms, sink_webhook_batch;
+    int64_t sink_webhook_insecure, sink_webhook_timeout_ms, sink_webhook_batch;
     char sink_kafka_brokers[BB_CONFIG_PATH_MAX], sink_kafka_prefix[BB_CONFIG_PATH_MAX],
         sink_kafka_format[BB_CONFIG_PATH_MAX], sink_kafka_properties[BB_CONFIG_PATH_MAX],
         sink_kafka_secrets[BB_CONFIG_PATH_MAX];

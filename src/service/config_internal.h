@@ -18,6 +18,7 @@ enum bb_config_unit {
     BB_CONFIG_COUNT,
     BB_CONFIG_BYTES,
     BB_CONFIG_DURATION,
+    BB_CONFIG_SWITCH,
     BB_CONFIG_STEP,
     BB_CONFIG_PATH, /* char[BB_CONFIG_PATH_MAX] */
     BB_CONFIG_WORD  /* likewise: a name or an address, nothing on this disk */

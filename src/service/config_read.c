@@ -63,6 +63,7 @@ static int refuse_value(const struct reading *reading, const yaml_node_t *node,
         [BB_CONFIG_COUNT] = "a whole number",
         [BB_CONFIG_BYTES] = "a size such as 512MiB",
         [BB_CONFIG_DURATION] = "a duration such as 30s or 2h",
+        [BB_CONFIG_SWITCH] = "on or off",
         [BB_CONFIG_STEP] = "on or off",
         [BB_CONFIG_PATH] = "the name of a file",
         [BB_CONFIG_WORD] = "a text",
@@ -70,7 +71,7 @@ static int refuse_value(const struct reading *reading, const yaml_node_t *node,
     char least[BB_CONFIG_TEXT_MAX], most[BB_CONFIG_TEXT_MAX];
     struct bb_span given = node->type == YAML_SCALAR_NODE ? scalar_of(node) : BB_SPAN("(a list)");
 
-    if (key->unit == BB_CONFIG_STEP)
+    if (key->unit == BB_CONFIG_STEP || key->unit == BB_CONFIG_SWITCH)
         return REFUSE(reading, node, "%s cannot be \"%.*s\": allowed is on or off", key->name,
                       BB_SPAN_ARGS(given));
     if (bb_config_is_text(key))

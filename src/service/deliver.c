@@ -2,18 +2,22 @@
 #include "service/deliver.h"
 
 #include "base/arena.h"
+#include "base/backoff.h"
 #include "base/clock.h"
-#include "base/random.h"
 #include "service/metric.h"
 
 #include <stdlib.h>
-#include <unistd.h>
+#include <time.h>
 
 enum {
     BATCH_RECORDS = 8192,
     BATCH_BYTES = 32 << 20,
     ARENA_CHUNK_BYTES = 1 << 20,
     ARENA_LIMIT_BYTES = 1 << 30,
+    DUELS_MOST =
+        6, /* with another process that delivers the same, before this one gives way to it */
+    DUEL_MIN_MS = 50,
+    DUEL_MAX_MS = BB_SECOND_MS,
     PAUSE_MIN_MS = 200, /* after the first failure of a sink; doubled by each that follows */
     PAUSE_MAX_MS = 60 * BB_SECOND_MS
 };
@@ -29,12 +33,14 @@ struct carry {
     struct bb_arena arena; /* the records' bytes: what a visitor is given is its own no longer */
     size_t count, bytes;
     bool moved; /* another process carried on in the meantime */
+    struct bb_random random;
     struct bb_error *error;
 };
 
 static int carry_begin(struct carry *c, struct bb_store *store, struct bb_error *error) {
     *c = (struct carry){.store = store, .error = error};
     bb_arena_init(&c->arena, ARENA_CHUNK_BYTES, ARENA_LIMIT_BYTES);
+    bb_backoff_seed(&c->random);
     c->records = malloc(BATCH_RECORDS * sizeof c->records[0]);
     return c->records ? 0 : BB_FAIL(error, BB_E_NO_MEMORY, "no memory to deliver");
 }
@@ -77,16 +83,36 @@ static int take(void *context, uint64_t sequence, struct bb_span record) {
     return c->count == BATCH_RECORDS || c->bytes >= BATCH_BYTES ? flush(c) : 0;
 }
 
+/* Another process delivers, too, and neither comes forward: each takes from the other what it has begun. Waiting unequally
+ * long lets one of them finish. */
+static int stand_back(struct carry *c, uint32_t duels) {
+    if (duels > DUELS_MOST) {
+        int result = BB_FAIL(c->error, BB_E_SINK_BUSY, "%s: another process delivers partition %u",
+                             c->sink->label, c->partition);
+        c->error->retriable = true;
+        return result;
+    }
+    int64_t wait_ms = bb_backoff_ms(duels, DUEL_MIN_MS, DUEL_MAX_MS, &c->random);
+    nanosleep(&(struct timespec){.tv_nsec = (long)wait_ms * 1000000 - 1}, NULL);
+    return 0;
+}
+
 /* All there is of a partition. The sink's position, as it then is, is in c->from. */
 static int carry_partition(struct carry *c) {
     const struct bb_store_ops *ops = c->store->ops;
     struct bb_store_view *view;
+    uint64_t before = UINT64_MAX;
+    uint32_t duels = 0;
 
     do {
         c->moved = false;
         c->count = c->bytes = 0;
         bb_arena_reset(&c->arena);
         int result = c->sink->ops->position(c->sink, c->partition, &c->from, c->error);
+        duels = !result && c->from == before ? duels + 1 : 0;
+        before = c->from;
+        if (duels > 0)
+            result = stand_back(c, duels);
         if (!result)
             result = ops->view_begin(c->store, c->partition, &view, c->error);
         if (result)
@@ -191,7 +217,7 @@ int bb_delivery_open(struct bb_plant *plant, const bool *mine, bb_delivery_tell 
     d->tell_context = tell_context;
     for (size_t i = 0; i < plant->sink_count; i++)
         d->followers[i].sink = plant->sinks[i];
-    bb_random_seed(&d->random, (uint64_t)bb_monotonic_ns() ^ (uint64_t)getpid());
+    bb_backoff_seed(&d->random);
     *out = d;
     return 0;
 }
@@ -210,16 +236,12 @@ static bool is_mine(const struct bb_delivery *d, uint32_t partition) {
 
 /* One line when it begins to fail, one when it is over. */
 static void note_failure(struct bb_delivery *d, struct follower *f, const struct bb_error *error) {
-    int64_t most = PAUSE_MIN_MS;
+    const int64_t first_ms = error->retriable ? PAUSE_MIN_MS : PAUSE_MAX_MS;
 
-    for (uint32_t i = 0; i < f->failures && most < PAUSE_MAX_MS; i++)
-        most *= 2;
-    if (most > PAUSE_MAX_MS || !error->retriable)
-        most = PAUSE_MAX_MS;
-    f->not_before_ms = now_ms() + most / 2 +
-                       (int64_t)bb_random_below(&d->random, (uint64_t)most / 2 + 1);
+    f->failures++;
+    f->not_before_ms = now_ms() + bb_backoff_ms(f->failures, first_ms, PAUSE_MAX_MS, &d->random);
     f->error = *error;
-    if (f->failures++ == 0 && d->tell)
+    if (f->failures == 1 && d->tell)
         d->tell(d->tell_context, f->sink, error);
 }
 

@@ -20,6 +20,7 @@ static int open_webhook(const struct bb_engine_following *f, struct bb_sink **ou
         .url = c->sink_webhook_url,
         .secret_file = unless_empty(c->sink_webhook_secret_file),
         .ca_file = unless_empty(c->sink_webhook_ca_file),
+        .insecure = c->sink_webhook_insecure,
         .timeout_ms = (uint32_t)c->sink_webhook_timeout_ms,
         .batch_values = (uint32_t)c->sink_webhook_batch,
         .choice = f->choice,
