@@ -22,7 +22,7 @@ struct bb_worker_counts {
     uint64_t fenced; /* partitions lost to another worker */
     uint64_t archived_files, archived_blocks;
     uint64_t archive_failures; /* orders that were passed over */
-    uint64_t passed; /* records that could not be derived */
+    uint64_t passed;           /* records that could not be derived */
 };
 
 struct bb_worker;
@@ -45,7 +45,6 @@ const struct bb_worker_counts *bb_worker_counts(const struct bb_worker *worker);
  * store, and a later order does it. */
 const struct bb_error *bb_worker_archive_trouble(struct bb_worker *worker);
 
-/* A damaged record stops its partition: what stands before it counts, nothing behind it does, and the other partitions
 /* A frame of readings that cannot be derived, for a reason that trying again does not change, does not stop its partition: what was
  * gathered is halved until that record is alone; the commit that passes over it tells of it (BB_OUTBOX_DEAD_LETTER, letter.h).
  * Master data and ticks concern every channel of their tenant: they are not passed over.
