@@ -19,7 +19,8 @@ struct kafka_reader { /* what a struct bb_log_reader is here */
     uint32_t partition;
     int32_t number;
     bool running;
-    uint64_t at; /* where the fetcher stands, when it runs */
+    uint64_t at;    /* where the fetcher stands, when it runs */
+    uint64_t ended; /* it said that nothing is before this offset; it says so once. 0: it did not */
     rd_kafka_message_t *message;
 };
 
@@ -165,6 +166,7 @@ static int start(struct kafka_reader *reader, uint64_t offset, struct bb_error *
         return fail_read(reader, rd_kafka_last_error(), offset, error);
     reader->running = true;
     reader->at = offset;
+    reader->ended = 0;
     return 0;
 }
 
@@ -193,6 +195,11 @@ static int judge_reset(struct kafka_reader *reader, uint64_t offset, rd_kafka_re
     return result < 0 ? result : fail_read(reader, why, offset, error);
 }
 
+static void note_end(struct kafka_reader *reader, const rd_kafka_message_t *message) {
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        reader->ended = (uint64_t)message->offset;
+}
+
 enum taken { TAKEN = 0, TAKEN_END = 1 };
 
 /* The next message before `high`. */
@@ -200,7 +207,7 @@ static int take(struct kafka_reader *reader, uint64_t offset, uint64_t high,
                 struct bb_error *error) {
     int64_t until = now_ms() + bb_kafka_answer_ms(&reader->fetcher->client);
 
-    while (now_ms() < until) {
+    while (reader->ended < high && now_ms() < until) {
         rd_kafka_message_t *message = rd_kafka_consume(reader->rkt, reader->number, SLICE_MS);
         if (!message)
             continue;
@@ -209,17 +216,16 @@ static int take(struct kafka_reader *reader, uint64_t offset, uint64_t high,
             return TAKEN;
         }
         rd_kafka_resp_err_t why = message->err;
-        bool over = why == RD_KAFKA_RESP_ERR__PARTITION_EOF && (uint64_t)message->offset >= high;
+        note_end(reader, message);
         rd_kafka_message_destroy(message);
-        if (over)
-            return TAKEN_END;
         if (why == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
             why == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
             return judge_reset(reader, offset, why, error);
         if (why != RD_KAFKA_RESP_ERR__PARTITION_EOF && !bb_kafka_passes(why))
             return fail_read(reader, why, offset, error);
     }
-    return fail_read(reader, RD_KAFKA_RESP_ERR__TIMED_OUT, offset, error);
+    return reader->ended >= high ? TAKEN_END
+                                 : fail_read(reader, RD_KAFKA_RESP_ERR__TIMED_OUT, offset, error);
 }
 
 /* A message that is there already, without waiting. */
@@ -227,6 +233,7 @@ static void take_ready(struct kafka_reader *reader) {
     rd_kafka_message_t *message = rd_kafka_consume(reader->rkt, reader->number, 0);
 
     if (message && message->err) { /* an end, or an error that comes again */
+        note_end(reader, message);
         rd_kafka_message_destroy(message);
         message = NULL;
     }

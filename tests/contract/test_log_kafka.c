@@ -163,6 +163,36 @@ Test(log_kafka, passes_over_what_was_aborted, .timeout = 120) {
     kafka_fixture_end(&kafka);
 }
 
+/* Behind a commit stands a marker, so the last record is not at the end; that it is the end the fetcher says once, maybe while
+ * nobody listens. */
+Test(log_kafka, an_idle_reader_knows_that_it_is_at_the_end, .timeout = 120) {
+    struct kafka_fixture kafka;
+    struct bb_log_reader *reader = NULL;
+    struct bb_log_record record;
+    struct bb_error error;
+    uint64_t offset = 0;
+    int result;
+
+    kafka_fixture_begin(&kafka, NULL);
+    struct bb_log *log = kafka_fixture_open(&kafka);
+    for (uint64_t i = 0; i < SYNCS; i++)
+        cr_assert_eq(append_and_sync(log, CONTROL, i, &error), 0, "%s", error.text);
+    cr_assert_eq(log->ops->reader_open(log, CONTROL, &reader, &error), 0);
+    for (uint64_t i = 0; i < SYNCS; i++) {
+        result = log->ops->read(reader, offset, &record, &error);
+        cr_assert_eq(result, BB_LOG_RECORD, "%s", error.text);
+        offset = record.next_offset;
+    }
+    usleep(500 * 1000);
+    result = log->ops->read(reader, offset, &record, &error);
+    cr_expect_eq(result, BB_LOG_END, "%d %s", result, error.text);
+    cr_assert_eq(append_and_sync(log, CONTROL, SYNCS, &error), 0, "%s", error.text);
+    cr_expect_eq(log->ops->read(reader, offset, &record, &error), BB_LOG_RECORD, "%s", error.text);
+    log->ops->reader_close(reader);
+    log->ops->close(log);
+    kafka_fixture_end(&kafka);
+}
+
 Test(log_kafka, keeps_identity_sums_and_places_over_opening, .timeout = 60) {
     struct kafka_fixture kafka;
     struct bb_log_record record;

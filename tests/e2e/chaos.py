@@ -2,11 +2,12 @@
 
     clients ──posts, each until it is answered──► serve ──► Kafka ──► workers ──► PostgreSQL
                                                    ▲           ▲         ▲            ▲
-                                                   └───────────┴─ faults ┴────────────┘
+                                                   └───────────┴─ faults ┴────────────┤
+                                                                         └──► sinks: a webhook, a topic, a warehouse
 
 Every batch says when it was issued, so that what is stored does not depend on which of two came first. After the last fault
 everything is let run until nothing is left to do; then the plant has to hold what one process makes of the same batches in
-one folder, byte for byte.
+one folder, byte for byte, and who follows its changes what its queries tell, having been told each change once.
 """
 
 import contextlib
@@ -23,6 +24,7 @@ import urllib.parse
 
 import cluster
 import crash_plant
+import follower
 from crash_plant import BINARY
 
 CLIENTS = 3
@@ -95,10 +97,12 @@ class World:
         self.brokers = brokers
         self.postgres = cluster.Server("postgres")
         both = cluster.Cluster({"kafka": self.kafka, "postgres": self.postgres})
+        self.receiver = follower.Receiver()
+        sinks = follower.sinks(self.receiver, self.kafka.address, self.postgres.address, "chaos", brokers)
         replicas = f", replication: {brokers}, min_insync: {min(2, brokers)}" if brokers > 1 else ""
-        config = both.config("chaos", more=f"derive: {{commit: {{freshness: 200ms}}, stop: {stop_budget}}}\n")
+        config = both.config("chaos", more=f"derive: {{commit: {{freshness: 200ms}}, stop: {stop_budget}}}\n{sinks}")
         self.sql = both.sql
-        self.plant = crash_plant.Plant(folder, config.replace("prefix: chaos", f"prefix: chaos{replicas}, session: {SESSION_S}s"))
+        self.plant = crash_plant.Plant(folder, config.replace("prefix: chaos,", f"prefix: chaos{replicas}, session: {SESSION_S}s,", 1))
         self.server = None
         self.workers = {}
         self.zombies = []
@@ -301,7 +305,19 @@ class World:
                 still = 0
             time.sleep(0.5)
 
+    def followed(self):
+        """What each sink holds, once it has all; or what it holds after a long while."""
+        wanted = follower.told(self.plant, USAGE_POINTS)
+        until = time.monotonic() + 120
+        while True:
+            topic = follower.of_topic(self.kafka, "chaos.changes")
+            found = {"webhook": self.receiver.told(), "warehouse": follower.of_warehouse(self.sql, "chaos_facts"), "topic": topic.told()}
+            if all(one == wanted for one in found.values()) or time.monotonic() > until:
+                return wanted, found, {"webhook": self.receiver, "topic": topic}
+            time.sleep(1)
+
     def stop(self):
+        self.receiver.close()
         self.over = self.over_looking = True
         for process in [self.server, *self.workers.values(), *self.zombies]:
             if process and process.poll() is None:

@@ -6,6 +6,7 @@ Orders come as JSON, a line each, from the standard input; an answer a line goes
     {"do": "put", "value": BASE64 or null, "partition": 0, "key": TEXT or null, "headers": [[NAME, TEXT], ...]}
     {"do": "avro", "schema": {...}, "id": 7 or null, "meters": 20, "readings": 100, "every_ms": 1}
     {"do": "committed", "group": NAME}
+    {"do": "read"}
     {"do": "delete", "partition": 0, "before": 3}
 
 `avro` writes one reading a message, keyed by meter, like the many small producers in the field: raw with id null, else behind
@@ -20,7 +21,7 @@ import sys
 import time
 
 import fastavro
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 BEGIN_S = 1772323200  # 2026-03-01T00:00:00Z
@@ -82,7 +83,26 @@ def committed(order):
     return {"committed": {place.partition: place.offset for place in places}, "end": ends}
 
 
-DOES = {"create": create, "put": put, "avro": avro, "committed": committed, "delete": delete}
+def read(order):
+    consumer = Consumer({"bootstrap.servers": BROKERS, "group.id": "unused", "isolation.level": "read_committed",
+                         "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest"})
+    left = set(consumer.list_topics(TOPIC, timeout=30).topics[TOPIC].partitions)
+    consumer.assign([TopicPartition(TOPIC, number, OFFSET_BEGINNING) for number in left])
+    values = []
+    while left:
+        message = consumer.poll(60)
+        assert message is not None, f"{TOPIC} {left} has no end"
+        if message.error() and message.error().code() == KafkaError._PARTITION_EOF:
+            left.discard(message.partition())
+        elif message.error():
+            raise SystemExit(str(message.error()))
+        else:
+            values.append(base64.b64encode(message.value()).decode())
+    consumer.close()
+    return {"values": values}
+
+
+DOES = {"read": read, "create": create, "put": put, "avro": avro, "committed": committed, "delete": delete}
 
 for line in sys.stdin:
     order = json.loads(line)

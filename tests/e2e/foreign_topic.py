@@ -68,11 +68,13 @@ class Broker:
 class Topic:
     """A topic of this test alone, with a map and a configuration that read it."""
 
-    def __init__(self, broker, partitions=5):
+    def __init__(self, broker, partitions=5, name=None):
+        """`name`: one that is there."""
         self.broker = broker
-        self.name = "readings-" + uuid.uuid4().hex[:10]
+        self.name = name or "readings-" + uuid.uuid4().hex[:10]
         self.group = "busbar-" + self.name
-        self.ask({"do": "create", "partitions": partitions})
+        if not name:
+            self.ask({"do": "create", "partitions": partitions})
 
     def _command(self):
         return [producer_python(), "-I", PRODUCER, self.broker.address, self.name]
@@ -95,6 +97,10 @@ class Topic:
         """Values as they are; the offset of each."""
         return self.ask(*({"do": "put", "value": None if value is None else base64.b64encode(value if isinstance(value, bytes) else value.encode()).decode(),
                            "partition": partition, "key": key, "headers": headers or []} for value in values))
+
+    def read(self):
+        """All committed values, each partition from its beginning to its end, in base64."""
+        return self.ask({"do": "read"})[0]["values"]
 
     def committed(self):
         return self.ask({"do": "committed", "group": self.group})[0]

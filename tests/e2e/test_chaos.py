@@ -9,6 +9,19 @@ SOAK = crash_plant.SOAK
 FAULTS = int(os.environ.get("BUSBAR_CHAOS_FAULTS") or (110 if SOAK else 11))
 
 
+def expect_followed(world, again):
+    """Each sink holds what queries tell. The topic's readers were told each change once; the webhook's by its id."""
+    wanted, found, mirrors = world.followed()
+    print(f"followed: {len(wanted)} values, {len(mirrors['topic'].ids)} changes; told to the webhook again: {mirrors['webhook'].repeated}")
+    for name, rows in found.items():
+        other = [key for key in wanted.keys() | rows.keys() if wanted.get(key, 0) != rows.get(key, 0)]
+        assert not other, f"{name}: {len(other)} values, as {sorted(other)[:3]}; {again}"
+    for name, mirror in mirrors.items():
+        assert not mirror.wrong, f"{name}: {mirror.wrong[:3]}; {again}"
+    assert mirrors["topic"].repeated == 0, again
+    assert mirrors["topic"].ids == mirrors["webhook"].ids, again
+
+
 def test_what_is_left_is_what_one_process_makes_of_it(tmp_path):
     """After FAULTS faults drawn from a seed: the content of the plant, byte for byte."""
     seed = crash_plant.SEED
@@ -28,6 +41,7 @@ def test_what_is_left_is_what_one_process_makes_of_it(tmp_path):
         assert min(batches) > FAULTS, batches
         for key, text in wanted.items():
             assert found[key] == text, f"{key}; {again}"
+        expect_followed(world, again)
         world.plant.check_deep()
     finally:
         world.stop()
