@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from conftest import HEADER, PYTHON, needs_numpy
+from peer_python import with_packages
 from test_archive import POINTS, configure, order, readings
 
 READER = """
@@ -73,13 +74,13 @@ def test_the_newest_version_counts(archived):
     assert "4711.5" in {r[4] for r in read(archived, usage_point=POINTS[0])}
 
 
-@needs_numpy
 def test_frames_and_tables(archived):
-    has = {name: subprocess.run([PYTHON, "-c", f"import {name}"], capture_output=True, check=False).returncode == 0 for name in ("pandas", "pyarrow")}
-    if not any(has.values()):
-        pytest.skip(f"neither pandas nor pyarrow beside {PYTHON}: both are optional")
-    script = "import sys; sys.path.insert(0, sys.argv[1]); import busbar_archive; f = busbar_archive.Folder(sys.argv[2])\n"
-    script += "print(len(f.frame()))\n" if has["pandas"] else ""
-    script += "print(f.arrow().num_rows)\n" if has["pyarrow"] else ""
-    done = subprocess.run([PYTHON, "-c", script, pathlib.Path(__file__).parents[2] / "python", archived.folder / "archive"], capture_output=True, text=True, timeout=120, check=True)
-    assert set(done.stdout.split()) == {str(sum(len(told(archived, p)) for p in POINTS))}
+    script = ("import sys; sys.path.insert(0, sys.argv[1]); import busbar_archive; f = busbar_archive.Folder(sys.argv[2])\n"
+              "a, t = f.frame(), f.arrow()\nassert list(a.columns) == t.column_names, (a.columns, t.column_names)\nprint(len(a), t.num_rows, a['value'].sum())\n")
+    done = subprocess.run([with_packages("pandas==2.3.3", "pyarrow==22.0.0"), "-c", script, pathlib.Path(__file__).parents[2] / "python",
+                           archived.folder / "archive"], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [row for point in POINTS for row in told(archived, point)]
+    frame, table, total = done.stdout.split()
+    assert int(frame) == int(table) == len(rows)
+    assert abs(float(total) - sum(float(row[4]) for row in rows)) <= 1e-9 * abs(float(total))
