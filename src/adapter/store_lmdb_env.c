@@ -56,6 +56,7 @@ static const char *const name_tables[BB_NAME_KIND_COUNT] = {
     [BB_NAME_SOURCE] = "name.source",     [BB_NAME_META] = "name.meta",
     [BB_NAME_TICK] = "name.tick",         [BB_NAME_PROFILE] = "name.profile",
     [BB_NAME_GROUP] = "name.group",       [BB_NAME_RULES] = "name.rules",
+    [BB_NAME_ARCHIVE] = "name.archive",
 };
 
 static pthread_mutex_t environments_mutex = PTHREAD_MUTEX_INITIALIZER;

@@ -8,6 +8,8 @@
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "derive/packed.h"
+#include "service/archive_list.h"
+#include "service/archive_verify.h"
 #include "service/audit.h"
 #include "service/erase.h"
 
@@ -229,6 +231,59 @@ static int check_drop(struct check *check, struct bb_error *error) {
     return 0;
 }
 
+struct archive_sum {
+    struct check *check; /* deep: read each, too */
+    uint64_t files, bytes, readings;
+    bool deep;
+};
+
+static int look_at_archived(void *context, const struct bb_archive_head *head,
+                            const struct bb_archive_place *place, struct bb_error *error) {
+    struct archive_sum *sum = context;
+    struct bb_blob *blob = sum->check->plant.blob;
+    struct bb_error wrong;
+
+    (void)head;
+    (void)error;
+    sum->files++;
+    sum->bytes += place->size;
+    sum->readings += place->trailer.readings;
+    if (sum->deep && blob && bb_archive_verify(blob, place, &wrong) < 0 &&
+        sum->check->damaged++ < DAMAGED_SHOWN)
+        say(sum->check, "archive", "damaged", "%s", wrong.text);
+    return 0;
+}
+
+static int check_archive(struct check *check, struct bb_error *error) {
+    const struct bb_blob *blob = check->plant.blob;
+    struct archive_sum sum = {.check = check};
+    char text[BB_HUMAN_MAX];
+    int r = bb_archive_list(&check->plant, BB_SPAN(""), look_at_archived, &sum, error);
+
+    if (r < 0)
+        return r;
+    if (!blob && sum.files > 0) {
+        check->damaged++;
+        say(check, "archive", "missing",
+            "values lie in %" PRIu64 " archived files, and archive.folder does not say where",
+            sum.files);
+    } else if (blob) {
+        say(check, "archive", "ok", "%" PRIu64 " files, %s readings in %" PRIu64 " bytes, in %s",
+            sum.files, bb_human_count(sum.readings, text), sum.bytes, blob->where);
+    }
+    return 0;
+}
+
+static int verify_archive(struct check *check, struct bb_error *error) {
+    struct archive_sum sum = {.check = check, .deep = true};
+    uint64_t damaged_before = check->damaged;
+    int r = bb_archive_list(&check->plant, BB_SPAN(""), look_at_archived, &sum, error);
+
+    if (r >= 0 && sum.files > 0 && check->plant.blob && check->damaged == damaged_before)
+        say(check, "archive", "ok", "%" PRIu64 " files read, checksums compared", sum.files);
+    return r;
+}
+
 /* What each sink promises; it is connected to. */
 static int check_sinks(struct check *check, struct bb_error *error) {
     static const char *const guarantees[] = {
@@ -332,8 +387,9 @@ static int run_all(struct check *check, int (*const *steps)(struct check *, stru
 static int check_plant(struct check *check, struct bb_error *error) {
     static int (*const shallow[])(struct check *, struct bb_error *) = {
         check_log,     check_store, check_registry, check_audit,
-        check_erasure, check_drop,  check_sinks};
-    static int (*const deep[])(struct check *, struct bb_error *) = {verify_log, verify_store};
+        check_erasure, check_drop,  check_archive,  check_sinks};
+    static int (*const deep[])(struct check *, struct bb_error *) = {verify_log, verify_archive,
+                                                                     verify_store};
     const struct check_options *given = check->command->options;
 
     int r = bb_command_open_plant(check->command, BB_PLANT_READ, &check->plant, error);

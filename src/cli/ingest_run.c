@@ -89,6 +89,9 @@ int bb_catch_up(struct bb_command *command, struct bb_plant *plant, struct bb_wo
         return r;
     r = bb_worker_drain(worker, false, &command->bar->watch, error);
     *counts = *bb_worker_counts(worker);
+    const struct bb_error *trouble = bb_worker_archive_trouble(worker);
+    if (trouble)
+        bb_command_complain(command, trouble);
     bb_worker_close(worker);
     if (r >= 0)
         r = bb_deliver_registry(plant, &command->bar->watch, error);

@@ -8,6 +8,7 @@
 #include "cli/served.h"
 #include "cli/verbs.h"
 #include "http/server.h"
+#include "service/archive_order.h"
 #include "service/metric.h"
 #include "service/retention.h"
 #include "service/tick.h"
@@ -47,7 +48,13 @@ static const struct bb_option serve_options[] = {
      .help = "listen on other addresses without keys or without TLS"},
     BB_OPTION_END};
 
-enum { CHILDREN_MS = 30000, LOOK_MS = 100, TICK_EVERY_MS = 60000, RETENTION_EVERY_MS = 600000 };
+enum {
+    CHILDREN_MS = 30000,
+    LOOK_MS = 100,
+    TICK_EVERY_MS = 60000,
+    RETENTION_EVERY_MS = 600000,
+    ARCHIVE_EVERY_MS = 3600000
+};
 
 struct serve {
     struct bb_command *command;
@@ -61,6 +68,7 @@ struct serve {
     struct bb_children_shared shared;
     int64_t next_tick_ms;      /* monotonic: when to look whether a day is over */
     int64_t next_retention_ms; /* monotonic: when to look whether the log's oldest part may go */
+    int64_t next_archive_ms;   /* monotonic: when to look whether months are old enough */
     int retention;             /* enum bb_retention_outcome: how that went, as it was told last */
     char socket_path[sizeof((struct bb_plant *)0)->directory + 16];
 };
@@ -130,6 +138,28 @@ static void look_at_the_clock(struct serve *serve) {
                         "a day is over: what was not told of it is missing", fields, 2);
 }
 
+/* On the log's thread. */
+static int append_archive_orders(struct bb_plant *plant, void *context, struct bb_error *error) {
+    return bb_archive_append_due(plant, bb_clock_system(), context, error);
+}
+
+/* Likewise what is due by archive.age. An order that was passed over is given again, as its blocks are still there. */
+static void look_at_old_months(struct serve *serve) {
+    int64_t now_ms = bb_monotonic_ns() / 1000000;
+    uint32_t appended = 0;
+    struct bb_error error;
+
+    if (now_ms < serve->next_archive_ms)
+        return;
+    serve->next_archive_ms = now_ms + ARCHIVE_EVERY_MS;
+    if (bb_committer_run(serve->committer, append_archive_orders, &appended, &error) < 0)
+        bb_command_complain(serve->command, &error);
+    const struct bb_log_field fields[] = {bb_field_decision("archive"),
+                                          bb_field_number("orders", appended)};
+    if (appended > 0)
+        bb_command_note(serve->command, BB_LOG_INFO, "old months go into the archive", fields, 2);
+}
+
 struct giving_up {
     uint32_t partition;
     uint64_t bytes;
@@ -195,6 +225,7 @@ static int serve_until_stopped(struct serve *serve, struct bb_error *error) {
         bb_children_look(&serve->children);
         look_at_the_clock(serve);
         look_at_the_log(serve);
+        look_at_old_months(serve);
         bb_serve_drop_look(serve->drop);
         usleep(LOOK_MS * 1000);
     }

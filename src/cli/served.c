@@ -63,8 +63,9 @@ static int explain(const struct bb_command *command, struct bb_error *error) {
 }
 
 int bb_served_open(struct bb_command *command, struct bb_plant *plant, struct bb_error *error) {
-    static const char *const through[] = {"ingest", "edit",   "exceptions", "registry", "rules",
-                                          "tick",   "replay", "dlq",        "tasks",    "worker"};
+    static const char *const through[] = {"ingest", "edit",   "exceptions", "registry",
+                                          "rules",  "tick",   "replay",     "dlq",
+                                          "tasks",  "worker", "archive"};
     const struct bb_globals *globals = &command->globals;
     bool goes_through = false;
 

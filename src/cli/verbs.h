@@ -26,6 +26,7 @@ extern const struct bb_verb bb_verb_restore;
 extern const struct bb_verb bb_verb_rules;
 extern const struct bb_verb bb_verb_tasks;
 extern const struct bb_verb bb_verb_tick;
+extern const struct bb_verb bb_verb_archive;
 extern const struct bb_verb bb_verb_serve;
 extern const struct bb_verb bb_verb_try;
 extern const struct bb_verb bb_verb_version;

@@ -129,6 +129,9 @@ static int work_once(struct work *work, struct bb_error *error) {
     const bool has_more = r == BB_WORKER_MORE;
 
     note_fenced(work);
+    const struct bb_error *trouble = work->worker ? bb_worker_archive_trouble(work->worker) : NULL;
+    if (trouble)
+        bb_command_complain(work->command, trouble);
     const bool is_damaged = r == -(int)BB_E_LOG_CORRUPT; /* of one partition: others have come on */
     struct bb_error ignored;
     if (r == BB_WORKER_DAMAGED)

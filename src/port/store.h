@@ -63,6 +63,7 @@ enum bb_name_kind {
     BB_NAME_PROFILE,     /* tenant 0 profile -> master data */
     BB_NAME_GROUP,       /* tenant 0 group -> master data */
     BB_NAME_RULES,       /* tenant -> master data: its rules */
+    BB_NAME_ARCHIVE,     /* what is in archived files (codec/archive_place.h) */
     BB_NAME_KIND_COUNT
 };
 enum { BB_NAME_KEY_MAX = 480 }; /* bytes */

@@ -1,7 +1,10 @@
 /* Making backups: see backup.h. */
 #include "service/backup.h"
 
+#include "adapter/blobs.h"
 #include "adapter/embedded.h"
+#include "service/archive_list.h"
+#include "service/archive_verify.h"
 #include "service/backup_content.h"
 #include "service/backup_files.h"
 #include "service/cut.h"
@@ -75,6 +78,44 @@ static int copy_store(struct making *making) {
     return result;
 }
 
+struct archived {
+    struct bb_blob *from, *to;
+    uint64_t files;
+};
+
+static int copy_file(void *context, const struct bb_archive_head *head,
+                     const struct bb_archive_place *place, struct bb_error *error) {
+    struct archived *a = context;
+
+    (void)head;
+    a->files++;
+    return bb_archive_copy(a->from, place, a->to, error);
+}
+
+/* The files that the copied store names, from wherever the archive is. They do not change, and what is replaced meanwhile is
+ * kept for archive.grace. */
+static int copy_archive(struct making *making) {
+    struct archived archived = {.from = making->plant.blob};
+    struct bb_plant copy = {.log = making->plant.log};
+    struct bb_engine_needs needs = {.directory = making->staging.path,
+                                    .config = &making->plant.config,
+                                    .read_only = true,
+                                    .frozen = true};
+    char path[PATH_SIZE];
+
+    path_in(making, BB_ENGINE_ARCHIVE_FOLDER, path);
+    int result = bb_engine_store_open(&needs, copy.log->partitions, &copy.hot, making->error);
+    if (result == 0)
+        result = bb_blob_folder_open(path, &archived.to, making->error);
+    if (result == 0)
+        result = bb_archive_list(&copy, BB_SPAN(""), copy_file, &archived, making->error);
+    if (archived.to)
+        archived.to->ops->close(archived.to);
+    if (copy.hot)
+        copy.hot->ops->close(copy.hot);
+    return result;
+}
+
 static int copy_log(struct making *making) {
     struct bb_log *log = making->plant.log;
     struct bb_log_end *ends = calloc(log->partitions + (size_t)1, sizeof *ends);
@@ -103,6 +144,8 @@ static int copy_all(struct making *making) {
         result = copy_registry(making);
     if (result == 0)
         result = copy_store(making);
+    if (result == 0)
+        result = copy_archive(making);
     if (result == 0)
         result = copy_log(
             making); /* also held: nothing that the copied store has still to read is given up */

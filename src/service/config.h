@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "derive/pipeline.h"
+#include "model/block.h"
 
 enum { BB_CONFIG_PATH_MAX = 1024 };
 
@@ -54,7 +55,13 @@ struct bb_config {
     int64_t sink_dynamodb_parallel, sink_dynamodb_expire_ms;
     uint32_t
         changes_lanes; /* bits of enum bb_lane whose changes are told; set with the sinks, no key of its own */
-    int64_t stop_ms;                      /* what a worker may take to end */
+    int64_t stop_ms;                         /* what a worker may take to end */
+    char archive_folder[BB_CONFIG_PATH_MAX]; /* empty: none, or the bucket */
+    char archive_s3_bucket[BB_CONFIG_PATH_MAX], archive_s3_prefix[BB_CONFIG_PATH_MAX];
+    char archive_s3_region[BB_CONFIG_PATH_MAX], archive_s3_endpoint[BB_CONFIG_PATH_MAX];
+    char archive_s3_profile[BB_CONFIG_PATH_MAX];
+    int64_t archive_age_ms[BB_LANE_COUNT]; /* 0: never */
+    int64_t archive_grace_ms, archive_cache_bytes;
     int64_t tick_grace_ms;                /* a day counts as over so long after its midnight */
     char drop_folder[BB_CONFIG_PATH_MAX]; /* empty: none */
     char drop_map[BB_CONFIG_PATH_MAX];    /* empty: files are read by their own conventions */

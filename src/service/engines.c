@@ -2,10 +2,13 @@
 #include "service/engines.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "adapter/assignment.h"
+#include "adapter/blobs.h"
 #include "adapter/embedded.h"
 #include "adapter/registry_postgres.h"
+#include "adapter/store_archive.h"
 #include "adapter/store_postgres.h"
 #include "service/engines_internal.h"
 
@@ -60,6 +63,50 @@ static int store_in_folder(const struct bb_engine_needs *needs, uint32_t partiti
 
     path_of(needs, "store", path);
     return bb_store_lmdb_open(path, &options, out, error);
+}
+
+static int configured_blob(const struct bb_config *c, struct bb_blob **out,
+                           struct bb_error *error) {
+    *out = NULL;
+    if (c->archive_folder[0])
+        return bb_blob_folder_open(c->archive_folder, out, error);
+    if (!c->archive_s3_bucket[0])
+        return 0;
+    return bb_blob_s3_open(
+        &(struct bb_blob_s3_options){
+            .bucket = c->archive_s3_bucket,
+            .prefix = c->archive_s3_prefix,
+            .region = c->archive_s3_region[0] ? c->archive_s3_region : NULL,
+            .endpoint = c->archive_s3_endpoint,
+            .profile = c->archive_s3_profile[0] ? c->archive_s3_profile : NULL,
+        },
+        out, error);
+}
+
+/* What a backup brought lies in the plant's own folder, and is looked for there when the configured storage lacks it. A
+ * backup itself has no other. */
+int bb_engine_blob_open(const struct bb_engine_needs *needs, struct bb_blob **out,
+                        struct bb_error *error) {
+    struct bb_blob *configured = NULL, *brought = NULL;
+    char path[PATH_SIZE];
+
+    *out = NULL;
+    path_of(needs, BB_ENGINE_ARCHIVE_FOLDER, path);
+    bool has_brought = access(path, F_OK) == 0;
+    int result = 0;
+    if (!needs->frozen || !has_brought)
+        result = configured_blob(needs->config, &configured, error);
+    if (!result && has_brought)
+        result = bb_blob_folder_open(path, &brought, error);
+    if (!result && configured && brought)
+        return bb_blob_layers_open(configured, brought, out, error);
+    *out = configured ? configured : brought;
+    return result;
+}
+
+int bb_engine_archive_open(const struct bb_engine_needs *needs, struct bb_store *hot,
+                           struct bb_blob *blob, struct bb_store **out, struct bb_error *error) {
+    return bb_store_archive_wrap(hot, blob, (size_t)needs->config->archive_cache_bytes, out, error);
 }
 
 int bb_engine_store_open(const struct bb_engine_needs *needs, uint32_t partitions,

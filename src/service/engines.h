@@ -3,6 +3,7 @@
 #define BB_SERVICE_ENGINES_H
 
 #include "port/assignment.h"
+#include "port/blob.h"
 #include "port/log.h"
 #include "port/registry.h"
 #include "port/sink.h"
@@ -36,6 +37,15 @@ int bb_engine_assignment_open(const struct bb_engine_needs *needs,
 /* `partitions`: the log's. */
 int bb_engine_store_open(const struct bb_engine_needs *needs, uint32_t partitions,
                          struct bb_store **out, struct bb_error *error) BB_MUST_USE;
+/* In a plant's folder: archived files that a backup brought. */
+#define BB_ENGINE_ARCHIVE_FOLDER "archive"
+/* *out NULL: there is no archive. */
+int bb_engine_blob_open(const struct bb_engine_needs *needs, struct bb_blob **out,
+                        struct bb_error *error) BB_MUST_USE;
+/* The store with what was archived; owns neither. */
+int bb_engine_archive_open(const struct bb_engine_needs *needs, struct bb_store *hot,
+                           struct bb_blob *blob, struct bb_store **out, struct bb_error *error)
+    BB_MUST_USE;
 int bb_engine_registry_open(const struct bb_engine_needs *needs, struct bb_registry **out,
                             struct bb_error *error) BB_MUST_USE;
 /* The queue hands tasks out, the table says what they are. Made when they are not there. */

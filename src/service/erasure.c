@@ -603,6 +603,7 @@ int bb_erasure_of_record(struct bb_erasure *e, const struct bb_log_record *recor
     case BB_RECORD_POSTS: return blank_anywhere(e, body, size);
     case BB_RECORD_FILE_COMMIT:
     case BB_RECORD_TICK:
+    case BB_RECORD_ARCHIVE:
     case BB_RECORD_POSTS_DONE:
     case BB_RECORD_DEAD_LETTER_CLOSED:
     case BB_RECORD_POSTS_ABANDONED: break;

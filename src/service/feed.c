@@ -102,7 +102,7 @@ int bb_feed_next(struct bb_feed *feed, struct bb_log_record *out, struct bb_erro
         }
         feed->position = (struct bb_position){out->next_offset, 0};
         if (out->kind == BB_RECORD_FRAME || out->kind == BB_RECORD_MASTER ||
-            out->kind == BB_RECORD_TICK)
+            out->kind == BB_RECORD_TICK || out->kind == BB_RECORD_ARCHIVE)
             return BB_FEED_RECORD;
     }
 }

@@ -30,7 +30,8 @@ static bool take(struct bb_cursor *in, uint32_t *partition, struct bb_log_record
     *partition = (uint32_t)number;
     out->readings = (uint32_t)readings;
     return !in->failed && number <= UINT32_MAX && readings <= UINT32_MAX &&
-           (kind == BB_RECORD_FRAME || kind == BB_RECORD_MASTER || kind == BB_RECORD_TICK);
+           (kind == BB_RECORD_FRAME || kind == BB_RECORD_MASTER || kind == BB_RECORD_TICK ||
+            kind == BB_RECORD_ARCHIVE);
 }
 
 static int check_all(const struct bb_plant *plant, struct bb_span records, struct bb_error *error) {

@@ -103,7 +103,11 @@ static int open_parts(struct bb_plant *plant, enum bb_plant_mode mode, struct bb
     if (!result)
         result = bb_engine_log_open(&needs, &plant->log, error);
     if (!result)
-        result = bb_engine_store_open(&needs, plant->log->partitions, &plant->store, error);
+        result = bb_engine_store_open(&needs, plant->log->partitions, &plant->hot, error);
+    if (!result)
+        result = bb_engine_blob_open(&needs, &plant->blob, error);
+    if (!result)
+        result = bb_engine_archive_open(&needs, plant->hot, plant->blob, &plant->store, error);
     if (!result)
         result = bb_engine_registry_open(&needs, &plant->registry, error);
     if (!result && mode == BB_PLANT_APPEND)
@@ -170,6 +174,10 @@ void bb_plant_close(struct bb_plant *plant) {
         plant->registry->ops->close(plant->registry);
     if (plant->store)
         plant->store->ops->close(plant->store);
+    if (plant->blob)
+        plant->blob->ops->close(plant->blob);
+    if (plant->hot)
+        plant->hot->ops->close(plant->hot);
     if (plant->log)
         plant->log->ops->close(plant->log);
     bb_zone_set_free(plant->zones);
@@ -181,7 +189,8 @@ void bb_plant_close(struct bb_plant *plant) {
         close(plant->lock_fd);
     plant->lock_fd = 0;
     plant->registry = NULL;
-    plant->store = NULL;
+    plant->store = plant->hot = NULL;
+    plant->blob = NULL;
     plant->log = NULL;
     plant->zones = NULL;
 }

@@ -8,6 +8,7 @@
 #define BB_SERVICE_PLANT_H
 
 #include "model/calendar.h"
+#include "port/blob.h"
 #include "port/log.h"
 #include "port/registry.h"
 #include "port/sink.h"
@@ -28,6 +29,8 @@ struct bb_plant {
     struct bb_config config;
     struct bb_log *log;
     struct bb_store *store;
+    struct bb_store *hot; /* the store itself: what lies in archived files is not there */
+    struct bb_blob *blob; /* where archived files are; NULL: no archive */
     struct bb_registry *registry;
     struct bb_sink **sinks; /* who follows the change feed besides the registry; the plant's own */
     size_t sink_count;

@@ -11,6 +11,7 @@
 #include "service/worker.h"
 
 #include "model/frame.h"
+#include "service/archive_run.h"
 #include "service/derivation.h"
 #include "service/feed.h"
 #include "service/letter.h"
@@ -62,6 +63,10 @@ struct bb_worker {
     int64_t
         oldest_ms; /* received: of the readings gathered for the commit at hand; 0: there are none */
     int64_t last_watch_ms;
+    bool has_order; /* the commit at hand is an archive order's, which stands alone */
+    struct bb_archive_order order;
+    struct bb_error archive_trouble; /* code BB_OK: none */
+    bool archive_told;
     bool has_more;          /* a partition that a live drain did not come to the end of */
     struct bb_error damage; /* the first that this drain has met; code BB_OK: none */
 };
@@ -133,6 +138,13 @@ void bb_worker_close(struct bb_worker *w) {
 
 const struct bb_worker_counts *bb_worker_counts(const struct bb_worker *w) {
     return &w->counts;
+}
+
+const struct bb_error *bb_worker_archive_trouble(struct bb_worker *w) {
+    if (w->archive_trouble.code == BB_OK || w->archive_told)
+        return NULL;
+    w->archive_told = true;
+    return &w->archive_trouble;
 }
 
 /* ---- claiming */
@@ -264,14 +276,19 @@ static void note_passed(struct bb_worker *w, struct partition *p) {
     p->most = 0;
 }
 
-/* Take records until there is a reason to commit. */
-/* One record more. BB_FEED_END, or negative. */
+enum { AT_ORDER = BB_FEED_END + 1 };
+
+/* One record more. BB_FEED_END, AT_ORDER, or negative. */
 static int gather_next(struct bb_worker *w, struct partition *p, struct bb_store_view *view,
                        struct bb_error *error) {
     struct bb_log_record record;
     size_t before = w->gather.count;
     int result = bb_feed_next(&p->feed, &record, error);
 
+    if (!result && record.kind == BB_RECORD_ARCHIVE) {
+        result = bb_archive_order_decode(record.body, &w->order, error);
+        return result ? result : AT_ORDER;
+    }
     if (!result)
         w->records++;
     if (!result && p->poison.code != BB_OK)
@@ -284,17 +301,35 @@ static int gather_next(struct bb_worker *w, struct partition *p, struct bb_store
     return result;
 }
 
-/* What stands before a damaged record counts: end here, and meet it again at the beginning of the next commit. */
-static int end_at_damage(struct bb_worker *w, struct partition *p, uint32_t partition,
-                         struct bb_position before, struct bb_error *error) {
+static bool has_moved(const struct partition *p, struct bb_position to) {
     const struct bb_position *from = &p->claim.position;
 
-    if (before.offset == from->offset && before.inner == from->inner)
-        return -(int)BB_E_LOG_CORRUPT;
+    return to.offset != from->offset || to.inner != from->inner;
+}
+
+static int step_back(struct bb_worker *w, struct partition *p, uint32_t partition,
+                     struct bb_position before, struct bb_error *error) {
     bb_feed_close(&p->feed);
     return bb_feed_open(&p->feed, w->plant->log, partition, before, error);
 }
 
+/* What stands before a damaged record counts: end here, and meet it again at the beginning of the next commit. */
+static int end_at_damage(struct bb_worker *w, struct partition *p, uint32_t partition,
+                         struct bb_position before, struct bb_error *error) {
+    return has_moved(p, before) ? step_back(w, p, partition, before, error)
+                                : -(int)BB_E_LOG_CORRUPT;
+}
+
+/* Likewise what stands before an archive order, so that the order finds all of it in the store. */
+static int end_at_order(struct bb_worker *w, struct partition *p, uint32_t partition,
+                        struct bb_position before, struct bb_error *error) {
+    if (has_moved(p, before))
+        return step_back(w, p, partition, before, error);
+    w->has_order = true;
+    return 0;
+}
+
+/* Take records until there is a reason to commit. */
 static int gather(struct bb_worker *w, uint32_t partition, struct bb_store_view *view, bool live,
                   const struct bb_progress_watch *to, bool *more, struct bb_error *error) {
     struct partition *p = &w->partitions[partition];
@@ -312,6 +347,8 @@ static int gather(struct bb_worker *w, uint32_t partition, struct bb_store_view 
             *more = false;
         if (result == -(int)BB_E_LOG_CORRUPT)
             return end_at_damage(w, p, partition, before, error);
+        if (result == AT_ORDER)
+            return end_at_order(w, p, partition, before, error);
         if (result)
             return result < 0 ? result : 0;
         watch(w, to);
@@ -365,6 +402,47 @@ static void note_lost(struct bb_worker *w, struct partition *p) {
     p->lost_since_ms = now_ms();
 }
 
+/* Fill the commit of an archive order. One that cannot be carried out is passed over: readings do not wait for cheap
+ * storage. *stopped: nothing may be committed. */
+static int make_archive(struct bb_worker *w, uint32_t i, struct bb_archive_run **run,
+                        struct bb_commit *commit, bool *stopped, struct bb_error *error) {
+    const struct bb_archive_task task = {.plant = w->plant,
+                                         .partition = i,
+                                         .epoch = commit->epoch,
+                                         .offset = commit->from.offset,
+                                         .order = w->order,
+                                         .stop = w->stop,
+                                         .now_ms = bb_clock_now_ms(bb_clock_system())};
+    int result = bb_archive_run(&task, run, commit, error);
+
+    *stopped = result == BB_ARCHIVE_STOPPED;
+    if (result == BB_ARCHIVE_MADE)
+        return 0;
+    bb_archive_run_release(*run);
+    *run = NULL;
+    commit->block_count = commit->name_count = 0;
+    if (result < 0) {
+        w->archive_trouble = *error;
+        w->archive_told = false;
+        w->counts.archive_failures++;
+        bb_metric_add(BB_METRIC_ARCHIVE_FAILURES, 0, 1);
+    }
+    return 0;
+}
+
+static void end_archive(struct bb_worker *w, struct bb_archive_run *run, int outcome) {
+    if (run && outcome == BB_COMMIT_DONE) {
+        uint64_t files = 0, blocks = 0;
+        bb_archive_run_counts(run, &files, &blocks);
+        w->counts.archived_files += files;
+        w->counts.archived_blocks += blocks;
+        bb_metric_add(BB_METRIC_ARCHIVED_FILES, 0, files);
+        bb_metric_add(BB_METRIC_ARCHIVED_BLOCKS, 0, blocks);
+        bb_archive_run_sweep(run);
+    }
+    bb_archive_run_release(run);
+}
+
 /* Returns 0, and *more: there may be another commit to do. */
 static int commit_once(struct bb_worker *w, uint32_t i, bool live,
                        const struct bb_progress_watch *to, bool *more, struct bb_error *error) {
@@ -372,6 +450,8 @@ static int commit_once(struct bb_worker *w, uint32_t i, bool live,
     struct partition *p = &w->partitions[i];
     struct bb_store_view *view;
     struct bb_commit commit = {.epoch = p->claim.epoch, .from = p->claim.position};
+    struct bb_archive_run *run = NULL;
+    bool stopped = false;
     int result = store->ops->view_begin(store, i, &view, error);
 
     if (result)
@@ -379,6 +459,7 @@ static int commit_once(struct bb_worker *w, uint32_t i, bool live,
     bb_gather_clear(&w->gather);
     bb_derivation_clear(&w->derivation);
     w->oldest_ms = 0;
+    w->has_order = false;
     w->records = 0;
     const bool passes = p->poison.code != BB_OK;
     result = gather(w, i, view, live, to, more, error);
@@ -391,9 +472,15 @@ static int commit_once(struct bb_worker *w, uint32_t i, bool live,
                                        error);
     }
     store->ops->view_end(view);
+    if (!result && w->has_order) {
+        store = w->plant->hot; /* blocks go out of the store itself */
+        result = make_archive(w, i, &run, &commit, &stopped, error);
+    }
+    if (stopped)
+        drop(p); /* the feed stands behind the order */
     if (result < 0 && !passes && w->records > 0 && is_poison(error))
         return look_closer(w, i, more, error);
-    if (result || !moved)
+    if (result || !moved || stopped)
         return result;
     const struct bb_span letter = bb_buffer_span(&w->passed);
     if (passes && w->records > 0) {
@@ -401,6 +488,7 @@ static int commit_once(struct bb_worker *w, uint32_t i, bool live,
         commit.outbox_count = 1;
     }
     result = store->ops->commit(store, i, &commit, error);
+    end_archive(w, run, result);
     if (result == BB_COMMIT_DONE) {
         count_commit(w, p, &commit);
         if (passes && w->records > 0)

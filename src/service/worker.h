@@ -20,7 +20,9 @@ struct bb_worker_counts {
     uint64_t exceptions_opened, exceptions_closed;
     uint64_t commits, blocks;
     uint64_t fenced; /* partitions lost to another worker */
-    uint64_t passed; /* records that could not be derived */
+    uint64_t archived_files, archived_blocks;
+    uint64_t archive_failures; /* orders that were passed over */
+    uint64_t passed;           /* records that could not be derived */
 };
 
 struct bb_worker;
@@ -38,6 +40,10 @@ bool bb_worker_position(const struct bb_worker *worker, uint32_t partition,
 void bb_worker_stop_at(struct bb_worker *worker, const volatile bool *stop);
 void bb_worker_close(struct bb_worker *worker);
 const struct bb_worker_counts *bb_worker_counts(const struct bb_worker *worker);
+
+/* Why an archive order was passed over, told once; NULL: none was since the last call. What it was about stays in the
+ * store, and a later order does it. */
+const struct bb_error *bb_worker_archive_trouble(struct bb_worker *worker);
 
 /* A frame of readings that cannot be derived, for a reason that trying again does not change, does not stop its partition: what was
  * gathered is halved until that record is alone; the commit that passes over it tells of it (BB_OUTBOX_DEAD_LETTER, letter.h).

@@ -19,7 +19,7 @@
 
 enum { NOT_HERE = 77 };
 
-static const char *const names[] = {"kafka", "postgres", "rabbitmq", "dynamodb"};
+static const char *const names[] = {"kafka", "postgres", "rabbitmq", "dynamodb", "s3"};
 enum { NAMES = sizeof names / sizeof names[0] };
 
 /* Tests are processes of their own; what one of them starts belongs to the run, which is their parent. */

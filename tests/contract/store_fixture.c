@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "adapter/postgres_internal.h"
+#include "adapter/store_archive.h"
 #include "adapter/store_postgres.h"
 #include "contract/cluster.h"
 #include "support/log_folder.h"
@@ -32,6 +33,14 @@ static void open_fault(struct store_fixture *f) {
     cr_assert_not_null(f->store);
 }
 
+/* The archiving store, without a file yet. */
+static void open_archive(struct store_fixture *f) {
+    open_lmdb(f);
+    f->inner = f->store;
+    cr_assert_eq(bb_blob_memory_open(&f->blob, &f->error), 0);
+    cr_assert_eq(bb_store_archive_wrap(f->inner, f->blob, 1 << 20, &f->store, &f->error), 0);
+}
+
 static struct store_fixture begin(const char *adapter) {
     const char *temporary = getenv("TMPDIR");
     struct store_fixture f = {.adapter = adapter};
@@ -46,6 +55,8 @@ static void end(struct store_fixture *f) {
     f->store->ops->close(f->store);
     if (f->inner)
         f->inner->ops->close(f->inner);
+    if (f->blob)
+        f->blob->ops->close(f->blob);
     bb_buffer_release(&f->picture);
     log_folder_remove(f->directory);
 }
@@ -53,7 +64,8 @@ static void end(struct store_fixture *f) {
 static const struct {
     const char *name;
     void (*open)(struct store_fixture *f);
-} subjects[] = {{"lmdb", open_lmdb}, {"memory", open_memory}, {"fault", open_fault}};
+} subjects[] = {
+    {"lmdb", open_lmdb}, {"memory", open_memory}, {"fault", open_fault}, {"archive", open_archive}};
 
 void each_store(void (*promise)(struct store_fixture *f)) {
     for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {

@@ -6,6 +6,7 @@
 #ifndef BB_TESTS_CONTRACT_STORE_FIXTURE_H
 #define BB_TESTS_CONTRACT_STORE_FIXTURE_H
 
+#include "adapter/blobs.h"
 #include "adapter/embedded.h"
 #include "base/buffer.h"
 
@@ -15,6 +16,7 @@ struct store_fixture {
     const char *adapter;
     struct bb_store *store;
     struct bb_store *inner; /* of a decorator */
+    struct bb_blob *blob;   /* of the archiving one */
     struct bb_fault_plan plan;
     char directory[64];
     const char *conninfo; /* PostgreSQL: where, */

@@ -5,36 +5,25 @@ knows nothing of it.
 """
 
 import base64
-import hashlib
 import json
 import os
 import pathlib
 import subprocess
-import sys
 import tempfile
 import uuid
 
 from conftest import lack
+from peer_python import with_packages
 
 ROOT = pathlib.Path(__file__).parents[2]
 SCRIPT = ROOT / "tools/cluster/kafka"
 PRODUCER = pathlib.Path(__file__).with_name("foreign_producer.py")
 PACKAGES = ("confluent-kafka==2.16.1", "fastavro==1.13.1")
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "busbar"
 NOT_HERE = 77
 
 
 def producer_python():
-    """The interpreter of an environment that has a producer; made once."""
-    folder = CACHE / ("producer-" + hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:12])
-    python = folder / "bin/python"
-    if not (folder / "done").exists():
-        for command in ([sys.executable, "-m", "venv", "--clear", folder], [python, "-m", "pip", "install", "-q", *PACKAGES]):
-            made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-            if made.returncode != 0:
-                lack(f"no producer in Python: {made.stderr.strip()[-300:]}")
-        (folder / "done").touch()
-    return python
+    return with_packages(*PACKAGES)
 
 
 class Broker:

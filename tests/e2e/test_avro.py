@@ -10,12 +10,12 @@ import pathlib
 import random
 import struct
 import subprocess
-import sys
 import threading
 from decimal import Decimal
 
 import pytest
 from conftest import Plant, lack
+from peer_python import with_packages
 from server import Server
 
 TOP = pathlib.Path(__file__).parents[2]
@@ -28,15 +28,9 @@ SEEDS = ([int(os.environ["BUSBAR_AVRO_SEED"])] if os.environ.get("BUSBAR_AVRO_SE
 
 
 @pytest.fixture(scope="session")
-def peer(tmp_path_factory):
+def peer():
     """An interpreter that has fastavro."""
-    folder = tmp_path_factory.mktemp("avro") / "own"
-    for command in ([sys.executable, "-m", "venv", folder],
-                    [folder / "bin/pip", "install", "-q", "--disable-pip-version-check", *PACKAGES]):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        if done.returncode != 0:
-            lack(f"fastavro is not to be had here: {done.stderr[-300:]}")
-    return folder / "bin/python"
+    return with_packages(*PACKAGES)
 
 
 def run_peer(peer, *arguments):

@@ -52,6 +52,21 @@ def test_each_engine_alone(servers, world, tmp_path, name):
     expect_equal(plant.content(), expected)
 
 
+def test_old_values_in_files(servers, world, tmp_path):
+    """Everything that is over goes to files while half of the inputs are still to come; nobody who asks sees a difference."""
+    files, _, expected = world
+    plant = crash_plant.Plant(tmp_path, servers.config("cold", more=f"{DERIVE}archive: {{folder: {tmp_path / 'cold'}, grace: 0s}}\n"))
+    half = len(files) // 2
+    for some in (files[:half], files[half:]):
+        plant.must("ingest", *some)
+        for lane in ("raw", "vee", "day"):
+            told = json.loads(plant.must("--json", "archive", "--before", "2025-01", "--lane", lane).stdout)
+            assert told["failed"] == 0 and told["files"] > 0, told
+    assert servers.sql("SELECT count(*) FROM cold.block WHERE lane = 0 AND value IS NOT NULL") == "0"
+    expect_equal(plant.content(), expected)
+    assert json.loads(plant.must("--json", "archive", "verify").stdout)["damaged"] == 0
+
+
 def test_check_says_where_everything_is(servers, world, tmp_path):
     plant = crash_plant.Plant(tmp_path, servers.config(more=DERIVE))
     plant.must("ingest", world[0][0])

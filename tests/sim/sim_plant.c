@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "adapter/store_archive.h"
 #include "base/hash.h"
 #include "service/channel_table.h"
 #include "service/query.h"
@@ -56,7 +57,13 @@ void sim_plant_open(struct sim_plant *s, uint32_t partitions, bool with_faults) 
     bb_config_defaults(&s->plant.config);
     s->plant.config.log_partitions = partitions;
     s->plant.log = with_faults ? bb_log_fault_wrap(s->log, &s->log_faults) : s->log;
-    s->plant.store = with_faults ? bb_store_fault_wrap(s->store, &s->store_faults) : s->store;
+    s->plant.hot = with_faults ? bb_store_fault_wrap(s->store, &s->store_faults) : s->store;
+    EXPECT(bb_blob_memory_open(&s->blob, &error));
+    s->plant.blob = with_faults ? bb_blob_fault_wrap(s->blob, &s->blob_faults) : s->blob;
+    BB_ASSERT(s->plant.hot && s->plant.blob);
+    /* So little is kept that frames are read again and again. */
+    EXPECT(bb_store_archive_wrap(s->plant.hot, s->plant.blob, 64 << 10, &s->plant.store, &error));
+    EXPECT(bb_store_archive_wrap(s->store, s->blob, 64 << 10, &s->whole, &error));
     s->plant.registry = s->registry;
     s->mirror = sim_mirror_open(partitions);
     s->sink = sim_mirror_sink(s->mirror);
@@ -65,14 +72,19 @@ void sim_plant_open(struct sim_plant *s, uint32_t partitions, bool with_faults) 
     s->plant.config.changes_lanes = 1u << BB_LANE_RAW | 1u << BB_LANE_VEE | 1u << BB_LANE_DAY;
     s->plant.judge = judge;
     s->plant.zones = bb_zone_set_new();
-    BB_ASSERT(s->plant.log && s->plant.store && s->plant.zones);
+    BB_ASSERT(s->plant.log && s->plant.zones);
 }
 
 void sim_plant_close(struct sim_plant *s) {
     if (s->plant.log != s->log)
         s->plant.log->ops->close(s->plant.log);
-    if (s->plant.store != s->store)
-        s->plant.store->ops->close(s->plant.store);
+    s->plant.store->ops->close(s->plant.store);
+    s->whole->ops->close(s->whole);
+    if (s->plant.hot != s->store)
+        s->plant.hot->ops->close(s->plant.hot);
+    if (s->plant.blob != s->blob)
+        s->plant.blob->ops->close(s->plant.blob);
+    s->blob->ops->close(s->blob);
     sim_mirror_close(s->mirror);
     s->registry->ops->close(s->registry);
     s->store->ops->close(s->store);
@@ -262,7 +274,7 @@ static void dump_coverage(struct dump *d) {
 
     for (int i = 0; i < 4; i++)
         number[i] = (char)(d->number >> (8 * (3 - i)));
-    int found = d->s->store->ops->name_get(d->view, BB_NAME_COVERAGE, (struct bb_span){number, 4},
+    int found = d->s->whole->ops->name_get(d->view, BB_NAME_COVERAGE, (struct bb_span){number, 4},
                                            &value, &error);
     bb_buffer_format(&d->line, "coverage %s %016" PRIx64, d->key,
                      found == BB_FOUND ? bb_hash(value) : 0);
@@ -291,7 +303,7 @@ static int dump_channel(void *context, struct bb_span name, struct bb_span value
     end_line(d);
     dump_coverage(d);
     for (d->lane = 0; d->lane < BB_LANE_COUNT; d->lane++)
-        EXPECT(d->s->store->ops->block_scan(d->view, d->lane, INT32_MIN, INT32_MAX, dump_block, d,
+        EXPECT(d->s->whole->ops->block_scan(d->view, d->lane, INT32_MIN, INT32_MAX, dump_block, d,
                                             &error));
     return 0;
 }
@@ -356,9 +368,9 @@ static int dump_usage_point(void *context, const struct bb_registry_usage_point 
 
 static void dump_partition(struct dump *d, uint32_t partition) {
     struct bb_error error = {0};
-    const struct bb_store_ops *ops = d->s->store->ops;
+    const struct bb_store_ops *ops = d->s->whole->ops;
 
-    EXPECT(ops->view_begin(d->s->store, partition, &d->view, &error));
+    EXPECT(ops->view_begin(d->s->whole, partition, &d->view, &error));
     EXPECT(ops->name_scan(d->view, BB_NAME_CHANNEL, BB_SPAN(""), dump_channel, d, &error));
     EXPECT(ops->name_scan(d->view, BB_NAME_USAGE_POINT, BB_SPAN(""), dump_master, d, &error));
     EXPECT(ops->name_scan(d->view, BB_NAME_CALENDAR, BB_SPAN(""), dump_master, d, &error));
@@ -373,7 +385,7 @@ void sim_plant_fingerprint(struct sim_plant *s, struct bb_span tenant, const int
     struct dump d = {.s = s, .as_of_ms = BB_TIME_NONE};
     struct bb_error error = {0};
 
-    s->log_faults.fail_at = s->store_faults.fail_at = 0;
+    s->log_faults.fail_at = s->store_faults.fail_at = s->blob_faults.fail_at = 0;
     bb_arena_init(&d.arena, 1 << 20, 1 << 28);
     bb_buffer_init(&d.line, 1 << 20);
     for (uint32_t p = 0; p < s->store->partitions; p++)

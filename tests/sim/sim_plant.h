@@ -3,6 +3,7 @@
 #ifndef BB_TESTS_SIM_PLANT_H
 #define BB_TESTS_SIM_PLANT_H
 
+#include "adapter/blobs.h"
 #include "adapter/embedded.h"
 #include "service/worker.h"
 #include "sim/sim_mirror.h"
@@ -11,8 +12,10 @@ struct sim_plant {
     struct bb_plant plant; /* what workers and queries get: decorated when there are faults */
     struct bb_log *log;    /* the twins themselves */
     struct bb_store *store;
+    struct bb_store *whole; /* with what was archived */
+    struct bb_blob *blob;
     struct bb_registry *registry;
-    struct bb_fault_plan log_faults, store_faults;
+    struct bb_fault_plan log_faults, store_faults, blob_faults;
     struct sim_mirror *mirror; /* follows the change feed */
     struct bb_sink *sink;
 };

@@ -7,6 +7,7 @@
 #include "model/frame.h"
 #include "model/rule_version.h"
 #include "model/unit.h"
+#include "service/archive_order.h"
 #include "service/feed.h"
 #include "service/tick.h"
 
@@ -345,6 +346,27 @@ static void append_tick(const struct world *w, struct bb_log *log, uint32_t numb
     for (uint32_t p = 0; p < log->partitions; p++) {
         struct bb_log_record record = {.kind = BB_RECORD_TICK,
                                        .received_ms = w->ticks[number].received_ms,
+                                       .body = bb_buffer_span(&body)};
+        append(log, p, &record);
+    }
+    bb_buffer_release(&body);
+}
+
+void world_append_order(struct world *w, struct bb_log *log) {
+    static const uint8_t lanes[] = {BB_LANE_RAW, BB_LANE_RAW,  BB_LANE_VEE,
+                                    BB_LANE_DAY, BB_LANE_STAT, BB_LANE_RULES};
+    const struct world_channel *c = &w->channels[bb_random_below(&w->r, w->channel_count)];
+    uint8_t lane = lanes[bb_random_below(&w->r, sizeof lanes)];
+    int32_t month = bb_archive_month_at(c->c.start_ms) + (int32_t)bb_random_below(&w->r, 4);
+    struct bb_buffer body;
+
+    if (lane == BB_LANE_DAY) /* years end in December */
+        month += 11 - ((month % 12) + 12) % 12;
+    bb_buffer_init(&body, 64);
+    bb_archive_order_encode(&(struct bb_archive_order){lane, month}, &body);
+    for (uint32_t p = 0; p < log->partitions; p++) {
+        struct bb_log_record record = {.kind = BB_RECORD_ARCHIVE,
+                                       .received_ms = w->received_ms[0],
                                        .body = bb_buffer_span(&body)};
         append(log, p, &record);
     }

@@ -70,6 +70,8 @@ void world_shuffle(struct world *w, struct world_item *items, size_t count);
 /* Append as a sender would: by partition and delivery, in frames of their own or of files. */
 void world_append(struct world *w, struct bb_log *log, const struct world_item *items, size_t count,
                   bool plain);
+/* An order to archive a lane and a month, in each partition. */
+void world_append_order(struct world *w, struct bb_log *log);
 /* Frames of a file that is never decided. */
 void world_append_ghost(struct world *w, struct bb_log *log);
 

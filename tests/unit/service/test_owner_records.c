@@ -124,7 +124,7 @@ Test(owner_records, broken_ones_leave_nothing) {
     begin(&w);
     for (int kind = 0; kind < 20; kind++) {
         bool allowed = kind == BB_RECORD_FRAME || kind == BB_RECORD_MASTER ||
-                       kind == BB_RECORD_TICK;
+                       kind == BB_RECORD_TICK || kind == BB_RECORD_ARCHIVE;
         put(&w, 1, BB_RECORD_MASTER, BB_SPAN("good"));
         put(&w, allowed ? 2 : 0, (uint8_t)kind, BB_SPAN("x")); /* 2: there is no such partition */
         cr_assert_eq(append(&w), -BB_E_PARAMETER, "kind %d", kind);
