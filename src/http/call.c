@@ -248,8 +248,7 @@ static void add_challenge(struct bb_http_call *call, const struct bb_error *erro
 static void add_refusal_headers(struct bb_http_call *call, const struct bb_error *error) {
     count_nothing(call);
     add_challenge(call, error);
-    if (error->code == BB_E_BUSY || error->code == BB_E_DRAINING || error->code == BB_E_LOCKED ||
-        error->code == BB_E_RULES_BUSY)
+    if (bb_http_status_of(error->code) == 503 || error->code == BB_E_RULES_BUSY)
         bb_http_set_header(call, "Retry-After", "1");
     if (error->code == BB_E_METHOD) {
         char allow[64] = "";

@@ -22,7 +22,7 @@ static struct bb_http_call *take(struct bb_http_crew *crew) {
     return call;
 }
 
-/* At its first call: a plant that cannot be opened fails that call, not the thread. */
+/* At its first call, or before: a plant that cannot be opened fails that call, not the thread. */
 static int open_plant(struct bb_http_crew_member *member, struct bb_error *error) {
     if (member->opened)
         return 0;
@@ -50,6 +50,10 @@ static void *member_thread(void *argument) {
     struct bb_http_crew_member *member = argument;
     struct bb_http_call *call;
 
+    if (member->crew->opens_early) {
+        struct bb_error later;
+        (void)open_plant(member, &later);
+    }
     while ((call = take(member->crew)) != NULL) {
         struct bb_error error = {0};
         int result = open_plant(member, &error);
@@ -66,13 +70,15 @@ static void *member_thread(void *argument) {
     return NULL;
 }
 
-int bb_http_crew_start(struct bb_http_crew *crew, uint32_t threads, const char *data,
-                       const char *config_path, struct bb_error *error) {
+int bb_http_crew_start(struct bb_http_crew *crew, uint32_t threads, bool opens_early,
+                       const char *data, const char *config_path, struct bb_error *error) {
     sigset_t all, before;
     int failure = 0;
 
-    *crew = (struct bb_http_crew){
-        .data = data, .config_path = config_path, .waiting_limit = WAITING_LIMIT};
+    *crew = (struct bb_http_crew){.opens_early = opens_early,
+                                  .data = data,
+                                  .config_path = config_path,
+                                  .waiting_limit = WAITING_LIMIT};
     crew->members = calloc(threads, sizeof crew->members[0]);
     if (!crew->members)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the threads of the server");

@@ -21,6 +21,7 @@ struct bb_http_crew_member {
 
 struct bb_http_crew {
     const char *data, *config_path;
+    bool opens_early;
     pthread_mutex_t lock; /* guards the four below */
     pthread_cond_t work;
     struct bb_http_call *first, *last; /* waiting calls */
@@ -31,8 +32,11 @@ struct bb_http_crew {
     struct bb_http_crew_member *members;
 };
 
-int bb_http_crew_start(struct bb_http_crew *crew, uint32_t threads, const char *data,
-                       const char *config_path, struct bb_error *error) BB_MUST_USE;
+/* `opens_early`: threads open their plants when they begin, so that a store that is away later does not matter to who needs
+ * the log alone; else at their first call. */
+int bb_http_crew_start(struct bb_http_crew *crew, uint32_t threads, bool opens_early,
+                       const char *data, const char *config_path, struct bb_error *error)
+    BB_MUST_USE;
 /* Ends once no call waits. */
 void bb_http_crew_stop(struct bb_http_crew *crew);
 /* False: too many calls wait already. */

@@ -37,6 +37,10 @@ static const struct {
     {BB_E_NOTHING_TO_TELL, 409},
     {BB_E_UNPACKED_TOO_LARGE, 413},
     {BB_E_LOCKED, 503},
+    {BB_E_KAFKA_AWAY, 503},
+    {BB_E_KAFKA_UNDELIVERED, 503},
+    {BB_E_DATABASE_LOST, 503},
+    {BB_E_DATABASE_BUSY, 503},
     {BB_E_DISK_FULL, 507},
     {BB_E_USAGE, 400},
     {BB_E_NO_MEMORY, 503},
@@ -78,9 +82,9 @@ int bb_http_status_of(enum bb_error_code code) {
     return code >= 1000 && code < 3000 ? 400 : 500;
 }
 
-/* 503 and 507 of our own making are told by their title as well. */
+/* 503 and 507 of our own making are told by their title as well, and so is what engines say: it names machines and users. */
 bool bb_http_is_inside(enum bb_error_code code) {
-    return bb_http_status_of(code) >= 500 && (int)code < 6000;
+    return bb_http_status_of(code) >= 500 && ((int)code < 6000 || (int)code >= 7000);
 }
 
 static void put_code(const struct bb_error *error, struct bb_json *json, const char *member,

@@ -180,12 +180,12 @@ static int start_parts(struct bb_http_server *server, struct bb_error *error) {
     if (!result)
         result = check_exposure(server, error);
     if (!result)
-        result = bb_http_crew_start(&server->questions, (uint32_t)config->http_handlers, o->data,
-                                    o->config_path, error);
+        result = bb_http_crew_start(&server->questions, (uint32_t)config->http_handlers, false,
+                                    o->data, o->config_path, error);
     if (!result)
-        result = bb_http_crew_start(&server->posts, decoders, o->data, o->config_path, error);
+        result = bb_http_crew_start(&server->posts, decoders, true, o->data, o->config_path, error);
     if (!result)
-        result = bb_http_crew_start(&server->trials, TRIALS, o->data, o->config_path, error);
+        result = bb_http_crew_start(&server->trials, TRIALS, false, o->data, o->config_path, error);
     if (!result)
         result = bb_http_watcher_start(&server->watcher, o->data, o->config_path, o->partitions,
                                        &o->logger, error);

@@ -168,15 +168,28 @@ static bool wait_for_look(struct bb_http_watcher *w) {
     return goes_on;
 }
 
+/* What was the matter with a look; and is it the log? */
+static void note_away(struct bb_http_watcher *w, bool good, const struct bb_error *error) {
+    struct bb_error why = {0};
+    struct bb_log_end end;
+
+    if (!good && w->is_open)
+        (void)w->plant.log->ops->end(w->plant.log, 0, &end, &why);
+    atomic_store(&w->log_away, good ? 0 : (int)why.code);
+    atomic_store(&w->away, good ? 0 : (int)error->code);
+}
+
 /* Opens what is not open yet; false: it cannot be seen now. */
 static bool look_again(struct bb_http_watcher *w, struct seen **seen) {
-    struct bb_error error;
+    struct bb_error error = {0};
 
     if (!w->is_open)
         w->is_open = bb_plant_open(w->data, w->config_path, BB_PLANT_READ, &w->plant, &error) == 0;
     if (w->is_open && !*seen)
         *seen = calloc(w->plant.log->partitions, sizeof **seen);
-    return w->is_open && *seen && look(w, &w->plant, *seen, &error) == 0;
+    bool good = w->is_open && *seen && look(w, &w->plant, *seen, &error) == 0;
+    note_away(w, good, &error);
+    return good;
 }
 
 static void *watch(void *argument) {

@@ -46,6 +46,8 @@ struct bb_http_watcher {
     _Atomic uint64_t lag_readings;
     _Atomic uint64_t
         stamp; /* of what is derived and listed: another one when that is more; 0: not looked yet */
+    _Atomic int away;     /* the error code of the last look that did not see all; 0: it did */
+    _Atomic int log_away; /* the same of the log alone */
     struct bb_rate rate; /* of readings in the log; has a lock of its own */
     struct bb_burn burn; /* of error budgets; likewise */
 };

@@ -72,6 +72,7 @@ struct resolver {
         uint32_t asked;
         bool is_read;
     } * libraries;
+    struct bb_error away; /* a question that mattered had no answer; code BB_OK: none */
 };
 
 static void close_views(struct resolver *r) {
@@ -85,9 +86,9 @@ static void close_views(struct resolver *r) {
 
 /* A view costs more than the question, so it is kept for a while; not for as long as a large file takes, as
  * the store keeps the pages that an open view might ask for. NULL: there is none. */
-static struct bb_store_view *view_of(struct resolver *r, uint32_t partition) {
+static struct bb_store_view *view_of(struct resolver *r, uint32_t partition,
+                                     struct bb_error *error) {
     struct bb_store *store = r->plant->store;
-    struct bb_error ignored;
 
     if (!r->views)
         r->views = calloc(store->partitions, sizeof r->views[0]);
@@ -96,7 +97,7 @@ static struct bb_store_view *view_of(struct resolver *r, uint32_t partition) {
     if (r->asked++ >= ASKED_PER_VIEW)
         close_views(r);
     if (!r->views[partition] &&
-        store->ops->view_begin(store, partition, &r->views[partition], &ignored) != 0)
+        store->ops->view_begin(store, partition, &r->views[partition], error) != 0)
         r->views[partition] = NULL;
     return r->views[partition];
 }
@@ -150,17 +151,17 @@ static void read_library(struct resolver *r, struct bb_store_view *view, uint32_
 }
 
 static int ask(struct resolver *r, struct bb_store_view *view, uint32_t partition,
-               enum bb_name_kind kind, struct bb_span name, struct bb_span *value) {
+               enum bb_name_kind kind, struct bb_span name, struct bb_span *value,
+               struct bb_error *error) {
     const struct library *library = r->libraries ? &r->libraries[partition] : NULL;
-    struct bb_error ignored; /* an unanswered question is asked of the person instead */
 
     return library && library->is_read && library->names.is_whole
                ? bb_name_library_get(&library->names, kind, name, value)
-               : r->plant->store->ops->name_get(view, kind, name, value, &ignored);
+               : r->plant->store->ops->name_get(view, kind, name, value, error);
 }
 
 static void resolve_in(struct resolver *r, struct bb_store_view *view, uint32_t partition,
-                       struct bb_series *series) {
+                       struct bb_series *series, struct bb_error *error) {
     struct bb_span value, none = {NULL, 0};
     struct bb_error ignored;
     struct bb_channel_record record;
@@ -170,14 +171,14 @@ static void resolve_in(struct resolver *r, struct bb_store_view *view, uint32_t 
 
     bb_arena_reset(&r->arena);
     read_library(r, view, partition);
-    if (ask(r, view, partition, BB_NAME_USAGE_POINT, name, &value) == BB_FOUND) {
+    if (ask(r, view, partition, BB_NAME_USAGE_POINT, name, &value, error) == BB_FOUND) {
         value.data += BB_MASTER_VALUE_PREFIX;
         value.size -= BB_MASTER_VALUE_PREFIX;
         if (bb_master_decode(value, &r->arena, &master, &ignored) == 0)
             resolve_by_master(&master.usage_point, series);
     }
     name.size = bb_channel_key(r->tenant, series->usage_point, series->channel, key);
-    if (ask(r, view, partition, BB_NAME_CHANNEL, name, &value) == BB_FOUND &&
+    if (ask(r, view, partition, BB_NAME_CHANNEL, name, &value, error) == BB_FOUND &&
         bb_channel_record_decode(value, &record, &ignored) == 0)
         resolve_by_record(&record, series);
 }
@@ -186,10 +187,16 @@ static void resolve(void *context, struct bb_series *series) {
     struct resolver *r = context;
     uint32_t partition = (uint32_t)(bb_usage_point_hash(series->usage_point) %
                                     r->plant->store->partitions);
-    struct bb_store_view *view = view_of(r, partition);
+    struct bb_error error = {0};
+    struct bb_store_view *view = view_of(r, partition, &error);
 
     if (view)
-        resolve_in(r, view, partition, series);
+        resolve_in(r, view, partition, series, &error);
+    /* What a store that is away would have said shall not become a refusal of the reading. */
+    bool is_open = series->kind == BB_KIND_UNKNOWN || series->unit == BB_UNIT_NONE ||
+                   (series->kind == BB_KIND_INTERVAL && series->interval_s == 0);
+    if (error.retriable && is_open && r->away.code == BB_OK)
+        r->away = error;
 }
 
 /* The registry that the map names, if it does. It is asked when a message names a schema that nothing else has. */
@@ -251,6 +258,10 @@ int bb_reading_stream_decode(struct bb_plant *plant, struct bb_input stream, con
     else if (!result)
         result = used->decode((struct bb_input){read_replay, &replay}, &options, table, sink,
                               error);
+    if (resolver.away.code != BB_OK) {
+        *error = resolver.away;
+        result = -(int)error->code;
+    }
     bb_schema_registry_free(registry);
     close_views(&resolver);
     free(resolver.views);
