@@ -28,6 +28,7 @@ enum {
     STANDBY_SLEEP_MS = 20,
     DAMAGED_MS = 60 * BB_SECOND_MS, /* somebody may restore the segment */
     WATCH_EVERY_MS = 100,
+    BEHIND_MOST = 16, /* times derive.commit.freshness */
     LETTER_BYTES = 64 << 10,
     ROW_COST_BYTES = sizeof(struct bb_told) + 40 /* a row, its share of runs and of blocks */
 };
@@ -329,13 +330,26 @@ static int end_at_order(struct bb_worker *w, struct partition *p, uint32_t parti
     return 0;
 }
 
+/* How long to gather, live. Readings that are late already are not made earlier by a commit of few of them, which costs nearly
+ * as much as one of many: the block of a day is written as a whole. So who is behind gathers for as long as it is behind,
+ * within bounds, and comes forward the faster. */
+static int64_t patience_ms(const struct bb_worker *w) {
+    int64_t fresh_ms = w->plant->config.commit_freshness_ms;
+    int64_t behind_ms = w->oldest_ms > 0 ? bb_clock_now_ms(bb_clock_system()) - w->oldest_ms : 0;
+
+    if (behind_ms > BEHIND_MOST * fresh_ms)
+        behind_ms = BEHIND_MOST * fresh_ms;
+    return behind_ms > fresh_ms ? behind_ms : fresh_ms;
+}
+
 /* Take records until there is a reason to commit. */
 static int gather(struct bb_worker *w, uint32_t partition, struct bb_store_view *view, bool live,
                   const struct bb_progress_watch *to, bool *more, struct bb_error *error) {
     struct partition *p = &w->partitions[partition];
     const struct bb_config *config = &w->plant->config;
     size_t limit = (size_t)config->commit_memory_bytes / ROW_COST_BYTES;
-    int64_t begin = now_ms();
+    int64_t begin = now_ms(), until = INT64_MAX;
+    bool is_known = false;
 
     if (p->poison.code != BB_OK)
         p->most = 1;
@@ -352,7 +366,11 @@ static int gather(struct bb_worker *w, uint32_t partition, struct bb_store_view 
         if (result)
             return result < 0 ? result : 0;
         watch(w, to);
-        if (live && now_ms() - begin >= config->commit_freshness_ms)
+        if (live && !is_known) { /* marks come before the first reading */
+            is_known = w->oldest_ms > 0;
+            until = begin + patience_ms(w);
+        }
+        if (now_ms() >= until)
             return 0;
     }
     return 0;
