@@ -32,7 +32,8 @@ struct carry {
     struct bb_outbox_record *records;
     struct bb_arena arena; /* the records' bytes: what a visitor is given is its own no longer */
     size_t count, bytes;
-    bool moved; /* another process carried on in the meantime */
+    uint64_t carried; /* records, of this partition */
+    bool moved;       /* another process carried on in the meantime */
     struct bb_random random;
     struct bb_error *error;
 };
@@ -56,8 +57,10 @@ static int flush(struct carry *c) {
     int result = c->sink->ops->apply(c->sink, c->partition, c->from, c->records, c->count,
                                      c->error);
     c->moved = result > 0;
-    if (result == 0)
+    if (result == 0) {
         c->from += c->count;
+        c->carried += c->count;
+    }
     c->count = c->bytes = 0;
     bb_arena_reset(&c->arena);
     return result > 0 ? 1 : result;
@@ -104,6 +107,7 @@ static int carry_partition(struct carry *c) {
     uint64_t before = UINT64_MAX;
     uint32_t duels = 0;
 
+    c->carried = 0;
     do {
         c->moved = false;
         c->count = c->bytes = 0;
@@ -180,6 +184,7 @@ int bb_deliver_registry(struct bb_plant *plant, const struct bb_progress_watch *
 
 struct follower {
     struct bb_sink *sink;
+    int kind;              /* value of the metrics' label; -1: none of them */
     uint32_t failures;     /* in a row */
     int64_t not_before_ms; /* monotonic */
     struct bb_error error; /* of the last failure; code BB_OK: it is well */
@@ -216,7 +221,9 @@ int bb_delivery_open(struct bb_plant *plant, const bool *mine, bb_delivery_tell 
     d->tell = tell;
     d->tell_context = tell_context;
     for (size_t i = 0; i < plant->sink_count; i++)
-        d->followers[i].sink = plant->sinks[i];
+        d->followers[i] = (struct follower){
+            .sink = plant->sinks[i],
+            .kind = bb_metric_value(BB_METRIC_SINK_RECORDS, plant->sinks[i]->ops->name)};
     bb_backoff_seed(&d->random);
     *out = d;
     return 0;
@@ -239,6 +246,8 @@ static void note_failure(struct bb_delivery *d, struct follower *f, const struct
     const int64_t first_ms = error->retriable ? PAUSE_MIN_MS : PAUSE_MAX_MS;
 
     f->failures++;
+    if (f->kind >= 0)
+        bb_metric_add(BB_METRIC_SINK_FAILURES, f->kind, 1);
     f->not_before_ms = now_ms() + bb_backoff_ms(f->failures, first_ms, PAUSE_MAX_MS, &d->random);
     f->error = *error;
     if (f->failures == 1 && d->tell)
@@ -262,6 +271,8 @@ static int follow(struct bb_delivery *d, struct carry *c, struct follower *f) {
             continue;
         c->partition = p;
         result = carry_partition(c);
+        if (f->kind >= 0)
+            bb_metric_add(BB_METRIC_SINK_RECORDS, f->kind, c->carried);
         if (!result && c->from < d->had[p])
             d->had[p] = c->from;
     }

@@ -1,6 +1,7 @@
 /* What busbar counts of itself: see metric.h. */
 #include "service/metric.h"
 
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -54,6 +55,19 @@ void bb_metric_add(enum bb_metric metric, int value, uint64_t count) {
 
 void bb_metric_observe(enum bb_metric metric, int64_t took_ns, uint64_t count) {
     bb_metric_histogram_add(&counters->histograms[metric], took_ns, count);
+}
+
+int bb_metric_value(enum bb_metric metric, const char *text) {
+    const size_t size = strlen(text);
+    int value = 0;
+
+    for (const char *at = bb_metric_rows[metric].values; *at; value++) {
+        size_t word = strcspn(at, "|");
+        if (word == size && memcmp(at, text, size) == 0)
+            return value;
+        at += word + (at[word] == '|');
+    }
+    return -1;
 }
 
 uint64_t bb_metric_get(enum bb_metric metric, int value) {

@@ -46,6 +46,9 @@ void bb_metric_histogram_add(struct bb_metric_histogram *histogram, int64_t took
 void bb_metric_add(enum bb_metric metric, int value, uint64_t count);
 void bb_metric_observe(enum bb_metric metric, int64_t took_ns, uint64_t count);
 
+/* Which of the label's values `text` is; -1: none. */
+int bb_metric_value(enum bb_metric metric, const char *text);
+
 uint64_t bb_metric_get(enum bb_metric metric, int value);
 const struct bb_metric_histogram *bb_metric_histogram_of(enum bb_metric metric);
 
