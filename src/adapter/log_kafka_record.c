@@ -3,8 +3,9 @@
  *
  *   kind, readings, before    decimal; `before`: readings made visible by all records before it, which is what lets anyone
  *                             tell a lag in readings from two single records
- *   file_id                   16 hexadecimal digits; absent: none
- *   tenant, source            of frames
+ *   file_id                   16 hexadecimal digits: the message that brought it, a file or a post or what was taken of foreign
+ *                             topics at a time; absent: none
+ *   tenant, source, format    of frames; the format is that of the value, "frame/1" (model/frame.h)
  */
 #include "adapter/log_kafka_internal.h"
 #include "model/frame.h"
@@ -27,7 +28,7 @@ static void add_text(rd_kafka_headers_t *to, const char *name, struct bb_span te
 }
 
 rd_kafka_headers_t *bb_kafka_headers_of(const struct bb_log_record *record, uint64_t before) {
-    rd_kafka_headers_t *headers = rd_kafka_headers_new(6);
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(7);
     struct bb_span tenant, source;
     struct bb_error not_a_frame; /* its reader will say so: here it only has no tenant */
 
@@ -43,6 +44,7 @@ rd_kafka_headers_t *bb_kafka_headers_of(const struct bb_log_record *record, uint
         bb_frame_decode_head(record->body, &tenant, &source, &not_a_frame) == 0) {
         add_text(headers, "tenant", tenant);
         add_text(headers, "source", source);
+        add_text(headers, "format", BB_SPAN("frame/1"));
     }
     return headers;
 }

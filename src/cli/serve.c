@@ -269,7 +269,7 @@ int bb_serve(struct bb_command *command, const struct bb_serve_options *options,
     }
     command->started = false;
     serve->shared.metrics = bb_metrics_share();
-    serve->shared.is_grouped = serve->plant.config.log_kafka_brokers[0] != 0;
+    serve->shared.is_grouped = serve->plant.config.log_kafka.brokers[0] != 0;
     r = start(serve, error);
     if (r == 0) {
         command->started = true;

@@ -45,9 +45,7 @@ static int open_kafka(void *context, const struct bb_source_listener *listener,
     struct bb_serve_source *source = context;
     const struct bb_config *config = source->config;
     const struct bb_source_kafka_options options = {
-        .cluster = {.brokers = config->source_kafka_brokers,
-                    .properties = source->setting.properties,
-                    .property_count = source->setting.count},
+        .cluster = source->setting.cluster,
         .topics = source->topics,
         .topic_count = source->topic_count,
         .group = config->source_kafka_group,
@@ -65,9 +63,7 @@ static int start(struct bb_serve_source *source, struct bb_committer *committer,
     int r = name_topics(source, error);
 
     if (r == 0)
-        r = bb_kafka_setting_read(&source->setting, "sources.kafka",
-                                  config->source_kafka_properties, config->source_kafka_secrets,
-                                  error);
+        r = bb_kafka_setting_read(&source->setting, "sources.kafka", &config->source_kafka, error);
     if (r == 0)
         r = bb_plant_open(globals->data, globals->config, BB_PLANT_READ, &source->plant, error);
     if (r < 0)
@@ -86,7 +82,7 @@ int bb_serve_source_open(struct bb_command *command, const struct bb_config *con
                          struct bb_committer *committer, struct bb_serve_source **out,
                          struct bb_error *error) {
     *out = NULL;
-    if (!config->source_kafka_brokers[0])
+    if (!config->source_kafka.brokers[0])
         return 0;
     struct bb_serve_source *source = calloc(1, sizeof *source);
     if (!source)

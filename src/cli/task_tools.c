@@ -27,7 +27,7 @@ static int refuse_to_fence(const struct bb_command *command, struct bb_error *er
     struct bb_config config;
     int result = bb_task_queue_config(command, &config, error);
 
-    if (result || !config.log_kafka_brokers[0])
+    if (result || !config.log_kafka.brokers[0])
         return result;
     int fd = bb_served_connect(command->globals.data);
     if (fd >= 0) {

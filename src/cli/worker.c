@@ -241,7 +241,7 @@ static int open_assignment(struct work *work, uint32_t number, uint32_t count,
     work->mine = calloc(share.partitions, sizeof work->mine[0]);
     if (!work->mine)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a worker's share");
-    work->is_shared = number == 0 && work->plant.config.log_kafka_brokers[0] != 0;
+    work->is_shared = number == 0 && work->plant.config.log_kafka.brokers[0] != 0;
     return bb_engine_assignment_open(&needs, &share, &work->assignment, error);
 }
 

@@ -27,6 +27,19 @@
         .initial_text = default_text, .help = what                                                 \
     }
 
+/* The rest of a struct bb_config_kafka, behind its brokers. */
+#define KAFKA_ACCESS(dotted, field)                                                                \
+    WORD(dotted ".properties", field.properties, NULL,                                             \
+         "further properties of librdkafka, NAME=VALUE by blanks: security.protocol, "             \
+         "sasl.mechanisms ..."),                                                                   \
+        KEY(dotted ".secrets", PATH, field.secrets, 0, 0, 0,                                       \
+            "file with more of them, one a line: sasl.password ..."),                              \
+        KEY(dotted ".token.file", PATH, field.token_file, 0, 0, 0,                                 \
+            "OAUTHBEARER: the token, and for how many seconds it is good"),                        \
+        WORD(dotted ".token.command", field.token_command, NULL,                                   \
+             "OAUTHBEARER: a command that prints the same"),                                       \
+        WORD(dotted ".token.principal", field.token_principal, NULL, "OAUTHBEARER: who it is")
+
 static const struct bb_config_key plain[] = {
     KEY("log.partitions", COUNT, log_partitions, 8, 1, 1024,
         "streams that are written and derived on their own; fixed when a plant is made"),
@@ -36,7 +49,7 @@ static const struct bb_config_key plain[] = {
         "how long processed segments are kept"),
     KEY("log.size", BYTES, log_size_bytes, 0, 0, GIB(1 << 20),
         "processed segments beyond this go when they are an hour old; 0: by their age alone"),
-    WORD("log.kafka.brokers", log_kafka_brokers, NULL,
+    WORD("log.kafka.brokers", log_kafka.brokers, NULL,
          "HOST:PORT,...: the log is in Kafka; empty: in segment files of the data folder"),
     WORD("log.kafka.prefix", log_kafka_prefix, "busbar", "what its topics' names begin with"),
     KEY("log.kafka.replication", COUNT, log_kafka_replication, 0, 0, 32,
@@ -49,17 +62,8 @@ static const struct bb_config_key plain[] = {
         BB_SECOND_MS, DAYS(1), "how long the brokers may be away before a sync gives up"),
     KEY("log.kafka.session", DURATION, log_kafka_session_ms, SECONDS(15), SECONDS(1), BB_HOUR_MS,
         "a worker that is not heard of for so long is taken for dead, and its partitions go to others"),
-    WORD(
-        "log.kafka.properties", log_kafka_properties, NULL,
-        "further properties of librdkafka, NAME=VALUE by blanks: security.protocol, sasl.mechanisms ..."),
-    KEY("log.kafka.secrets", PATH, log_kafka_secrets, 0, 0, 0,
-        "file with more of them, one a line: sasl.password ..."),
-    KEY("log.kafka.token.file", PATH, log_kafka_token_file, 0, 0, 0,
-        "OAUTHBEARER: the token, and for how many seconds it is good"),
-    WORD("log.kafka.token.command", log_kafka_token_command, NULL,
-         "OAUTHBEARER: a command that prints the same"),
-    WORD("log.kafka.token.principal", log_kafka_token_principal, NULL, "OAUTHBEARER: who it is"),
-    WORD("sources.kafka.brokers", source_kafka_brokers, NULL,
+    KAFKA_ACCESS("log.kafka", log_kafka),
+    WORD("sources.kafka.brokers", source_kafka.brokers, NULL,
          "HOST:PORT,...: topics that others write are read from there; empty: none"),
     WORD("sources.kafka.topics", source_kafka_topics, NULL, "their names, by commas"),
     WORD("sources.kafka.group", source_kafka_group, "busbar", "the consumer group"),
@@ -81,10 +85,7 @@ static const struct bb_config_key plain[] = {
     KEY("sources.kafka.session", DURATION, source_kafka_session_ms, SECONDS(45), BB_SECOND_MS,
         30 * (int64_t)BB_MINUTE_MS,
         "a consumer that is silent for so long loses its partitions to the others of its group"),
-    WORD("sources.kafka.properties", source_kafka_properties, NULL,
-         "further properties of librdkafka, NAME=VALUE by blanks: security.protocol ..."),
-    KEY("sources.kafka.secrets", PATH, source_kafka_secrets, 0, 0, 0,
-        "file with more of them, one a line: sasl.password ..."),
+    KAFKA_ACCESS("sources.kafka", source_kafka),
     KEY("dead_letters.daily", BYTES, letters_daily_bytes, MIB(256), 0, GIB(1024),
         "what dead letters of a day may take of the log; those beyond are counted, not kept"),
     KEY("derive.commit.freshness", DURATION, commit_freshness_ms, BB_SECOND_MS, 1, DAYS(1),
@@ -142,7 +143,7 @@ static const struct bb_config_key plain[] = {
         BB_HOUR_MS, "of a request"),
     KEY("sinks.webhook.batch", COUNT, sink_webhook_batch, 500, 1, 100000,
         "changes in a request, at most"),
-    WORD("sinks.kafka.brokers", sink_kafka_brokers, NULL,
+    WORD("sinks.kafka.brokers", sink_kafka.brokers, NULL,
          "HOST:PORT,...: changes go to a topic; empty: no such sink"),
     WORD("sinks.kafka.prefix", sink_kafka_prefix, "busbar", "of the topics PREFIX.changes"),
     WORD("sinks.kafka.format", sink_kafka_format, "json", "json, avro or avro-confluent"),
@@ -152,10 +153,7 @@ static const struct bb_config_key plain[] = {
         "of the topic, when it is made; 0: as many as the log has"),
     KEY("sinks.kafka.replication", COUNT, sink_kafka_replication, 0, 0, 32,
         "copies of each, likewise; 0: the brokers' own"),
-    WORD("sinks.kafka.properties", sink_kafka_properties, NULL,
-         "further properties of librdkafka, NAME=VALUE by blanks"),
-    KEY("sinks.kafka.secrets", PATH, sink_kafka_secrets, 0, 0, 0,
-        "file with more of them, one a line"),
+    KAFKA_ACCESS("sinks.kafka", sink_kafka),
     WORD("sinks.redshift.connection", sink_redshift_connection, NULL,
          "libpq's connection string of the warehouse; empty: no such sink"),
     WORD("sinks.redshift.schema", sink_redshift_schema, "busbar", "of its tables"),

@@ -12,23 +12,29 @@
 
 enum { BB_CONFIG_PATH_MAX = 1024 };
 
+/* How a Kafka cluster is reached. Texts, as adapter/kafka_client.h wants them once kafka_setting.h has read them. */
+struct bb_config_kafka {
+    char brokers[BB_CONFIG_PATH_MAX];
+    char properties[BB_CONFIG_PATH_MAX];
+    char secrets[BB_CONFIG_PATH_MAX]; /* a file */
+    char token_file[BB_CONFIG_PATH_MAX], token_command[BB_CONFIG_PATH_MAX];
+    char token_principal[BB_CONFIG_PATH_MAX];
+};
+
 struct bb_config {
     int64_t log_partitions;
     int64_t log_segment_bytes;
-    char log_kafka_brokers[BB_CONFIG_PATH_MAX]; /* empty: embedded segments */
-    char log_kafka_prefix[BB_CONFIG_PATH_MAX], log_kafka_properties[BB_CONFIG_PATH_MAX];
-    char log_kafka_secrets[BB_CONFIG_PATH_MAX];
-    char log_kafka_token_file[BB_CONFIG_PATH_MAX], log_kafka_token_command[BB_CONFIG_PATH_MAX];
-    char log_kafka_token_principal[BB_CONFIG_PATH_MAX];
+    struct bb_config_kafka log_kafka; /* no brokers: embedded segments */
+    char log_kafka_prefix[BB_CONFIG_PATH_MAX];
     int64_t log_kafka_replication, log_kafka_min_insync, log_kafka_buffer_bytes;
     int64_t log_kafka_patience_ms, log_kafka_session_ms;
     /* foreign topics; no brokers: none */
-    char source_kafka_brokers[BB_CONFIG_PATH_MAX], source_kafka_topics[BB_CONFIG_PATH_MAX];
+    struct bb_config_kafka source_kafka;
+    char source_kafka_topics[BB_CONFIG_PATH_MAX];
     char source_kafka_group[BB_CONFIG_PATH_MAX], source_kafka_from[BB_CONFIG_PATH_MAX];
     char source_kafka_format[BB_CONFIG_PATH_MAX], source_kafka_map[BB_CONFIG_PATH_MAX];
     char source_kafka_tenant[BB_CONFIG_PATH_MAX], source_kafka_tenant_header[BB_CONFIG_PATH_MAX];
     char source_kafka_tenants[BB_CONFIG_PATH_MAX];
-    char source_kafka_properties[BB_CONFIG_PATH_MAX], source_kafka_secrets[BB_CONFIG_PATH_MAX];
     int64_t source_kafka_batch, source_kafka_freshness_ms, source_kafka_session_ms;
     int64_t letters_daily_bytes;              /* dead letters: of a day's records */
     int64_t log_retention_ms, log_size_bytes; /* of all data partitions; 0: not limited */
@@ -42,9 +48,8 @@ struct bb_config {
     char sink_webhook_url[BB_CONFIG_PATH_MAX], sink_webhook_secret_file[BB_CONFIG_PATH_MAX],
         sink_webhook_ca_file[BB_CONFIG_PATH_MAX];
     int64_t sink_webhook_insecure, sink_webhook_timeout_ms, sink_webhook_batch;
-    char sink_kafka_brokers[BB_CONFIG_PATH_MAX], sink_kafka_prefix[BB_CONFIG_PATH_MAX],
-        sink_kafka_format[BB_CONFIG_PATH_MAX], sink_kafka_properties[BB_CONFIG_PATH_MAX],
-        sink_kafka_secrets[BB_CONFIG_PATH_MAX];
+    struct bb_config_kafka sink_kafka;
+    char sink_kafka_prefix[BB_CONFIG_PATH_MAX], sink_kafka_format[BB_CONFIG_PATH_MAX];
     int64_t sink_kafka_partitions, sink_kafka_replication, sink_kafka_schema_id;
     char sink_redshift_connection[BB_CONFIG_PATH_MAX], sink_redshift_schema[BB_CONFIG_PATH_MAX],
         sink_redshift_dialect[BB_CONFIG_PATH_MAX], sink_redshift_bucket[BB_CONFIG_PATH_MAX],

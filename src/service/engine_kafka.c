@@ -8,24 +8,7 @@
 
 static int read_setting(struct bb_kafka_setting *setting, const struct bb_config *config,
                         struct bb_error *error) {
-    return bb_kafka_setting_read(setting, "log.kafka", config->log_kafka_properties,
-                                 config->log_kafka_secrets, error);
-}
-
-static const char *unless_empty(const char *text) {
-    return text[0] ? text : NULL;
-}
-
-/* The cluster's own part of the configuration. */
-static struct bb_kafka_cluster cluster_of(const struct bb_config *config,
-                                          const struct bb_kafka_setting *setting) {
-    return (struct bb_kafka_cluster){
-        .brokers = config->log_kafka_brokers,
-        .properties = setting->properties,
-        .property_count = setting->count,
-        .token_file = unless_empty(config->log_kafka_token_file),
-        .token_command = unless_empty(config->log_kafka_token_command),
-        .token_principal = unless_empty(config->log_kafka_token_principal)};
+    return bb_kafka_setting_read(setting, "log.kafka", &config->log_kafka, error);
 }
 
 int bb_engine_kafka_group_open(const struct bb_engine_needs *needs,
@@ -39,7 +22,7 @@ int bb_engine_kafka_group_open(const struct bb_engine_needs *needs,
     snprintf(group, sizeof group, "%s.%s", config->log_kafka_prefix, share->stage);
     if (!result) {
         const struct bb_assignment_kafka_options options = {
-            .cluster = cluster_of(config, &setting),
+            .cluster = setting.cluster,
             .prefix = config->log_kafka_prefix,
             .group = group,
             .partitions = share->partitions,
@@ -59,7 +42,7 @@ int bb_engine_kafka_open(const struct bb_engine_needs *needs, struct bb_log **ou
 
     if (!result) {
         const struct bb_log_kafka_options options = {
-            .cluster = cluster_of(config, &setting),
+            .cluster = setting.cluster,
             .prefix = config->log_kafka_prefix,
             .append = needs->append,
             .partitions = needs->append ? (uint32_t)config->log_partitions : 0,

@@ -46,13 +46,10 @@ static int open_kafka(const struct bb_engine_following *f, struct bb_sink **out,
         return BB_FAIL(error, BB_E_CONFIG_INVALID,
                        "sinks.kafka.format: '%.40s' is none of json, avro, avro-confluent",
                        c->sink_kafka_format);
-    int result = bb_kafka_setting_read(&setting, "sinks.kafka", c->sink_kafka_properties,
-                                       c->sink_kafka_secrets, error);
+    int result = bb_kafka_setting_read(&setting, "sinks.kafka", &c->sink_kafka, error);
     if (!result) {
         const struct bb_sink_kafka_options options = {
-            .cluster = {.brokers = c->sink_kafka_brokers,
-                        .properties = setting.properties,
-                        .property_count = setting.count},
+            .cluster = setting.cluster,
             .prefix = c->sink_kafka_prefix,
             .feed_partitions = f->partitions,
             .partitions = (uint32_t)c->sink_kafka_partitions,
@@ -114,7 +111,7 @@ static const struct {
     int (*open)(const struct bb_engine_following *f, struct bb_sink **out, struct bb_error *error);
 } sinks[] = {
     {offsetof(struct bb_config, sink_webhook_url), open_webhook},
-    {offsetof(struct bb_config, sink_kafka_brokers), open_kafka},
+    {offsetof(struct bb_config, sink_kafka.brokers), open_kafka},
     {offsetof(struct bb_config, sink_redshift_connection), open_redshift},
     {offsetof(struct bb_config, sink_dynamodb_table), open_dynamodb},
 };

@@ -35,7 +35,7 @@ static int log_in_folder(const struct bb_engine_needs *needs, struct bb_log **ou
 
 int bb_engine_log_open(const struct bb_engine_needs *needs, struct bb_log **out,
                        struct bb_error *error) {
-    return needs->config->log_kafka_brokers[0] && !needs->frozen
+    return needs->config->log_kafka.brokers[0] && !needs->frozen
                ? bb_engine_kafka_open(needs, out, error)
                : log_in_folder(needs, out, error);
 }
@@ -45,7 +45,7 @@ int bb_engine_assignment_open(const struct bb_engine_needs *needs,
                               struct bb_error *error) {
     bool is_fixed = share->number > 0;
 
-    if (!is_fixed && needs->config->log_kafka_brokers[0])
+    if (!is_fixed && needs->config->log_kafka.brokers[0])
         return bb_engine_kafka_group_open(needs, share, out, error);
     return bb_assignment_static_open(is_fixed ? share->number : 1, is_fixed ? share->count : 1,
                                      share->partitions, out, error);
@@ -146,7 +146,7 @@ int bb_engine_registry_open(const struct bb_engine_needs *needs, struct bb_regis
 
 int bb_engines_need_embedded(const struct bb_config *config, const char *what,
                              struct bb_error *error) {
-    const char *elsewhere = config->log_kafka_brokers[0]   ? "the log is in Kafka"
+    const char *elsewhere = config->log_kafka.brokers[0]   ? "the log is in Kafka"
                             : config->store_postgres[0]    ? "the store is in PostgreSQL"
                             : config->registry_postgres[0] ? "the registry is in PostgreSQL"
                                                            : NULL;

@@ -55,21 +55,34 @@ static int read_secrets(struct bb_kafka_setting *setting, const char *key, const
                : BB_FAIL(error, BB_E_CONFIG_INVALID, "%s cannot be read, or is too large", path);
 }
 
-int bb_kafka_setting_read(struct bb_kafka_setting *setting, const char *key, const char *words,
-                          const char *secrets, struct bb_error *error) {
+static const char *unless_empty(const char *text) {
+    return text[0] ? text : NULL;
+}
+
+int bb_kafka_setting_read(struct bb_kafka_setting *setting, const char *key,
+                          const struct bb_config_kafka *config, struct bb_error *error) {
     char where[64];
 
     snprintf(where, sizeof where, "%s.properties", key);
-    *setting = (struct bb_kafka_setting){.words = strdup(words)};
+    *setting = (struct bb_kafka_setting){.words = strdup(config->properties)};
     int result = setting->words
                      ? add_all(setting, setting->words, " \t", where, error)
                      : BB_FAIL(error, BB_E_NO_MEMORY, "no memory for Kafka's properties");
 
-    if (!result && secrets[0])
-        result = read_secrets(setting, key, secrets, error);
-    if (result)
+    if (!result && config->secrets[0])
+        result = read_secrets(setting, key, config->secrets, error);
+    if (result) {
         bb_kafka_setting_release(setting);
-    return result;
+        return result;
+    }
+    setting->cluster = (struct bb_kafka_cluster){
+        .brokers = config->brokers,
+        .properties = setting->properties,
+        .property_count = setting->count,
+        .token_file = unless_empty(config->token_file),
+        .token_command = unless_empty(config->token_command),
+        .token_principal = unless_empty(config->token_principal)};
+    return 0;
 }
 
 void bb_kafka_setting_release(struct bb_kafka_setting *setting) {

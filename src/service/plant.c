@@ -99,7 +99,7 @@ static int open_parts(struct bb_plant *plant, enum bb_plant_mode mode, struct bb
         .report_context = plant,
     };
 
-    int result = needs.append && plant->config.log_kafka_brokers[0] ? lock_folder(plant, error) : 0;
+    int result = needs.append && plant->config.log_kafka.brokers[0] ? lock_folder(plant, error) : 0;
     if (!result)
         result = bb_engine_log_open(&needs, &plant->log, error);
     if (!result)

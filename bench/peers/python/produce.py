@@ -1,4 +1,4 @@
-"""Writes COUNT readings to the topic `readings` (5 partitions): a message each, Avro, keyed by meter, in the order of time.
+"""Writes COUNT readings to the topic `readings` (5 partitions, as those between the stages in Python): a message each, Avro, keyed by meter, in the order of time.
 
     produce.py BROKERS SCHEMA COUNT METERS
 
@@ -19,7 +19,9 @@ FROM_MS, STEP_MS = 1767225600000, 900_000  # 2026-01-01
 
 def main(brokers, schema_file, count, meters):
     admin = AdminClient({"bootstrap.servers": brokers})
-    admin.create_topics([NewTopic("readings", num_partitions=5, replication_factor=1)])["readings"].result()
+    topics = [NewTopic(name, num_partitions=5, replication_factor=1) for name in ("readings", "preprocessed", "processed")]
+    for made in admin.create_topics(topics).values():
+        made.result()
     schema = fastavro.parse_schema(json.load(open(schema_file)))
     producer = Producer({"bootstrap.servers": brokers, "linger.ms": 50, "batch.num.messages": 10000,
                          "queue.buffering.max.messages": 500000, "compression.type": "lz4"})
