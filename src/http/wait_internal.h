@@ -48,8 +48,8 @@ struct bb_http_watcher {
         stamp; /* of what is derived and listed: another one when that is more; 0: not looked yet */
     _Atomic int away;     /* the error code of the last look that did not see all; 0: it did */
     _Atomic int log_away; /* the same of the log alone */
-    struct bb_rate rate; /* of readings in the log; has a lock of its own */
-    struct bb_burn burn; /* of error budgets; likewise */
+    struct bb_rate rate;  /* of readings in the log; has a lock of its own */
+    struct bb_burn burn;  /* of error budgets; likewise */
 };
 
 /* The first look is over when this returns, so that whoever asks meets the truth. */
