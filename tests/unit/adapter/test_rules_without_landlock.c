@@ -57,5 +57,6 @@ Test(rules_without_landlock, unless_they_may, .init = forget_landlock, .timeout 
         -BB_E_RULE_LOAD);
     cr_assert(memmem(told.data, told.size, "PermissionError", strlen("PermissionError")), "%.*s",
               BB_SPAN_ARGS(told));
+    rules->ops->unload(set);
     rules->ops->close(rules);
 }
