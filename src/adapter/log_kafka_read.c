@@ -48,8 +48,8 @@ static int fetcher_new(struct bb_kafka_log *log, struct bb_kafka_fetcher **out,
         {"enable.partition.eof", "true"},
         {"fetch.wait.max.ms", "1"}, /* who begins elsewhere waits for the fetch under way */
         {"fetch.message.max.bytes", "2097152"},
-        {"queued.max.messages.kbytes", "8192"},
-        {"fetch.error.backoff.ms", "20"}, /* also the pause of a fetcher whose queue is full */
+        {"queued.max.messages.kbytes", "32768"}, /* a full one pauses for up to a second */
+        {"fetch.error.backoff.ms", "20"},
         {"receive.message.max.bytes", "200000000"},
         {"allow.auto.create.topics", "false"},
     };

@@ -354,7 +354,9 @@ static int open_client(struct source *s, const struct bb_source_kafka_options *o
         {"enable.auto.offset.store", "false"},
         {"auto.offset.reset", "error"},
         {"allow.auto.create.topics", "false"},
-        {"queued.max.messages.kbytes", "32768"},
+        {"queued.max.messages.kbytes",
+         "65536"},                          /* a fetcher whose queue is full pauses for up to */
+        {"queued.min.messages", "1000000"}, /* a second, so these are about what a second takes */
         {"fetch.wait.max.ms", "100"},
         {"topic.metadata.refresh.interval.ms", "30000"},
     };

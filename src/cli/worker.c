@@ -7,6 +7,7 @@
 #include "cli/verbs.h"
 #include "service/engines.h"
 #include "service/metric.h"
+#include "service/pace.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -78,7 +79,7 @@ static const struct bb_option options[] = {
 
 enum {
     WAIT_MS = 500,
-    LINGER_STEP_MS = 50,
+    STEP_MS = 200,      /* between looks at a log that grows, and at whether to stop */
     PAUSE_MIN_MS = 200, /* after a failure that may pass; doubled by each that follows */
     PAUSE_MAX_MS = 30 * BB_SECOND_MS
 };
@@ -93,19 +94,37 @@ struct work {
     bool *mine;     /* by partition */
     bool is_shared; /* with others that come and go: look up often */
     struct bb_random random;
-    uint32_t failures; /* in a row */
-    uint64_t handled;  /* readings seen at the last look */
-    uint64_t fenced;   /* partitions lost, likewise */
+    uint32_t failures;     /* in a row */
+    uint64_t handled;      /* readings seen at the last look */
+    uint64_t fenced;       /* partitions lost, likewise */
+    int64_t took_ms;       /* by the last round of commits */
+    int64_t rest_until_ms; /* before the next; 0: it does not rest */
+    int64_t grown_ms;      /* when the log was seen to grow */
 };
 
-/* Live, what comes in the next moments is taken along: a commit costs by the block, and rewriting a block
- * for every few readings is what keeps a worker busy. Half of the freshness limit is for that. */
-static void linger(const struct work *work) {
-    const volatile bool *stop = bb_stop_flag();
-    int64_t left_ms = work->plant.config.commit_freshness_ms / 2;
+static int64_t now_ms(void) {
+    return bb_monotonic_ns() / 1000000;
+}
 
-    for (; left_ms > 0 && !*stop; left_ms -= LINGER_STEP_MS)
-        usleep((useconds_t)(left_ms < LINGER_STEP_MS ? left_ms : LINGER_STEP_MS) * 1000);
+/* Live, what comes in the next moments is taken along (service/pace.h), unless nothing comes any more. */
+static bool rests(struct work *work) {
+    const int64_t now = now_ms();
+    const int64_t fresh_ms = work->plant.config.commit_freshness_ms;
+
+    if (now >= work->rest_until_ms || now - work->grown_ms >= fresh_ms)
+        work->rest_until_ms = 0;
+    return work->rest_until_ms > 0;
+}
+
+/* The log has grown. */
+static void rest_on(struct work *work) {
+    const int64_t fresh_ms = work->plant.config.commit_freshness_ms;
+
+    work->grown_ms = now_ms();
+    if (work->rest_until_ms == 0)
+        work->rest_until_ms = work->grown_ms + bb_pace_rest_ms(work->took_ms, fresh_ms);
+    const int64_t left_ms = work->rest_until_ms - work->grown_ms;
+    usleep((useconds_t)(left_ms < STEP_MS ? left_ms : STEP_MS) * 1000);
 }
 
 static void note_fenced(struct work *work) {
@@ -121,13 +140,17 @@ static void note_fenced(struct work *work) {
     work->fenced = fenced;
 }
 
-/* All there is to do now, in this stage; the registry follows either way. */
+/* All there is to do now, in this stage; the registry and sinks follow either way. */
 static int work_once(struct work *work, struct bb_error *error) {
     const struct bb_progress_watch *watch = &work->command->bar->watch;
     const bool is_live = work->given->live || work->is_shared;
-    int r = work->worker ? bb_worker_drain(work->worker, is_live, watch, error) : 0;
+    const int64_t begin_ms = now_ms();
+    const bool drains = work->worker && !rests(work);
+    int r = drains ? bb_worker_drain(work->worker, is_live, watch, error) : 0;
     const bool has_more = r == BB_WORKER_MORE;
 
+    if (drains)
+        work->took_ms = now_ms() - begin_ms;
     note_fenced(work);
     const struct bb_error *trouble = work->worker ? bb_worker_archive_trouble(work->worker) : NULL;
     if (trouble)
@@ -162,8 +185,8 @@ static void rest(struct work *work, const struct bb_error *error) {
     if (work->failures++ == 0)
         bb_command_complain(work->command, error);
     int64_t pause_ms = bb_backoff_ms(work->failures, PAUSE_MIN_MS, PAUSE_MAX_MS, &work->random);
-    for (; pause_ms > 0 && !*stop; pause_ms -= LINGER_STEP_MS)
-        usleep((useconds_t)(pause_ms < LINGER_STEP_MS ? pause_ms : LINGER_STEP_MS) * 1000);
+    for (; pause_ms > 0 && !*stop; pause_ms -= STEP_MS)
+        usleep((useconds_t)(pause_ms < STEP_MS ? pause_ms : STEP_MS) * 1000);
 }
 
 static void note_recovered(struct work *work) {
@@ -193,6 +216,8 @@ static int wait_ms(const struct work *work, int64_t idle_left_ms) {
     int64_t ms = bb_delivery_pause_ms(work->delivery);
 
     ms = ms < WAIT_MS ? ms : WAIT_MS;
+    if (work->rest_until_ms > 0 && work->rest_until_ms - now_ms() < ms)
+        ms = work->rest_until_ms > now_ms() ? work->rest_until_ms - now_ms() : 0;
     return (int)(idle_left_ms < ms ? idle_left_ms : ms);
 }
 
@@ -276,7 +301,7 @@ static int work_until_stopped(struct work *work, struct bb_error *error) {
             continue; /* there is more */
         }
         int64_t now_ns = bb_monotonic_ns();
-        if (anything_new(work))
+        if (anything_new(work) || work->rest_until_ms > 0)
             idle_since_ns = now_ns;
         int64_t idle_ms = (now_ns - idle_since_ns) / 1000000, limit_ms = work->given->idle_exit_ms;
         if (limit_ms > 0 && idle_ms >= limit_ms)
@@ -288,7 +313,7 @@ static int work_until_stopped(struct work *work, struct bb_error *error) {
         if (r < 0)
             return r;
         if (r == 0 && work->given->live)
-            linger(work);
+            rest_on(work);
     }
     return 0;
 }

@@ -79,11 +79,11 @@ int bb_time_check(const struct bb_decode_options *options, int64_t end_ms, struc
                    BB_FUTURE_LIMIT_H);
 }
 
-/* The registry may answer what is open, and nothing else. */
+/* What a series is must be known before its readings are taken; the registry is asked for that where its source leaves it open,
+ * and for nothing else, as the answer may be far away. What else master data says of a channel counts when it is derived. */
 static void ask_registry(const struct bb_decode_options *options, struct bb_series *series) {
-    bool open = series->kind == BB_KIND_UNKNOWN || series->interval_s == 0 ||
-                series->unit == BB_UNIT_NONE || series->commodity == BB_COMMODITY_UNKNOWN ||
-                series->zone.size == 0;
+    bool open = series->kind == BB_KIND_UNKNOWN || series->unit == BB_UNIT_NONE ||
+                (series->kind == BB_KIND_INTERVAL && series->interval_s == 0);
 
     if (!options->resolve || !open)
         return;
@@ -97,8 +97,6 @@ static void ask_registry(const struct bb_decode_options *options, struct bb_seri
         series->unit = answer.unit;
     if (series->commodity == BB_COMMODITY_UNKNOWN)
         series->commodity = answer.commodity;
-    if (series->zone.size == 0)
-        series->zone = answer.zone;
 }
 
 /* The canonical code is written into memory of this thread: it lives until the next call, which is

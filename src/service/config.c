@@ -78,7 +78,7 @@ static const struct bb_config_key plain[] = {
          "the messages' header that says whose they are; without it sources.kafka.tenant"),
     WORD("sources.kafka.tenants", source_kafka_tenants, NULL,
          "whom that header may name, by commas; others become dead letters"),
-    KEY("sources.kafka.batch", COUNT, source_kafka_batch, 10000, 1, 1000000,
+    KEY("sources.kafka.batch", COUNT, source_kafka_batch, 50000, 1, 1000000,
         "messages that are landed together at most"),
     KEY("sources.kafka.freshness", DURATION, source_kafka_freshness_ms, 200, 1, BB_MINUTE_MS,
         "messages wait for others at most this long"),

@@ -7,6 +7,7 @@
 #include "service/source_intake_internal.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ struct bb_intake {
     atomic_bool stop;
 
     struct bb_landing *on_its_way; /* submitted; the thread's, once `is_back` */
+    bool has_taken;                /* since memory was given back */
     uint32_t failures;             /* in a row */
     struct bb_random random;
 
@@ -378,6 +380,13 @@ static int begin_again(struct bb_intake *in, struct bb_error *error) {
 
 /* ---- the thread */
 
+/* What a burst took, the client's messages above all, is the system's again. */
+static void give_back_memory(struct bb_intake *in) {
+    if (in->has_taken)
+        malloc_trim(0);
+    in->has_taken = false;
+}
+
 static int open_source(struct bb_intake *in, struct bb_error *error) {
     const struct bb_source_listener listener = {place, lost, in};
 
@@ -394,11 +403,13 @@ static int take_and_land(struct bb_intake *in, struct bb_error *error) {
     struct bb_source_batch batch;
     int result = in->source->ops->take(in->source, &wish, &batch, error);
 
-    if (result == BB_SOURCE_NOTHING)
+    if (result == BB_SOURCE_NOTHING) {
         result = wait_landed(in, error);
-    else if (result == BB_SOURCE_TAKEN)
+        give_back_memory(in);
+    } else if (result == BB_SOURCE_TAKEN) {
+        in->has_taken = true;
         result = land(in, &batch, error);
-    else
+    } else
         return result; /* the source failed: what was taken before goes on */
     if (!result)
         return 0;

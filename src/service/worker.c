@@ -16,6 +16,7 @@
 #include "service/feed.h"
 #include "service/letter.h"
 #include "service/metric.h"
+#include "service/pace.h"
 #include "service/standing.h"
 
 #include <malloc.h>
@@ -28,7 +29,6 @@ enum {
     STANDBY_SLEEP_MS = 20,
     DAMAGED_MS = 60 * BB_SECOND_MS, /* somebody may restore the segment */
     WATCH_EVERY_MS = 100,
-    BEHIND_MOST = 16, /* times derive.commit.freshness */
     LETTER_BYTES = 64 << 10,
     ROW_COST_BYTES = sizeof(struct bb_told) + 40 /* a row, its share of runs and of blocks */
 };
@@ -330,16 +330,10 @@ static int end_at_order(struct bb_worker *w, struct partition *p, uint32_t parti
     return 0;
 }
 
-/* How long to gather, live. Readings that are late already are not made earlier by a commit of few of them, which costs nearly
- * as much as one of many: the block of a day is written as a whole. So who is behind gathers for as long as it is behind,
- * within bounds, and comes forward the faster. */
 static int64_t patience_ms(const struct bb_worker *w) {
-    int64_t fresh_ms = w->plant->config.commit_freshness_ms;
     int64_t behind_ms = w->oldest_ms > 0 ? bb_clock_now_ms(bb_clock_system()) - w->oldest_ms : 0;
 
-    if (behind_ms > BEHIND_MOST * fresh_ms)
-        behind_ms = BEHIND_MOST * fresh_ms;
-    return behind_ms > fresh_ms ? behind_ms : fresh_ms;
+    return bb_pace_gather_ms(behind_ms, w->plant->config.commit_freshness_ms);
 }
 
 /* Take records until there is a reason to commit. */
