@@ -188,9 +188,12 @@ static int take(struct bb_source *base, const struct bb_source_wish *wish,
             return result;
     }
     while (s->count < wish->messages && bytes < wish->bytes) {
-        int64_t left_ms = (until_ns - bb_monotonic_ns() + 999999) / 1000000;
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(s->client.rk,
-                                                       left_ms > 0 ? (int)left_ms : 0);
+        int64_t left_ms = 1;
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(s->client.rk, 0);
+        if (!m) { /* only who waits looks at the clock */
+            left_ms = (until_ns - bb_monotonic_ns() + 999999) / 1000000;
+            m = rd_kafka_consumer_poll(s->client.rk, left_ms > 0 ? (int)left_ms : 0);
+        }
         if (s->broken.code != BB_OK) {
             if (m)
                 rd_kafka_message_destroy(m);

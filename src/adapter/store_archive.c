@@ -460,13 +460,11 @@ static int archive_position(struct bb_store_view *view, struct bb_claim *out,
     return view->store->inner->ops->position(view->inner, out, error);
 }
 
-static int archive_expect(struct bb_store_view *view, const struct bb_block_key *blocks,
-                          size_t block_count, const struct bb_name_key *names, size_t name_count,
+static int archive_expect(struct bb_store_view *view, const struct bb_store_hint *hint,
                           struct bb_error *error) {
     const struct bb_store_ops *ops = view->store->inner->ops;
 
-    return ops->expect ? ops->expect(view->inner, blocks, block_count, names, name_count, error)
-                       : 0;
+    return ops->expect ? ops->expect(view->inner, hint, error) : 0;
 }
 
 static int archive_name_get(struct bb_store_view *view, enum bb_name_kind kind, struct bb_span name,

@@ -128,15 +128,13 @@ static int fault_block_get(struct bb_store_view *view, const struct bb_block_key
                view->store->inner->ops->block_get(view->inner, key, packed, error));
 }
 
-static int fault_expect(struct bb_store_view *view, const struct bb_block_key *blocks,
-                        size_t block_count, const struct bb_name_key *names, size_t name_count,
+static int fault_expect(struct bb_store_view *view, const struct bb_store_hint *hint,
                         struct bb_error *error) {
     const struct bb_store_ops *ops = view->store->inner->ops;
 
     if (!ops->expect)
         return 0;
-    UNDER_PLAN(view->store, error,
-               ops->expect(view->inner, blocks, block_count, names, name_count, error));
+    UNDER_PLAN(view->store, error, ops->expect(view->inner, hint, error));
 }
 
 static int fault_block_scan(struct bb_store_view *view, uint8_t lane, int32_t first, int32_t last,

@@ -154,6 +154,10 @@ static const struct bb_postgres_statement reads[BB_READ_COUNT] = {
     "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;"                \
     "SET enable_hashjoin = off; SET enable_mergejoin = off;"                                       \
     "SET plan_cache_mode = force_generic_plan; SET jit = off;"
+const char bb_store_postgres_copy_new[] = "COPY block (partition, " COLUMNS
+                                          ") FROM STDIN (FORMAT binary)";
+const char bb_store_postgres_copy_others[] = "COPY block_new FROM STDIN (FORMAT binary)";
+
 static const char writer_session[] = BY_INDEX
     "CREATE TEMPORARY TABLE block_new (" COLUMNS_TYPED ") ON COMMIT DELETE ROWS;"
     "ALTER TABLE block_new ALTER packed SET STORAGE EXTERNAL";

@@ -82,6 +82,12 @@ const struct bb_store_cache_slot *bb_store_cache_put(struct bb_store_cache *cach
     return slot;
 }
 
+void bb_store_cache_forget(struct bb_store_cache *cache) {
+    if (cache->count > 0)
+        memset(cache->slots, 0, cache->capacity * sizeof cache->slots[0]);
+    cache->count = 0;
+}
+
 void bb_store_cache_release(struct bb_store_cache *cache) {
     free(cache->slots);
     *cache = (struct bb_store_cache){.arena = NULL};

@@ -2,8 +2,11 @@
  *
  *   few blocks    BEGIN, compare and swap, each block, names, outbox, COMMIT       one round trip
  *   many blocks   BEGIN, compare and swap, names, outbox                           one round trip
- *                 COPY blocks into the temporary table block_new                   two
+ *                 COPY blocks that are new into the table block                    two, if there are any
+ *                 COPY the others into the temporary table block_new               two, likewise
  *                 INSERT ... SELECT ... ON CONFLICT, DELETE, COMMIT                 one
+ *
+ * A block that is there though it was called new is a unique violation: then all are taken for others, once more.
  *
  * A compare that finds another epoch or position fails the statement (SQLSTATE BB001, BB002), and with it all that is
  * on its way behind it. When the connection is lost nobody knows whether COMMIT was heard: the row of `claim`
@@ -28,6 +31,7 @@ struct committing {
     struct bb_postgres *postgres;
     uint32_t partition;
     const struct bb_commit *commit;
+    bool trusts; /* what is said to be new is not looked for */
     struct bb_arena scratch;
     struct bb_buffer rows;
     struct bb_buffer columns[4]; /* arrays of a statement */
@@ -76,13 +80,21 @@ static int queue_block(struct committing *c, const struct bb_block_change *chang
 
 /* ---- blocks by COPY */
 
-static int copy_rows(struct committing *c, struct bb_error *error) {
+static bool is_inserted(const struct committing *c, const struct bb_block_change *change) {
+    return c->trusts && change->is_new && change->packed.size > 0;
+}
+
+static int copy_rows(struct committing *c, bool inserted, struct bb_error *error) {
     const struct bb_commit *commit = c->commit;
 
     bb_buffer_clear(&c->rows);
     bb_postgres_copy_begin(&c->rows);
     for (size_t i = 0; i < commit->block_count; i++) {
-        bb_postgres_copy_row(&c->rows, BB_STORE_BLOCK_FIELDS);
+        if (is_inserted(c, &commit->blocks[i]) != inserted)
+            continue;
+        bb_postgres_copy_row(&c->rows, BB_STORE_BLOCK_FIELDS + inserted);
+        if (inserted)
+            bb_postgres_field_int32(&c->rows, (int32_t)c->partition);
         bb_store_postgres_row(&commit->blocks[i].key, commit->blocks[i].packed, &c->scratch,
                               &c->rows);
         if (c->rows.overflow)
@@ -99,13 +111,20 @@ static int copy_rows(struct committing *c, struct bb_error *error) {
                             : bb_postgres_copy_in_put(c->postgres, bb_buffer_span(&c->rows), error);
 }
 
-static int copy_blocks(struct committing *c, struct bb_error *error) {
-    int result = bb_postgres_copy_in_begin(c->postgres, "COPY block_new FROM STDIN (FORMAT binary)",
-                                           error);
+/* Returns how many there were, or negative. */
+static int copy_blocks(struct committing *c, bool inserted, struct bb_error *error) {
+    bool any = false;
 
+    for (size_t i = 0; !any && i < c->commit->block_count; i++)
+        any = is_inserted(c, &c->commit->blocks[i]) == inserted;
+    if (!any)
+        return 0;
+    int result = bb_postgres_copy_in_begin(
+        c->postgres, inserted ? bb_store_postgres_copy_new : bb_store_postgres_copy_others, error);
     if (result != 0)
         return result;
-    return bb_postgres_copy_in_end(c->postgres, copy_rows(c, error), error);
+    result = bb_postgres_copy_in_end(c->postgres, copy_rows(c, inserted, error), error);
+    return result ? result : 1;
 }
 
 /* ---- names, channels, outbox: columns as arrays */
@@ -263,20 +282,24 @@ static int transact_few(struct committing *c, struct bb_error *error) {
 
 static int transact_many(struct committing *c, struct bb_error *error) {
     struct bb_postgres_parameters p = {.count = 0};
+    int others = 0;
     int result = bb_postgres_begin_round(c->postgres, error);
 
     if (result != 0)
         return result;
     result = round_end(c, queue_begin(c, error), error);
     if (result == 0)
-        result = copy_blocks(c, error);
-    if (result == 0)
+        result = copy_blocks(c, true, error);
+    if (result >= 0)
+        result = others = copy_blocks(c, false, error);
+    if (result >= 0)
         result = bb_postgres_begin_round(c->postgres, error);
     if (result != 0)
         return result;
     bb_postgres_put_int32(&p, (int32_t)c->partition);
-    result = bb_postgres_queue(c->postgres, BB_WRITE_BLOCKS, &p, error);
-    if (result == 0)
+    if (others > 0)
+        result = bb_postgres_queue(c->postgres, BB_WRITE_BLOCKS, &p, error);
+    if (result == 0 && others > 0)
         result = bb_postgres_queue(c->postgres, BB_WRITE_BLOCKS_DELETE, &p, error);
     if (result == 0)
         result = bb_postgres_queue(c->postgres, BB_WRITE_COMMIT, NULL, error);
@@ -354,14 +377,17 @@ static int commit_once(struct committing *c, bool *again, struct bb_error *error
     }
     if (result == -BB_E_DATABASE_LOST)
         return outcome_of_lost(c, again, error);
-    *again = was_taken_back(c->postgres);
+    bool was_there = c->trusts && strcmp(c->postgres->state, "23505") == 0;
+    c->trusts = c->trusts && !was_there;
+    *again = was_there || was_taken_back(c->postgres);
     bb_postgres_rollback(c->postgres);
     return result;
 }
 
 static int commit_with(struct bb_postgres *postgres, uint32_t partition,
                        const struct bb_commit *commit, struct bb_error *error) {
-    struct committing c = {.postgres = postgres, .partition = partition, .commit = commit};
+    struct committing c = {
+        .postgres = postgres, .partition = partition, .commit = commit, .trusts = true};
     bool again = true;
     int result = 0;
 

@@ -75,6 +75,9 @@ enum bb_store_read {
 int bb_store_postgres_commit(struct bb_store *store, uint32_t partition,
                              const struct bb_commit *commit, struct bb_error *error) BB_MUST_USE;
 
+/* How rows go into the table, behind partition, and into the temporary one. */
+extern const char bb_store_postgres_copy_new[], bb_store_postgres_copy_others[];
+
 /* ---- store_postgres_row.c */
 
 /* The fields of a row of `block` behind partition, in the order of the table, as COPY takes them. An empty `packed` gives
@@ -112,6 +115,8 @@ const struct bb_store_cache_slot *bb_store_cache_find(const struct bb_store_cach
 const struct bb_store_cache_slot *bb_store_cache_put(struct bb_store_cache *cache,
                                                      struct bb_span key,
                                                      const struct bb_span *value);
+/* Knows nothing any more; what it gave out lasts as long as the arena. */
+void bb_store_cache_forget(struct bb_store_cache *cache);
 void bb_store_cache_release(struct bb_store_cache *cache);
 
 /* ---- store_postgres_view.c: the reading half of the port's table */
@@ -123,8 +128,7 @@ int bb_store_postgres_position(struct bb_store_view *view, struct bb_claim *out,
                                struct bb_error *error);
 int bb_store_postgres_block_get(struct bb_store_view *view, const struct bb_block_key *key,
                                 struct bb_span *packed, struct bb_error *error);
-int bb_store_postgres_expect(struct bb_store_view *view, const struct bb_block_key *blocks,
-                             size_t block_count, const struct bb_name_key *names, size_t name_count,
+int bb_store_postgres_expect(struct bb_store_view *view, const struct bb_store_hint *hint,
                              struct bb_error *error);
 int bb_store_postgres_block_scan(struct bb_store_view *view, uint8_t lane, int32_t first,
                                  int32_t last, bb_block_visit *visit, void *context,

@@ -12,11 +12,12 @@
 enum {
     PAGE_ROWS = 256,
     EXPECT_KEYS = 2048,           /* in one question */
+    KEYS_KEPT = 1 << 15,          /* when a hint moves on */
     ARENA_CHUNK_BYTES = 64 << 10, /* a view is often a single block */
 };
 #define ARENA_BYTES ((size_t)1 << 30)
 #define EXPECT_BYTES                                                                               \
-    ((size_t)128 << 20) /* beyond, hints are not followed: each is asked for when it is needed */
+    ((size_t)512 << 20) /* beyond, hints are not followed: each is asked for when it is needed */
 
 struct bb_store_view {
     struct postgres_store *store;
@@ -322,15 +323,17 @@ static int expect_names(struct bb_store_view *view, const struct bb_name_key *na
     return failed;
 }
 
-int bb_store_postgres_expect(struct bb_store_view *view, const struct bb_block_key *blocks,
-                             size_t block_count, const struct bb_name_key *names, size_t name_count,
+int bb_store_postgres_expect(struct bb_store_view *view, const struct bb_store_hint *hint,
                              struct bb_error *error) {
     struct question q;
 
+    if (hint->moves_on && view->cache.count > KEYS_KEPT)
+        bb_store_cache_forget(
+            &view->cache); /* a table that is small is found in the processor's caches */
     question_init(&q);
-    int result = expect_blocks(view, blocks, block_count, &q, error);
+    int result = expect_blocks(view, hint->blocks, hint->block_count, &q, error);
     if (result == 0)
-        result = expect_names(view, names, name_count, &q, error);
+        result = expect_names(view, hint->names, hint->name_count, &q, error);
     question_release(&q);
     return result;
 }

@@ -44,8 +44,4 @@ static inline struct bb_block_key bb_store_block_key(enum bb_key_order order, ui
  * somebody's input (-BB_E_NAME). */
 int bb_store_commit_check(const struct bb_commit *commit, struct bb_error *error) BB_MUST_USE;
 
-static inline bool bb_position_equal(struct bb_position a, struct bb_position b) {
-    return a.offset == b.offset && a.inner == b.inner;
-}
-
 #endif

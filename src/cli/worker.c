@@ -79,8 +79,9 @@ static const struct bb_option options[] = {
 
 enum {
     WAIT_MS = 500,
-    STEP_MS = 200,      /* between looks at a log that grows, and at whether to stop */
-    PAUSE_MIN_MS = 200, /* after a failure that may pass; doubled by each that follows */
+    STEP_MS = 200,       /* between looks at a log that grows, and at whether to stop */
+    ASIDE_BLOCKS = 1000, /* fewer are committed while one would begin a thread */
+    PAUSE_MIN_MS = 200,  /* after a failure that may pass; doubled by each that follows */
     PAUSE_MAX_MS = 30 * BB_SECOND_MS
 };
 
@@ -97,9 +98,8 @@ struct work {
     uint32_t failures;     /* in a row */
     uint64_t handled;      /* readings seen at the last look */
     uint64_t fenced;       /* partitions lost, likewise */
-    int64_t took_ms;       /* by the last round of commits */
     int64_t rest_until_ms; /* before the next; 0: it does not rest */
-    int64_t grown_ms;      /* when the log was seen to grow */
+    int64_t still_ms;      /* for how long the log has not grown */
 };
 
 static int64_t now_ms(void) {
@@ -108,10 +108,9 @@ static int64_t now_ms(void) {
 
 /* Live, what comes in the next moments is taken along (service/pace.h), unless nothing comes any more. */
 static bool rests(struct work *work) {
-    const int64_t now = now_ms();
     const int64_t fresh_ms = work->plant.config.commit_freshness_ms;
 
-    if (now >= work->rest_until_ms || now - work->grown_ms >= fresh_ms)
+    if (now_ms() >= work->rest_until_ms || work->still_ms >= bb_pace_still_ms(fresh_ms))
         work->rest_until_ms = 0;
     return work->rest_until_ms > 0;
 }
@@ -119,12 +118,13 @@ static bool rests(struct work *work) {
 /* The log has grown. */
 static void rest_on(struct work *work) {
     const int64_t fresh_ms = work->plant.config.commit_freshness_ms;
+    const int64_t took_ms = work->worker ? bb_worker_round_ms(work->worker) : 0;
 
-    work->grown_ms = now_ms();
     if (work->rest_until_ms == 0)
-        work->rest_until_ms = work->grown_ms + bb_pace_rest_ms(work->took_ms, fresh_ms);
-    const int64_t left_ms = work->rest_until_ms - work->grown_ms;
-    usleep((useconds_t)(left_ms < STEP_MS ? left_ms : STEP_MS) * 1000);
+        work->rest_until_ms = now_ms() + bb_pace_rest_ms(took_ms, fresh_ms);
+    const int64_t left_ms = work->rest_until_ms - now_ms();
+    if (left_ms > 0)
+        usleep((useconds_t)(left_ms < STEP_MS ? left_ms : STEP_MS) * 1000);
 }
 
 static void note_fenced(struct work *work) {
@@ -144,13 +144,10 @@ static void note_fenced(struct work *work) {
 static int work_once(struct work *work, struct bb_error *error) {
     const struct bb_progress_watch *watch = &work->command->bar->watch;
     const bool is_live = work->given->live || work->is_shared;
-    const int64_t begin_ms = now_ms();
     const bool drains = work->worker && !rests(work);
     int r = drains ? bb_worker_drain(work->worker, is_live, watch, error) : 0;
     const bool has_more = r == BB_WORKER_MORE;
 
-    if (drains)
-        work->took_ms = now_ms() - begin_ms;
     note_fenced(work);
     const struct bb_error *trouble = work->worker ? bb_worker_archive_trouble(work->worker) : NULL;
     if (trouble)
@@ -179,7 +176,7 @@ static bool anything_new(struct work *work) {
 }
 
 /* The log, the store or the registry is away, or slow. What is not committed is taken from the log again. */
-static void rest(struct work *work, const struct bb_error *error) {
+static void back_off(struct work *work, const struct bb_error *error) {
     const volatile bool *stop = bb_stop_flag();
 
     if (work->failures++ == 0)
@@ -213,12 +210,27 @@ static void tell_delivery(void *context, const struct bb_sink *sink, const struc
 
 /* How long nothing may be looked at again. */
 static int wait_ms(const struct work *work, int64_t idle_left_ms) {
-    int64_t ms = bb_delivery_pause_ms(work->delivery);
+    const int64_t still_ms = bb_pace_still_ms(work->plant.config.commit_freshness_ms) -
+                             work->still_ms;
+    const int64_t rest_ms = work->rest_until_ms > 0 ? work->rest_until_ms - now_ms() : WAIT_MS;
+    const int64_t all[] = {bb_delivery_pause_ms(work->delivery), idle_left_ms, rest_ms,
+                           work->rest_until_ms > 0 ? still_ms : WAIT_MS};
+    int64_t ms = WAIT_MS;
 
-    ms = ms < WAIT_MS ? ms : WAIT_MS;
-    if (work->rest_until_ms > 0 && work->rest_until_ms - now_ms() < ms)
-        ms = work->rest_until_ms > now_ms() ? work->rest_until_ms - now_ms() : 0;
-    return (int)(idle_left_ms < ms ? idle_left_ms : ms);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        ms = all[i] < ms ? all[i] : ms;
+    return ms > 0 ? (int)ms : 0;
+}
+
+/* Until the log has grown (0) or it is time to look (1). */
+static int wait_for_log(struct work *work, int64_t idle_left_ms, struct bb_error *error) {
+    const int64_t begin_ms = now_ms();
+    int r = work->plant.log->ops->wait(work->plant.log, wait_ms(work, idle_left_ms), error);
+
+    work->still_ms = r == 0 ? 0 : work->still_ms + now_ms() - begin_ms;
+    if (r == 0 && work->given->live)
+        rest_on(work);
+    return r;
 }
 
 /* Partitions that come and go. What is revoked is not in the midst of anything here. */
@@ -289,7 +301,7 @@ static int work_until_stopped(struct work *work, struct bb_error *error) {
         if (r >= 0)
             r = work_once(work, error);
         if (r < 0 && error->retriable) {
-            rest(work, error);
+            back_off(work, error);
             continue;
         }
         if (r < 0)
@@ -307,13 +319,11 @@ static int work_until_stopped(struct work *work, struct bb_error *error) {
         if (limit_ms > 0 && idle_ms >= limit_ms)
             return 0;
         int64_t left_ms = limit_ms > 0 ? limit_ms - idle_ms : WAIT_MS;
-        r = work->plant.log->ops->wait(work->plant.log, wait_ms(work, left_ms), error);
+        r = wait_for_log(work, left_ms, error);
         if (r < 0 && error->retriable)
             continue; /* the next look says so */
         if (r < 0)
             return r;
-        if (r == 0 && work->given->live)
-            rest_on(work);
     }
     return 0;
 }
@@ -420,6 +430,8 @@ static int run(struct bb_command *command, struct bb_error *error) {
     r = bb_plant_follow(&work.plant, error);
     if (r >= 0 && work.given->stage == STAGE_DERIVE)
         r = bb_worker_open(&work.plant, &work.worker, error);
+    if (r >= 0 && work.worker)
+        bb_worker_commit_aside(work.worker, ASIDE_BLOCKS);
     if (r >= 0)
         r = open_assignment(&work, number, count, error);
     if (r >= 0 && work.worker) {

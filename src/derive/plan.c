@@ -176,8 +176,8 @@ int bb_plan_write_packed(struct bb_plan *plan, struct bb_plan_slot *slot, size_t
             return no_memory(error);
         plan->writes = writes;
     }
-    plan->writes[plan->write_count++] = (struct bb_plan_write){slot->key, offset,
-                                                               plan->out->size - offset};
+    plan->writes[plan->write_count++] = (struct bb_plan_write){
+        slot->key, offset, plan->out->size - offset, !slot->present};
     return 0;
 }
 

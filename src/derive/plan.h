@@ -74,6 +74,7 @@ struct bb_plan_key {
 struct bb_plan_write {
     struct bb_plan_key key;
     size_t offset, size; /* in plan->out, which may move as it grows; size 0: delete */
+    bool is_new;         /* there was none */
 };
 
 struct bb_plan_slot; /* a block the plan knows, or knows to be absent */

@@ -28,6 +28,9 @@ struct bb_position {
     uint64_t offset;
     uint64_t inner;
 };
+static inline bool bb_position_equal(struct bb_position a, struct bb_position b) {
+    return a.offset == b.offset && a.inner == b.inner;
+}
 
 struct bb_claim {
     uint64_t epoch;
@@ -76,6 +79,8 @@ struct bb_name_key {
 struct bb_block_change {
     struct bb_block_key key;
     struct bb_span packed; /* empty: delete */
+    bool
+        is_new; /* whoever writes it found none: an adapter may be the faster for it, and is right without */
 };
 
 struct bb_name_change {
@@ -112,6 +117,16 @@ typedef int bb_block_visit(void *context, const struct bb_block_key *key, struct
 typedef int bb_name_visit(void *context, struct bb_span name, struct bb_span value);
 typedef int bb_outbox_visit(void *context, uint64_t sequence, struct bb_span record);
 
+struct
+    bb_store_hint { /* what will be asked for next with `block_get` and `name_get`, in any order */
+    const struct bb_block_key *blocks;
+    size_t block_count;
+    const struct bb_name_key *names;
+    size_t name_count;
+    bool
+        moves_on; /* hardly anything that earlier hints named is asked for any more: it may be forgotten */
+};
+
 struct bb_store_ops {
     const char *name;
     void (*close)(struct bb_store *store);
@@ -127,10 +142,10 @@ struct bb_store_ops {
     int (*position)(struct bb_store_view *view, struct bb_claim *out, struct bb_error *error);
     int (*block_get)(struct bb_store_view *view, const struct bb_block_key *key,
                      struct bb_span *packed, struct bb_error *error);
-    /* A hint: these will be asked for next with `block_get` and `name_get`, in any order. An adapter over a network
-     * fetches them together and keeps them until the view ends, also that they are absent. NULL: it has no use for hints. */
-    int (*expect)(struct bb_store_view *view, const struct bb_block_key *blocks, size_t block_count,
-                  const struct bb_name_key *names, size_t name_count, struct bb_error *error);
+    /* An adapter over a network fetches together what a hint names, and keeps it, also that it is absent. NULL: it has no use
+     * for hints. */
+    int (*expect)(struct bb_store_view *view, const struct bb_store_hint *hint,
+                  struct bb_error *error);
     /* All blocks of a lane with span in [first, last], in key order. */
     int (*block_scan)(struct bb_store_view *view, uint8_t lane, int32_t first, int32_t last,
                       bb_block_visit *visit, void *context, struct bb_error *error);

@@ -177,7 +177,7 @@ int bb_channel_table_expect(struct bb_channel_table *t, struct bb_store_view *vi
         return 0;
     keys[names++] = (struct bb_name_key){BB_NAME_TENANT, tenant};
     keys[names++] = (struct bb_name_key){BB_NAME_RULES, tenant};
-    return ops->expect(view, NULL, 0, keys, names, error);
+    return ops->expect(view, &(struct bb_store_hint){.names = keys, .name_count = names}, error);
 }
 
 static bool keep(struct bb_channel_table *t, struct bb_span *text) {

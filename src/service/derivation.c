@@ -109,10 +109,12 @@ static int list_blocks(struct bb_derivation *d, struct bb_commit *out, struct bb
         qsort(d->outputs, d->output_count, sizeof d->outputs[0], by_key);
     for (size_t i = 0; i < d->output_count; i++) {
         const struct bb_output *o = &d->outputs[i];
-        if (count > 0 && bb_block_key_compare(&d->changes[count - 1].key, &o->key) == 0)
-            count--;
-        d->changes[count++] = (struct bb_block_change){o->key,
-                                                       {d->packed.data + o->offset, o->size}};
+        const bool again = count > 0 &&
+                           bb_block_key_compare(&d->changes[count - 1].key, &o->key) == 0;
+        const bool is_new = again ? d->changes[count - 1].is_new : o->is_new;
+        count -= again;
+        d->changes[count++] = (struct bb_block_change){
+            o->key, {d->packed.data + o->offset, o->size}, is_new};
     }
     out->blocks = d->changes;
     out->block_count = count;
@@ -150,31 +152,27 @@ static int put_sources(struct bb_derivation *d, const struct bb_gather *gather,
     return result;
 }
 
-/* Who looks at others comes behind them: intervals at the registers that they stand beside, and last the channels whose
- * rules look at other ones. */
-enum round { ROUND_FIRST, ROUND_INTERVALS, ROUND_LOOKING };
-
-static enum round round_of(const struct bb_channel_slot *slot) {
-    return bb_rules_look(&slot->channel)           ? ROUND_LOOKING
-           : slot->record.kind == BB_KIND_INTERVAL ? ROUND_INTERVALS
-                                                   : ROUND_FIRST;
+enum bb_derivation_round bb_derivation_round_of(const struct bb_channel_slot *slot) {
+    return bb_rules_look(&slot->channel)           ? BB_ROUND_LOOKING
+           : slot->record.kind == BB_KIND_INTERVAL ? BB_ROUND_INTERVALS
+                                                   : BB_ROUND_FIRST;
 }
 
-static int derive_slots(struct bb_derivation_work *w, uint32_t told_slots, enum round round,
-                        struct bb_error *error) {
+static int derive_slots(struct bb_derivation_work *w, uint32_t told_slots,
+                        enum bb_derivation_round round, struct bb_error *error) {
     uint32_t expected = 0;
     int result = 0;
 
     for (uint32_t slot = 0; !result && slot < w->channels->count; slot++) {
-        if (slot == expected && slot < told_slots && round != ROUND_LOOKING)
-            result = bb_derivation_expect(w, slot, told_slots, &expected, error);
+        if (slot == expected && slot < told_slots)
+            result = bb_derivation_expect(w, round, slot, told_slots, &expected, error);
         if (result)
             break;
         const struct bb_channel_slot *s = &w->channels->slots[slot];
         size_t first = slot < told_slots ? w->gather->starts[slot] : 0;
         size_t count = slot < told_slots ? w->gather->starts[slot + 1] - first : 0;
-        if (round_of(s) == round && (count > 0 || s->changed || s->derive_again ||
-                                     s->force_from < s->force_to || s->ticked))
+        if (bb_derivation_round_of(s) == round && (count > 0 || s->changed || s->derive_again ||
+                                                   s->force_from < s->force_to || s->ticked))
             result = bb_derivation_channel(w, slot, w->gather->sorted + first, count, error);
     }
     return result;
@@ -213,15 +211,15 @@ int bb_derivation_run(struct bb_derivation *d, struct bb_gather *gather,
         result = w.fresh ? 0 : bb_derivation_no_memory(error);
     }
     if (!result)
-        result = derive_slots(&w, told_slots, ROUND_FIRST, error);
+        result = derive_slots(&w, told_slots, BB_ROUND_FIRST, error);
     for (uint32_t slot = 0; !result && slot < channels->count; slot++)
         result = bb_derivation_follow_interval(&w, slot, error);
     if (!result)
-        result = derive_slots(&w, told_slots, ROUND_INTERVALS, error);
+        result = derive_slots(&w, told_slots, BB_ROUND_INTERVALS, error);
     for (uint32_t slot = 0; !result && slot < channels->count; slot++)
         result = bb_derivation_follow_looking(&w, slot, error);
     if (!result)
-        result = derive_slots(&w, told_slots, ROUND_LOOKING, error);
+        result = derive_slots(&w, told_slots, BB_ROUND_LOOKING, error);
     if (!result)
         result = put_sources(d, gather, error);
     bb_big_endian(channels->next_number, sizeof next, next);

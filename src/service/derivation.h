@@ -14,6 +14,7 @@ struct bb_output { /* a block to write */
     struct bb_block_key key;
     uint32_t order;      /* a later one of the same key wins */
     size_t offset, size; /* in `packed`; size 0: delete */
+    bool is_new;         /* the store has none */
 };
 
 struct bb_exception_event { /* a hard finding came, or went */

@@ -53,7 +53,8 @@ static int collect_outputs(struct bb_derivation_work *w, const struct bb_plan *p
             {w->slot->record.number, write->key.span, write->key.lane},
             (uint32_t)d->output_count,
             write->offset,
-            write->size};
+            write->size,
+            write->is_new};
         d->output_count++;
     }
     return 0;
@@ -237,7 +238,8 @@ static int forget_periods(struct bb_derivation_work *w, struct bb_error *error) 
             {w->slot->record.number, year, BB_LANE_DAY},
             (uint32_t)d->output_count,
             d->packed.size,
-            0};
+            0,
+            false};
         d->output_count++;
     }
     return 0;

@@ -69,8 +69,14 @@ static bool guess_blocks(struct bb_derivation_work *w, uint32_t channel, int32_t
     return room;
 }
 
-int bb_derivation_expect(struct bb_derivation_work *w, uint32_t slot, uint32_t told_slots,
-                         uint32_t *until, struct bb_error *error) {
+/* Nobody looks back at channels that came before. */
+static bool is_for_itself(const struct bb_channel_table *channels) {
+    return !channels->has_registers && !channels->has_looks;
+}
+
+int bb_derivation_expect(struct bb_derivation_work *w, enum bb_derivation_round round,
+                         uint32_t slot, uint32_t told_slots, uint32_t *until,
+                         struct bb_error *error) {
     const struct bb_store_ops *ops = w->d->store->ops;
     struct bb_derivation *d = w->d;
     size_t blocks = 0, names = 0;
@@ -84,7 +90,7 @@ int bb_derivation_expect(struct bb_derivation_work *w, uint32_t slot, uint32_t t
         size_t first_run = w->gather->starts[slot];
         size_t runs = w->gather->starts[slot + 1] - first_run;
         int32_t first, last;
-        if (runs == 0 || s->is_new)
+        if (runs == 0 || s->is_new || bb_derivation_round_of(s) != round)
             continue;
         days_told(w->gather, w->gather->sorted + first_run, runs, &first, &last);
         room = guess_blocks(w, s->record.number, first, last, &blocks);
@@ -100,5 +106,10 @@ int bb_derivation_expect(struct bb_derivation_work *w, uint32_t slot, uint32_t t
     *until = slot;
     if (!room)
         return bb_derivation_no_memory(error);
-    return blocks ? ops->expect(w->view, d->expected, blocks, d->expected_names, names, error) : 0;
+    const struct bb_store_hint hint = {.blocks = d->expected,
+                                       .block_count = blocks,
+                                       .names = d->expected_names,
+                                       .name_count = names,
+                                       .moves_on = is_for_itself(w->channels)};
+    return blocks ? ops->expect(w->view, &hint, error) : 0;
 }

@@ -80,9 +80,15 @@ int bb_derivation_tell_values(struct bb_derivation_work *w, struct bb_error *err
 int bb_derivation_fetch(struct bb_derivation_work *w, struct bb_plan_key key,
                         struct bb_span *packed, struct bb_error *error) BB_MUST_USE;
 
-/* Tell the store what the slots from `slot` on will ask for, up to *until. */
-int bb_derivation_expect(struct bb_derivation_work *w, uint32_t slot, uint32_t told_slots,
-                         uint32_t *until, struct bb_error *error) BB_MUST_USE;
+/* The slots of a commit are derived in rounds. Who looks at others comes behind them: intervals at the registers that they stand
+ * beside, and last the channels whose rules look at other ones. */
+enum bb_derivation_round { BB_ROUND_FIRST, BB_ROUND_INTERVALS, BB_ROUND_LOOKING };
+enum bb_derivation_round bb_derivation_round_of(const struct bb_channel_slot *slot);
+
+/* Tell the store what the slots of a round will ask for, from `slot` on, up to *until. */
+int bb_derivation_expect(struct bb_derivation_work *w, enum bb_derivation_round round,
+                         uint32_t slot, uint32_t told_slots, uint32_t *until,
+                         struct bb_error *error) BB_MUST_USE;
 
 /* Master data of the usage point at hand, into *up and w->usage_point. */
 int bb_derivation_usage_point(struct bb_derivation_work *w, struct bb_master *up,

@@ -14,9 +14,10 @@
 #ifndef BB_SERVICE_PACE_H
 #define BB_SERVICE_PACE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-enum { BB_PACE_MOST = 16, BB_PACE_STEEP = 3 };
+enum { BB_PACE_MOST = 16, BB_PACE_STEEP = 3, BB_PACE_SURPRISE = 4 };
 
 static inline int64_t bb_pace_between(int64_t least, int64_t ms, int64_t most) {
     return ms < least ? least : ms > most ? most : ms;
@@ -26,6 +27,16 @@ static inline int64_t bb_pace_between(int64_t least, int64_t ms, int64_t most) {
 static inline int64_t bb_pace_rest_ms(int64_t took_ms, int64_t fresh_ms) {
     return bb_pace_between(fresh_ms / 2, (took_ms - fresh_ms / 2) * BB_PACE_STEEP,
                            fresh_ms * BB_PACE_MOST);
+}
+
+/* A round over partitions turns out to take so much longer than the last one that resting should have come before it. */
+static inline bool bb_pace_is_surprised(int64_t takes_ms, int64_t took_ms, int64_t fresh_ms) {
+    return takes_ms > BB_PACE_SURPRISE * (took_ms > fresh_ms / 2 ? took_ms : fresh_ms / 2);
+}
+
+/* For one that rests: nothing has come for so long, so nothing is worth waiting for. */
+static inline int64_t bb_pace_still_ms(int64_t fresh_ms) {
+    return fresh_ms / 4;
 }
 
 /* For one that has a backlog: how long it takes of it for one commit, by the age of its first reading. Readings that are late

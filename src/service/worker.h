@@ -38,6 +38,9 @@ bool bb_worker_position(const struct bb_worker *worker, uint32_t partition,
                         struct bb_position *out);
 /* Once *stop is set a drain takes no more from the log: it commits what it has, and returns. Before the first drain. */
 void bb_worker_stop_at(struct bb_worker *worker, const volatile bool *stop);
+/* In live drains, commit a partition's portion of at least so many blocks on a thread of its own while the next partition's is
+ * gathered and derived; all is settled when the drain returns. It takes the memory of two portions. 0, as at first: never. */
+void bb_worker_commit_aside(struct bb_worker *worker, size_t least_blocks);
 void bb_worker_close(struct bb_worker *worker);
 const struct bb_worker_counts *bb_worker_counts(const struct bb_worker *worker);
 
@@ -51,11 +54,15 @@ const struct bb_error *bb_worker_archive_trouble(struct bb_worker *worker);
  *
  * A damaged record stops its partition: what stands before it counts, nothing behind it does, and the other partitions
  * go on (docs/decisions/damaged-records.md). Told once a minute and partition. */
+/* What the last live drain took, or would have taken for all partitions of the share: see pace.h. */
+int64_t bb_worker_round_ms(const struct bb_worker *worker);
+
 enum bb_worker_outcome { BB_WORKER_DRAINED = 0, BB_WORKER_DAMAGED = 1, BB_WORKER_MORE = 2 };
 
 /* Do all there is to do now, committing when the backlog is gone or the memory limit is reached.
  * Returns when every partition's backlog is empty, also those that another worker has taken over.
- * `live`: commits after the freshness limit too, and does one round with a commit for each partition, not waiting for others;
+ * `live`: commits after the freshness limit too, and does one round with a commit for each partition, not waiting for others
+ * (one that takes unexpectedly long is broken off: the partitions left come first the next time);
  * BB_WORKER_MORE: there was more to do.
  * Damage is -BB_E_LOG_CORRUPT after all others are done; when live, BB_WORKER_DAMAGED with its error. */
 int bb_worker_drain(struct bb_worker *worker, bool live, const struct bb_progress_watch *watch,

@@ -518,6 +518,29 @@ static void copies_a_partition_as_committed(struct store_fixture *f) {
 
 STORE_PROMISE(store, copies_a_partition_as_committed)
 
+/* Whether a block is new is a word for the hurried: who errs in it, either way, writes the same. */
+static void is_new_changes_nothing(struct store_fixture *f) {
+    enum { COUNT = 600, ROUNDS = 4 };
+    static const char *const texts[ROUNDS] = {"first", "second", "", "last"};
+    struct bb_block_change *blocks = calloc(COUNT, sizeof *blocks);
+
+    store_claim(f, 0);
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        for (uint32_t i = 0; i < COUNT; i++) { /* in each round some are there, whatever is said */
+            blocks[i] = store_block(0, 1, i * (round + 1), texts[(round + i / 300) % ROUNDS]);
+            blocks[i].is_new = (i >> round) % 2;
+        }
+        cr_assert_eq(store_commit(f, 0, (struct bb_commit){.blocks = blocks, .block_count = COUNT}),
+                     BB_COMMIT_DONE, "%s: %s", f->adapter, f->error.text);
+        for (uint32_t i = 0; i < COUNT; i++)
+            expect_store_block(f, NULL, 0, 1, i * (round + 1),
+                               blocks[i].packed.size ? texts[(round + i / 300) % ROUNDS] : NULL);
+    }
+    free(blocks);
+}
+
+STORE_PROMISE(store, is_new_changes_nothing)
+
 /* ---- views and size -------------------------------------------------------------------------- */
 
 /* A view belongs to the moment at which it began. The commits happen on another thread (port rule:

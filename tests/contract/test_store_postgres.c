@@ -328,6 +328,8 @@ static void answers_what_was_expected(struct store_fixture *f) {
     struct bb_name_key names[] = {{BB_NAME_META, BB_SPAN("there")},
                                   {BB_NAME_META, BB_SPAN("absent")},
                                   {BB_NAME_META, BB_SPAN("")}};
+    const struct bb_store_hint hint = {
+        .blocks = keys, .block_count = COUNT, .names = names, .name_count = 3};
     struct bb_span value;
 
     for (uint32_t i = 0; i < COUNT; i++) {
@@ -342,9 +344,8 @@ static void answers_what_was_expected(struct store_fixture *f) {
                                         STORE_NAMES(store_name(BB_NAME_META, "there", "v"))}),
         BB_COMMIT_DONE);
     struct bb_store_view *view = store_view(f, 0);
-    cr_assert_eq(f->store->ops->expect(view, keys, COUNT, names, 3, &f->error), 0, "%s",
-                 f->error.text);
-    cr_assert_eq(f->store->ops->expect(view, keys, COUNT, names, 3, &f->error), 0, "once more");
+    cr_assert_eq(f->store->ops->expect(view, &hint, &f->error), 0, "%s", f->error.text);
+    cr_assert_eq(f->store->ops->expect(view, &hint, &f->error), 0, "once more");
     end_connections(f);
     for (uint32_t i = 0; i < COUNT; i++) {
         int found = f->store->ops->block_get(view, &keys[i], &value, &f->error);
@@ -365,6 +366,36 @@ static void answers_what_was_expected(struct store_fixture *f) {
 
 Test(store_of_postgres, answers_what_was_expected) {
     postgres_store(answers_what_was_expected);
+}
+
+/* A hint that moves on lets go of the keys of earlier ones, and of nothing that was given out. */
+static void forgets_what_it_moves_on_from(struct store_fixture *f) {
+    enum { COUNT = 40000 };
+    struct bb_block_key *keys = calloc(COUNT, sizeof *keys), there = {.channel = 7, .span = 9};
+    struct bb_store_hint hint = {.blocks = keys, .block_count = COUNT, .moves_on = true};
+    struct bb_span value;
+
+    for (uint32_t i = 0; i < COUNT; i++)
+        keys[i] = (struct bb_block_key){.channel = i, .span = -3, .lane = BB_LANE_STAT};
+    store_claim(f, 0);
+    cr_assert_eq(store_commit(f, 0, (struct bb_commit){STORE_BLOCKS(store_block(0, 9, 7, "kept"))}),
+                 BB_COMMIT_DONE);
+    struct bb_store_view *view = store_view(f, 0);
+    cr_assert_eq(f->store->ops->expect(view, &hint, &f->error), 0, "%s", f->error.text);
+    cr_assert_eq(f->store->ops->block_get(view, &there, &value, &f->error), BB_FOUND);
+    hint.block_count = 1;
+    cr_assert_eq(f->store->ops->expect(view, &hint, &f->error), 0, "%s", f->error.text);
+    cr_expect(bb_span_equal(value, BB_SPAN("kept")), "what was given out lasts");
+    cr_expect_eq(f->store->ops->block_get(view, &keys[COUNT - 1], &value, &f->error), BB_ABSENT,
+                 "asked again");
+    cr_assert_eq(f->store->ops->block_get(view, &there, &value, &f->error), BB_FOUND);
+    cr_expect(bb_span_equal(value, BB_SPAN("kept")));
+    f->store->ops->view_end(view);
+    free(keys);
+}
+
+Test(store_of_postgres, forgets_what_it_moves_on_from) {
+    postgres_store(forgets_what_it_moves_on_from);
 }
 
 /* ---- opening */

@@ -77,6 +77,17 @@ static void expect_files(const struct seeds *seeds, size_t files) {
     cr_assert(files > 0 || seeds->end - seeds->first < 10, "nothing was ever archived");
 }
 
+/* Every second seed commits aside, however little it is. */
+static struct bb_worker *open_worker(struct sim_plant *s, uint64_t seed) {
+    struct bb_worker *worker;
+    struct bb_error error;
+
+    cr_assert_eq(bb_worker_open(&s->plant, &worker, &error), 0, "%s", error.text);
+    if (seed % 2)
+        bb_worker_commit_aside(worker, 1);
+    return worker;
+}
+
 /* Returns how many archived files there were in the end. */
 static size_t run_shuffled(uint64_t seed, bool with_masters, const char *test) {
     struct world w;
@@ -96,7 +107,7 @@ static size_t run_shuffled(uint64_t seed, bool with_masters, const char *test) {
     s.plant.config.commit_memory_bytes = 1000 << bb_random_below(&w.r, 12);
     s.plant.config.archive_grace_ms =
         -1; /* nobody else has a view: what was replaced goes at once */
-    cr_assert_eq(bb_worker_open(&s.plant, &worker, &error), 0);
+    worker = open_worker(&s, seed);
     for (int pass = 0; pass < 2; pass++) {
         world_shuffle(&w, w.items, w.count);
         for (size_t at = 0; at < w.count;) {
@@ -108,7 +119,7 @@ static size_t run_shuffled(uint64_t seed, bool with_masters, const char *test) {
                 cr_assert_eq(bb_deliver_registry(&s.plant, NULL, &error), 0, "%s", error.text);
             if (bb_random_below(&w.r, 4) == 0) { /* killed, and another one comes */
                 bb_worker_close(worker);
-                cr_assert_eq(bb_worker_open(&s.plant, &worker, &error), 0);
+                worker = open_worker(&s, seed);
             }
         }
     }
@@ -284,8 +295,8 @@ static void run_fenced(uint64_t seed) {
     sim_plant_open(&s, 2, false);
     world_shuffle(&w, w.items, w.count);
     half = w.count / 2;
-    cr_assert_eq(bb_worker_open(&s.plant, &first, &error), 0);
-    cr_assert_eq(bb_worker_open(&s.plant, &second, &error), 0);
+    first = open_worker(&s, seed);
+    second = open_worker(&s, seed);
     world_append(&w, s.log, w.items, half / 2, false);
     cr_assert_geq(bb_worker_drain(first, true, NULL, &error), 0);
     cr_assert_geq(bb_worker_drain(second, true, NULL, &error), 0); /* claims */
