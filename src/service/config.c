@@ -89,7 +89,8 @@ static const struct bb_config_key plain[] = {
     KEY("dead_letters.daily", BYTES, letters_daily_bytes, MIB(256), 0, GIB(1024),
         "what dead letters of a day may take of the log; those beyond are counted, not kept"),
     KEY("derive.commit.freshness", DURATION, commit_freshness_ms, BB_SECOND_MS, 1, DAYS(1),
-        "a reading can be queried at most this long after it was durable"),
+        "a reading can be queried at most this long after it was durable, as long as commits are "
+        "cheap enough for that; else up to 16 times as long, for fewer and bigger ones"),
     KEY("derive.commit.memory", BYTES, commit_memory_bytes, MIB(512), MIB(16), GIB(1024),
         "what a worker may gather before it commits"),
     KEY("derive.stop", DURATION, stop_ms, SECONDS(20), 0, BB_HOUR_MS,

@@ -1,0 +1,137 @@
+"""Engines whose disk is full: who asks is told, and nothing that was acknowledged is missing when there is room again.
+
+The disk is a small tmpfs in a mount namespace of the server's own, in which a filler lies that leaves a little room.
+"""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+
+import cluster
+import pytest
+from server import Server as Busbar
+from server import wait_until
+from test_full_disk import namespace
+from test_outage import READINGS, day, ready, values
+
+DISK = "700m"
+
+
+class OnSmallDisk(cluster.Server):
+    """One of tools/cluster on a disk of its own."""
+
+    def __init__(self, name):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"busbar-{name}-disk-"))
+        self.holder = subprocess.Popen([*namespace(), "sh", "-c", f'mount -t tmpfs -o size={DISK},mode=755 none "{self.folder}" && echo there && exec sleep 900'],
+                                       stdout=subprocess.PIPE, text=True)
+        assert self.holder.stdout.readline() == "there\n"
+        self.name = name
+        done = self.script("start", check=False)
+        if done.returncode == cluster.NOT_HERE:
+            self.stop()
+            cluster.lack(f"{name} cannot be had here: {done.stderr.strip()}")
+        assert done.returncode == 0, f"{name}: {done.stderr}"
+        self.address = self.there("cat", "address").strip()
+
+    def enter(self):
+        return ["nsenter", "-t", str(self.holder.pid), "-m"]
+
+    def there(self, *command):
+        """Run in the server's folder, as the server sees it."""
+        done = subprocess.run([*self.enter(), "sh", "-c", 'cd "$0" && exec "$@"', self.folder, *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        return done.stdout
+
+    def script(self, verb, *arguments, check=True):
+        environment = dict(os.environ, BUSBAR_CLUSTER_OWNER=str(os.getpid()))
+        with tempfile.TemporaryFile("w+") as said:
+            done = subprocess.run([*self.enter(), cluster.TOP / "tools/cluster" / self.name, verb, self.folder, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env=environment, check=False)
+            said.seek(0)
+            done.stderr = said.read()
+        assert done.returncode == 0 or not check, f"{self.name} {verb}: {done.stderr}"
+        return done
+
+    def fill(self, left):
+        """Leave so many KiB."""
+        free = int(self.there("df", "--output=avail", "-k", ".").split()[1])
+        self.there("fallocate", "-l", f"{free - left}K", "filler")
+
+    def make_room(self):
+        self.there("rm", "-f", "filler")
+
+    def stop(self):
+        self.script("stop", check=False)
+        self.holder.kill()
+        self.holder.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def servers(full, *others):
+    if not namespace() or os.getuid() != 0:
+        pytest.skip("no mount namespace here")
+    with contextlib.ExitStack() as stack:
+        started = {}
+        for name in (full, *others):
+            started[name] = OnSmallDisk(name) if name == full else cluster.Server(name)
+            stack.callback(started[name].stop)
+        yield cluster.Cluster(started)
+
+
+def post_until(busbar, given_up, patience=120):
+    """Posts until `given_up`; the numbers of those that were acknowledged."""
+    kept, number = [], 1
+    until = time.monotonic() + patience
+    while not given_up():
+        assert time.monotonic() < until, "the disk never was full"
+        number = number % 27 + 2
+        with contextlib.suppress(OSError):
+            if busbar.post(day(number, number), connection=busbar.connect(20)).status == 200:
+                kept.append(number)
+    return kept
+
+
+def check_kept(plant, kept):
+    wait_until(lambda: len(values(plant) or []) >= (len(set(kept)) + 1) * READINGS, 120)
+    there = values(plant)
+    for number in {1, *kept}:
+        assert there.count(str(number)) == READINGS, number
+
+
+def test_the_disk_of_postgres_is_full(plant):
+    """Posts are taken on, workers try again, and all of it is there when there is room."""
+    with servers("postgres") as engines:
+        plant.data.mkdir(exist_ok=True)
+        (plant.data / "busbar.yaml").write_text(engines.config(more="derive: {commit: {freshness: 20ms}}\n"))
+        with Busbar(plant) as busbar:
+            assert busbar.post(day(1, 1)).status == 200
+            wait_until(lambda: len(values(plant) or []) == READINGS)
+            engines.postgres.fill(left=400)
+            kept = post_until(busbar, lambda: ready(busbar)[1] is not None or any("BB-3008" in line or "BB-702" in line for line in busbar.lines))
+            kept += [number for number in range(2, 29) if busbar.post(day(number, number)).status == 200]
+            assert len(kept) >= 27, "posts do not wait for PostgreSQL"
+            engines.postgres.make_room()
+            engines.postgres.script("restart", check=False)  # it gave up, if it was the WAL that had no room
+            wait_until(lambda: ready(busbar) == (200, None), 60)
+            check_kept(plant, kept)
+
+
+def test_the_disk_of_kafka_is_full(plant):
+    """The broker gives up, posts are not acknowledged; what was is there when it is back."""
+    with servers("kafka") as engines:
+        plant.data.mkdir(exist_ok=True)
+        (plant.data / "busbar.yaml").write_text(engines.config(more="derive: {commit: {freshness: 20ms}}\n"))
+        with Busbar(plant) as busbar:
+            assert busbar.post(day(1, 1)).status == 200
+            engines.kafka.fill(left=60)
+            kept = post_until(busbar, lambda: ready(busbar)[0] == 503)
+            assert ready(busbar)[1] == "BB-7001", ready(busbar)
+            engines.kafka.make_room()
+            engines.kafka.script("restart")
+            wait_until(lambda: ready(busbar) == (200, None), 90)
+            assert busbar.post(day(30, 30)).status == 200
+            check_kept(plant, [*kept, 30])
