@@ -284,6 +284,22 @@ static void put_source_state(struct page *p) {
     put(p, (double)look_at_source(p).state);
 }
 
+static void put_sink_age(struct page *p) {
+    const int64_t now_ms = bb_clock_now_ms(bb_clock_system());
+    char value[40];
+    int i = 0;
+
+    for (const char *at = p->text.row->values; *at; i++) {
+        size_t size = strcspn(at, "|");
+        int64_t since_ms = bb_metric_sink_lacks_since(i);
+        snprintf(value, sizeof value, "%.*s", (int)size, at);
+        put_with(p, value,
+                 since_ms > 0 && since_ms < now_ms ? (double)(now_ms - since_ms) / BB_SECOND_MS
+                                                   : 0);
+        at += size + (at[size] == '|');
+    }
+}
+
 /* ---- disk */
 
 static void put_store_bytes(struct page *p) {
@@ -345,6 +361,7 @@ static void (*const looked_up[BB_METRIC_COUNT])(struct page *p) = {
     [BB_METRIC_HTTP_WAITING] = put_waiting,
     [BB_METRIC_HTTP_CONNECTIONS] = put_connections,
     [BB_METRIC_BACKLOG] = put_backlog,
+    [BB_METRIC_SINK_AGE] = put_sink_age,
     [BB_METRIC_BACKLOG_AGE] = put_backlog_age,
     [BB_METRIC_PARTITION_LAG] = put_partitions,
     [BB_METRIC_WORKERS] = put_workers,

@@ -33,6 +33,7 @@ struct carry {
     struct bb_arena arena; /* the records' bytes: what a visitor is given is its own no longer */
     size_t count, bytes;
     uint64_t carried; /* records, of this partition */
+    int64_t first_ms; /* recorded: of the first that it did not take; 0: nobody knows */
     bool moved;       /* another process carried on in the meantime */
     struct bb_random random;
     struct bb_error *error;
@@ -54,6 +55,7 @@ static void carry_end(struct carry *c) {
 static int flush(struct carry *c) {
     if (c->count == 0)
         return 0;
+    c->first_ms = c->records[0].recorded_ms;
     int result = c->sink->ops->apply(c->sink, c->partition, c->from, c->records, c->count,
                                      c->error);
     c->moved = result > 0;
@@ -108,6 +110,7 @@ static int carry_partition(struct carry *c) {
     uint32_t duels = 0;
 
     c->carried = 0;
+    c->first_ms = 0;
     do {
         c->moved = false;
         c->count = c->bytes = 0;
@@ -261,6 +264,20 @@ static void note_success(struct bb_delivery *d, struct follower *f) {
     f->error.code = BB_OK;
 }
 
+/* For /metrics. A sink whose position cannot be learned lacks something since it was asked in vain. */
+static void note_lack(const struct follower *f, const struct carry *c, int failed) {
+    const bool is_first = f->failures == 0;
+
+    if (f->kind < 0)
+        return;
+    if (!failed)
+        bb_metric_sink_lacks(f->kind, c->partition, 0);
+    else if (c->first_ms > 0)
+        bb_metric_sink_lacks(f->kind, c->partition, c->first_ms);
+    else if (is_first)
+        bb_metric_sink_lacks(f->kind, c->partition, bb_clock_now_ms(bb_clock_system()));
+}
+
 /* One sink: all partitions of the share. */
 static int follow(struct bb_delivery *d, struct carry *c, struct follower *f) {
     int result = 0;
@@ -273,6 +290,7 @@ static int follow(struct bb_delivery *d, struct carry *c, struct follower *f) {
         result = carry_partition(c);
         if (f->kind >= 0)
             bb_metric_add(BB_METRIC_SINK_RECORDS, f->kind, c->carried);
+        note_lack(f, c, result);
         if (!result && c->from < d->had[p])
             d->had[p] = c->from;
     }

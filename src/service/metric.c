@@ -31,6 +31,7 @@ struct counters {
     _Atomic uint64_t counts[BB_METRIC_COUNT][BB_METRIC_VALUES_MAX];
     struct bb_metric_histogram histograms[BB_METRIC_COUNT];
     struct bb_metric_rule rules[BB_METRIC_RULES + 1];
+    _Atomic int64_t lacks[BB_METRIC_VALUES_MAX][BB_METRIC_PARTITIONS];
 };
 
 static struct counters own = {.size = sizeof own};
@@ -76,6 +77,22 @@ uint64_t bb_metric_get(enum bb_metric metric, int value) {
 
 const struct bb_metric_histogram *bb_metric_histogram_of(enum bb_metric metric) {
     return &counters->histograms[metric];
+}
+
+void bb_metric_sink_lacks(int sink, uint32_t partition, int64_t since_ms) {
+    BB_ASSERT(sink >= 0 && sink < BB_METRIC_VALUES_MAX);
+    if (partition < BB_METRIC_PARTITIONS)
+        atomic_store_explicit(&counters->lacks[sink][partition], since_ms, memory_order_relaxed);
+}
+
+int64_t bb_metric_sink_lacks_since(int sink) {
+    int64_t least = 0;
+
+    for (uint32_t p = 0; p < BB_METRIC_PARTITIONS; p++) {
+        int64_t since = atomic_load_explicit(&counters->lacks[sink][p], memory_order_relaxed);
+        least = since > 0 && (least == 0 || since < least) ? since : least;
+    }
+    return least;
 }
 
 struct bb_metric_rule *bb_metric_rules(void) {

@@ -52,6 +52,13 @@ int bb_metric_value(enum bb_metric metric, const char *text);
 uint64_t bb_metric_get(enum bb_metric metric, int value);
 const struct bb_metric_histogram *bb_metric_histogram_of(enum bb_metric metric);
 
+/* Since when a sink (a value of BB_METRIC_SINK_AGE) lacks records of a partition: when the first of them was recorded; 0: it
+ * lacks none. Told by whoever delivers the partition. */
+enum { BB_METRIC_PARTITIONS = 1024 };
+void bb_metric_sink_lacks(int sink, uint32_t partition, int64_t since_ms);
+/* Over all partitions. */
+int64_t bb_metric_sink_lacks_since(int sink);
+
 /* What one rule of customers cost (rule_cost.h). Names are written once, before `state` says so. */
 enum { BB_METRIC_RULES = 256 };
 struct bb_metric_rule {

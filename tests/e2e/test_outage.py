@@ -71,7 +71,7 @@ def test_kafka_is_away(plant, servers):
             server.post(day(2, 2), connection=server.connect(100)).status))
         waiting.start()
         wait_until(lambda: ready(server)[0] == 503, 60)
-        assert ready(server)[1] == "BB-7001", ready(server)
+        assert ready(server)[1] == "BB-7001", (server.get("/readyz").json(), server.lines[-5:])
         servers.kafka.script("restart")
         waiting.join(100)
         assert answers == [200]

@@ -4,8 +4,9 @@
 #include "adapter/embedded.h"
 #include "model/outbox.h"
 #include "service/deliver.h"
+#include "service/metric.h"
 
-enum { RECORDS = 5 };
+enum { RECORDS = 5, RECORDED_MS = 1234567 };
 
 /* A sink that somebody else takes `duels` times from whoever has it, before it is left alone. */
 struct wanted {
@@ -41,8 +42,9 @@ static int wanted_apply(struct bb_sink *sink, uint32_t partition, uint64_t from,
     return BB_SINK_DONE;
 }
 
-static const struct bb_sink_ops wanted_ops = {
-    .name = "wanted", .position = wanted_position, .apply = wanted_apply};
+static const struct bb_sink_ops wanted_ops = {.name = "kafka" /* one that /metrics knows */,
+                                              .position = wanted_position,
+                                              .apply = wanted_apply};
 
 struct world {
     struct bb_plant plant;
@@ -73,7 +75,9 @@ static void begin(struct world *w, struct wanted *wanted) {
     cr_assert_eq(bb_store_memory_open(1, &w->plant.store, &w->error), 0);
     cr_assert_eq(bb_registry_memory_open(&w->plant.registry, &w->error), 0);
     bb_buffer_init(&body, 1000);
-    bb_outbox_encode(&(struct bb_outbox_record){.kind = BB_OUTBOX_CHANGED, .tenant = BB_SPAN("t")},
+    bb_outbox_encode(&(struct bb_outbox_record){.kind = BB_OUTBOX_CHANGED,
+                                                .tenant = BB_SPAN("t"),
+                                                .recorded_ms = RECORDED_MS},
                      &body);
     for (int i = 0; i < RECORDS; i++)
         records[i] = bb_buffer_span(&body);
@@ -134,5 +138,26 @@ Test(deliver, the_progress_of_another_one_is_not_waited_for) {
     cr_assert_eq(bb_delivery_run(w.delivery, &w.error), BB_DELIVERY_DONE, "%s", w.error.text);
     cr_assert_eq(wanted.position, RECORDS);
     cr_assert_eq(wanted.applied, RECORDS);
+    end(&w);
+}
+
+/* What /metrics tells of it: nothing of one that has all, the first record's time of one that has not. */
+Test(deliver, what_a_sink_lacks_is_told) {
+    struct wanted wanted = {.duels = 1000};
+    struct world w;
+    const int kind = bb_metric_value(BB_METRIC_SINK_AGE, wanted_ops.name);
+
+    cr_assert_geq(kind, 0);
+    begin(&w, &wanted);
+    cr_expect_eq(bb_metric_sink_lacks_since(kind), 0);
+    cr_assert_eq(bb_delivery_run(w.delivery, &w.error), BB_DELIVERY_WAITS);
+    cr_expect_eq(bb_metric_sink_lacks_since(kind), RECORDED_MS);
+    bb_metric_sink_lacks(kind, 7, RECORDED_MS - 5);
+    cr_expect_eq(bb_metric_sink_lacks_since(kind), RECORDED_MS - 5, "the oldest of all partitions");
+    bb_metric_sink_lacks(kind, 7, 0);
+    wanted.duels = 0;
+    while (bb_delivery_run(w.delivery, &w.error) == BB_DELIVERY_WAITS)
+        ;
+    cr_expect_eq(bb_metric_sink_lacks_since(kind), 0);
     end(&w);
 }
