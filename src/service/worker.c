@@ -259,16 +259,15 @@ static uint32_t share_size(const struct bb_worker *w) {
     return size;
 }
 
-/* What is left of the round can wait for the next one, which then begins with it. */
-static bool breaks_off(struct bb_worker *w, int64_t begin_ms, uint32_t seen, uint32_t share) {
-    const int64_t took_ms = bb_worker_now_ms() - begin_ms;
-    const int64_t whole_ms = seen > 0 ? took_ms * share / seen : took_ms;
-    bool is_surprised = bb_pace_is_surprised(whole_ms, w->round_ms,
-                                             w->plant->config.commit_freshness_ms);
+/* What the round takes as a whole, by what of it is done. */
+static int64_t whole_ms(int64_t begin_ms, uint32_t seen, uint32_t share) {
+    return seen > 0 ? (bb_worker_now_ms() - begin_ms) * share / seen : 0;
+}
 
-    if (is_surprised || seen >= share)
-        w->round_ms = whole_ms;
-    return is_surprised;
+/* What is left of the round waits for the next one, which begins with it. */
+static bool breaks_off(const struct bb_worker *w, int64_t begin_ms, uint32_t seen, uint32_t share) {
+    return seen < share && bb_pace_is_surprised(whole_ms(begin_ms, seen, share), w->round_ms,
+                                                w->plant->config.commit_freshness_ms);
 }
 
 /* One round over the partitions; *waiting while a lost one still has a backlog. */
@@ -297,6 +296,7 @@ static int drain_round(struct bb_worker *w, bool live, const struct bb_progress_
     }
     struct bb_error another;
     int settled = bb_worker_settle(w, result ? &another : error);
+    w->round_ms = whole_ms(begin_ms, seen, share);
     return result ? result : settled;
 }
 
