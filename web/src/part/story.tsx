@@ -1,7 +1,7 @@
 // How a value came to be: every version that was told, what checks found, how an estimate was made, what a period is
 // made of. And the place to tell another value.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { api, type Lane, type Story, type StoryEstimate, type StoryValue } from '../api';
 import { duration, number, percent, plural, quantity, words } from '../pure/format';
 import { evidenceText, verdictText } from '../pure/rules';
@@ -20,7 +20,7 @@ export function StoryPanel({ asked, onClose }: { asked: Asked; onClose: () => vo
     const heading = useRef<HTMLHeadingElement>(null);
 
     useEffect(() => heading.current?.focus({ preventScroll: true }), [asked.at, asked.channel]);
-    useEffect(() => {
+    useLayoutEffect(() => { // there is no moment at which it is seen and cannot be closed
         const escape = (event: KeyboardEvent) => { if (event.key === 'Escape' && !event.defaultPrevented) onClose(); };
         window.addEventListener('keydown', escape);
         return () => window.removeEventListener('keydown', escape);
