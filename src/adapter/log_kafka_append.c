@@ -208,14 +208,32 @@ static int await_reports(struct bb_kafka_log *log, struct bb_error *error) {
     return log->poisoned ? fail_poisoned(log, error) : 0;
 }
 
+/* A sync's questions wait for brokers that are away as its records do. */
+static bool asks_again(const struct bb_kafka_log *log, int result, int64_t until,
+                       const struct bb_error *error) {
+    return result < 0 && error->retriable && !log->poisoned && now_ms() < until;
+}
+
+static int check_owner(struct bb_kafka_log *log, int64_t until, struct bb_error *error) {
+    int result;
+
+    do
+        result = bb_kafka_owner_check(log, error);
+    while (asks_again(log, result, until, error));
+    return result;
+}
+
 /* A broker that sees a record again, as its first answer was lost, may not say where it stands: then the end tells. */
-static int check_places(struct bb_kafka_log *log, struct bb_error *error) {
+static int check_places(struct bb_kafka_log *log, int64_t until, struct bb_error *error) {
     for (uint32_t p = 0; p < log->base.partitions; p++) {
         struct bb_kafka_lane *lane = &log->lanes[p];
         uint64_t next = atomic_load(&lane->next), high = 0;
         if (lane->told == next)
             continue;
-        int result = bb_kafka_high(log, BB_KAFKA_READINGS, (int32_t)p, &high, error);
+        int result;
+        do
+            result = bb_kafka_high(log, BB_KAFKA_READINGS, (int32_t)p, &high, error);
+        while (asks_again(log, result, until, error));
         if (result == 0 && high != next)
             result = BB_FAIL(error, high < next ? BB_E_KAFKA_LOST : BB_E_LOCKED,
                              "topic %s, partition %" PRIu32 " ends at offset %" PRIu64
@@ -238,11 +256,12 @@ int bb_kafka_sync(struct bb_log *base, struct bb_error *error) {
     if (!log->unsynced && log->entry_count == 0)
         return 0;
     int result = await_reports(log, error);
+    const int64_t until = now_ms() + log->options.patience_ms;
     if (result == 0)
-        result = check_places(log, error);
+        result = check_places(log, until, error);
     if (result == 0)
         result = log->entry_count > 0 ? bb_kafka_control_commit(log, error)
-                                      : bb_kafka_owner_check(log, error);
+                                      : check_owner(log, until, error);
     if (result < 0)
         return bb_kafka_poison(log, error);
     log->unsynced = false;

@@ -146,9 +146,11 @@ static int commit(struct bb_kafka_log *log, enum bb_kafka_topic topic, uint64_t 
                        log->topics[topic]);
     for (;;) {
         result = bb_kafka_high(log, topic, 0, high, error);
-        if (result < 0 || *high > (uint64_t)log->decided)
+        if (result == 0 && *high > (uint64_t)log->decided)
+            return 0;
+        if (result < 0 && !(error->retriable && now_ms() < until))
             return result;
-        if (now_ms() >= until)
+        if (result == 0 && now_ms() >= until)
             return bb_kafka_fail(&log->decide, RD_KAFKA_RESP_ERR__TIMED_OUT, BB_E_KAFKA_AWAY, error,
                                  "a transaction on topic %s is committed, but not visible",
                                  log->topics[topic]);
