@@ -111,7 +111,7 @@ static int copy_rows(struct committing *c, bool inserted, struct bb_error *error
                             : bb_postgres_copy_in_put(c->postgres, bb_buffer_span(&c->rows), error);
 }
 
-/* Returns how many there were, or negative. */
+/* Returns 1 when there were any, 0 when none, or negative. */
 static int copy_blocks(struct committing *c, bool inserted, struct bb_error *error) {
     bool any = false;
 
