@@ -603,6 +603,8 @@ Test(log_kafka, joins_no_group, .timeout = 60) {
 
 /* ---- brokers that go away */
 
+enum { ANSWER_MS = 1000 }; /* of questions */
+
 struct later {
     const struct cluster *cluster;
     const char *verb, *which;
@@ -621,6 +623,26 @@ static int64_t elapsed_ms(int64_t since_ns) {
     return (bb_monotonic_ns() - since_ns) / 1000000;
 }
 
+/* What was sent is reported; then the broker holds still for longer than a question waits, when sync asks who appends. */
+static void sync_while_a_broker_holds_still(const struct cluster *cluster, struct bb_log *log,
+                                            uint64_t *seed) {
+    enum { REPORTED_MS = 1000, STILL_MS = 3 * ANSWER_MS };
+    struct bb_log_record record;
+    struct bb_error error;
+    pthread_t thread;
+
+    log_append_sample(log, 0, (*seed)++, &record);
+    usleep(REPORTED_MS * 1000);
+    cluster_do(cluster, "pause", "");
+    struct later back = {cluster, "resume", "", STILL_MS};
+    cr_assert_eq(pthread_create(&thread, NULL, do_later, &back), 0);
+    int64_t begin = bb_monotonic_ns();
+    cr_assert_eq(log->ops->sync(log, &error), 0, "%s", error.text);
+    cr_expect_geq(elapsed_ms(begin), ANSWER_MS, "it did not ask while the broker held still");
+    pthread_join(thread, NULL);
+    cr_expect_eq(log_count_samples(log, 0, 0, 0), (int64_t)*seed);
+}
+
 Test(log_kafka, a_broker_that_is_killed_and_comes_back_loses_nothing, .timeout = 180) {
     struct cluster cluster;
     struct kafka_fixture kafka;
@@ -628,10 +650,13 @@ Test(log_kafka, a_broker_that_is_killed_and_comes_back_loses_nothing, .timeout =
     struct bb_error error;
     pthread_t thread;
     uint64_t seeds[3] = {0};
+    struct bb_log *log = NULL;
 
     cluster_start(&cluster, "kafka", "");
     kafka_fixture_begin(&kafka, cluster.address);
-    struct bb_log *log = kafka_fixture_open(&kafka);
+    struct bb_log_kafka_options options = kafka_fixture_options(&kafka);
+    options.cluster.answer_ms = ANSWER_MS;
+    cr_assert_eq(bb_log_kafka_open(&options, &log, &error), 0, "%s", error.text);
     for (int round = 0; round < (getenv("BUSBAR_SOAK") ? 10 : 1); round++) {
         for (int i = 0; i < 150; i++) {
             uint32_t p = (uint32_t)i % 3;
@@ -647,6 +672,7 @@ Test(log_kafka, a_broker_that_is_killed_and_comes_back_loses_nothing, .timeout =
             cr_expect_eq(log_count_samples(log, p, 0, 0), (int64_t)seeds[p],
                          "partition %u: once each, in order", p);
     }
+    sync_while_a_broker_holds_still(&cluster, log, &seeds[0]);
     log->ops->close(log);
     cluster_stop(&cluster);
 }
@@ -667,7 +693,7 @@ Test(log_kafka, waits_for_brokers_for_as_long_as_it_was_told, .timeout = 180) {
     struct bb_log_kafka_options options = kafka_fixture_options(&kafka);
     options.patience_ms = PATIENCE_MS;
     options.buffer_bytes = BUFFER;
-    options.cluster.answer_ms = 1000;
+    options.cluster.answer_ms = ANSWER_MS;
     cr_assert_eq(bb_log_kafka_open(&options, &log, &error), 0, "%s", error.text);
     cr_assert_eq(append_and_sync(log, 0, 0, &error), 0);
     cluster_do(&cluster, "kill", "");

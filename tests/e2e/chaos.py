@@ -316,6 +316,11 @@ class World:
                 return wanted, found, {"webhook": self.receiver, "topic": topic}
             time.sleep(1)
 
+    def said(self, lines=40):
+        """The last words of each process: for one who wants to know why."""
+        return "\n".join(f"---- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+                         for log in sorted(self.folder.glob("*.log")))
+
     def stop(self):
         self.receiver.close()
         self.over = self.over_looking = True

@@ -24,22 +24,33 @@ NOT_HERE = 77
 class Server:
     """One of tools/cluster, in a folder of its own."""
 
+    inside = ()  # the command under which it runs
+
     def __init__(self, name, *options):
         self.name = name
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"busbar-{name}-"))
+        self.start(*options)
+
+    def start(self, *options):
         done = self.script("start", *options, check=False)
         if done.returncode == NOT_HERE:
-            shutil.rmtree(self.folder)
-            lack(f"{name} cannot be had here: {done.stderr.strip()}")
-        assert done.returncode == 0, f"{name}: {done.stderr}"
-        self.address = (self.folder / "address").read_text().strip()
+            self.stop()
+            lack(f"{self.name} cannot be had here: {done.stderr.strip()}")
+        assert done.returncode == 0, f"{self.name}: {done.stderr}"
+        self.address = self.there("cat", "address").strip()
+
+    def there(self, *command):
+        """Run in its folder, as it sees that."""
+        done = subprocess.run([*self.inside, "sh", "-c", 'cd "$0" && exec "$@"', self.folder, *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        return done.stdout
 
     def script(self, verb, *arguments, check=True):
         environment = dict(os.environ, BUSBAR_CLUSTER_OWNER=str(os.getpid()))
         # Not captured: who waits for the end of a pipe would wait for the servers, which hold it, too.
         with tempfile.TemporaryFile("w+") as said:
-            done = subprocess.run([TOP / "tools/cluster" / self.name, verb, self.folder, *map(str, arguments)], stdin=subprocess.DEVNULL,
-                                  stdout=said, stderr=subprocess.STDOUT, env=environment, check=False)
+            done = subprocess.run([*self.inside, TOP / "tools/cluster" / self.name, verb, self.folder, *map(str, arguments)],
+                                  stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env=environment, check=False)
             said.seek(0)
             done.stderr = said.read()
         assert done.returncode == 0 or not check, f"{self.name} {verb}: {done.stderr}"

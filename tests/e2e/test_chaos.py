@@ -15,6 +15,8 @@ def expect_followed(world, again):
     print(f"followed: {len(wanted)} values, {len(mirrors['topic'].ids)} changes; told to the webhook again: {mirrors['webhook'].repeated}")
     for name, rows in found.items():
         other = [key for key in wanted.keys() | rows.keys() if wanted.get(key, 0) != rows.get(key, 0)]
+        if other:
+            print(world.said())
         assert not other, f"{name}: {len(other)} values, as {sorted(other)[:3]}; {again}"
     for name, mirror in mirrors.items():
         assert not mirror.wrong, f"{name}: {mirror.wrong[:3]}; {again}"

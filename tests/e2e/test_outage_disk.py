@@ -6,7 +6,6 @@ The disk is a small tmpfs in a mount namespace of the server's own, in which a f
 import contextlib
 import os
 import pathlib
-import shutil
 import subprocess
 import tempfile
 import time
@@ -29,31 +28,9 @@ class OnSmallDisk(cluster.Server):
         self.holder = subprocess.Popen([*namespace(), "sh", "-c", f'mount -t tmpfs -o size={DISK},mode=755 none "{self.folder}" && echo there && exec sleep 900'],
                                        stdout=subprocess.PIPE, text=True)
         assert self.holder.stdout.readline() == "there\n"
+        self.inside = ("nsenter", "-t", str(self.holder.pid), "-m")
         self.name = name
-        done = self.script("start", check=False)
-        if done.returncode == cluster.NOT_HERE:
-            self.stop()
-            cluster.lack(f"{name} cannot be had here: {done.stderr.strip()}")
-        assert done.returncode == 0, f"{name}: {done.stderr}"
-        self.address = self.there("cat", "address").strip()
-
-    def enter(self):
-        return ["nsenter", "-t", str(self.holder.pid), "-m"]
-
-    def there(self, *command):
-        """Run in the server's folder, as the server sees it."""
-        done = subprocess.run([*self.enter(), "sh", "-c", 'cd "$0" && exec "$@"', self.folder, *command], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{command}: {done.stderr}"
-        return done.stdout
-
-    def script(self, verb, *arguments, check=True):
-        environment = dict(os.environ, BUSBAR_CLUSTER_OWNER=str(os.getpid()))
-        with tempfile.TemporaryFile("w+") as said:
-            done = subprocess.run([*self.enter(), cluster.TOP / "tools/cluster" / self.name, verb, self.folder, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env=environment, check=False)
-            said.seek(0)
-            done.stderr = said.read()
-        assert done.returncode == 0 or not check, f"{self.name} {verb}: {done.stderr}"
-        return done
+        self.start()
 
     def fill(self, left):
         """Leave so many KiB."""
@@ -64,10 +41,9 @@ class OnSmallDisk(cluster.Server):
         self.there("rm", "-f", "filler")
 
     def stop(self):
-        self.script("stop", check=False)
+        super().stop()
         self.holder.kill()
         self.holder.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@
 
 #include "adapter/store_archive.h"
 #include "base/hash.h"
+#include "model/frame.h"
+#include "model/unit.h"
 #include "service/channel_table.h"
 #include "service/query.h"
 #include "service/rules_channel.h"
@@ -100,6 +102,43 @@ void sim_plant_share(const struct sim_plant *s, struct bb_plant *out) {
 
 void sim_plant_unshare(struct bb_plant *plant) {
     bb_zone_set_free(plant->zones);
+}
+
+/* ---- records */
+
+void sim_plant_append(struct sim_plant *s, uint32_t partition, const char *usage_point,
+                      int64_t received_ms) {
+    enum { QUARTER_S = 900 };
+    struct bb_series series = {.usage_point = bb_span_of(usage_point),
+                               .channel = BB_SPAN("c"),
+                               .kind = BB_KIND_INTERVAL,
+                               .interval_s = QUARTER_S};
+    struct bb_attribute attribute = {.unit = BB_UNIT_KWH, .length_s = QUARTER_S};
+    struct bb_frame_row row = {
+        .end_ms = 1772323200000LL, .mantissa = 5, .issued_ms = received_ms, .line = 1};
+    struct bb_frame frame = {.tenant = SIM_TENANT,
+                             .source = BB_SPAN("a file"),
+                             .received_ms = received_ms,
+                             .series_count = 1,
+                             .series = &series,
+                             .attributes = &attribute,
+                             .attribute_count = 1};
+    struct bb_arena arena;
+    struct bb_buffer body;
+    struct bb_error error;
+
+    bb_arena_init(&arena, 4096, 1 << 20);
+    bb_buffer_init(&body, 1 << 16);
+    BB_ASSERT(bb_frame_set_rows(&frame, &row, 1, &arena));
+    EXPECT(bb_frame_encode(&frame, &arena, &body, &error));
+    struct bb_log_record record = {.kind = BB_RECORD_FRAME,
+                                   .readings = 1,
+                                   .received_ms = received_ms,
+                                   .body = bb_buffer_span(&body)};
+    EXPECT(s->log->ops->append(s->log, partition, &record, &error));
+    EXPECT(s->log->ops->sync(s->log, &error));
+    bb_buffer_release(&body);
+    bb_arena_release(&arena);
 }
 
 /* ---- the mirror */

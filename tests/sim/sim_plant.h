@@ -26,6 +26,12 @@ void sim_plant_close(struct sim_plant *s);
 void sim_plant_share(const struct sim_plant *s, struct bb_plant *out);
 void sim_plant_unshare(struct bb_plant *plant);
 
+#define SIM_TENANT BB_SPAN("demo")
+
+/* A record of one reading: 5 kWh of channel "c" in the quarter of an hour that ends at 2026-03-01T00:00Z. */
+void sim_plant_append(struct sim_plant *s, uint32_t partition, const char *usage_point,
+                      int64_t received_ms);
+
 /* Drain with `worker`, deliver; everything is expected to go well. The mirror must then hold what queries tell. */
 void sim_plant_finish(struct sim_plant *s, struct bb_worker *worker);
 

@@ -2,16 +2,12 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-#include "model/frame.h"
-#include "model/unit.h"
 #include "service/letter_act.h"
 #include "service/query.h"
 #include "sim/sim_plant.h"
 
 enum { FRAMES = 40, PARTITIONS = 2, POISONED = 23 };
-#define TENANT      BB_SPAN("demo")
 #define RECEIVED_MS 1772400000000LL
-#define END_MS      1772323200000LL /* 2026-03-01T00:00:00Z */
 
 /* ---- a store that cannot answer for usage points whose names say so */
 
@@ -46,40 +42,6 @@ static void name_of(int i, bool is_poison, char name[24]) {
     snprintf(name, 24, "%s%d", is_poison ? "POISON" : "U", i);
 }
 
-static void append_frame(struct sim_plant *s, uint32_t partition, const char *usage_point,
-                         int64_t received_ms) {
-    struct bb_series series = {.usage_point = bb_span_of(usage_point),
-                               .channel = BB_SPAN("c"),
-                               .kind = BB_KIND_INTERVAL,
-                               .interval_s = 900};
-    struct bb_attribute attribute = {.unit = BB_UNIT_KWH, .length_s = 900};
-    struct bb_frame_row row = {
-        .end_ms = END_MS, .mantissa = 5, .issued_ms = received_ms, .line = 1};
-    struct bb_frame frame = {.tenant = TENANT,
-                             .source = BB_SPAN("a file"),
-                             .received_ms = received_ms,
-                             .series_count = 1,
-                             .series = &series,
-                             .attributes = &attribute,
-                             .attribute_count = 1};
-    struct bb_arena arena;
-    struct bb_buffer body;
-    struct bb_error error;
-
-    bb_arena_init(&arena, 4096, 1 << 20);
-    bb_buffer_init(&body, 1 << 16);
-    cr_assert(bb_frame_set_rows(&frame, &row, 1, &arena));
-    cr_assert_eq(bb_frame_encode(&frame, &arena, &body, &error), 0, "%s", error.text);
-    struct bb_log_record record = {.kind = BB_RECORD_FRAME,
-                                   .readings = 1,
-                                   .received_ms = received_ms,
-                                   .body = bb_buffer_span(&body)};
-    cr_assert_eq(s->log->ops->append(s->log, partition, &record, &error), 0, "%s", error.text);
-    cr_assert_eq(s->log->ops->sync(s->log, &error), 0);
-    bb_buffer_release(&body);
-    bb_arena_release(&arena);
-}
-
 static uint32_t partition_of(const char *name) {
     return (uint32_t)(bb_usage_point_hash(bb_span_of(name)) % PARTITIONS);
 }
@@ -90,7 +52,7 @@ static int count_row(void *context, const struct bb_query_row *row) {
 }
 
 static int count_values(struct sim_plant *s, const char *usage_point) {
-    const struct bb_query query = {.tenant = TENANT,
+    const struct bb_query query = {.tenant = SIM_TENANT,
                                    .usage_point = bb_span_of(usage_point),
                                    .from_ms = BB_TIME_NONE,
                                    .to_ms = BB_TIME_NONE,
@@ -117,7 +79,7 @@ static int take_letter(void *context, const struct bb_letter *letter) {
     cr_expect_eq(letter->code, BB_E_CHANNEL_REFUSED);
     cr_expect(bb_span_equal(letter->reason, BB_SPAN("this usage point is poison")));
     cr_expect(bb_span_equal(letter->topic, BB_SPAN("a file")));
-    cr_expect(bb_span_equal(letter->tenant, TENANT));
+    cr_expect(bb_span_equal(letter->tenant, SIM_TENANT));
     l->count++;
     l->id = letter->id;
     l->state = letter->state;
@@ -126,7 +88,7 @@ static int take_letter(void *context, const struct bb_letter *letter) {
 
 static struct letters look(struct sim_plant *s) {
     const struct bb_letter_question asked = {
-        .tenant = TENANT, .since_ms = INT64_MIN, .before = UINT64_MAX, .with_closed = true};
+        .tenant = SIM_TENANT, .since_ms = INT64_MIN, .before = UINT64_MAX, .with_closed = true};
     struct letters letters = {0};
     struct bb_error error;
 
@@ -149,7 +111,7 @@ static void drain(struct sim_plant *s, uint64_t passed) {
 
 static void replay(struct sim_plant *s, uint64_t id) {
     const struct bb_letter_actor actor = {
-        .plant = &s->plant, .tenant = TENANT, .by = BB_SPAN("Kim")};
+        .plant = &s->plant, .tenant = SIM_TENANT, .by = BB_SPAN("Kim")};
     struct bb_letter_actor with_committer = actor;
     struct bb_committer *committer;
     struct bb_letter_done done;
@@ -175,7 +137,7 @@ Test(poison, one_record_is_passed_over_and_the_others_count) {
     poison_store(&s);
     for (int i = 0; i < FRAMES; i++) {
         name_of(i, i == POISONED, name);
-        append_frame(&s, partition_of(name), name, RECEIVED_MS + i);
+        sim_plant_append(&s, partition_of(name), name, RECEIVED_MS + i);
     }
     drain(&s, 1);
     for (int i = 0; i < FRAMES; i++) {
@@ -207,9 +169,9 @@ Test(poison, several_beside_each_other) {
     poison_store(&s);
     for (int i = 0; i < FRAMES; i++) {
         name_of(i, i % 8 < 2, name);
-        append_frame(&s, 0, name, RECEIVED_MS + i);
+        sim_plant_append(&s, 0, name, RECEIVED_MS + i);
     }
-    append_frame(&s, 1, "U1000", RECEIVED_MS);
+    sim_plant_append(&s, 1, "U1000", RECEIVED_MS);
     drain(&s, FRAMES / 4);
     cr_expect_eq(look(&s).count, FRAMES / 4);
     name_of(FRAMES - 1, false, name);

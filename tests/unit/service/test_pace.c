@@ -36,3 +36,16 @@ Test(pace, a_limit_of_a_millisecond_is_one) {
     cr_assert_eq(bb_pace_rest_ms(1000, 1), BB_PACE_MOST);
     cr_assert_eq(bb_pace_gather_ms(0, 1), 1);
 }
+
+Test(pace, a_round_surprises_by_what_the_last_one_did_not_take) {
+    cr_assert_not(bb_pace_is_surprised(2 * FRESH_MS, 0, FRESH_MS)); /* four times half the limit */
+    cr_assert(bb_pace_is_surprised(2 * FRESH_MS + 1, 0, FRESH_MS));
+    cr_assert_not(bb_pace_is_surprised(8 * FRESH_MS, 2 * FRESH_MS, FRESH_MS));
+    cr_assert(bb_pace_is_surprised(8 * FRESH_MS + 1, 2 * FRESH_MS, FRESH_MS));
+    cr_assert_not(bb_pace_is_surprised(0, 0, 1));
+}
+
+Test(pace, a_rest_ends_when_nothing_comes_well_before_the_limit) {
+    cr_assert_gt(bb_pace_still_ms(FRESH_MS), 0);
+    cr_assert_lt(bb_pace_still_ms(FRESH_MS), FRESH_MS / 2);
+}
