@@ -126,7 +126,9 @@ static int kafka_apply(struct bb_sink *base, uint32_t partition, uint64_t from,
     if (result)
         return result;
     t.lane = &k->lanes[partition];
-    if (t.lane->position != from)
+    if (t.lane->position < from) /* since it was opened another one was there, and went */
+        bb_sink_kafka_lane_close(t.lane);
+    if (!t.lane->is_open || t.lane->position != from)
         return BB_SINK_MOVED;
     bb_buffer_init(&t.value, VALUE_LIMIT_BYTES);
     result = bb_change_feed_walk(&k->options.choice, partition, from, records, count, &visit,

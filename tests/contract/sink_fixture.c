@@ -91,16 +91,18 @@ int sink_apply(struct sink_fixture *f, size_t i, uint64_t from, size_t count) {
 }
 
 size_t sink_deliver(struct sink_fixture *f, size_t batch) {
-    size_t errors = 0;
+    size_t errors = 0, moves = 0;
     uint64_t at = 0;
 
     while (at < f->count) {
+        cr_assert_lt(moves++, 100, "%s: it always stands elsewhere", f->subject->name);
         int result = f->sinks[0]->ops->position(f->sinks[0], 1, &at, &f->error);
         cr_assert_leq(at, f->count, "%s: a position behind the last record", f->subject->name);
         while (!result && at < f->count) {
             size_t n = f->count - at < batch ? f->count - at : batch;
             result = sink_apply(f, 0, at, n);
             at += result ? 0 : n;
+            moves = result ? moves : 0;
         }
         if (result >= 0)
             continue;

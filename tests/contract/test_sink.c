@@ -105,6 +105,19 @@ static void two_do_no_harm(struct sink_fixture *f) {
 
 EACH_SINK(two_do_no_harm)
 
+/* The partition went to another one and comes back, without a word in between. */
+static void goes_on_where_another_one_stopped(struct sink_fixture *f) {
+    sink_make(f, 90);
+    cr_assert_eq(sink_apply(f, 0, 0, 30), BB_SINK_DONE, "%s", f->error.text);
+    sink_reopen(f, 1);
+    cr_assert_eq(sink_apply(f, 1, 30, 30), BB_SINK_DONE, "%s", f->error.text);
+    cr_expect_eq(sink_deliver(f, 30), 0, "%s: %s", f->subject->name, f->error.text);
+    sink_expect_position(f, 0, 90);
+    sink_expect_world(f, "of one, another one, and the one again");
+}
+
+EACH_SINK(goes_on_where_another_one_stopped)
+
 static void survives_cuts(struct sink_fixture *f) {
     if (f->subject->bytes_of_apply == 0)
         return;
