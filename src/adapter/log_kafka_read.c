@@ -20,6 +20,7 @@ struct kafka_reader { /* what a struct bb_log_reader is here */
     int32_t number;
     bool running;
     uint64_t at;    /* where the fetcher stands, when it runs */
+    uint64_t high;  /* where the partition ended when that was asked last */
     uint64_t ended; /* it said that nothing is before this offset; it says so once. 0: it did not */
     rd_kafka_message_t *message;
 };
@@ -202,12 +203,11 @@ static void note_end(struct kafka_reader *reader, const rd_kafka_message_t *mess
 
 enum taken { TAKEN = 0, TAKEN_END = 1 };
 
-/* The next message before `high`. */
-static int take(struct kafka_reader *reader, uint64_t offset, uint64_t high,
-                struct bb_error *error) {
+/* The next message before the end, which may be on its way. */
+static int take(struct kafka_reader *reader, uint64_t offset, struct bb_error *error) {
     int64_t until = now_ms() + bb_kafka_answer_ms(&reader->fetcher->client);
 
-    while (reader->ended < high && now_ms() < until) {
+    while (reader->ended < reader->high && now_ms() < until) {
         rd_kafka_message_t *message = rd_kafka_consume(reader->rkt, reader->number, SLICE_MS);
         if (!message)
             continue;
@@ -224,8 +224,9 @@ static int take(struct kafka_reader *reader, uint64_t offset, uint64_t high,
         if (why != RD_KAFKA_RESP_ERR__PARTITION_EOF && !bb_kafka_passes(why))
             return fail_read(reader, why, offset, error);
     }
-    return reader->ended >= high ? TAKEN_END
-                                 : fail_read(reader, RD_KAFKA_RESP_ERR__TIMED_OUT, offset, error);
+    return reader->ended >= reader->high
+               ? TAKEN_END
+               : fail_read(reader, RD_KAFKA_RESP_ERR__TIMED_OUT, offset, error);
 }
 
 /* A message that is there already, without waiting. */
@@ -259,31 +260,35 @@ static int deliver(struct kafka_reader *reader, struct bb_log_record *out, struc
     return BB_LOG_RECORD;
 }
 
+/* The end is asked for where nothing before it is known to come any more. */
+static int find_end(struct kafka_reader *reader, uint64_t offset, struct bb_error *error) {
+    const bool goes_on = reader->running && reader->at == offset;
+    uint64_t high = 0;
+
+    if (goes_on && offset < reader->high && reader->ended < reader->high)
+        return TAKEN;
+    int result = ask_end(reader, offset, &high, error);
+    if (result < 0)
+        return result;
+    reader->high = high;
+    return offset >= high ? TAKEN_END : goes_on ? TAKEN : start(reader, offset, error);
+}
+
 int bb_kafka_read(struct bb_log_reader *opaque, uint64_t offset, struct bb_log_record *out,
                   struct bb_error *error) {
     struct kafka_reader *reader = (struct kafka_reader *)opaque;
-    uint64_t high = 0;
-    int result = 0;
+    int result = TAKEN;
 
     drop_message(reader);
     if (reader->running && reader->at == offset)
         take_ready(reader);
-    if (!reader->message) {
-        result = ask_end(reader, offset, &high, error);
-        if (result < 0)
-            return result;
-        if (offset >= high) {
-            stop(reader);
-            return BB_LOG_END;
-        }
-        if (!reader->running || reader->at != offset)
-            result = start(reader, offset, error);
-        if (result == 0)
-            result = take(reader, offset, high, error);
-        if (result == TAKEN_END) {
-            stop(reader);
-            return BB_LOG_END;
-        }
+    if (!reader->message)
+        result = find_end(reader, offset, error);
+    if (!reader->message && result == TAKEN)
+        result = take(reader, offset, error);
+    if (result == TAKEN_END) {
+        stop(reader);
+        return BB_LOG_END;
     }
     return result < 0 ? result : deliver(reader, out, error);
 }

@@ -635,10 +635,10 @@ static void sync_while_a_broker_holds_still(const struct cluster *cluster, struc
     usleep(REPORTED_MS * 1000);
     cluster_do(cluster, "pause", "");
     struct later back = {cluster, "resume", "", STILL_MS};
-    cr_assert_eq(pthread_create(&thread, NULL, do_later, &back), 0);
     int64_t begin = bb_monotonic_ns();
+    cr_assert_eq(pthread_create(&thread, NULL, do_later, &back), 0);
     cr_assert_eq(log->ops->sync(log, &error), 0, "%s", error.text);
-    cr_expect_geq(elapsed_ms(begin), ANSWER_MS, "it did not ask while the broker held still");
+    cr_expect_geq(elapsed_ms(begin), STILL_MS, "it was answered while the broker held still");
     pthread_join(thread, NULL);
     cr_expect_eq(log_count_samples(log, 0, 0, 0), (int64_t)*seed);
 }

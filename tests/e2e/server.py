@@ -4,6 +4,7 @@ import gzip
 import http.client
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -150,3 +151,15 @@ def wait_until(check, seconds=30, step=0.05):
         if answer or time.monotonic() > end:
             return answer
         time.sleep(step)
+
+
+def is_stopped(process):
+    """All of its threads are."""
+    threads = pathlib.Path(f"/proc/{process.pid}/task").glob("*/stat")
+    return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
+
+
+def stand_still(process):
+    """SIGSTOP, and until it has taken effect: a thread that waits for the disk stops only behind that."""
+    process.send_signal(signal.SIGSTOP)
+    assert wait_until(lambda: is_stopped(process), step=0.005)

@@ -19,6 +19,7 @@ import pytest
 
 from crash_plant import (SEED, SOAK, TIME_OUT_S, WORKER, Plant, Reference, assert_between, assert_same_plant,
                          land_without_deriving, run_trials, scratch, shim_environment, write_few_inputs)
+from server import is_stopped, stand_still
 
 SUITE = "test_fencing"
 TAKEOVER_S = 0.3  # store.takeover of these plants
@@ -43,11 +44,6 @@ def await_true(condition, what, limit_s=TIME_OUT_S):
         time.sleep(0.005)
 
 
-def is_stopped(process):
-    with open(f"/proc/{process.pid}/stat") as stat:
-        return stat.read().rpartition(")")[2].split()[0] == "T"
-
-
 def holds_the_right_to_write(plant, process):
     """Somewhere in the store: byte 0 of a partition's file `writer` is locked."""
     for path in (plant.data / "store").glob("p*/writer"):
@@ -62,8 +58,7 @@ def holds_the_right_to_write(plant, process):
 def stop_outside(plant, process):
     """SIGSTOP, at a moment at which the process is in no store transaction."""
     for _ in range(1000):
-        process.send_signal(signal.SIGSTOP)
-        await_true(lambda: is_stopped(process), "the worker stops")
+        stand_still(process)
         if not holds_the_right_to_write(plant, process):
             return
         process.send_signal(signal.SIGCONT)

@@ -17,7 +17,7 @@ import pytest
 
 import cluster
 from conftest import BINARY, Plant, needs_numpy
-from server import Server
+from server import Server, stand_still
 
 SOAK = os.environ.get("BUSBAR_SOAK", "") not in ("", "0")
 SEED = int(os.environ.get("BUSBAR_CRASH_SEED") or (random.SystemRandom().randrange(1 << 31) if SOAK else 20260301))
@@ -206,7 +206,7 @@ def test_a_running_task_is_cancelled(stocked):
 def stop_between_transactions(plant, process):
     """One that is stopped with SQLite's write lock in its hand would stop everybody (docs/tasks.md)."""
     for _ in range(50):
-        process.send_signal(signal.SIGSTOP)
+        stand_still(process)
         try:
             with contextlib.closing(sqlite3.connect(plant.data / "queue.db", timeout=0.2, isolation_level=None)) as db:
                 db.execute("BEGIN IMMEDIATE")
