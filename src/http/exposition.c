@@ -70,7 +70,7 @@ void bb_exposition_put_histogram(struct bb_exposition *e, const char *labels,
 
 void bb_exposition_put_counted(struct bb_exposition *e, enum bb_metric metric) {
     const struct bb_metric_row *row = &bb_metric_rows[metric];
-    char value[64];
+    char value[BB_METRIC_VALUE_MAX];
 
     bb_exposition_begin(e, metric);
     if (row->type == BB_METRIC_HISTOGRAM) {
@@ -79,13 +79,8 @@ void bb_exposition_put_counted(struct bb_exposition *e, enum bb_metric metric) {
     }
     if (!row->label[0])
         bb_exposition_put(e, NULL, NULL, (double)bb_metric_get(metric, 0));
-    int i = 0;
-    for (const char *at = row->values; *at; i++) {
-        size_t size = strcspn(at, "|");
-        snprintf(value, sizeof value, "%.*s", (int)size, at);
+    for (int i = 0; bb_metric_value_text(metric, i, value); i++)
         bb_exposition_put(e, row->label, value, (double)bb_metric_get(metric, i));
-        at += size + (at[size] == '|');
-    }
 }
 
 void bb_exposition_end(struct bb_exposition *e) {

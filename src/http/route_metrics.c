@@ -286,17 +286,12 @@ static void put_source_state(struct page *p) {
 
 static void put_sink_age(struct page *p) {
     const int64_t now_ms = bb_clock_now_ms(bb_clock_system());
-    char value[40];
-    int i = 0;
+    char value[BB_METRIC_VALUE_MAX];
 
-    for (const char *at = p->text.row->values; *at; i++) {
-        size_t size = strcspn(at, "|");
+    for (int i = 0; bb_metric_value_text(BB_METRIC_SINK_AGE, i, value); i++) {
         int64_t since_ms = bb_metric_sink_lacks_since(i);
-        snprintf(value, sizeof value, "%.*s", (int)size, at);
-        put_with(p, value,
-                 since_ms > 0 && since_ms < now_ms ? (double)(now_ms - since_ms) / BB_SECOND_MS
-                                                   : 0);
-        at += size + (at[size] == '|');
+        bool lacks = since_ms > 0 && since_ms < now_ms;
+        put_with(p, value, lacks ? (double)(now_ms - since_ms) / BB_SECOND_MS : 0);
     }
 }
 

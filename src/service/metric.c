@@ -1,6 +1,7 @@
 /* What busbar counts of itself: see metric.h. */
 #include "service/metric.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -58,16 +59,24 @@ void bb_metric_observe(enum bb_metric metric, int64_t took_ns, uint64_t count) {
     bb_metric_histogram_add(&counters->histograms[metric], took_ns, count);
 }
 
-int bb_metric_value(enum bb_metric metric, const char *text) {
-    const size_t size = strlen(text);
-    int value = 0;
+bool bb_metric_value_text(enum bb_metric metric, int value, char out[BB_METRIC_VALUE_MAX]) {
+    const char *at = bb_metric_rows[metric].values;
+    size_t size = strcspn(at, "|");
 
-    for (const char *at = bb_metric_rows[metric].values; *at; value++) {
-        size_t word = strcspn(at, "|");
-        if (word == size && memcmp(at, text, size) == 0)
-            return value;
-        at += word + (at[word] == '|');
+    for (; value > 0 && at[size] == '|'; value--) {
+        at += size + 1;
+        size = strcspn(at, "|");
     }
+    snprintf(out, BB_METRIC_VALUE_MAX, "%.*s", (int)size, at);
+    return value == 0 && size > 0;
+}
+
+int bb_metric_value(enum bb_metric metric, const char *text) {
+    char value[BB_METRIC_VALUE_MAX];
+
+    for (int i = 0; bb_metric_value_text(metric, i, value); i++)
+        if (strcmp(value, text) == 0)
+            return i;
     return -1;
 }
 

@@ -48,6 +48,9 @@ void bb_metric_observe(enum bb_metric metric, int64_t took_ns, uint64_t count);
 
 /* Which of the label's values `text` is; -1: none. */
 int bb_metric_value(enum bb_metric metric, const char *text);
+/* The label's value of that number, written to `out`; false: there are not so many. */
+enum { BB_METRIC_VALUE_MAX = 64 };
+bool bb_metric_value_text(enum bb_metric metric, int value, char out[BB_METRIC_VALUE_MAX]);
 
 uint64_t bb_metric_get(enum bb_metric metric, int value);
 const struct bb_metric_histogram *bb_metric_histogram_of(enum bb_metric metric);

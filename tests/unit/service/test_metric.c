@@ -89,3 +89,17 @@ Test(metric, other_memory_is_not_joined) {
     bb_metric_add(BB_METRIC_READINGS, 0, 1);
     cr_expect_eq(bb_metric_get(BB_METRIC_READINGS, 0), 1);
 }
+
+Test(metric, values_of_a_label_have_numbers) {
+    char value[BB_METRIC_VALUE_MAX];
+    int count = 0;
+
+    while (bb_metric_value_text(BB_METRIC_SINK_AGE, count, value)) {
+        cr_assert_eq(bb_metric_value(BB_METRIC_SINK_AGE, value), count, "%s", value);
+        count++;
+    }
+    cr_assert_gt(count, 1);
+    cr_assert_eq(bb_metric_value(BB_METRIC_SINK_AGE, "kaf"), -1, "a part of a value is none");
+    cr_assert_eq(bb_metric_value(BB_METRIC_SINK_AGE, ""), -1);
+    cr_assert_not(bb_metric_value_text(BB_METRIC_BACKLOG, 0, value), "its label is free");
+}
