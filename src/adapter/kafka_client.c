@@ -150,6 +150,7 @@ static const rd_kafka_resp_err_t passing[] = {
     RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE,
     RD_KAFKA_RESP_ERR_PREFERRED_LEADER_NOT_AVAILABLE,
     RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED,
+    RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, /* a broker that comes back knows of its topics first */
 };
 
 static const rd_kafka_resp_err_t refusals[] = {

@@ -174,8 +174,13 @@ def test_a_replay_does_not_overrule_what_came_later(plant, topic):
         mapped.write_text(JSON_MAP.replace("column: meter", "column: house"))
         letter, = dlq(plant, "ls")
         assert dlq(plant, "replay", letter["id"])[0]["readings"] == 1
+
+        def explained():
+            return plant.run("--json", "explain", "--usage-point", "A", "--channel", "1-1:1.29.0", "--at", "2026-03-01T01:00:00Z", expect=0).json()
+
+        assert wait_until(lambda: len(explained()["versions"]) == 2), "the replayed value is derived"
         assert values(plant, "A") == [2.0], "the correction stays on top"
-        told = plant.run("--json", "explain", "--usage-point", "A", "--channel", "1-1:1.29.0", "--at", "2026-03-01T01:00:00Z", expect=0).json()
+        told = explained()
         assert [(version["value"], version["stands"]) for version in told["versions"]] == [(2, True), (1, False)], told
         assert f"dead letter {letter['id']} of kafka topic {topic.name}" in told["versions"][1]["source"]
         as_of = [row["value"] for row in plant.query("A", "--lane", "raw", "--as-of", before)]
