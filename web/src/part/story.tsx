@@ -1,7 +1,7 @@
 // How a value came to be: every version that was told, what checks found, how an estimate was made, what a period is
 // made of. And the place to tell another value.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { api, type Lane, type Story, type StoryEstimate, type StoryValue } from '../api';
 import { duration, number, percent, plural, quantity, words } from '../pure/format';
 import { evidenceText, verdictText } from '../pure/rules';
@@ -19,8 +19,9 @@ export function StoryPanel({ asked, onClose }: { asked: Asked; onClose: () => vo
     const loaded = useLoad(JSON.stringify(query), signal => api.story(query, signal));
     const heading = useRef<HTMLHeadingElement>(null);
 
-    useEffect(() => heading.current?.focus({ preventScroll: true }), [asked.at, asked.channel]);
-    useLayoutEffect(() => { // there is no moment at which it is seen and cannot be closed
+    // There is no moment at which it is seen and cannot be closed, or keys still go to the chart behind it.
+    useLayoutEffect(() => heading.current?.focus({ preventScroll: true }), [asked.at, asked.channel]);
+    useLayoutEffect(() => {
         const escape = (event: KeyboardEvent) => { if (event.key === 'Escape' && !event.defaultPrevented) onClose(); };
         window.addEventListener('keydown', escape);
         return () => window.removeEventListener('keydown', escape);
