@@ -20,6 +20,9 @@ struct model_item {
     int64_t ready_ms;
     int holder;
     bool is_dead, is_gone;
+    uint32_t written; /* attempts, when it was given back last */
+    bool
+        is_over; /* a server that does not count those hands it out once more, and it is dead then */
 };
 
 struct model {
@@ -41,7 +44,7 @@ static struct model_item *item_of(struct model *m, struct bb_span body) {
 }
 
 static bool is_free(const struct model *m, const struct model_item *item) {
-    return !item->is_gone && !item->is_dead && item->holder == NOBODY &&
+    return !item->is_gone && !item->is_dead && !item->is_over && item->holder == NOBODY &&
            item->ready_ms <= m->f->now_ms;
 }
 
@@ -77,6 +80,10 @@ static void take(struct model *m, int handle) {
     int outcome = f->queues[handle]->ops->take(f->queues[handle], timeout_ms, &f->last, &f->error);
     cr_assert_eq(outcome, best ? BB_QUEUE_TAKEN : BB_QUEUE_EMPTY, "%s, seed %llu: %d %s",
                  f->subject->name, m->seed, outcome, outcome < 0 ? f->error.text : "");
+    for (size_t i = 0; !best && i < m->count; i++) { /* it came to all that are over */
+        m->items[i].is_dead |= m->items[i].is_over;
+        m->items[i].is_over = false;
+    }
     if (!best)
         return;
     struct model_item *item = item_of(m, f->last.body);
@@ -96,6 +103,13 @@ static void bury_or_free(struct model_item *item) {
     item->is_dead = item->attempts >= QUEUE_ATTEMPTS;
 }
 
+/* Likewise, by its holder's death. */
+static void orphan(const struct model *m, struct model_item *item) {
+    bury_or_free(item);
+    item->is_over = item->is_dead && m->f->subject->is_real_time && item->written > 0;
+    item->is_dead = item->is_dead && !item->is_over;
+}
+
 static void end(struct model *m, int handle) {
     struct model_item *item = &m->items[m->held[handle]];
     int64_t delay_ms = has_delays(m) && bb_random_below(&m->random, 3) == 0 ? 400 : 0;
@@ -103,18 +117,19 @@ static void end(struct model *m, int handle) {
     switch (bb_random_below(&m->random, 5)) {
     case 0: /* it dies */
         queue_die(m->f, handle);
-        bury_or_free(item);
+        orphan(m, item);
         break;
     case 1:
         cr_assert_eq(queue_give_back(m->f, handle, delay_ms, true), BB_QUEUE_HELD, "seed %llu",
                      m->seed);
-        item->attempts--;
+        item->written = --item->attempts;
         item->holder = NOBODY;
         item->ready_ms = m->f->now_ms + delay_ms;
         break;
     case 2:
         cr_assert_eq(queue_give_back(m->f, handle, delay_ms, false), BB_QUEUE_HELD, "seed %llu",
                      m->seed);
+        item->written = item->attempts;
         bury_or_free(item);
         item->ready_ms = m->f->now_ms + delay_ms;
         break;
@@ -131,8 +146,11 @@ static void look_at_the_dead(struct model *m, int handle) {
     size_t expected = 0, found = 0;
     struct queue_fixture *f = m->f;
 
-    for (size_t i = 0; i < m->count; i++)
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->items[i].is_over) /* a take that found others may have come to it, or not */
+            return;
         expected += m->items[i].is_dead;
+    }
     for (int tries = 0; found < expected && tries < 600; tries++) {
         int outcome = f->queues[handle]->ops->take_dead(f->queues[handle], &f->last, &f->error);
         if (outcome == BB_QUEUE_EMPTY && f->subject->is_real_time)
@@ -146,7 +164,7 @@ static void look_at_the_dead(struct model *m, int handle) {
         item->is_dead = false;
         if (bb_random_below(&m->random, 2) == 0) {
             cr_assert_eq(queue_give_back(f, handle, 0, false), BB_QUEUE_HELD);
-            item->attempts = 0;
+            item->attempts = item->written = 0;
             item->ready_ms = f->now_ms;
         } else {
             cr_assert_eq(queue_ack(f, handle), BB_QUEUE_HELD);
