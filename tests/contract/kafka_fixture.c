@@ -5,6 +5,7 @@
 #include <librdkafka/rdkafka.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 enum { ANSWER_MS = 20000 };
 
@@ -64,6 +65,22 @@ void kafka_fixture_make_topic(const struct kafka_fixture *fixture, const char *n
     rd_kafka_destroy(rk);
 }
 
+/* Brokers show a topic for a moment after they said that it is deleted. */
+static void wait_until_gone(rd_kafka_t *rk, const char *name) {
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(rk, name, NULL);
+    bool is_there = true;
+
+    for (int i = 0; is_there && i < 200; i++) {
+        const struct rd_kafka_metadata *metadata = NULL;
+        cr_assert_eq(rd_kafka_metadata(rk, 0, handle, &metadata, ANSWER_MS), 0);
+        is_there = metadata->topics[0].err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+        rd_kafka_metadata_destroy(metadata);
+        usleep(is_there ? 20000 : 0);
+    }
+    cr_assert(!is_there, "topic %s is not gone", name);
+    rd_kafka_topic_destroy(handle);
+}
+
 void kafka_fixture_delete_topic(const struct kafka_fixture *fixture, const char *name) {
     rd_kafka_t *rk = open_client(fixture);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
@@ -77,6 +94,7 @@ void kafka_fixture_delete_topic(const struct kafka_fixture *fixture, const char 
     rd_kafka_event_destroy(event);
     rd_kafka_DeleteTopic_destroy(wanted);
     rd_kafka_queue_destroy(queue);
+    wait_until_gone(rk, topic);
     rd_kafka_destroy(rk);
 }
 
