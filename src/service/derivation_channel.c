@@ -390,10 +390,10 @@ static int write_channel(struct bb_derivation_work *w, struct bb_span number,
     return result;
 }
 
-static int plan_runs(struct bb_derivation_work *w, const struct bb_gather_run *runs,
-                     size_t run_count, struct bb_error *error) {
+static int plan_pieces(struct bb_derivation_work *w, const struct bb_gather_piece *pieces,
+                       size_t piece_count, struct bb_error *error) {
     size_t count;
-    struct bb_told *told = bb_gather_rows(w->gather, runs, run_count, &w->d->plan, &count);
+    struct bb_told *told = bb_gather_told(w->gather, pieces, piece_count, &w->d->plan, &count);
 
     return told ? plan_told(w, told, count, error) : bb_derivation_no_memory(error);
 }
@@ -418,7 +418,7 @@ static int write_coverage(struct bb_derivation_work *w, struct bb_error *error) 
 }
 
 int bb_derivation_channel(struct bb_derivation_work *w, uint32_t number,
-                          const struct bb_gather_run *runs, size_t run_count,
+                          const struct bb_gather_piece *pieces, size_t piece_count,
                           struct bb_error *error) {
     char key[4];
 
@@ -437,8 +437,8 @@ int bb_derivation_channel(struct bb_derivation_work *w, uint32_t number,
         result = bb_derivation_load_others(w, error);
     if (!result)
         result = bb_derivation_coverage(w, w->slot, &w->coverage, error);
-    if (!result && run_count > 0)
-        result = plan_runs(w, runs, run_count, error);
+    if (!result && piece_count > 0)
+        result = plan_pieces(w, pieces, piece_count, error);
     if (!result && w->slot->derive_again)
         result = plan_again(w, error);
     else if (!result)

@@ -37,13 +37,13 @@ static bool put_key(struct bb_derivation *d, size_t *count, struct bb_block_key 
     return true;
 }
 
-static void days_told(const struct bb_gather *g, const struct bb_gather_run *runs, size_t count,
+static void days_told(const struct bb_gather *g, const struct bb_gather_piece *pieces, size_t count,
                       int32_t *first, int32_t *last) {
     int64_t from = INT64_MAX, to = INT64_MIN;
 
-    for (size_t r = 0; r < count; r++) {
-        for (uint32_t i = 0; i < runs[r].count; i++) {
-            int64_t t = g->rows[runs[r].first + i].end_ms;
+    for (size_t p = 0; p < count; p++) {
+        for (uint32_t i = 0; i < pieces[p].count; i++) {
+            int64_t t = g->rows[pieces[p].first + i].end_ms;
             from = t < from ? t : from;
             to = t > to ? t : to;
         }
@@ -87,12 +87,12 @@ int bb_derivation_expect(struct bb_derivation_work *w, enum bb_derivation_round 
         return 0;
     for (; room && slot < told_slots && blocks < KEYS_AT_ONCE; slot++) {
         const struct bb_channel_slot *s = &w->channels->slots[slot];
-        size_t first_run = w->gather->starts[slot];
-        size_t runs = w->gather->starts[slot + 1] - first_run;
+        size_t first_piece = w->gather->starts[slot];
+        size_t pieces = w->gather->starts[slot + 1] - first_piece;
         int32_t first, last;
-        if (runs == 0 || s->is_new || bb_derivation_round_of(s) != round)
+        if (pieces == 0 || s->is_new || bb_derivation_round_of(s) != round)
             continue;
-        days_told(w->gather, w->gather->sorted + first_run, runs, &first, &last);
+        days_told(w->gather, w->gather->sorted + first_piece, pieces, &first, &last);
         room = guess_blocks(w, s->record.number, first, last, &blocks);
         char *key = bb_arena_take(&d->plan, 4);
         room = room && key &&

@@ -103,7 +103,7 @@ int bb_derivation_force_others(struct bb_derivation_work *w, struct bb_error *er
 
 /* Derive one channel: its readings, and again what has to follow. */
 int bb_derivation_channel(struct bb_derivation_work *w, uint32_t number,
-                          const struct bb_gather_run *runs, size_t run_count,
+                          const struct bb_gather_piece *pieces, size_t piece_count,
                           struct bb_error *error) BB_MUST_USE;
 /* An interval channel came to be, or became what it is: others of its usage point may claim the same
  * registers, and then nobody has them. They follow. */

@@ -15,6 +15,7 @@ void bb_gather_init(struct bb_gather *g) {
 
 void bb_gather_release(struct bb_gather *g) {
     free(g->rows);
+    free(g->moments);
     free(g->runs);
     free(g->sorted);
     free(g->starts);
@@ -29,7 +30,7 @@ void bb_gather_release(struct bb_gather *g) {
 }
 
 void bb_gather_clear(struct bb_gather *g) {
-    g->count = g->run_count = 0;
+    g->count = g->run_count = g->moment_count = 0;
     g->masters.count = 0;
     g->masters.index = NULL;
     g->tick_count = 0;
@@ -107,10 +108,39 @@ static int take_runs(struct bb_gather *g, struct bb_channel_table *channels,
         int result = find_slot(channels, view, f, i, f->line[first], &slot, error);
         if (result)
             return result;
-        g->runs[g->run_count++] = (struct bb_gather_run){slot, count, g->count + first};
+        g->runs[g->run_count++] = (struct bb_gather_run){slot, count};
         first += count;
     }
     return 0;
+}
+
+/* The index of a moment; readings that come one after another mostly share theirs. */
+static uint32_t moment_of(struct bb_gather *g, int64_t received_ms, int64_t issued_ms) {
+    const struct bb_gather_moment *last = g->moments + g->moment_count - 1;
+
+    if (g->moment_count == 0 || last->received_ms != received_ms || last->issued_ms != issued_ms)
+        g->moments[g->moment_count++] = (struct bb_gather_moment){received_ms, issued_ms};
+    return (uint32_t)(g->moment_count - 1);
+}
+
+static void take_rows(struct bb_gather *g, const struct bb_frame *f) {
+    struct bb_gather_row *row = g->rows + g->count;
+
+    for (uint32_t i = 0; i < f->count; i++)
+        row[i] = (struct bb_gather_row){.end_ms = f->end_ms[i],
+                                        .mantissa = f->mantissa[i],
+                                        .line = f->line[i],
+                                        .attribute = g->attribute_of[f->attribute[i]],
+                                        .moment = moment_of(g, f->received_ms, f->issued_ms[i])};
+    g->count += f->count;
+}
+
+/* Room for a frame's rows, and for as many moments as they can have. */
+static bool reserve_rows(struct bb_gather *g, uint32_t count) {
+    return g->count + count <= UINT32_MAX && /* see BB_GATHER_ROWS_MOST */
+           reserve((void **)&g->rows, &g->capacity, g->count + count, sizeof g->rows[0]) &&
+           reserve((void **)&g->moments, &g->moment_capacity, g->moment_count + count,
+                   sizeof g->moments[0]);
 }
 
 static int take_frame(struct bb_gather *g, struct bb_channel_table *channels,
@@ -124,8 +154,7 @@ static int take_frame(struct bb_gather *g, struct bb_channel_table *channels,
         result = take_runs(g, channels, view, &f, error);
     if (result)
         return result;
-    if (!note_source(g, f.received_ms, f.source) ||
-        !reserve((void **)&g->rows, &g->capacity, g->count + f.count, sizeof g->rows[0]) ||
+    if (!note_source(g, f.received_ms, f.source) || !reserve_rows(g, f.count) ||
         !reserve_u32(&g->attribute_of, &g->attribute_capacity, f.attribute_count))
         return no_memory(error);
     for (uint32_t i = 0; i < f.attribute_count; i++) {
@@ -133,15 +162,7 @@ static int take_frame(struct bb_gather *g, struct bb_channel_table *channels,
         if (g->attribute_of[i] == UINT32_MAX)
             return no_memory(error);
     }
-    struct bb_told *row = g->rows + g->count;
-    for (uint32_t i = 0; i < f.count; i++)
-        row[i] = (struct bb_told){.end_ms = f.end_ms[i],
-                                  .mantissa = f.mantissa[i],
-                                  .received_ms = f.received_ms,
-                                  .issued_ms = f.issued_ms[i],
-                                  .line = f.line[i],
-                                  .attribute = g->attribute_of[f.attribute[i]]};
-    g->count += f.count;
+    take_rows(g, &f);
     return 0;
 }
 
@@ -221,33 +242,41 @@ int bb_gather_sort(struct bb_gather *g, uint32_t slot_count, struct bb_error *er
         starts[g->runs[i].slot + 1]++;
     for (uint32_t slot = 0; slot < slot_count; slot++)
         starts[slot + 1] += starts[slot];
-    for (size_t i = 0; i < g->run_count; i++)
-        g->sorted[starts[g->runs[i].slot]++] = g->runs[i];
+    uint32_t first = 0;
+    for (size_t i = 0; i < g->run_count; i++) {
+        const struct bb_gather_run *run = &g->runs[i];
+        g->sorted[starts[run->slot]++] = (struct bb_gather_piece){first, run->count};
+        first += run->count;
+    }
     /* Each start has moved to the next slot's: move them back. */
     memmove(starts + 1, starts, slot_count * sizeof *starts);
     starts[0] = 0;
     return 0;
 }
 
-struct bb_told *bb_gather_rows(const struct bb_gather *g, const struct bb_gather_run *runs,
-                               size_t run_count, struct bb_arena *arena, size_t *count) {
-    enum { RUNS_AHEAD = 4, CACHE_LINE_BYTES = 64 };
+struct bb_told *bb_gather_told(const struct bb_gather *g, const struct bb_gather_piece *pieces,
+                               size_t piece_count, struct bb_arena *arena, size_t *count) {
+    enum { PIECES_AHEAD = 4 };
     size_t sum = 0;
 
-    for (size_t i = 0; i < run_count; i++)
-        sum += runs[i].count;
+    for (size_t i = 0; i < piece_count; i++)
+        sum += pieces[i].count;
     *count = sum;
-    if (run_count == 1)
-        return g->rows + runs[0].first;
-    struct bb_told *rows = bb_arena_take(arena, sum * sizeof *rows), *at = rows;
-    for (size_t i = 0; rows && i < run_count; i++) {
-        if (i + RUNS_AHEAD < run_count) {
-            const char *ahead = (const char *)&g->rows[runs[i + RUNS_AHEAD].first];
-            for (size_t line = 0; line < 4; line++)
-                __builtin_prefetch(ahead + line * CACHE_LINE_BYTES);
+    struct bb_told *told = bb_arena_take(arena, sum * sizeof *told), *at = told;
+    for (size_t i = 0; told && i < piece_count; i++) {
+        if (i + PIECES_AHEAD < piece_count) { /* a row may lie in two lines of the cache */
+            const struct bb_gather_row *ahead = &g->rows[pieces[i + PIECES_AHEAD].first];
+            __builtin_prefetch(ahead);
+            __builtin_prefetch((const char *)(ahead + 1) - 1);
         }
-        memcpy(at, g->rows + runs[i].first, runs[i].count * sizeof *at);
-        at += runs[i].count;
+        const struct bb_gather_row *row = g->rows + pieces[i].first;
+        for (uint32_t k = 0; k < pieces[i].count; k++, row++)
+            *at++ = (struct bb_told){.end_ms = row->end_ms,
+                                     .mantissa = row->mantissa,
+                                     .received_ms = g->moments[row->moment].received_ms,
+                                     .issued_ms = g->moments[row->moment].issued_ms,
+                                     .line = row->line,
+                                     .attribute = row->attribute};
     }
-    return rows;
+    return told;
 }

@@ -1,7 +1,8 @@
 /* Gathering: the readings and master data between two commits of one partition.
  *
  * Rows are kept as they come, in runs: the readings of one channel in one frame. At the commit the
- * runs, not the rows, are sorted by channel. Memory is bounded by what the caller allows.
+ * runs, not the rows, are sorted by channel. Memory is bounded by what the caller allows; there are
+ * millions of rows, so that what they have in common stands beside them.
  */
 #ifndef BB_SERVICE_GATHER_H
 #define BB_SERVICE_GATHER_H
@@ -15,18 +16,41 @@ struct bb_gather_source { /* what came at one received time */
     struct bb_span name; /* in the arena */
 };
 
-struct bb_gather_run { /* rows[first .. first + count) are of the channel in that slot */
-    uint32_t slot;
-    uint32_t count;
-    size_t first;
+struct bb_gather_moment { /* when readings were told */
+    int64_t received_ms;
+    int64_t issued_ms; /* equals received_ms when the sender gave none */
+};
+
+struct bb_gather_row { /* a reading, see struct bb_told */
+    int64_t end_ms;
+    int64_t mantissa;
+    int64_t line;
+    uint32_t attribute, moment; /* indices */
+};
+
+struct bb_gather_run { /* the next `count` rows are of the channel in that slot */
+    uint32_t slot, count;
+};
+
+struct bb_gather_piece { /* rows[first .. first + count) */
+    uint32_t first, count;
+};
+
+enum {
+    /* Of memory: a row, a run and its piece. */
+    BB_GATHER_ROW_BYTES = sizeof(struct bb_gather_row) + sizeof(struct bb_gather_run) +
+                          sizeof(struct bb_gather_piece),
+    BB_GATHER_ROWS_MOST = INT32_MAX /* and a frame more: what an index can tell */
 };
 
 struct bb_gather {
-    struct bb_told *rows;
+    struct bb_gather_row *rows;
     size_t count, capacity;
+    struct bb_gather_moment *moments;
+    size_t moment_count, moment_capacity;
     struct bb_gather_run *runs;
     size_t run_count, run_capacity;
-    struct bb_gather_run *sorted; /* by slot, see bb_gather_sort */
+    struct bb_gather_piece *sorted; /* the runs by slot, see bb_gather_sort */
     size_t sorted_capacity;
     uint32_t *starts; /* of a slot in `sorted` */
     uint32_t start_capacity;
@@ -64,9 +88,8 @@ int bb_gather_take(struct bb_gather *gather, struct bb_channel_table *channels,
 int bb_gather_sort(struct bb_gather *gather, uint32_t slot_count, struct bb_error *error)
     BB_MUST_USE;
 
-/* The rows of some runs in a row: where they are when it is one run, else a copy in the arena. NULL
- * when the arena is full. */
-struct bb_told *bb_gather_rows(const struct bb_gather *gather, const struct bb_gather_run *runs,
-                               size_t run_count, struct bb_arena *arena, size_t *count);
+/* The readings of some pieces, in the arena. NULL when it is full. */
+struct bb_told *bb_gather_told(const struct bb_gather *gather, const struct bb_gather_piece *pieces,
+                               size_t piece_count, struct bb_arena *arena, size_t *count);
 
 #endif

@@ -7,7 +7,7 @@
 
 enum {
     WATCH_EVERY_MS = 100,
-    ROW_COST_BYTES = sizeof(struct bb_told) + 40 /* a row, its share of runs and of blocks */
+    ROW_COST_BYTES = BB_GATHER_ROW_BYTES + 24 /* a row and its share of blocks */
 };
 
 static void watch(struct bb_worker *w, const struct bb_progress_watch *to) {
@@ -122,7 +122,8 @@ int bb_worker_gather(struct bb_worker *w, struct bb_store_view *view, bool live,
     const uint32_t partition = portion->partition;
     struct bb_worker_partition *p = &w->partitions[partition];
     const struct bb_config *config = &w->plant->config;
-    size_t limit = (size_t)config->commit_memory_bytes / ROW_COST_BYTES;
+    const size_t room = (size_t)config->commit_memory_bytes / ROW_COST_BYTES;
+    const size_t limit = room < BB_GATHER_ROWS_MOST ? room : BB_GATHER_ROWS_MOST;
     int64_t begin = bb_worker_now_ms(), until = INT64_MAX;
     bool is_known = false;
 
