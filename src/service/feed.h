@@ -7,6 +7,9 @@
  *   offset ─► FRAME   FILE_FRAME(f)  FILE_FRAME(f)  FRAME  FILE_COMMIT(f) ─► next
  *             │                                     │      └─► back to f's frames (inner)
  *             └─ handed on                          └─ handed on
+ *
+ * Sources land small files, whose frames stand right before their commit: what was passed over last
+ * is kept, so that going back reads the log again only for large ones.
  */
 #ifndef BB_SERVICE_FEED_H
 #define BB_SERVICE_FEED_H
@@ -24,9 +27,23 @@ void bb_file_commit_encode(const struct bb_file_commit *commit, struct bb_buffer
 int bb_file_commit_decode(struct bb_span body, struct bb_file_commit *out, struct bb_error *error)
     BB_MUST_USE;
 
+struct bb_feed_frame {
+    struct bb_log_record record;
+    size_t begin; /* of its body in the bytes kept */
+};
+
+struct bb_feed_kept {
+    uint64_t from; /* all FILE_FRAMEs between here and where `outer` stands are kept */
+    struct bb_feed_frame *frames;
+    size_t count, capacity, next; /* `next`: to be looked at for the file at hand */
+    struct bb_buffer bytes;
+};
+
 struct bb_feed {
     struct bb_log *log;
-    struct bb_log_reader *outer, *inner;
+    uint32_t partition;
+    struct bb_log_reader *outer, *inner; /* `inner` once it is needed */
+    struct bb_feed_kept kept;
     struct bb_position position; /* behind what was handed on last */
     struct bb_log_record commit; /* the file commit being worked through, when inner != 0 */
     bool commit_known;
