@@ -27,6 +27,12 @@ struct bb_postgres_statement {
     const char *sql; /* parameters are cast, so that their binary form is settled: $1::bigint */
 };
 
+/* A session whose every question is for few rows by a key, whatever statistics say or do not say yet. */
+#define BB_POSTGRES_BY_INDEX                                                                       \
+    "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;"                \
+    "SET enable_hashjoin = off; SET enable_mergejoin = off;"                                       \
+    "SET plan_cache_mode = force_generic_plan; SET jit = off;"
+
 struct bb_postgres_options {
     const char *
         conninfo; /* "host=... dbname=..." or postgresql://...; what it says overrules what is set here */

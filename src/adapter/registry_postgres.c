@@ -190,7 +190,7 @@ static int open_main(struct registry_postgres *registry, struct bb_error *error)
     const struct bb_postgres_options options = {.conninfo = registry->conninfo,
                                                 .schema = registry->schema,
                                                 .purpose = "registry",
-                                                .session = BB_REGISTRY_POSTGRES_SESSION,
+                                                .session = BB_POSTGRES_BY_INDEX,
                                                 .read_only = registry->read_only};
     int failed = bb_postgres_open(&options, &registry->main, error);
 

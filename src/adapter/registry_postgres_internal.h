@@ -22,8 +22,6 @@
 #include "adapter/registry_postgres.h"
 
 /* Compiling a plan takes longer than any of these runs. */
-#define BB_REGISTRY_POSTGRES_SESSION "SET jit = off"
-
 enum registry_statement {
     REGISTRY_BEGIN,
     REGISTRY_COMMIT,

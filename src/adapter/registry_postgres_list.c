@@ -33,7 +33,7 @@ static int open_lists(struct registry_postgres *registry, struct bb_error *error
     const struct bb_postgres_options options = {.conninfo = registry->conninfo,
                                                 .schema = registry->schema,
                                                 .purpose = "registry lists",
-                                                .session = BB_REGISTRY_POSTGRES_SESSION,
+                                                .session = "SET jit = off",
                                                 .read_only = true};
 
     return registry->lists ? bb_postgres_ready(registry->lists, error)

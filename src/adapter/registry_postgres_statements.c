@@ -40,9 +40,7 @@ const struct bb_postgres_statement bb_registry_statements[REGISTRY_STATEMENTS] =
     [REGISTRY_USAGE_POINTS_ENSURE] = {"project usage points",
                                       "INSERT INTO usage_point (tenant, name) "
                                       "SELECT * FROM unnest($1::text[], $2::text[]) "
-                                      "AS t (tenant, name) WHERE NOT EXISTS (SELECT 1 "
-                                      "FROM usage_point u WHERE u.tenant = t.tenant "
-                                      "AND u.name = t.name)"},
+                                      "ON CONFLICT DO NOTHING"},
     /* Numbers of those that are newly the version recorded last. What the batch itself puts is not seen here. */
     [REGISTRY_VERSIONS_PUT] =
         {"project master data",

@@ -149,19 +149,14 @@ static const struct bb_postgres_statement reads[BB_READ_COUNT] = {
                       " (SELECT greatest(1, count(*)) AS count FROM claim) AS p GROUP BY p.count"},
 };
 
-/* Every question is for few rows by a key, whatever statistics say or do not say yet. */
-#define BY_INDEX                                                                                   \
-    "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;"                \
-    "SET enable_hashjoin = off; SET enable_mergejoin = off;"                                       \
-    "SET plan_cache_mode = force_generic_plan; SET jit = off;"
 const char bb_store_postgres_copy_new[] = "COPY block (partition, " COLUMNS
                                           ") FROM STDIN (FORMAT binary)";
 const char bb_store_postgres_copy_others[] = "COPY block_new FROM STDIN (FORMAT binary)";
 
-static const char writer_session[] = BY_INDEX
+static const char writer_session[] = BB_POSTGRES_BY_INDEX
     "CREATE TEMPORARY TABLE block_new (" COLUMNS_TYPED ") ON COMMIT DELETE ROWS;"
     "ALTER TABLE block_new ALTER packed SET STORAGE EXTERNAL";
-static const char reader_session[] = BY_INDEX;
+static const char reader_session[] = BB_POSTGRES_BY_INDEX;
 
 /* ---- claims */
 

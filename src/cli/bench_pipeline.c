@@ -116,7 +116,7 @@ static int preload(struct bench *b, const struct order *o, struct bb_plant *plan
             result = drain(plant, false, NULL, error);
     }
     if (!result)
-        result = bb_deliver_registry(plant, NULL, error);
+        result = bb_deliver_registry(plant, NULL, NULL, error);
     bench_say(b, "  preloaded %u meters with %u days", o->meters, o->preload_days);
     return result;
 }

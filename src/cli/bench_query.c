@@ -29,7 +29,7 @@ static int fill(struct bb_plant *plant, struct bb_error *error) {
         return result;
     result = bb_worker_drain(worker, false, NULL, error);
     bb_worker_close(worker);
-    return result ? result : bb_deliver_registry(plant, NULL, error);
+    return result ? result : bb_deliver_registry(plant, NULL, NULL, error);
 }
 
 static int query_many(struct bb_plant *plant, enum bb_lane lane, double *us,

@@ -181,7 +181,7 @@ static int derive(struct bb_dry_run *run, struct bb_error *error) {
         return r;
     r = bb_worker_drain(worker, false, NULL, error);
     bb_worker_close(worker);
-    return r < 0 ? r : bb_deliver_registry(&run->plant, NULL, error);
+    return r < 0 ? r : bb_deliver_registry(&run->plant, NULL, NULL, error);
 }
 
 int bb_dry_run_file(struct bb_dry_run *run, const char *path, struct bb_error *error) {

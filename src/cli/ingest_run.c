@@ -94,7 +94,7 @@ int bb_catch_up(struct bb_command *command, struct bb_plant *plant, struct bb_wo
         bb_command_complain(command, trouble);
     bb_worker_close(worker);
     if (r >= 0)
-        r = bb_deliver_registry(plant, &command->bar->watch, error);
+        r = bb_deliver_registry(plant, NULL, &command->bar->watch, error);
     return r < 0 ? r : deliver_once(command, plant, error);
 }
 

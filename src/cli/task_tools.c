@@ -120,7 +120,7 @@ static int derive(struct lent *lent, struct bb_plant *plant, struct bb_task_run 
     bb_worker_close(worker);
     if (result >= 0)
         result = bb_task_look(run, error);
-    return result < 0 ? result : bb_deliver_registry(plant, &lent->bar.watch, error);
+    return result < 0 ? result : bb_deliver_registry(plant, NULL, &lent->bar.watch, error);
 }
 
 static int follow(void *context, struct bb_task_plant *plant, struct bb_task_run *run,

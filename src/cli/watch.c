@@ -115,7 +115,7 @@ static int derive(struct watch *watch, struct bb_error *error) {
     int r = bb_worker_drain(watch->worker, false, progress, error);
 
     if (r >= 0)
-        r = bb_deliver_registry(&watch->plant, progress, error);
+        r = bb_deliver_registry(&watch->plant, NULL, progress, error);
     bb_progress_bar_clear(watch->command->bar);
     return r;
 }

@@ -102,6 +102,10 @@ static int stand_back(struct carry *c, uint32_t duels) {
     return 0;
 }
 
+static bool is_mine(const bool *mine, uint32_t partition) {
+    return !mine || mine[partition];
+}
+
 /* All there is of a partition. The sink's position, as it then is, is in c->from. */
 static int carry_partition(struct carry *c) {
     const struct bb_store_ops *ops = c->store->ops;
@@ -162,14 +166,16 @@ static const struct bb_sink_ops registry_ops = {.name = "registry",
                                                 .position = registry_position,
                                                 .apply = registry_apply};
 
-int bb_deliver_registry(struct bb_plant *plant, const struct bb_progress_watch *to,
-                        struct bb_error *error) {
+int bb_deliver_registry(struct bb_plant *plant, const bool *mine,
+                        const struct bb_progress_watch *to, struct bb_error *error) {
     struct registry_sink sink = {{&registry_ops, "the registry"}, plant->registry};
     struct carry c;
     int result = carry_begin(&c, plant->store, error);
 
     c.sink = &sink.base;
     for (c.partition = 0; !result && c.partition < plant->store->partitions; c.partition++) {
+        if (!is_mine(mine, c.partition))
+            continue;
         result = carry_partition(&c);
         /* Where others follow, too, what all of them have is forgotten by bb_delivery_run. */
         if (!result && plant->config.changes_lanes == 0 && c.from > 0)
@@ -240,10 +246,6 @@ void bb_delivery_close(struct bb_delivery *d) {
     free(d);
 }
 
-static bool is_mine(const struct bb_delivery *d, uint32_t partition) {
-    return !d->mine || d->mine[partition];
-}
-
 /* One line when it begins to fail, one when it is over. */
 static void note_failure(struct bb_delivery *d, struct follower *f, const struct bb_error *error) {
     const int64_t first_ms = error->retriable ? PAUSE_MIN_MS : PAUSE_MAX_MS;
@@ -284,7 +286,7 @@ static int follow(struct bb_delivery *d, struct carry *c, struct follower *f) {
 
     c->sink = f->sink;
     for (uint32_t p = 0; !result && p < d->plant->store->partitions; p++) {
-        if (!is_mine(d, p))
+        if (!is_mine(d->mine, p))
             continue;
         c->partition = p;
         result = carry_partition(c);
@@ -302,7 +304,7 @@ static int forget_what_all_have(struct bb_delivery *d, struct bb_error *error) {
     int result = 0;
 
     for (uint32_t p = 0; !result && p < plant->store->partitions; p++)
-        if (is_mine(d, p) && d->had[p] > 0)
+        if (is_mine(d->mine, p) && d->had[p] > 0)
             result = plant->store->ops->outbox_trim(plant->store, p, d->had[p], error);
     return result;
 }
@@ -316,7 +318,7 @@ int bb_delivery_run(struct bb_delivery *d, struct bb_error *error) {
         return 0;
     int result = carry_begin(&c, plant->store, error);
     for (uint32_t p = 0; !result && p < plant->store->partitions; p++)
-        result = !is_mine(d, p)
+        result = !is_mine(d->mine, p)
                      ? 0
                      : plant->registry->ops->position(plant->registry, p, &d->had[p], error);
     for (size_t i = 0; !result && i < plant->sink_count; i++) {

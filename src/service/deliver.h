@@ -10,9 +10,10 @@
 #include "service/plant.h"
 #include "service/progress.h"
 
-/* Carry outbox records to the registry until it is current. */
-int bb_deliver_registry(struct bb_plant *plant, const struct bb_progress_watch *watch,
-                        struct bb_error *error) BB_MUST_USE;
+/* Carry outbox records to the registry until it is current. Of several workers each carries its own share, `mine` as of
+ * bb_worker_share: two that carry the same do the same work, and one of them in vain. */
+int bb_deliver_registry(struct bb_plant *plant, const bool *mine,
+                        const struct bb_progress_watch *watch, struct bb_error *error) BB_MUST_USE;
 
 /* Told once when a sink begins to fail, and with NULL when it is well again. */
 typedef void bb_delivery_tell(void *context, const struct bb_sink *sink,

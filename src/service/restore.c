@@ -149,7 +149,7 @@ static int catch_up(struct restoring *restoring) {
     restoring->report->derived = bb_worker_counts(worker)->readings;
     bb_worker_close(worker);
     if (result >= 0)
-        result = bb_deliver_registry(plant, restoring->watch, restoring->error);
+        result = bb_deliver_registry(plant, NULL, restoring->watch, restoring->error);
     return result < 0 ? result : check_caught_up(plant, restoring->error);
 }
 

@@ -251,7 +251,7 @@ void sim_plant_finish(struct sim_plant *s, struct bb_worker *worker) {
     struct bb_delivery *delivery;
 
     EXPECT(bb_worker_drain(worker, false, NULL, &error));
-    EXPECT(bb_deliver_registry(&s->plant, NULL, &error));
+    EXPECT(bb_deliver_registry(&s->plant, NULL, NULL, &error));
     EXPECT(bb_delivery_open(&s->plant, NULL, NULL, NULL, &delivery, &error));
     EXPECT(bb_delivery_run(delivery, &error));
     bb_delivery_close(delivery);

@@ -106,7 +106,7 @@ static void drain(struct sim_plant *s, uint64_t passed) {
     cr_assert_eq(bb_worker_drain(worker, false, NULL, &error), 0, "%s", error.text);
     cr_expect_eq(bb_worker_counts(worker)->passed, passed);
     bb_worker_close(worker);
-    cr_assert_eq(bb_deliver_registry(&s->plant, NULL, &error), 0, "%s", error.text);
+    cr_assert_eq(bb_deliver_registry(&s->plant, NULL, NULL, &error), 0, "%s", error.text);
 }
 
 static void replay(struct sim_plant *s, uint64_t id) {
