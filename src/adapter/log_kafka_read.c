@@ -47,7 +47,7 @@ static int fetcher_new(struct bb_kafka_log *log, struct bb_kafka_fetcher **out,
         {"check.crcs", "true"},
         {"auto.offset.reset", "error"},
         {"enable.partition.eof", "true"},
-        {"fetch.wait.max.ms", "1"}, /* who begins elsewhere waits for the fetch under way */
+        {"fetch.wait.max.ms", "5"}, /* who begins elsewhere waits for the fetch under way */
         {"fetch.message.max.bytes", "2097152"},
         {"queued.max.messages.kbytes", "32768"}, /* a full one pauses for up to a second */
         {"fetch.error.backoff.ms", "20"},

@@ -22,9 +22,9 @@ struct guess { /* of one lane: the spans that hold (first day - before, last day
                        without */
 };
 static const struct guess guesses[] = {
-    {BB_LANE_RAW, 1, 0, 4},
+    {BB_LANE_RAW, 2, 0, 4},
     {BB_LANE_HISTORY, 0, 0, 0},
-    {BB_LANE_VEE, 1, 2, 4},
+    {BB_LANE_VEE, 2, 2, 4},
     {BB_LANE_DAY, 1, 2, 4},
     {BB_LANE_STAT, BB_STAT_DAYS, 0, BB_STAT_DAYS},
     {BB_LANE_RULES, -1, 1, 4}, /* of what is derived again, as what is beside it has changed */

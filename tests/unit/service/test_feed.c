@@ -9,7 +9,7 @@
 #include "service/feed.h"
 #include "support/seeds.h"
 
-enum { RECORDS_MAX = 400, FILES = 3, NUMBER_BYTES = 4 };
+enum { RECORDS_MAX = 400, FILES = 3, NUMBER_BYTES = 4, LARGE = 1 << 20 };
 
 struct scene { /* a log of one partition, and what a feed must hand on of it */
     struct bb_log *log;
@@ -23,6 +23,7 @@ struct scene { /* a log of one partition, and what a feed must hand on of it */
         uint32_t count;
     } files[FILES];
     uint64_t file_id;
+    bool has_large; /* one in four bodies is so large that a feed keeps few of them */
     struct bb_error error;
 };
 
@@ -35,9 +36,12 @@ static uint64_t append(struct scene *s, uint8_t kind, uint64_t file_id, struct b
 }
 
 static uint64_t append_number(struct scene *s, uint8_t kind, uint64_t file_id) {
+    static char body[LARGE];
     uint32_t number = s->next++;
+    bool is_large = s->has_large && bb_random_below(&s->r, 4) == 0;
 
-    return append(s, kind, file_id, (struct bb_span){(const char *)&number, NUMBER_BYTES});
+    memcpy(body, &number, NUMBER_BYTES);
+    return append(s, kind, file_id, (struct bb_span){body, is_large ? LARGE : NUMBER_BYTES});
 }
 
 static void append_commit(struct scene *s, struct open_file *f) {
@@ -106,23 +110,77 @@ static void expect_rest(struct scene *s, struct bb_position position, size_t at,
     bb_feed_close(&feed);
 }
 
+static void try_from_everywhere(uint64_t seed, uint64_t most, bool has_large) {
+    struct scene *s = calloc(1, sizeof *s);
+    struct bb_position behind[RECORDS_MAX];
+
+    bb_random_seed(&s->r, seed);
+    s->has_large = has_large;
+    cr_assert_eq(bb_log_memory_open(1, &s->log, &s->error), 0);
+    for (uint64_t n = bb_random_below(&s->r, most); n-- > 0;)
+        append_some(s);
+    cr_assert_eq(s->log->ops->sync(s->log, &s->error), 0);
+    expect_rest(s, (struct bb_position){0, 0}, 0, seed, behind);
+    for (size_t i = 0; i < s->count; i++)
+        expect_rest(s, behind[i], i + 1, seed, NULL);
+    s->log->ops->close(s->log);
+    free(s);
+}
+
 Test(feed, goes_on_from_behind_every_record) {
     struct seeds seeds = seeds_of_run(30, 1000);
 
-    for (uint64_t seed = seeds.first; seed < seeds.end; seed++) {
-        struct scene *s = calloc(1, sizeof *s);
-        struct bb_position behind[RECORDS_MAX];
-        bb_random_seed(&s->r, seed);
-        cr_assert_eq(bb_log_memory_open(1, &s->log, &s->error), 0);
-        for (uint64_t n = bb_random_below(&s->r, 60); n-- > 0;)
-            append_some(s);
-        cr_assert_eq(s->log->ops->sync(s->log, &s->error), 0);
-        expect_rest(s, (struct bb_position){0, 0}, 0, seed, behind);
-        for (size_t i = 0; i < s->count; i++)
-            expect_rest(s, behind[i], i + 1, seed, NULL);
-        s->log->ops->close(s->log);
-        free(s);
+    for (uint64_t seed = seeds.first; seed < seeds.end; seed++)
+        try_from_everywhere(seed, 60, false);
+}
+
+/* More than is kept passes by before the files' marks. */
+Test(feed, goes_back_for_what_it_does_not_keep) {
+    struct seeds seeds = seeds_of_run(5, 100);
+
+    for (uint64_t seed = seeds.first; seed < seeds.end; seed++)
+        try_from_everywhere(seed, 90, true);
+}
+
+/* ---- what is small is not read again */
+
+static int refuse_reader(struct bb_log *log, uint32_t partition, struct bb_log_reader **out,
+                         struct bb_error *error) {
+    (void)log, (void)partition, (void)out;
+    return BB_FAIL(error, BB_E_BUG, "a second reader");
+}
+
+Test(feed, keeps_what_it_passed_over) {
+    struct scene *s = calloc(1, sizeof *s);
+    struct bb_log_record record;
+    struct bb_feed feed;
+
+    cr_assert_eq(bb_log_memory_open(1, &s->log, &s->error), 0);
+    for (uint64_t id = 1; id <= 40; id++) {
+        struct open_file f = {.id = id};
+        for (f.count = 0; f.count < 3; f.count++) {
+            f.frames[f.count] = s->next;
+            uint64_t offset = append_number(s, BB_RECORD_FILE_FRAME, id);
+            f.first_offset = f.count == 0 ? offset : f.first_offset;
+        }
+        append_commit(s, &f);
     }
+    cr_assert_eq(s->log->ops->sync(s->log, &s->error), 0);
+    cr_assert_eq(bb_feed_open(&feed, s->log, 0, (struct bb_position){0, 0}, &s->error), 0);
+    const struct bb_log_ops *ops = s->log->ops;
+    struct bb_log_ops without = *ops;
+    without.reader_open = refuse_reader;
+    s->log->ops = &without;
+    for (size_t i = 0; i < s->count; i++) {
+        uint32_t number;
+        cr_assert_eq(bb_feed_next(&feed, &record, &s->error), BB_FEED_RECORD, "%s", s->error.text);
+        memcpy(&number, record.body.data, NUMBER_BYTES);
+        cr_assert_eq(number, s->expected[i]);
+    }
+    s->log->ops = ops;
+    bb_feed_close(&feed);
+    s->log->ops->close(s->log);
+    free(s);
 }
 
 Test(feed, goes_on_when_the_log_grows) {
