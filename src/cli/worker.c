@@ -156,10 +156,9 @@ static int work_once(struct work *work, struct bb_error *error) {
     struct bb_error ignored;
     if (r == BB_WORKER_DAMAGED)
         bb_command_complain(work->command, error);
-    int delivered = r >= 0 || is_damaged
-                        ? bb_deliver_registry(&work->plant, work->mine, watch,
-                                              is_damaged ? &ignored : error)
-                        : 0;
+    int delivered = r >= 0 || is_damaged ? bb_deliver_registry(&work->plant, work->mine, watch,
+                                                               is_damaged ? &ignored : error)
+                                         : 0;
     if (delivered >= 0 && r >= 0) {
         int followed = bb_delivery_run(work->delivery, error);
         delivered = followed < 0 ? followed : delivered;

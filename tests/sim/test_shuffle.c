@@ -116,7 +116,8 @@ static size_t run_shuffled(uint64_t seed, bool with_masters, const char *test) {
                 cr_assert_geq(bb_worker_drain(worker, bb_random_below(&w.r, 2), NULL, &error), 0,
                               "%s", error.text);
             if (bb_random_below(&w.r, 4) == 0)
-                cr_assert_eq(bb_deliver_registry(&s.plant, NULL, NULL, &error), 0, "%s", error.text);
+                cr_assert_eq(bb_deliver_registry(&s.plant, NULL, NULL, &error), 0, "%s",
+                             error.text);
             if (bb_random_below(&w.r, 4) == 0) { /* killed, and another one comes */
                 bb_worker_close(worker);
                 worker = open_worker(&s, seed);
