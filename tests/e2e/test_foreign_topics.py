@@ -148,7 +148,7 @@ def test_what_cannot_be_used_is_put_aside_and_replayed(plant, topic):
         mapped.write_text(plain + "units: {kwx: kWh}\n")
         done = server.request("POST", f"/v1/dead-letters/{unit}/replay")
         assert done.status == 200 and done.json()["readings"] == 1, done
-        assert values(plant, "A") == [4.0, 12.0], "in its right place"
+        assert wait_until(lambda: values(plant, "A") == [4.0, 12.0]), ("in its right place", values(plant, "A"))
         assert server.request("POST", f"/v1/dead-letters/{unit}/replay").code == "BB-7101", "never twice"
         assert plant.run("dlq", "drop", letters[3]["id"], "--by", "Kim").code == 0
         assert server.get("/v1/dead-letters/d99999999999").code == "BB-7100"
@@ -199,7 +199,7 @@ def test_an_unknown_schema_is_parked(plant, topic):
         plant.file("schemas/7.avsc", json.dumps(SCHEMA))
         done = dlq(plant, "replay", "--matching", "--code", "BB-1025")
         assert [one["readings"] for one in done] == [1] * 6
-        assert values(plant, "M001") == [125.0, 125.125, 125.25]
+        assert wait_until(lambda: values(plant, "M001") == [125.0, 125.125, 125.25]), values(plant, "M001")
         assert dlq(plant, "ls") == []
 
 
