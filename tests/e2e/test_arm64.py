@@ -16,7 +16,7 @@ BUILD = pathlib.Path(os.environ.get("BUSBAR_BUILD", pathlib.Path(__file__).paren
 HEADERS = pathlib.Path("/usr/aarch64-linux-gnu/include")
 NEAR = ("base", "model", "port", "adapter")
 
-pytestmark = pytest.mark.skipif(not HEADERS.is_dir() or not shutil.which("clang"),
+pytestmark = pytest.mark.skipif((not HEADERS.is_dir() or not shutil.which("clang")) and not os.environ.get("CI"),
                                 reason="no clang, or no headers of arm64 (Debian: libc6-dev-arm64-cross)")
 
 
