@@ -13,12 +13,12 @@
 #include <microhttpd.h>
 #include <stdatomic.h>
 
+#include "http/acceptor_internal.h"
 #include "http/access_internal.h"
 #include "http/audit_internal.h"
 #include "http/call.h"
 #include "http/crew_internal.h"
 #include "http/link_internal.h"
-#include "http/nudge_internal.h"
 #include "http/parameter_internal.h"
 #include "http/server.h"
 #include "http/spool_internal.h"
@@ -87,20 +87,20 @@ struct bb_http_call {
     int status;
 };
 
-enum { BB_HTTP_DAEMONS = 2 }; /* the port, the Unix socket */
+enum { BB_HTTP_DAEMONS = BB_HTTP_DOORS_MAX }; /* the port, the Unix socket */
 
 struct bb_http_listener {
     struct bb_http_server *server;
     struct MHD_Daemon *daemon;
+    struct bb_http_door *door; /* set before anybody comes in */
     bool is_local;
-    int quiet_fd; /* what it listened at before it drained; -1: it did not */
 };
 
 struct bb_http_server {
     struct bb_http_options options;
     struct bb_http_listener listeners[BB_HTTP_DAEMONS];
     struct bb_http_links links;
-    struct bb_http_nudger nudger;
+    struct bb_http_acceptor acceptor;
     struct bb_http_crew questions, posts, trials; /* trials: of rules */
     struct bb_http_spool_room room;
     struct bb_http_gate gate; /* who may come in */

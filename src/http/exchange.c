@@ -30,6 +30,7 @@ void bb_http_on_link(void *context, struct MHD_Connection *connection, void **li
     } else {
         bb_http_link_remove(links, *link);
         *link = NULL;
+        bb_http_door_left(listener->door);
     }
 }
 

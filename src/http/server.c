@@ -100,19 +100,21 @@ log_line(void *context, const char *format, va_list args) {
                 bb_field_text("from", "libmicrohttpd"));
 }
 
+/* `fd` listens; it is taken over, also where this fails. */
 static int start_daemon(struct bb_http_listener *listener, int fd, unsigned threads,
                         unsigned connections, struct bb_error *error) {
     struct bb_http_server *server = listener->server;
     bool tls = server->certificate && !listener->is_local;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-                     MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0);
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET |
+                     MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG |
+                     (tls ? MHD_USE_TLS : 0);
     struct MHD_OptionItem options[12];
     size_t n = 0;
 
-    options[n++] = (struct MHD_OptionItem){MHD_OPTION_LISTEN_SOCKET, fd, NULL};
     options[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES,
                                            NULL};
-    options[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_LIMIT, connections, NULL};
+    /* Not more may ever come in; libmicrohttpd refuses where the acceptor would leave waiting. */
+    options[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_LIMIT, 2 * connections, NULL};
     options[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_S, NULL};
     if (threads > 1)
         options[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, threads, NULL};
@@ -127,7 +129,8 @@ static int start_daemon(struct bb_http_listener *listener, int fd, unsigned thre
         bb_http_on_end, listener, MHD_OPTION_NOTIFY_CONNECTION, bb_http_on_link, listener,
         MHD_OPTION_ARRAY, options, MHD_OPTION_END);
     if (listener->daemon) {
-        bb_http_nudger_add(&server->nudger, listener->daemon, threads);
+        listener->door = bb_http_acceptor_add(&server->acceptor, listener->daemon, threads, fd,
+                                              connections);
         return 0;
     }
     close(fd);
@@ -193,7 +196,7 @@ static int start_parts(struct bb_http_server *server, struct bb_error *error) {
         result = BB_FAIL(error, BB_E_NO_MEMORY, "cannot start the server's threads");
     if (!result)
         result = listen_all(server, error);
-    if (!result && !bb_http_nudger_start(&server->nudger))
+    if (!result && !bb_http_acceptor_start(&server->acceptor))
         result = BB_FAIL(error, BB_E_NO_MEMORY, "cannot start the server's threads");
     return result;
 }
@@ -217,8 +220,7 @@ int bb_http_server_start(const struct bb_http_options *options, struct bb_http_s
                                                .memory_all = BODIES_MEMORY_BYTES};
     snprintf(server->room.folder, sizeof server->room.folder, "%s", options->data);
     for (int i = 0; i < BB_HTTP_DAEMONS; i++)
-        server->listeners[i] = (struct bb_http_listener){
-            .server = server, .is_local = i > 0, .quiet_fd = -1};
+        server->listeners[i] = (struct bb_http_listener){.server = server, .is_local = i > 0};
     int result = start_parts(server, error);
     if (result) {
         bb_http_server_stop(server);
@@ -243,15 +245,7 @@ bool bb_http_server_drain(struct bb_http_server *server, int timeout_ms) {
 
     atomic_store(&server->draining, true);
     bb_http_watcher_give_up(&server->watcher);
-    for (int i = 0; i < BB_HTTP_DAEMONS; i++) {
-        struct bb_http_listener *listener = &server->listeners[i];
-        if (!listener->daemon || listener->quiet_fd >= 0)
-            continue;
-        listener->quiet_fd = MHD_quiesce_daemon(listener->daemon);
-        /* Who comes now is refused. It is not closed: the daemon's threads still take it out of their epoll sets. */
-        if (listener->quiet_fd >= 0)
-            shutdown(listener->quiet_fd, SHUT_RDWR);
-    }
+    bb_http_acceptor_close(&server->acceptor);
     for (int waited = 0; atomic_load(&server->running) > 0; waited += DRAIN_LOOK_MS) {
         if (waited >= timeout_ms)
             return false;
@@ -262,13 +256,10 @@ bool bb_http_server_drain(struct bb_http_server *server, int timeout_ms) {
 
 void bb_http_server_stop(struct bb_http_server *server) {
     BB_ASSERT(atomic_load(&server->running) == 0);
-    bb_http_nudger_stop(&server->nudger);
-    for (int i = 0; i < BB_HTTP_DAEMONS; i++) {
+    bb_http_acceptor_stop(&server->acceptor);
+    for (int i = 0; i < BB_HTTP_DAEMONS; i++)
         if (server->listeners[i].daemon)
             MHD_stop_daemon(server->listeners[i].daemon);
-        if (server->listeners[i].quiet_fd >= 0)
-            close(server->listeners[i].quiet_fd);
-    }
     bb_http_crew_stop(&server->questions);
     bb_http_crew_stop(&server->posts);
     bb_http_crew_stop(&server->trials);

@@ -262,6 +262,65 @@ def test_two_thousand_idle_connections(server):
         connection.close()
 
 
+def test_more_than_may_come_in_wait(tmp_path):
+    """Whoever is one too many is neither refused nor forgotten: he waits until somebody leaves."""
+    plant = Plant(tmp_path)
+    plant.data.mkdir()
+    (plant.data / "busbar.yaml").write_text("http: {connections: 16}\n")
+    with Server(plant) as small:
+        question = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        crowd = [small.raw() for _ in range(40)]
+        for connection in crowd:
+            connection.sendall(question)
+        answered = []
+
+        def look():
+            for connection in set(crowd) - set(answered):
+                connection.setblocking(False)
+                try:
+                    assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+                    answered.append(connection)
+                except BlockingIOError:
+                    pass
+            return len(answered)
+
+        assert wait_until(lambda: look() >= 12, 5)
+        time.sleep(0.5)
+        assert look() <= 16
+        gone = 0
+        while gone < 40:
+            assert wait_until(lambda: look() > gone, 5), (gone, len(answered))
+            answered[gone].close()
+            gone += 1
+
+
+def test_told_to_end_while_many_knock(tmp_path):
+    """Connections that come and go at the very moment at which the door is closed."""
+    plant = Plant(tmp_path)
+    plant.data.mkdir()
+
+    def knock(server):
+        while True:
+            try:
+                with socket.create_connection((server.host, server.port), timeout=5) as connection:
+                    connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    connection.recv(4096)
+            except OSError:
+                if server.process.poll() is not None:
+                    return
+
+    for _ in range(4):
+        with Server(plant, workers=0) as knocked_at:
+            crowd = [threading.Thread(target=knock, args=(knocked_at,)) for _ in range(4)]
+            for one in crowd:
+                one.start()
+            time.sleep(0.1)
+            knocked_at.stop(expect=0)
+            for one in crowd:
+                one.join(20)
+                assert not one.is_alive()
+
+
 @pytest.mark.parametrize("count", [127, 128, 256])
 def test_a_burst_is_answered_whole(tmp_path, count):
     """libmicrohttpd takes 128 events at a time, and when there are just as many waits for one more before it looks at them."""
