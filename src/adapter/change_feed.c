@@ -45,6 +45,17 @@ static int walk_values(const struct bb_sink_choice *choice, struct bb_change_ite
     return result;
 }
 
+static int walk_letter(const struct bb_change_item *item, const struct bb_change_visit *visit,
+                       struct bb_error *error) {
+    struct bb_letter letter;
+
+    if (!bb_letter_decode(item->record->body, &letter))
+        return BB_FAIL(error, BB_E_LOG_CORRUPT, "a dead letter is damaged");
+    letter.id = bb_letter_derived_id(item->partition, (uint64_t)item->record->a);
+    letter.received_ms = item->record->recorded_ms;
+    return visit->letter(visit->context, &letter);
+}
+
 static int walk_record(const struct bb_sink_choice *choice, struct bb_change_item *item,
                        struct bb_arena *arena, const struct bb_change_visit *visit,
                        struct bb_error *error) {
@@ -57,6 +68,8 @@ static int walk_record(const struct bb_sink_choice *choice, struct bb_change_ite
         result = walk_values(choice, item, arena, visit, error);
     else if (kind == BB_OUTBOX_EXCEPTION_OPENED || kind == BB_OUTBOX_EXCEPTION_CLOSED)
         result = visit->item(visit->context, item);
+    else if (kind == BB_OUTBOX_DEAD_LETTER && visit->letter)
+        result = walk_letter(item, visit, error);
     bb_arena_reset(arena);
     return result;
 }

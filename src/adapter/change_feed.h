@@ -39,6 +39,8 @@ struct bb_change_side bb_change_side_of(const struct bb_block *block, int64_t ro
 /* Both return 0, or what ends the walk. */
 struct bb_change_visit {
     int (*item)(void *context, const struct bb_change_item *item);
+    /* A dead letter of derive; NULL: passed over. */
+    int (*letter)(void *context, const struct bb_letter *letter);
     /* The record, of which there may have been items, is told whole. May be NULL. */
     int (*end)(void *context, uint64_t sequence);
     void *context;

@@ -62,6 +62,16 @@ static int fault_check(struct bb_sink *base, struct bb_error *error) {
     UNDER_PLAN(check, error);
 }
 
+static int fault_letter_position(struct bb_sink *base, uint64_t *offset, struct bb_error *error) {
+    UNDER_PLAN(letter_position, offset, error);
+}
+
+static int fault_apply_letters(struct bb_sink *base, uint64_t from, uint64_t to,
+                               const struct bb_letter *letters, size_t count,
+                               struct bb_error *error) {
+    UNDER_PLAN(apply_letters, from, to, letters, count, error);
+}
+
 struct bb_sink *bb_sink_fault_wrap(struct bb_sink *inner, struct bb_fault_plan *plan) {
     struct sink_fault *fault = calloc(1, sizeof *fault);
 
@@ -73,6 +83,10 @@ struct bb_sink *bb_sink_fault_wrap(struct bb_sink *inner, struct bb_fault_plan *
                                       .position = fault_position,
                                       .apply = fault_apply,
                                       .check = fault_check};
+    if (inner->ops->apply_letters) {
+        fault->ops.letter_position = fault_letter_position;
+        fault->ops.apply_letters = fault_apply_letters;
+    }
     fault->base = (struct bb_sink){&fault->ops, inner->label};
     fault->inner = inner;
     fault->plan = plan;

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 
-enum { POLL_MS = 50, HEADERS = 3 };
+enum { POLL_MS = 50, HEADERS = 3, LETTER_HEADERS = 16 };
 
 void bb_sink_kafka_lane_close(struct sink_kafka_lane *lane) {
     if (lane->producer.rk) /* what was not sent goes with it, at once */
@@ -48,13 +48,13 @@ static int fail(struct sink_kafka *k, struct sink_kafka_lane *lane, rd_kafka_err
     return result;
 }
 
-int bb_sink_kafka_lane_open(struct sink_kafka *k, uint32_t partition, struct bb_error *error) {
-    struct sink_kafka_lane *lane = &k->lanes[partition];
+int bb_sink_kafka_lane_open(struct sink_kafka *k, struct sink_kafka_lane *lane,
+                            struct bb_error *error) {
     char id[SINK_KAFKA_TOPIC_MAX + 16];
 
     if (lane->is_open)
         return 0;
-    snprintf(id, sizeof id, "%s-%u", k->changes, partition);
+    snprintf(id, sizeof id, "%s-%u", lane->topic, lane->partition);
     const struct bb_kafka_property properties[] = {
         {"transactional.id", id},
         {"enable.idempotence", "true"},
@@ -76,14 +76,14 @@ int bb_sink_kafka_lane_open(struct sink_kafka *k, uint32_t partition, struct bb_
         result = fail(k, lane, refused, "no transaction can be begun", error);
         if (result >
             0) { /* fenced while it began: as good as any other way to lose the partition */
-            result = BB_FAIL(error, BB_E_SINK_BUSY, "%s: another process delivers partition %u",
-                             k->base.label, partition);
+            result = BB_FAIL(error, BB_E_SINK_BUSY, "%s: another process delivers %s, partition %u",
+                             k->base.label, lane->topic, lane->partition);
             error->retriable = true;
         }
         return result;
     }
     lane->is_open = true;
-    result = bb_sink_kafka_read_position(k, partition, &lane->position, error);
+    result = bb_sink_kafka_read_position(k, lane, &lane->position, error);
     if (result)
         bb_sink_kafka_lane_close(lane);
     return result;
@@ -154,13 +154,64 @@ int bb_sink_kafka_put(struct sink_kafka *k, struct sink_kafka_lane *lane,
                    headers_of(item), error);
 }
 
-int bb_sink_kafka_commit(struct sink_kafka *k, struct sink_kafka_lane *lane, uint32_t partition,
-                         uint64_t to, struct bb_error *error) {
+/* ---- dead letters ---------------------------------------------------------------------------- */
+
+static void add_text(rd_kafka_headers_t *headers, const char *name, struct bb_span text) {
+    if (text.size > 0)
+        (void)rd_kafka_header_add(headers, name, -1, text.data, (ssize_t)text.size);
+}
+
+static void add_number(rd_kafka_headers_t *headers, const char *name, uint64_t number) {
+    char text[24];
+
+    snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+    add_text(headers, name, bb_span_of(text));
+}
+
+/* Those that it came with, and what is known of it. */
+static rd_kafka_headers_t *headers_of_letter(const struct bb_letter *letter) {
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(LETTER_HEADERS);
+    struct bb_cursor in = bb_cursor_over(letter->headers);
+    struct bb_span name, value;
+    char text[BB_LETTER_ID_MAX + BB_TIME_TEXT_MAX];
+
+    while (bb_letter_header_next(&in, &name, &value))
+        if (name.size > 0)
+            (void)rd_kafka_header_add(headers, name.data, (ssize_t)name.size, value.data,
+                                      (ssize_t)value.size);
+    bb_letter_id_format(letter->id, text);
+    add_text(headers, "busbar.id", bb_span_of(text));
+    snprintf(text, sizeof text, "BB-%04u", letter->code);
+    add_text(headers, "busbar.code", bb_span_of(text));
+    add_text(headers, "busbar.reason", letter->reason);
+    add_text(headers, "busbar.tenant", letter->tenant);
+    add_text(headers, "busbar.source", letter->source);
+    add_text(headers, "busbar.topic", letter->topic);
+    add_number(headers, "busbar.partition", letter->partition);
+    add_number(headers, "busbar.offset", letter->offset);
+    (void)bb_time_format_utc(letter->received_ms, text);
+    add_text(headers, "busbar.received", bb_span_of(text));
+    add_number(headers, "busbar.bytes", letter->value_bytes);
+    if (letter->more > 0)
+        add_number(headers, "busbar.more", letter->more);
+    return headers;
+}
+
+int bb_sink_kafka_put_letter(struct sink_kafka *k, struct sink_kafka_lane *lane,
+                             const struct bb_letter *letter, struct bb_error *error) {
+    return produce(k, lane, k->letters, RD_KAFKA_PARTITION_UA, letter->key, letter->value,
+                   headers_of_letter(letter), error);
+}
+
+/* ---- the end of a transaction ---------------------------------------------------------------- */
+
+int bb_sink_kafka_commit(struct sink_kafka *k, struct sink_kafka_lane *lane, uint64_t to,
+                         struct bb_error *error) {
     char key[16], value[24];
 
-    snprintf(key, sizeof key, "%u", partition);
+    snprintf(key, sizeof key, "%u", lane->partition);
     snprintf(value, sizeof value, "%llu", (unsigned long long)to);
-    int result = produce(k, lane, k->positions, (int32_t)partition, bb_span_of(key),
+    int result = produce(k, lane, lane->positions, (int32_t)lane->partition, bb_span_of(key),
                          bb_span_of(value), NULL, error);
     if (result)
         return result;

@@ -29,31 +29,32 @@ static int open_reader(struct sink_kafka *k, struct bb_error *error) {
     return 0;
 }
 
-static void assign(struct sink_kafka *k, uint32_t partition, int64_t offset) {
+static void assign(struct sink_kafka *k, const struct sink_kafka_lane *lane, int64_t offset) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 
-    rd_kafka_topic_partition_list_add(list, k->positions, (int32_t)partition)->offset = offset;
+    rd_kafka_topic_partition_list_add(list, lane->positions, (int32_t)lane->partition)->offset =
+        offset;
     rd_kafka_assign(k->reader.rk, list);
     rd_kafka_topic_partition_list_destroy(list);
 }
 
-static bool take(const rd_kafka_message_t *message, uint64_t *sequence) {
+static bool take(const rd_kafka_message_t *message, uint64_t *position) {
     char text[24] = "";
 
     if (message->len == 0 || message->len >= sizeof text)
         return false;
     memcpy(text, message->payload, message->len);
-    *sequence = strtoull(text, NULL, 10);
+    *position = strtoull(text, NULL, 10);
     return true;
 }
 
 /* From the offset to the end of what is settled, which is *end. */
-static int read_from(struct sink_kafka *k, uint32_t partition, int64_t offset, int64_t *end,
-                     bool *found, uint64_t *sequence, struct bb_error *error) {
+static int read_from(struct sink_kafka *k, const struct sink_kafka_lane *lane, int64_t offset,
+                     int64_t *end, bool *found, uint64_t *position, struct bb_error *error) {
     int64_t until_ns = bb_monotonic_ns() + bb_kafka_answer_ms(&k->reader) * INT64_C(1000000);
     rd_kafka_resp_err_t why = RD_KAFKA_RESP_ERR_NO_ERROR;
 
-    assign(k, partition, offset);
+    assign(k, lane, offset);
     while (!why) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(k->reader.rk, POLL_MS);
         if (!message) {
@@ -61,7 +62,7 @@ static int read_from(struct sink_kafka *k, uint32_t partition, int64_t offset, i
             continue;
         }
         if (!message->err)
-            *found = take(message, sequence) || *found;
+            *found = take(message, position) || *found;
         else if (!bb_kafka_passes(message->err) || bb_monotonic_ns() > until_ns)
             why = message->err;
         if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
@@ -72,52 +73,54 @@ static int read_from(struct sink_kafka *k, uint32_t partition, int64_t offset, i
     return why == RD_KAFKA_RESP_ERR__PARTITION_EOF
                ? 0
                : bb_kafka_fail(&k->reader, why, BB_E_SINK_SETTINGS, error,
-                               "%s: topic %s cannot be read", k->base.label, k->positions);
+                               "%s: topic %s cannot be read", k->base.label, lane->positions);
 }
 
 /* Leaders of new topics, and of brokers that went, are elected in a moment. */
-static int find_ends(struct sink_kafka *k, uint32_t partition, int64_t *low, int64_t *high,
-                     struct bb_error *error) {
+static int find_ends(struct sink_kafka *k, const struct sink_kafka_lane *lane, int64_t *low,
+                     int64_t *high, struct bb_error *error) {
     const struct timespec pause = {0, LOOK_AGAIN_MS * 1000000L};
     int answer_ms = bb_kafka_answer_ms(&k->reader);
     int64_t until_ns = bb_monotonic_ns() + answer_ms * INT64_C(1000000);
     rd_kafka_resp_err_t why;
 
-    while ((why = rd_kafka_query_watermark_offsets(k->reader.rk, k->positions, (int32_t)partition,
-                                                   low, high, answer_ms)) != 0 &&
+    while ((why = rd_kafka_query_watermark_offsets(k->reader.rk, lane->positions,
+                                                   (int32_t)lane->partition, low, high,
+                                                   answer_ms)) != 0 &&
            bb_kafka_passes(why) && bb_monotonic_ns() < until_ns)
         nanosleep(&pause, NULL);
     return why ? bb_kafka_fail(&k->reader, why, BB_E_SINK_SETTINGS, error,
-                               "%s: the end of topic %s is not known", k->base.label, k->positions)
+                               "%s: the end of topic %s is not known", k->base.label,
+                               lane->positions)
                : 0;
 }
 
-static int read_once(struct sink_kafka *k, uint32_t partition, int64_t *end, uint64_t *sequence,
-                     struct bb_error *error) {
+static int read_once(struct sink_kafka *k, const struct sink_kafka_lane *lane, int64_t *end,
+                     uint64_t *position, struct bb_error *error) {
     int64_t low = 0, high = 0, from = INT64_MAX;
     bool found = false;
-    int result = find_ends(k, partition, &low, &high, error);
+    int result = find_ends(k, lane, &low, &high, error);
 
-    *sequence = 0;
+    *position = 0;
     for (int64_t stretch = FIRST_STRETCH; !result && !found && from > low; stretch *= 16) {
         from = high - low > stretch ? high - stretch : low;
-        result = read_from(k, partition, from, end, &found, sequence, error);
+        result = read_from(k, lane, from, end, &found, position, error);
     }
     return result;
 }
 
 /* Is there more than what is settled? As the last fetch told it. */
-static bool is_unsettled(struct sink_kafka *k, uint32_t partition, int64_t end) {
+static bool is_unsettled(struct sink_kafka *k, const struct sink_kafka_lane *lane, int64_t end) {
     int64_t low = 0, high = 0;
 
-    return rd_kafka_get_watermark_offsets(k->reader.rk, k->positions, (int32_t)partition, &low,
-                                          &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+    return rd_kafka_get_watermark_offsets(k->reader.rk, lane->positions, (int32_t)lane->partition,
+                                          &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
            high > end;
 }
 
 /* A transaction that was just committed is marked in a moment; one that is under way may take as long as it likes. */
-int bb_sink_kafka_read_position(struct sink_kafka *k, uint32_t partition, uint64_t *sequence,
-                                struct bb_error *error) {
+int bb_sink_kafka_read_position(struct sink_kafka *k, const struct sink_kafka_lane *lane,
+                                uint64_t *position, struct bb_error *error) {
     const struct timespec pause = {0, LOOK_AGAIN_MS * 1000000L};
     int64_t until_ns = bb_monotonic_ns() + SETTLE_MS * INT64_C(1000000), end = 0;
     int result = open_reader(k, error);
@@ -125,10 +128,10 @@ int bb_sink_kafka_read_position(struct sink_kafka *k, uint32_t partition, uint64
     if (!result)
         result = bb_sink_kafka_topics(k, error);
     if (!result)
-        result = read_once(k, partition, &end, sequence, error);
-    while (!result && is_unsettled(k, partition, end) && bb_monotonic_ns() < until_ns) {
+        result = read_once(k, lane, &end, position, error);
+    while (!result && is_unsettled(k, lane, end) && bb_monotonic_ns() < until_ns) {
         nanosleep(&pause, NULL);
-        result = read_once(k, partition, &end, sequence, error);
+        result = read_once(k, lane, &end, position, error);
     }
     return result;
 }

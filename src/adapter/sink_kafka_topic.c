@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 
-enum { LOOK_AGAIN_MS = 20, TOPICS = 2 };
+enum { LOOK_AGAIN_MS = 20, TOPICS = 4, TOPICS_OF_CHANGES = 2 };
 
 /* Partitions of a topic; 0: it is not there. */
 static int count_partitions(struct sink_kafka *k, const char *name, uint32_t *count,
@@ -100,9 +100,12 @@ int bb_sink_kafka_topics(struct sink_kafka *k, struct bb_error *error) {
         {k->changes, k->options.partitions ? k->options.partitions : k->options.feed_partitions, 1,
          false},
         {k->positions, k->options.feed_partitions, k->options.feed_partitions, true},
+        {k->letters, 1, 1, false},
+        {k->letter_positions, 1, 1, true},
     };
+    const size_t needed = k->options.letters ? TOPICS : TOPICS_OF_CHANGES;
 
-    for (size_t i = 0; !k->topics_are_there && i < TOPICS; i++) {
+    for (size_t i = 0; !k->topics_are_there && i < needed; i++) {
         uint32_t count = 0;
         int result = count_partitions(k, topics[i].name, &count, error);
         if (!result && count == 0)

@@ -2,6 +2,7 @@
  * from the sink, so that a test may close one, open another and find what was there, as with another system. */
 #include "adapter/change_feed.h"
 #include "adapter/sorted_table_internal.h"
+#include "base/list.h"
 
 enum { PARTITIONS_MAX = 4096 };
 
@@ -14,6 +15,9 @@ struct bb_sink_memory {
     struct sorted_table rows;
     uint64_t positions[PARTITIONS_MAX];
     uint64_t records;
+    uint64_t letter_position;
+    uint64_t *letters; /* their ids, in the order of their telling */
+    size_t letter_count, letter_capacity;
 };
 
 struct memory_sink {
@@ -59,6 +63,7 @@ void bb_sink_memory_free(struct bb_sink_memory *memory) {
     for (size_t i = 0; i < memory->rows.count; i++)
         free(((struct row *)sorted_at(&memory->rows, i))->names);
     free(memory->rows.items);
+    free(memory->letters);
     free(memory);
 }
 
@@ -70,6 +75,11 @@ void bb_sink_memory_walk(const struct bb_sink_memory *memory, bb_sink_memory_vis
 
 uint64_t bb_sink_memory_records(const struct bb_sink_memory *memory) {
     return memory->records;
+}
+
+const uint64_t *bb_sink_memory_letters(const struct bb_sink_memory *memory, size_t *count) {
+    *count = memory->letter_count;
+    return memory->letters;
 }
 
 /* ---- changes --------------------------------------------------------------------------------- */
@@ -169,7 +179,8 @@ static int memory_apply(struct bb_sink *base, uint32_t partition, uint64_t from,
                         struct bb_error *error) {
     struct memory_sink *sink = memory_of(base);
     const struct bb_sink_choice all = {0};
-    const struct bb_change_visit look = {look_at_item, NULL, sink}, take = {take_item, NULL, sink};
+    const struct bb_change_visit look = {.item = look_at_item, .context = sink};
+    const struct bb_change_visit take = {.item = take_item, .context = sink};
     uint64_t at = 0;
     int result = memory_position(base, partition, &at, error);
 
@@ -187,6 +198,32 @@ static int memory_apply(struct bb_sink *base, uint32_t partition, uint64_t from,
     return 0;
 }
 
+static int memory_letter_position(struct bb_sink *base, uint64_t *offset, struct bb_error *error) {
+    (void)error;
+    *offset = memory_of(base)->memory->letter_position;
+    return 0;
+}
+
+static int memory_apply_letters(struct bb_sink *base, uint64_t from, uint64_t to,
+                                const struct bb_letter *letters, size_t count,
+                                struct bb_error *error) {
+    struct bb_sink_memory *m = memory_of(base)->memory;
+    const size_t before = m->letter_count;
+
+    if (m->letter_position != from)
+        return BB_SINK_MOVED;
+    for (size_t i = 0; i < count; i++) {
+        if (!bb_list_room(&m->letters, m->letter_count, &m->letter_capacity,
+                          sizeof m->letters[0])) {
+            m->letter_count = before;
+            return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for dead letters");
+        }
+        m->letters[m->letter_count++] = letters[i].id;
+    }
+    m->letter_position = to;
+    return 0;
+}
+
 static int memory_check(struct bb_sink *base, struct bb_error *error) {
     (void)base;
     (void)error;
@@ -200,6 +237,8 @@ static const struct bb_sink_ops operations = {
     .position = memory_position,
     .apply = memory_apply,
     .check = memory_check,
+    .letter_position = memory_letter_position,
+    .apply_letters = memory_apply_letters,
 };
 
 int bb_sink_memory_open(struct bb_sink_memory *memory, const char *label, struct bb_sink **out,

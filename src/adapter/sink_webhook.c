@@ -194,7 +194,7 @@ static int webhook_apply(struct bb_sink *base, uint32_t partition, uint64_t from
     struct webhook *w = webhook_of(base);
     struct telling t = {
         .sink = w, .partition = partition, .at = from, .whole = from, .error = error};
-    const struct bb_change_visit visit = {add_item, end_record, &t};
+    const struct bb_change_visit visit = {.item = add_item, .end = end_record, .context = &t};
     uint64_t at;
     int result = webhook_position(base, partition, &at, error);
 

@@ -67,13 +67,14 @@ enum bb_sink_kafka_format {
 };
 struct bb_sink_kafka_options {
     struct bb_kafka_cluster cluster; /* its properties are copied */
-    const char *prefix; /* topics PREFIX.changes and PREFIX.changes.position. NULL: "busbar" */
+    const char *prefix; /* topics PREFIX.changes, PREFIX.changes.position, ... NULL: "busbar" */
     uint32_t feed_partitions; /* of the plant: as many as its log has */
     uint32_t partitions;      /* of PREFIX.changes, when it is made. 0: as many as the feed has */
     int replication;          /* of topics that are made. 0: as the brokers like it */
     uint32_t batch_values;    /* in a transaction, about. 0: 20,000 */
     enum bb_sink_kafka_format format;
     uint32_t schema_id; /* of the schema in the registry, for BB_SINK_KAFKA_AVRO_CONFLUENT */
+    bool letters;       /* dead letters, too: PREFIX.dead-letters, PREFIX.dead-letters.position */
     struct bb_sink_choice choice;
     struct bb_sink_patience patience;
 };
@@ -113,6 +114,8 @@ struct bb_sink_memory_row {
 typedef void bb_sink_memory_visit(void *context, const struct bb_sink_memory_row *row);
 void bb_sink_memory_walk(const struct bb_sink_memory *memory, bb_sink_memory_visit *visit,
                          void *context);
+/* The ids of the dead letters that it was told, in that order; the memory's. */
+const uint64_t *bb_sink_memory_letters(const struct bb_sink_memory *memory, size_t *count);
 /* How many records, of any kind, took effect. */
 uint64_t bb_sink_memory_records(const struct bb_sink_memory *memory);
 

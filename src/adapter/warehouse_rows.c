@@ -331,7 +331,7 @@ int bb_warehouse_batch_add(struct warehouse_batch *batch, const struct bb_sink_c
                            uint32_t partition, uint64_t sequence,
                            const struct bb_outbox_record *record, struct bb_error *error) {
     struct adding a = {batch, error};
-    const struct bb_change_visit visit = {add_item, NULL, &a};
+    const struct bb_change_visit visit = {.item = add_item, .context = &a};
     bool takes = bb_sink_choice_takes(choice, record);
 
     if (record->kind == BB_OUTBOX_CHANNEL)

@@ -1,7 +1,7 @@
 /* GET /v1/dead-letters: what came and does not count, and why.
  *
  *   files and lines that could not be decoded   kept by the ledger, with reasons; replayed by POST /v1/files/{file}/replay
- *   messages of foreign topics                  kept by the ledger, whole (service/letter.h); replayed by
+ *   messages of foreign topics                  kept by the ledger, whole (service/letter_log.h); replayed by
  *                                               POST /v1/dead-letters/{letter}/replay
  *   records of the log that cannot be read      their partitions stand until the segment is restored
  */

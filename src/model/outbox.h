@@ -1,5 +1,5 @@
 /* Outbox records: what a commit tells the rest of the house. deliver carries them to the registry's
- * projections (and, later, to other systems).
+ * projections and to the sinks.
  *
  * One record is one happening of one channel or usage point. Packed: u8 version = 1, u8 kind,
  * texts and varints in the order of the struct.

@@ -40,7 +40,7 @@ enum bb_record_kind {
     BB_RECORD_POSTS = 10, /* control partition: see service/post_ledger.h for these three */
     BB_RECORD_POSTS_DONE = 11,
     BB_RECORD_POSTS_ABANDONED = 12,
-    BB_RECORD_DEAD_LETTER = 13, /* control partition: see service/letter.h for these two */
+    BB_RECORD_DEAD_LETTER = 13, /* control partition: see service/letter_log.h for these two */
     BB_RECORD_DEAD_LETTER_CLOSED = 14,
     BB_RECORD_ARCHIVE = 15 /* in data partitions: old blocks may go (service/archive_order.h) */
 };

@@ -18,6 +18,7 @@
 #ifndef BB_PORT_SINK_H
 #define BB_PORT_SINK_H
 
+#include "model/letter.h"
 #include "model/outbox.h"
 #include "model/value_change.h"
 
@@ -40,6 +41,11 @@ struct bb_sink_ops {
                  const struct bb_outbox_record *records, size_t count, struct bb_error *error);
     /* Connect and look whether it could be written to: `busbar check`. */
     int (*check)(struct bb_sink *sink, struct bb_error *error);
+    /* Dead letters of foreign topics, which stand in no outbox; both NULL: the sink has no use for them. Their position is an
+     * offset of the log's control partition (service/letter_feed.h), 0 at first; else as above. */
+    int (*letter_position)(struct bb_sink *sink, uint64_t *offset, struct bb_error *error);
+    int (*apply_letters)(struct bb_sink *sink, uint64_t from, uint64_t to,
+                         const struct bb_letter *letters, size_t count, struct bb_error *error);
 };
 
 /* Adapters embed this first. */

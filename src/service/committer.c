@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/list.h"
-#include "service/letter.h"
+#include "service/letter_log.h"
 #include "service/metric.h"
 #include "service/post.h"
 

@@ -50,7 +50,8 @@ struct bb_config {
     int64_t sink_webhook_insecure, sink_webhook_timeout_ms, sink_webhook_batch;
     struct bb_config_kafka sink_kafka;
     char sink_kafka_prefix[BB_CONFIG_PATH_MAX], sink_kafka_format[BB_CONFIG_PATH_MAX];
-    int64_t sink_kafka_partitions, sink_kafka_replication, sink_kafka_schema_id;
+    int64_t sink_kafka_partitions, sink_kafka_replication, sink_kafka_schema_id,
+        sink_kafka_dead_letters;
     char sink_redshift_connection[BB_CONFIG_PATH_MAX], sink_redshift_schema[BB_CONFIG_PATH_MAX],
         sink_redshift_dialect[BB_CONFIG_PATH_MAX], sink_redshift_bucket[BB_CONFIG_PATH_MAX],
         sink_redshift_prefix[BB_CONFIG_PATH_MAX], sink_redshift_endpoint[BB_CONFIG_PATH_MAX],

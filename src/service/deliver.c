@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "service/letter_feed.h"
 #include "service/metric.h"
 
 #include <stdlib.h>
@@ -193,10 +194,13 @@ int bb_deliver_registry(struct bb_plant *plant, const bool *mine,
 
 struct follower {
     struct bb_sink *sink;
-    int kind;              /* value of the metrics' label; -1: none of them */
-    uint32_t failures;     /* in a row */
-    int64_t not_before_ms; /* monotonic */
-    struct bb_error error; /* of the last failure; code BB_OK: it is well */
+    struct bb_letter_feed *letters; /* NULL: it has not been asked for any */
+    uint64_t letters_at;            /* its position among them, */
+    bool letters_known;             /* when that is known */
+    int kind;                       /* value of the metrics' label; -1: none of them */
+    uint32_t failures;              /* in a row */
+    int64_t not_before_ms;          /* monotonic */
+    struct bb_error error;          /* of the last failure; code BB_OK: it is well */
 };
 
 struct bb_delivery {
@@ -218,6 +222,7 @@ int bb_delivery_open(struct bb_plant *plant, const bool *mine, bb_delivery_tell 
     struct bb_delivery *d = calloc(1, sizeof *d);
 
     if (d) {
+        d->plant = plant;
         d->followers = calloc(plant->sink_count + 1, sizeof d->followers[0]);
         d->had = calloc(plant->store->partitions, sizeof d->had[0]);
     }
@@ -225,7 +230,6 @@ int bb_delivery_open(struct bb_plant *plant, const bool *mine, bb_delivery_tell 
         bb_delivery_close(d);
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to deliver");
     }
-    d->plant = plant;
     d->mine = mine;
     d->tell = tell;
     d->tell_context = tell_context;
@@ -241,6 +245,8 @@ int bb_delivery_open(struct bb_plant *plant, const bool *mine, bb_delivery_tell 
 void bb_delivery_close(struct bb_delivery *d) {
     if (!d)
         return;
+    for (size_t i = 0; d->followers && i < d->plant->sink_count; i++)
+        bb_letter_feed_close(d->followers[i].letters);
     free(d->followers);
     free(d->had);
     free(d);
@@ -280,6 +286,55 @@ static void note_lack(const struct follower *f, const struct carry *c, int faile
         bb_metric_sink_lacks(f->kind, c->partition, bb_clock_now_ms(bb_clock_system()));
 }
 
+/* ---- dead letters */
+
+/* The next batch; its count is 0 when there are no more. */
+static int next_letters(struct bb_delivery *d, struct follower *f, struct bb_letter_batch *batch,
+                        struct bb_error *error) {
+    int result = f->letters ? 0 : bb_letter_feed_open(d->plant->log, &f->letters, error);
+
+    if (!result && !f->letters_known)
+        result = f->sink->ops->letter_position(f->sink, &f->letters_at, error);
+    f->letters_known = !result;
+    return result ? result : bb_letter_feed_next(f->letters, f->letters_at, batch, error);
+}
+
+static int apply_letters(struct follower *f, const struct bb_letter_batch *batch,
+                         struct bb_error *error) {
+    int result = f->sink->ops->apply_letters(f->sink, f->letters_at, batch->to, batch->letters,
+                                             batch->count, error);
+
+    f->letters_known = !result;
+    if (result)
+        return result;
+    f->letters_at = batch->to;
+    if (f->kind >= 0)
+        bb_metric_add(BB_METRIC_SINK_RECORDS, f->kind, batch->count);
+    return 0;
+}
+
+/* They stand in one partition of the log: whoever has the first partition of the feed carries them. Where another process told
+ * some, the position is asked for anew. */
+static int carry_letters(struct bb_delivery *d, struct carry *c, struct follower *f) {
+    struct bb_letter_batch batch = {.count = 1};
+    uint32_t duels = 0;
+    int result = 0;
+
+    if (!f->sink->ops->apply_letters || !is_mine(d->mine, 0))
+        return 0;
+    while (result >= 0 && batch.count > 0) {
+        result = next_letters(d, f, &batch, c->error);
+        if (!result && batch.count > 0)
+            result = apply_letters(f, &batch, c->error);
+        duels = result == BB_SINK_MOVED ? duels + 1 : 0;
+        if (duels > 0)
+            result = stand_back(c, duels);
+    }
+    return result < 0 ? result : 0;
+}
+
+/* ---- all of it */
+
 /* One sink: all partitions of the share. */
 static int follow(struct bb_delivery *d, struct carry *c, struct follower *f) {
     int result = 0;
@@ -296,7 +351,7 @@ static int follow(struct bb_delivery *d, struct carry *c, struct follower *f) {
         if (!result && c->from < d->had[p])
             d->had[p] = c->from;
     }
-    return result;
+    return result ? result : carry_letters(d, c, f);
 }
 
 static int forget_what_all_have(struct bb_delivery *d, struct bb_error *error) {

@@ -2,7 +2,7 @@
  *
  * The registry's projections are the first of them; a command that writes ends when they are current. The other sinks
  * (port/sink.h) may be away or slow: each is tried again by itself, others go on meanwhile, and the outbox keeps what one of
- * them lacks.
+ * them lacks. To those who want them go the dead letters of foreign topics, too (service/letter_feed.h).
  */
 #ifndef BB_SERVICE_DELIVER_H
 #define BB_SERVICE_DELIVER_H

@@ -56,6 +56,7 @@ static int open_kafka(const struct bb_engine_following *f, struct bb_sink **out,
             .replication = (int)c->sink_kafka_replication,
             .format = format,
             .schema_id = (uint32_t)c->sink_kafka_schema_id,
+            .letters = c->sink_kafka_dead_letters != 0,
             .choice = f->choice,
             .patience = patience,
         };

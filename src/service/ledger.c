@@ -5,7 +5,7 @@
 #include "base/varint.h"
 #include "model/attribute_pack.h"
 #include "service/feed.h"
-#include "service/letter.h"
+#include "service/letter_log.h"
 
 #include <stdlib.h>
 

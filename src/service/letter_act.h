@@ -14,7 +14,7 @@
 #define BB_SERVICE_LETTER_ACT_H
 
 #include "service/committer.h"
-#include "service/letter.h"
+#include "service/letter_log.h"
 
 struct bb_letter_actor {
     struct bb_plant *plant; /* open for reading, of this thread alone */

@@ -1,10 +1,10 @@
-/* Lists of dead letters, as they stand in the log: see letter.h.
+/* Lists of dead letters, as they stand in the log: see letter_log.h.
  *
  *   once over the control partition ─► which letters and closings count ─► the bodies of those asked for, the newest first
  *
  * 32 bytes a letter are held meanwhile, no bodies.
  */
-#include "service/letter.h"
+#include "service/letter_log.h"
 
 #include "base/list.h"
 

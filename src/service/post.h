@@ -54,7 +54,7 @@ struct bb_post {
     uint32_t step_count;
     struct bb_buffer letters;  /* by bb_letter_put */
     uint64_t letters_left_out; /* set when it was taken: they had no room */
-    /* A replay: the dead letters that it settles (letter.h). */
+    /* A replay: the dead letters that it settles (letter_log.h). */
     const uint64_t *replayed;
     size_t replayed_count;
     struct bb_span replayed_by;

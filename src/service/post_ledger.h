@@ -12,7 +12,7 @@
  * was told that it counts). Abandoning is made durable before anything else is appended.
  *
  * What came from foreign topics has its offsets in the same record instead of a key (source_place.h), and what of it could not be
- * used stands before it as dead letters of the same round (letter.h), which count with it.
+ * used stands before it as dead letters of the same round (letter_log.h), which count with it.
  *
  * Keys are remembered for 7 days, some 60 bytes each. Log's owner's thread.
  */
@@ -62,7 +62,7 @@ int bb_round_append(struct bb_ledger *ledger, struct bb_round *round, uint32_t p
 struct bb_post_key; /* an entry of the table */
 struct bb_pending_round;
 
-/* What dead letters of a day have taken of the log (letter.h). */
+/* What dead letters of a day have taken of the log (letter_log.h). */
 struct bb_letter_account {
     int64_t day;
     uint64_t bytes;

@@ -2,7 +2,7 @@
  * and their decoding, many at a time, into a post (post.h).
  *
  *   messages ─► by tenant ─┬─► all in one stream ─► lines that cannot be used ─┐
- *                          └─► (a stream that ends) each by itself ────────────┴─► dead letters (letter.h)
+ *                          └─► (a stream that ends) each by itself ────────────┴─► dead letters (model/letter.h)
  *
  * One form per thread.
  */
@@ -10,7 +10,7 @@
 #define BB_SERVICE_SOURCE_FORM_H
 
 #include "port/source.h"
-#include "service/letter.h"
+#include "service/letter_log.h"
 #include "service/post.h"
 
 enum { BB_SOURCE_TENANTS_MAX = 256 };

@@ -49,7 +49,7 @@ const struct bb_worker_counts *bb_worker_counts(const struct bb_worker *worker);
 const struct bb_error *bb_worker_archive_trouble(struct bb_worker *worker);
 
 /* A frame of readings that cannot be derived, for a reason that trying again does not change, does not stop its partition: what was
- * gathered is halved until that record is alone; the commit that passes over it tells of it (BB_OUTBOX_DEAD_LETTER, letter.h).
+ * gathered is halved until that record is alone; the commit that passes over it tells of it (BB_OUTBOX_DEAD_LETTER, model/letter.h).
  * Master data and ticks concern every channel of their tenant: they are not passed over.
  *
  * A damaged record stops its partition: what stands before it counts, nothing behind it does, and the other partitions

@@ -2,7 +2,7 @@
 #include "service/worker_internal.h"
 
 #include "model/frame.h"
-#include "service/letter.h"
+#include "service/letter_log.h"
 #include "service/pace.h"
 
 enum {

@@ -174,6 +174,16 @@ static void picture_memory(struct sink_fixture *f, struct picture *out) {
     bb_sink_memory_walk(f->other, draw_row, out);
 }
 
+static size_t letters_of_memory(struct sink_fixture *f, uint64_t *ids, size_t most) {
+    size_t count;
+    const uint64_t *told = bb_sink_memory_letters(f->other, &count);
+
+    cr_assert_leq(count, most);
+    if (count > 0)
+        memcpy(ids, told, count * sizeof ids[0]);
+    return count;
+}
+
 const struct sink_subject sink_memory_subject = {
-    "memory", begin_memory, end_memory, open_memory, picture_memory, 0,
+    "memory", begin_memory, end_memory, open_memory, picture_memory, 0, letters_of_memory,
 };

@@ -19,6 +19,8 @@ struct sink_subject {
     void (*picture)(struct sink_fixture *f, struct picture *out);
     uint32_t
         bytes_of_apply; /* about what goes there in an apply of a few records; 0: no proxy is between */
+    /* The ids of the dead letters that are there, in their order; how many. NULL: it has no use for letters. */
+    size_t (*letters)(struct sink_fixture *f, uint64_t *ids, size_t most);
 };
 
 struct sink_bookmarks { /* where sinks stand that have no room for it; the N-th move can be lost */

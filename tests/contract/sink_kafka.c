@@ -2,7 +2,6 @@
 #include "contract/sink_kafka.h"
 
 #include <criterion/criterion.h>
-#include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -39,6 +38,7 @@ static int open_kafka(struct sink_fixture *f, struct bb_sink **out) {
                                             .feed_partitions = SINK_PARTITIONS,
                                             .partitions = TOPIC_PARTITIONS,
                                             .batch_values = k->batch_values,
+                                            .letters = true,
                                             .patience = sink_patience()};
 
     return bb_sink_kafka_open(&options, "stream", out, &f->error);
@@ -95,28 +95,28 @@ static int64_t end_of(const struct kafka_side *k, const char *topic, int32_t par
     return high;
 }
 
-static void picture_kafka(struct sink_fixture *f, struct picture *out) {
-    struct kafka_side *k = f->other;
+/* All committed records of a topic of the side's. */
+static void read_topic(const struct kafka_side *k, const char *name, int32_t partitions,
+                       void (*take)(void *context, const rd_kafka_message_t *message),
+                       void *context) {
     rd_kafka_t *rk = open_reader(k);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(TOPIC_PARTITIONS);
-    struct picture seen;
-    char topic[64];
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
+    char topic[80];
     int64_t wanted[TOPIC_PARTITIONS];
     bool ended[TOPIC_PARTITIONS] = {false};
     int ends = 0;
 
-    picture_init(&seen);
-    snprintf(topic, sizeof topic, "%s.changes", k->prefix);
-    for (int32_t p = 0; p < TOPIC_PARTITIONS; p++) {
+    snprintf(topic, sizeof topic, "%s.%s", k->prefix, name);
+    for (int32_t p = 0; p < partitions; p++) {
         wanted[p] = end_of(k, topic, p);
         rd_kafka_topic_partition_list_add(list, topic, p)->offset = 0;
     }
     cr_assert_eq(rd_kafka_assign(rk, list), RD_KAFKA_RESP_ERR_NO_ERROR);
-    while (ends < TOPIC_PARTITIONS) {
+    while (ends < partitions) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(rk, 20000);
         cr_assert_not_null(message, "kafka: no end of %s", topic);
         if (!message->err)
-            take_record(message, &seen, out);
+            take(context, message);
         else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
             bool is_end = message->offset >= wanted[message->partition];
             ends += is_end && !ended[message->partition];
@@ -129,9 +129,63 @@ static void picture_kafka(struct sink_fixture *f, struct picture *out) {
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_assign(rk, NULL);
     rd_kafka_destroy(rk);
-    picture_release(&seen);
+}
+
+struct drawing {
+    struct picture seen, *out;
+};
+
+static void take_change(void *context, const rd_kafka_message_t *message) {
+    struct drawing *d = context;
+
+    take_record(message, &d->seen, d->out);
+}
+
+static void picture_kafka(struct sink_fixture *f, struct picture *out) {
+    struct drawing d = {.out = out};
+
+    picture_init(&d.seen);
+    read_topic(f->other, "changes", TOPIC_PARTITIONS, take_change, &d);
+    picture_release(&d.seen);
+}
+
+struct listing {
+    uint64_t *ids;
+    size_t count, most;
+};
+
+void kafka_header(const rd_kafka_message_t *message, const char *name, char *out, size_t room) {
+    rd_kafka_headers_t *headers = NULL;
+    const void *value = NULL;
+    size_t size = 0;
+
+    out[0] = '\0';
+    if (rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+        rd_kafka_header_get_last(headers, name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        snprintf(out, room, "%.*s", (int)size, (const char *)value);
+}
+
+static void take_letter(void *context, const rd_kafka_message_t *message) {
+    struct listing *l = context;
+    char id[64];
+
+    cr_assert_lt(l->count, l->most);
+    kafka_header(message, "busbar.id", id, sizeof id);
+    cr_assert(bb_letter_id_parse(bb_span_of(id), &l->ids[l->count++]), "'%s'", id);
+}
+
+void kafka_letters(const struct kafka_side *k,
+                   void (*take)(void *context, const rd_kafka_message_t *message), void *context) {
+    read_topic(k, "dead-letters", 1, take, context);
+}
+
+static size_t letters_of_kafka(struct sink_fixture *f, uint64_t *ids, size_t most) {
+    struct listing l = {ids, 0, most};
+
+    kafka_letters(f->other, take_letter, &l);
+    return l.count;
 }
 
 const struct sink_subject sink_kafka_subject = {
-    "kafka", begin_kafka, end_kafka, open_kafka, picture_kafka, 0,
+    "kafka", begin_kafka, end_kafka, open_kafka, picture_kafka, 0, letters_of_kafka,
 };

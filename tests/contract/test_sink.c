@@ -207,3 +207,94 @@ static void checks(struct sink_fixture *f) {
 }
 
 EACH_SINK(checks)
+
+/* ---- dead letters ---------------------------------------------------------------------------- */
+
+enum { LETTERS = 40 };
+
+static void make_letters(struct bb_letter *letters, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        letters[i] = (struct bb_letter){.id = 1000 + i * 7,
+                                        .tenant = BB_SPAN("t"),
+                                        .source = BB_SPAN("kafka"),
+                                        .topic = BB_SPAN("readings"),
+                                        .offset = i,
+                                        .code = 1016,
+                                        .reason = BB_SPAN("no JSON"),
+                                        .value = BB_SPAN("\xff\xfe"),
+                                        .value_bytes = 2};
+}
+
+static int apply_letters(struct sink_fixture *f, size_t i, uint64_t from, uint64_t to) {
+    struct bb_letter letters[LETTERS];
+
+    make_letters(letters, LETTERS);
+    return f->sinks[i]->ops->apply_letters(f->sinks[i], from, to, letters + from, to - from,
+                                           &f->error);
+}
+
+static void expect_letters(struct sink_fixture *f, size_t i, uint64_t expected) {
+    uint64_t ids[4 * LETTERS], at = UINT64_MAX;
+
+    cr_assert_eq(f->sinks[i]->ops->letter_position(f->sinks[i], &at, &f->error), 0, "%s: %s",
+                 f->subject->name, f->error.text);
+    cr_expect_eq(at, expected, "%s stands at %llu", f->subject->name, (unsigned long long)at);
+    size_t count = f->subject->letters(f, ids, 4 * LETTERS);
+    cr_assert_eq(count, expected, "%s: %zu letters", f->subject->name, count);
+    for (size_t n = 0; n < count; n++)
+        cr_expect_eq(ids[n], 1000 + n * 7, "%s: letter %zu", f->subject->name, n);
+}
+
+/* Here a position is the number of letters before it. */
+static void tells_letters(struct sink_fixture *f) {
+    const struct bb_sink_ops *ops = f->sinks[0]->ops;
+
+    cr_expect_eq(ops->apply_letters != NULL, f->subject->letters != NULL);
+    cr_expect_eq(ops->letter_position != NULL, f->subject->letters != NULL);
+    if (!f->subject->letters)
+        return;
+    cr_assert_eq(apply_letters(f, 0, 0, 10), BB_SINK_DONE, "%s", f->error.text);
+    cr_expect_eq(apply_letters(f, 0, 0, 10), BB_SINK_MOVED, "%s: repeated", f->subject->name);
+    cr_expect_eq(apply_letters(f, 0, 20, 30), BB_SINK_MOVED, "%s: a gap", f->subject->name);
+    expect_letters(f, 0, 10);
+    sink_make(f, 20);
+    sink_deliver(f, 20); /* one does not move the other */
+    expect_letters(f, 0, 10);
+    sink_expect_position(f, 0, 20);
+    sink_reopen(f, 1); /* another process, and then the first one again */
+    cr_assert_eq(apply_letters(f, 1, 10, 20), BB_SINK_DONE, "%s", f->error.text);
+    cr_expect_eq(apply_letters(f, 0, 10, 20), BB_SINK_MOVED, "%s: told twice", f->subject->name);
+    cr_assert_eq(apply_letters(f, 0, 20, 30), BB_SINK_DONE, "%s", f->error.text);
+    cr_expect_eq(apply_letters(f, 1, 20, 30), BB_SINK_MOVED, "%s: told twice", f->subject->name);
+    expect_letters(f, 1, 30);
+    sink_expect_world(f, "letters are no changes");
+}
+
+EACH_SINK(tells_letters)
+
+static void tells_letters_under_planned_faults(struct sink_fixture *f) {
+    struct bb_fault_plan plan = {.code = BB_E_SINK_AWAY};
+    struct bb_sink *inner = f->sinks[0], *fault;
+    uint64_t at = 0;
+
+    if (!f->subject->letters)
+        return;
+    fault = bb_sink_fault_wrap(inner, &plan);
+    f->sinks[0] = fault;
+    for (uint64_t n = 1; at < LETTERS; n++) {
+        plan = (struct bb_fault_plan){
+            .code = BB_E_SINK_AWAY, .fail_at = n % 4, .before = n % 8 < 4};
+        int result = fault->ops->letter_position(fault, &at, &f->error);
+        if (result == 0 && at < LETTERS)
+            result = apply_letters(f, 0, at, at + 10 < LETTERS ? at + 10 : LETTERS);
+        cr_assert(result >= 0 || f->error.code == BB_E_SINK_AWAY, "%s: %s", f->subject->name,
+                  f->error.text);
+        cr_assert_lt(n, 100);
+        cr_assert_eq(inner->ops->letter_position(inner, &at, &f->error), 0);
+    }
+    f->sinks[0] = inner;
+    fault->ops->close(fault);
+    expect_letters(f, 0, LETTERS);
+}
+
+EACH_SINK(tells_letters_under_planned_faults)

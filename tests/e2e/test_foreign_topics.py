@@ -159,6 +159,34 @@ def test_what_cannot_be_used_is_put_aside_and_replayed(plant, topic):
     assert any(entry["verb"] == "dlq" for entry in plant.list("audit"))
 
 
+def test_dead_letters_stand_on_a_topic_of_their_own(plant, topic, broker):
+    """Each once, with its bytes, while who delivers is killed at random moments; `dlq ls` lists the same."""
+    seed = int(os.environ.get("BUSBAR_TEST_SEED") or random.randrange(1 << 32))
+    print(f"BUSBAR_TEST_SEED={seed}")
+    rng = random.Random(seed)
+    prefix = "dlq-" + topic.name
+    topic.config(plant, source=f"map: {plant.file('map.yaml', JSON_MAP)}", more=f"sinks: {{kafka: {{brokers: '{broker.address}', prefix: {prefix}}}}}\n")
+    written = []
+    for kill in range(4):
+        with Server(plant) as server:
+            bad = [f"no JSON {kill}.{i}" for i in range(40)]
+            topic.put(*bad, reading("A", kill + 1, kill), partition=kill)
+            written += bad
+            time.sleep(rng.uniform(0.1, 1.5))
+            server.kill()
+    with Server(plant) as server:
+        assert wait_until(lambda: caught_up(server)), server.lines
+        parked = Topic(broker, name=f"{prefix}.dead-letters")
+
+        def told():
+            return sorted(base64.b64decode(value).decode() for value in parked.read())
+
+        assert wait_until(lambda: len(told()) >= len(written), 30, 1)
+        assert told() == sorted(written), "each once"
+    assert sorted(letter["offset"] for letter in dlq(plant, "ls")) == sorted(list(range(40)) * 4)
+    assert values(plant, "A") == [0, 1, 2, 3]
+
+
 def test_a_replay_does_not_overrule_what_came_later(plant, topic):
     """A value was put aside, a correction of it came; replayed, the older value is a version below it, and told as of now."""
     mapped = plant.file("map.yaml", JSON_MAP)

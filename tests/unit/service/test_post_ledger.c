@@ -6,7 +6,7 @@
 
 #include "service/feed.h"
 #include "service/ledger.h"
-#include "service/letter.h"
+#include "service/letter_log.h"
 #include "support/log_folder.h"
 
 enum { PARTITIONS = 2, NOW_MS = 1000000 };
