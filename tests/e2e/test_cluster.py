@@ -1,10 +1,13 @@
 """The same pipeline on engines that others keep alive: Kafka for the log, PostgreSQL for store and registry."""
 
+import gzip
 import json
+import subprocess
 
 import cluster
 import crash_plant
 import pytest
+from server import Server, wait_until
 
 DERIVE = "derive: {commit: {freshness: 1ms}}\n"
 
@@ -50,6 +53,48 @@ def test_each_engine_alone(servers, world, tmp_path, name):
     for file, count in zip(files, counts):
         assert plant.counts(file) == count, file.name
     expect_equal(plant.content(), expected)
+
+
+def test_what_a_dead_worker_would_have_projected_another_one_does(servers, world, tmp_path):
+    """Two share the partitions; one is killed, and what comes then reaches the registry whole, by the other."""
+    files, _, expected = world
+    config = servers.config(more=DERIVE).replace("patience: 60s", "patience: 60s, session: 3s")
+    plant = crash_plant.Plant(tmp_path, config)
+    plant.data.mkdir()
+    (plant.data / "busbar.yaml").write_text(config)
+
+    def post(server, file):
+        body = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        kind = "application/x-ndjson" if ".ndjson" in file.suffixes else "text/csv"
+        answer = server.post(body, content_type=kind)
+        assert answer.status == 200, (file, answer)
+
+    def start(name):
+        """A worker that has been given partitions."""
+        log = tmp_path / f"{name}.log"
+        with open(log, "w", encoding="utf-8") as told:
+            process = subprocess.Popen(plant.command("worker", "--stage", "derive", "--live"), stdout=subprocess.DEVNULL, stderr=told)
+        assert wait_until(lambda: "partitions-gained" in log.read_text(encoding="utf-8"), 60), log.read_text(encoding="utf-8")
+        return process
+
+    with Server(plant, workers=0) as server:
+        workers = []
+        try:
+            workers.append(start("first"))
+            for file in files[:2]:
+                post(server, file)
+            workers.append(start("second"))
+            workers[0].kill()
+            for file in files[2:]:
+                post(server, file)
+            wait_until(lambda: plant.content() == expected, 60, 1)
+            expect_equal(plant.content(), expected)
+            workers[1].terminate()
+            assert workers[1].wait(30) == 0
+        finally:
+            for worker in workers:
+                worker.kill()
+                worker.wait(30)
 
 
 def test_old_values_in_files(servers, world, tmp_path):
