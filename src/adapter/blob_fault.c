@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "adapter/blobs.h"
+#include "adapter/fault.h"
 
 struct fault_blob {
     struct bb_blob base;
@@ -22,30 +23,13 @@ static struct fault_blob *fault_of(struct bb_blob *blob) {
     return (struct fault_blob *)blob;
 }
 
-/* Count a call; true when this one fails. */
-static bool due(struct bb_fault_plan *plan) {
-    uint64_t call = ++plan->calls;
-
-    return plan->fail_at != 0 && (call == plan->fail_at || (plan->sticky && call > plan->fail_at));
-}
-
-static int fail(const struct bb_fault_plan *plan, struct bb_error *error) {
-    int failed = BB_FAIL(error, plan->code, "call %llu fails by plan, %s",
-                         (unsigned long long)plan->calls,
-                         plan->before ? "without being done" : "after being done");
-    error->retriable = !plan->sticky;
-    return failed;
-}
-
+/* Run `call` under the plan. */
 #define UNDER_PLAN(blob, error, call)                                                              \
-    do {                                                                                           \
-        struct bb_fault_plan *plan = (blob)->plan;                                                 \
-        bool fails = due(plan);                                                                    \
-        if (fails && plan->before)                                                                 \
-            return fail(plan, (error));                                                            \
-        int result = (call);                                                                       \
-        return fails && result >= 0 ? fail(plan, (error)) : result;                                \
-    } while (0)
+    BB_FAULT_RETURN((blob)->plan, !(blob)->plan->sticky, __func__, error, call)
+
+static int fail(const struct fault_blob *blob, const char *operation, struct bb_error *error) {
+    return bb_fault_fail(blob->plan, !blob->plan->sticky, operation, error);
+}
 
 static void fault_close(struct bb_blob *base) {
     free(base);
@@ -81,15 +65,15 @@ static void fault_put_abandon(struct bb_blob_put *put) {
 static int fault_put_end(struct bb_blob_put *put, struct bb_error *error) {
     struct fault_blob *blob = put->blob;
     struct bb_blob_put *inner = put->inner;
-    bool fails = due(blob->plan);
+    const enum bb_fault_fate fate = bb_fault_next(blob->plan);
 
     free(put);
-    if (fails && blob->plan->before) {
+    if (fate == BB_FAILS_BEFORE) {
         blob->inner->ops->put_abandon(inner);
-        return fail(blob->plan, error);
+        return fail(blob, __func__, error);
     }
     int result = blob->inner->ops->put_end(inner, error);
-    return fails && result >= 0 ? fail(blob->plan, error) : result;
+    return fate == BB_FAILS_AFTER && result >= 0 ? fail(blob, __func__, error) : result;
 }
 
 static int fault_get(struct bb_blob *base, const char *name, uint64_t offset, size_t size,

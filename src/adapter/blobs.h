@@ -2,7 +2,7 @@
 #ifndef BB_ADAPTER_BLOBS_H
 #define BB_ADAPTER_BLOBS_H
 
-#include "adapter/embedded.h"
+#include "adapter/fault.h"
 #include "port/blob.h"
 
 /* Files under `directory`, which is made with its first object. A file is written beside its place under a name

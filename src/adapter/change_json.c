@@ -1,5 +1,6 @@
 /* What changed as JSON: see change_feed.h. Values are numbers with all the digits that were sent. */
 #include "adapter/change_feed.h"
+#include "model/kind.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,7 @@
 /* Blocks as items of DynamoDB: see dynamodb_internal.h. What is the same for all rows stands once, what is not in a list beside
  * the values: a usual day of quarter hours takes one unit of write capacity. */
 #include "adapter/dynamodb_internal.h"
+#include "model/kind.h"
 
 #include <stdio.h>
 

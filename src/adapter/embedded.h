@@ -3,6 +3,7 @@
 #ifndef BB_ADAPTER_EMBEDDED_H
 #define BB_ADAPTER_EMBEDDED_H
 
+#include "adapter/fault.h"
 #include "port/log.h"
 #include "port/registry.h"
 #include "port/store.h"
@@ -79,14 +80,7 @@ int bb_registry_sqlite_rewrite(struct bb_registry *registry, const struct bb_reg
 int bb_registry_sqlite_compact(struct bb_registry *registry, struct bb_error *error) BB_MUST_USE;
 int bb_registry_memory_open(struct bb_registry **out, struct bb_error *error) BB_MUST_USE;
 
-/* ---- decorators: the same port, but the N-th call of a chosen kind fails. They own nothing. */
-struct bb_fault_plan {
-    uint64_t fail_at;        /* 1-based index among counted calls; 0: never */
-    uint64_t calls;          /* counted so far (all ops that may fail) */
-    enum bb_error_code code; /* what the failed call reports */
-    bool before;             /* fail without doing; else do, then report failure */
-    bool sticky;             /* every later call fails too */
-};
+/* ---- decorators: the same port, with faults in it (fault.h). */
 struct bb_log *bb_log_fault_wrap(struct bb_log *inner, struct bb_fault_plan *plan);
 struct bb_store *bb_store_fault_wrap(struct bb_store *inner, struct bb_fault_plan *plan);
 struct bb_registry *bb_registry_fault_wrap(struct bb_registry *inner, struct bb_fault_plan *plan);

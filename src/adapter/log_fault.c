@@ -12,8 +12,8 @@
  * come from one thread.
  */
 #include "adapter/embedded.h"
+#include "adapter/fault.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 struct fault_log {
@@ -32,31 +32,16 @@ static struct fault_log *fault_of(struct bb_log *log) {
     return (struct fault_log *)log;
 }
 
-/* Count one call; is it the one? */
-static bool is_planned(struct bb_fault_plan *plan) {
-    plan->calls++;
-    return plan->fail_at > 0 &&
-           (plan->calls == plan->fail_at || (plan->sticky && plan->calls > plan->fail_at));
-}
-
 static int fail_planned(const struct fault_log *log, const char *call, struct bb_error *error) {
-    return BB_FAIL(error, log->plan->code, "planned fault in call %" PRIu64 ": %s",
-                   log->plan->calls, call);
+    return bb_fault_fail(log->plan, false, call, error);
 }
 
 static int refuse(const struct fault_log *log, const char *call, struct bb_error *error) {
     return BB_FAIL(error, log->plan->code, "%s is refused after a planned fault of sync", call);
 }
 
-/* Answer `work`, or the planned fault in its place; `work` is evaluated at most once. */
 #define RETURN_PLANNED(log, call, error, work)                                                     \
-    do {                                                                                           \
-        bool planned_ = is_planned((log)->plan);                                                   \
-        if (planned_ && (log)->plan->before)                                                       \
-            return fail_planned((log), (call), (error));                                           \
-        int result_ = (work);                                                                      \
-        return planned_ && result_ >= 0 ? fail_planned((log), (call), (error)) : result_;          \
-    } while (0)
+    BB_FAULT_RETURN((log)->plan, false, call, error, work)
 
 static void fault_close(struct bb_log *base) {
     free(base);
@@ -77,9 +62,9 @@ static int fault_sync_with(struct fault_log *log, const char *call,
                            struct bb_error *error) {
     if (log->poisoned)
         return refuse(log, call, error);
-    bool planned = is_planned(log->plan);
-    int result = planned && log->plan->before ? 0 : sync(log->inner, error);
-    if (planned && result >= 0) {
+    const enum bb_fault_fate fate = bb_fault_next(log->plan);
+    int result = fate == BB_FAILS_BEFORE ? 0 : sync(log->inner, error);
+    if (fate != BB_GOES_WELL && result >= 0) {
         log->poisoned = true;
         return fail_planned(log, call, error);
     }
@@ -116,7 +101,8 @@ static int fault_reader_open(struct bb_log *base, uint32_t partition, struct bb_
     struct fault_reader *reader = NULL;
 
     *out = NULL;
-    if (is_planned(log->plan)) /* a reader is nothing that could have been done before failing */
+    if (bb_fault_next(log->plan) !=
+        BB_GOES_WELL) /* a reader is nothing that could have been done before failing */
         return fail_planned(log, "reader_open", error);
     reader = calloc(1, sizeof *reader);
     if (!reader)

@@ -2,7 +2,7 @@
 #ifndef BB_ADAPTER_QUEUE_H
 #define BB_ADAPTER_QUEUE_H
 
-#include "adapter/embedded.h"
+#include "adapter/fault.h"
 #include "port/queue.h"
 #include "port/task.h"
 
@@ -42,7 +42,7 @@ int bb_queue_memory_open(struct bb_queue_memory *memory, const struct bb_queue_o
 int bb_task_table_memory_open(struct bb_clock clock, struct bb_task_table **out,
                               struct bb_error *error) BB_MUST_USE;
 
-/* ---- decorators: as in adapter/embedded.h. */
+/* ---- decorators: the same ports, with faults in them (fault.h). */
 struct bb_queue *bb_queue_fault_wrap(struct bb_queue *inner, struct bb_fault_plan *plan);
 struct bb_task_table *bb_task_table_fault_wrap(struct bb_task_table *inner,
                                                struct bb_fault_plan *plan);

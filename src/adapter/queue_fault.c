@@ -1,5 +1,6 @@
 /* Queue and task table with a fault in them: every call is counted, and the one that the plan names fails, either before it
  * did anything or after it did all of it (the answer that was lost on the way). They own neither what is inside nor the plan. */
+#include "adapter/fault.h"
 #include "adapter/queue.h"
 
 #include <stdlib.h>
@@ -16,34 +17,11 @@ struct task_table_fault {
     struct bb_fault_plan *plan;
 };
 
-enum fate { GOES_WELL, FAILS_BEFORE, FAILS_AFTER };
-
-static enum fate next_fate(struct bb_fault_plan *plan) {
-    uint64_t call = ++plan->calls;
-    bool fails = plan->fail_at != 0 &&
-                 (call == plan->fail_at || (plan->sticky && call > plan->fail_at));
-
-    if (!fails)
-        return GOES_WELL;
-    return plan->before ? FAILS_BEFORE : FAILS_AFTER;
-}
-
-static int fail(const struct bb_fault_plan *plan, const char *operation, struct bb_error *error) {
-    int failed = BB_FAIL(error, plan->code, "planned fault: call %llu (%s)",
-                         (unsigned long long)plan->calls, operation);
-
-    error->retriable = true;
-    return failed;
-}
-
 /* `operation` of what is inside, under the plan; `...` are its arguments, the last one is `error`. */
 #define UNDER_PLAN(type, operation, ...)                                                           \
     struct type *fault = (struct type *)base;                                                      \
-    enum fate fate = next_fate(fault->plan);                                                       \
-    if (fate == FAILS_BEFORE)                                                                      \
-        return fail(fault->plan, #operation, error);                                               \
-    int result = fault->inner->ops->operation(fault->inner, __VA_ARGS__);                          \
-    return fate == FAILS_AFTER && result >= 0 ? fail(fault->plan, #operation, error) : result
+    BB_FAULT_RETURN(fault->plan, true, #operation, error,                                          \
+                    fault->inner->ops->operation(fault->inner, __VA_ARGS__))
 
 /* ---- the queue ------------------------------------------------------------------------------- */
 

@@ -2,6 +2,8 @@
  * not an answer that a call waits for comes through here. */
 #include "adapter/queue_rabbitmq_internal.h"
 
+#include <sys/time.h>
+
 enum { CONFIRM_MS = 20000 };
 
 /* ---- what comes by itself -------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
  * either before it did anything or after it did all of it (the answer that was lost on the way).
  * Owns neither the registry inside nor the plan. */
 #include "adapter/embedded.h"
+#include "adapter/fault.h"
 
 #include <stdlib.h>
 
@@ -11,36 +12,15 @@ struct registry_fault {
     struct bb_fault_plan *plan;
 };
 
-enum fate { GOES_WELL, FAILS_BEFORE, FAILS_AFTER };
-
 static struct registry_fault *fault_of(struct bb_registry *registry) {
     return (struct registry_fault *)registry;
 }
 
-static enum fate next_fate(struct bb_fault_plan *plan) {
-    uint64_t call = ++plan->calls;
-    bool fails = plan->fail_at != 0 &&
-                 (call == plan->fail_at || (plan->sticky && call > plan->fail_at));
-
-    if (!fails)
-        return GOES_WELL;
-    return plan->before ? FAILS_BEFORE : FAILS_AFTER;
-}
-
-static int fail(const struct registry_fault *fault, const char *operation, struct bb_error *error) {
-    return BB_FAIL(error, fault->plan->code, "planned fault: call %llu of the registry (%s)",
-                   (unsigned long long)fault->plan->calls, operation);
-}
-
-/* `operation` of the registry inside, under the plan. A call that failed by itself stays as it is.
- */
+/* `operation` of the registry inside, under the plan. */
 #define UNDER_PLAN(operation, ...)                                                                 \
     struct registry_fault *fault = fault_of(base);                                                 \
-    enum fate fate = next_fate(fault->plan);                                                       \
-    if (fate == FAILS_BEFORE)                                                                      \
-        return fail(fault, #operation, error);                                                     \
-    int result = fault->inner->ops->operation(fault->inner, __VA_ARGS__);                          \
-    return fate == FAILS_AFTER && result >= 0 ? fail(fault, #operation, error) : result
+    BB_FAULT_RETURN(fault->plan, false, #operation, error,                                         \
+                    fault->inner->ops->operation(fault->inner, __VA_ARGS__))
 
 static void fault_close(struct bb_registry *base) {
     free(base);

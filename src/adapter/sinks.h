@@ -6,8 +6,10 @@
 #include <stdatomic.h>
 
 #include "adapter/aws.h"
-#include "adapter/embedded.h"
+#include "adapter/fault.h"
 #include "adapter/kafka_client.h"
+#include "model/decimal.h"
+#include "model/quality.h"
 #include "port/sink.h"
 
 /* What of the feed a sink tells; all of it when zeroed. */

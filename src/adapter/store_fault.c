@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "adapter/embedded.h"
+#include "adapter/fault.h"
 
 struct fault_store {
     struct bb_store base;
@@ -25,31 +26,13 @@ struct bb_store_hold {
     struct bb_store_hold *inner;
 };
 
-/* Count a call; true when this one fails. */
-static bool due(struct bb_fault_plan *plan) {
-    uint64_t call = ++plan->calls;
-
-    return plan->fail_at != 0 && (call == plan->fail_at || (plan->sticky && call > plan->fail_at));
-}
-
-static int fail(const struct bb_fault_plan *plan, struct bb_error *error) {
-    int failed = BB_FAIL(error, plan->code, "call %llu fails by plan, %s",
-                         (unsigned long long)plan->calls,
-                         plan->before ? "without being done" : "after being done");
-    error->retriable = !plan->sticky;
-    return failed;
-}
-
-/* Run `call` under the plan. An error of its own goes first. */
+/* Run `call` under the plan. */
 #define UNDER_PLAN(store, error, call)                                                             \
-    do {                                                                                           \
-        struct bb_fault_plan *plan = (store)->plan;                                                \
-        bool fails = due(plan);                                                                    \
-        if (fails && plan->before)                                                                 \
-            return fail(plan, (error));                                                            \
-        int result = (call);                                                                       \
-        return fails && result >= 0 ? fail(plan, (error)) : result;                                \
-    } while (0)
+    BB_FAULT_RETURN((store)->plan, !(store)->plan->sticky, __func__, error, call)
+
+static int fail(const struct fault_store *store, const char *operation, struct bb_error *error) {
+    return bb_fault_fail(store->plan, !store->plan->sticky, operation, error);
+}
 
 static struct fault_store *fault_of(struct bb_store *store) {
     return (struct fault_store *)store;
@@ -95,8 +78,8 @@ static int fault_view_begin(struct bb_store *base, uint32_t partition, struct bb
                             struct bb_error *error) {
     struct fault_store *store = fault_of(base);
 
-    if (due(store->plan))
-        return fail(store->plan, error);
+    if (bb_fault_next(store->plan) != BB_GOES_WELL)
+        return fail(store, __func__, error);
     struct bb_store_view *view = malloc(sizeof *view);
     if (!view)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a view");
@@ -170,8 +153,8 @@ static int fault_outbox_hold(struct bb_store *base, struct bb_store_hold **out,
     struct fault_store *store = fault_of(base);
 
     *out = NULL;
-    if (due(store->plan))
-        return fail(store->plan, error);
+    if (bb_fault_next(store->plan) != BB_GOES_WELL)
+        return fail(store, __func__, error);
     struct bb_store_hold *hold = malloc(sizeof *hold);
     if (!hold)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a hold");

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "contract/sink_dynamodb.h"
+#include "model/kind.h"
 #include "model/unit.h"
 
 static struct sink_fixture f;

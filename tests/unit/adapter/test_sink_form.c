@@ -3,6 +3,7 @@
 
 #include "adapter/sink_kafka_internal.h"
 #include "codec/avro_write.h"
+#include "model/kind.h"
 #include "model/unit.h"
 
 static struct bb_buffer out;
