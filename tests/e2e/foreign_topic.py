@@ -27,15 +27,16 @@ def producer_python():
 
 
 class Broker:
-    """The broker that the run was told of, or one of this module."""
+    """The broker that the run was told of, or one of this module, which has options of its own."""
 
-    def __init__(self):
+    def __init__(self, *options):
         self.folder = None
-        self.address = os.environ.get("BUSBAR_TEST_KAFKA")
+        self.options = options
+        self.address = None if options else os.environ.get("BUSBAR_TEST_KAFKA")
 
     def start(self):
         self.folder = tempfile.mkdtemp(prefix="busbar-kafka-")
-        done = subprocess.run([SCRIPT, "start", self.folder], capture_output=True, text=True, check=False, timeout=180)
+        done = subprocess.run([SCRIPT, "start", self.folder, *self.options], capture_output=True, text=True, check=False, timeout=180)
         if done.returncode == NOT_HERE:
             lack(done.stderr.strip())
         assert done.returncode == 0, done
@@ -94,9 +95,9 @@ class Topic:
     def committed(self):
         return self.ask({"do": "committed", "group": self.group})[0]
 
-    def config(self, plant, more="", source=""):
+    def config(self, plant, more="", source="", address=None):
         plant.data.mkdir(exist_ok=True)
         lines = "".join(f"    {line}\n" for line in source.splitlines())
         (plant.data / "busbar.yaml").write_text(
-            f"sources:\n  kafka:\n    brokers: {self.broker.address}\n    topics: {self.name}\n    group: {self.group}\n    freshness: 50ms\n"
+            f"sources:\n  kafka:\n    brokers: {address or self.broker.address}\n    topics: {self.name}\n    group: {self.group}\n    freshness: 50ms\n"
             f"    session: 6s\n{lines}{more}")

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import pathlib
 import random
 import struct
 import time
@@ -185,6 +186,47 @@ def test_dead_letters_stand_on_a_topic_of_their_own(plant, topic, broker):
         assert told() == sorted(written), "each once"
     assert sorted(letter["offset"] for letter in dlq(plant, "ls")) == sorted(list(range(40)) * 4)
     assert values(plant, "A") == [0, 1, 2, 3]
+
+
+def unsigned_token():
+    """Of subject busbar, good for an hour; the brokers of --secure take it."""
+    def part(fields):
+        return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
+
+    now = int(time.time())
+    return part({"alg": "none"}) + "." + part({"sub": "busbar", "iat": now, "exp": now + 3600}) + "."
+
+
+@pytest.fixture(scope="module")
+def secure_broker():
+    with Broker("--secure") as one:
+        yield one
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "OAUTHBEARER", "nobody"])
+def test_who_is_who(plant, secure_broker, mechanism):
+    """A source and a sink, each with a way in of its own, by TLS; who has none is told so, and takes nothing."""
+    topic = Topic(secure_broker)
+    secure = pathlib.Path(secure_broker.folder, "secure").read_text().strip()
+    prefix = "secure-" + topic.name
+    known = plant.file("known", "sasl.username=busbar\nsasl.password=meters\n")
+    guessed = plant.file("guessed", "sasl.username=busbar\nsasl.password=guessed\n")
+    asked = plant.file("token.sh", f"echo {unsigned_token()}; echo 60")
+    ways = {"PLAIN": f"secrets: {known}", "OAUTHBEARER": f"token: {{command: 'sh {asked}'}}", "nobody": f"secrets: {guessed}"}
+    properties = f"properties: security.protocol=SASL_SSL sasl.mechanisms={mechanism.replace('nobody', 'PLAIN')} ssl.ca.location={secure_broker.folder}/ca.pem"
+    way = f"{properties}\n{ways[mechanism]}"
+    sink = "".join(f"    {line}\n" for line in [f"brokers: '{secure}'", f"prefix: {prefix}", *way.splitlines()])
+    topic.config(plant, source=f"map: {plant.file('map.yaml', JSON_MAP)}\n{way}", address=secure, more=f"sinks:\n  kafka:\n{sink}")
+    topic.put(reading("A", 1, 5), "no JSON")
+    with Server(plant) as server:
+        if mechanism == "nobody":
+            assert wait_until(lambda: source_of(server).get("code") == "BB-7002"), (source_of(server), server.lines)
+            return
+        assert wait_until(lambda: landed(server, 2)), (source_of(server), server.lines)
+        assert wait_until(lambda: values(plant, "A") == [5])
+        for kind, count in (("changes", 1), ("dead-letters", 1)):
+            told = Topic(secure_broker, name=f"{prefix}.{kind}")
+            assert wait_until(lambda: len(told.read()) >= count, 30, 1), kind
 
 
 def test_a_replay_does_not_overrule_what_came_later(plant, topic):
