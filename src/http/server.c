@@ -114,7 +114,8 @@ static int start_daemon(struct bb_http_listener *listener, int fd, unsigned thre
     options[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES,
                                            NULL};
     /* Not more may ever come in; libmicrohttpd refuses where the acceptor would leave waiting. */
-    options[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_LIMIT, 2 * connections, NULL};
+    options[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_LIMIT, 2 * (intptr_t)connections,
+                                           NULL};
     options[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_S, NULL};
     if (threads > 1)
         options[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, threads, NULL};
