@@ -107,7 +107,8 @@ struct bb_http_server {
     struct bb_http_auditor auditor;
     struct bb_rules_describer *describer;
     struct bb_http_watcher watcher;
-    atomic_bool draining;
+    atomic_bool draining;    /* only what is quick is answered, everything else refused; */
+    atomic_bool ended;       /* then nothing begins any more */
     _Atomic int64_t running; /* calls whose answer has not been sent */
     char url[160];
     char *certificate, *private_key; /* PEM, for libmicrohttpd */

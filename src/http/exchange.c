@@ -232,10 +232,13 @@ static int check_head(struct bb_http_call *call, const struct head *head, struct
 static enum MHD_Result begin(struct bb_http_call *call, const char *method) {
     struct head head = {.method = bb_span_of(method)};
     struct bb_error error = {0};
-    int result = read_head(call, &head, &error);
 
     atomic_fetch_add(&call->server->running, 1);
     call->counted = true;
+    if (atomic_load(
+            &call->server->ended)) /* looked at behind the count: see bb_http_server_drain */
+        return MHD_NO;
+    int result = read_head(call, &head, &error);
     if (!result)
         result = check_head(call, &head, &error);
     bb_http_link_enter(call->link, BB_LINK_BODY);

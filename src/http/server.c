@@ -241,22 +241,33 @@ bool bb_http_server_wants_keys(struct bb_http_server *server) {
     return bb_http_gate_wants_credentials(&server->gate);
 }
 
-bool bb_http_server_drain(struct bb_http_server *server, int timeout_ms) {
+static bool wait_until_idle(const struct bb_http_server *server, int *left_ms) {
     const struct timespec nap = {0, DRAIN_LOOK_MS * 1000000L};
 
-    atomic_store(&server->draining, true);
-    bb_http_watcher_give_up(&server->watcher);
-    bb_http_acceptor_close(&server->acceptor);
-    for (int waited = 0; atomic_load(&server->running) > 0; waited += DRAIN_LOOK_MS) {
-        if (waited >= timeout_ms)
+    for (; atomic_load(&server->running) > 0; *left_ms -= DRAIN_LOOK_MS) {
+        if (*left_ms <= 0)
             return false;
         nanosleep(&nap, NULL);
     }
     return true;
 }
 
+/* What comes by connections that are there is still answered, quickly or with a refusal, until a moment in which there is nothing
+ * left to do. A call that began in that very moment is waited for, too: it was counted before it looked whether all is ended. */
+bool bb_http_server_drain(struct bb_http_server *server, int timeout_ms) {
+    int left_ms = timeout_ms;
+
+    atomic_store(&server->draining, true);
+    bb_http_watcher_give_up(&server->watcher);
+    bb_http_acceptor_close(&server->acceptor);
+    if (!wait_until_idle(server, &left_ms))
+        return false;
+    atomic_store(&server->ended, true);
+    return wait_until_idle(server, &left_ms);
+}
+
 void bb_http_server_stop(struct bb_http_server *server) {
-    BB_ASSERT(atomic_load(&server->running) == 0);
+    BB_ASSERT(atomic_load(&server->ended) || !server->acceptor.running); /* it was drained */
     bb_http_acceptor_stop(&server->acceptor);
     for (int i = 0; i < BB_HTTP_DAEMONS; i++)
         if (server->listeners[i].daemon)
