@@ -48,6 +48,22 @@ static rd_kafka_t *open_client(const struct kafka_fixture *fixture) {
     return rk;
 }
 
+/* Brokers say that a topic was made, or deleted, a moment before they show it so. */
+static void wait_until(rd_kafka_t *rk, const char *name, bool wanted) {
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(rk, name, NULL);
+    bool is_there = !wanted;
+
+    for (int i = 0; is_there != wanted && i < 200; i++) {
+        const struct rd_kafka_metadata *metadata = NULL;
+        cr_assert_eq(rd_kafka_metadata(rk, 0, handle, &metadata, ANSWER_MS), 0);
+        is_there = metadata->topics[0].err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+        rd_kafka_metadata_destroy(metadata);
+        usleep(is_there == wanted ? 0 : 20000);
+    }
+    cr_assert_eq(is_there, wanted, "topic %s is %s", name, wanted ? "not there" : "not gone");
+    rd_kafka_topic_destroy(handle);
+}
+
 void kafka_fixture_make_topic(const struct kafka_fixture *fixture, const char *name,
                               int partitions) {
     rd_kafka_t *rk = open_client(fixture);
@@ -62,23 +78,8 @@ void kafka_fixture_make_topic(const struct kafka_fixture *fixture, const char *n
     rd_kafka_event_destroy(event);
     rd_kafka_NewTopic_destroy(wanted);
     rd_kafka_queue_destroy(queue);
+    wait_until(rk, topic, true);
     rd_kafka_destroy(rk);
-}
-
-/* Brokers show a topic for a moment after they said that it is deleted. */
-static void wait_until_gone(rd_kafka_t *rk, const char *name) {
-    rd_kafka_topic_t *handle = rd_kafka_topic_new(rk, name, NULL);
-    bool is_there = true;
-
-    for (int i = 0; is_there && i < 200; i++) {
-        const struct rd_kafka_metadata *metadata = NULL;
-        cr_assert_eq(rd_kafka_metadata(rk, 0, handle, &metadata, ANSWER_MS), 0);
-        is_there = metadata->topics[0].err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-        rd_kafka_metadata_destroy(metadata);
-        usleep(is_there ? 20000 : 0);
-    }
-    cr_assert(!is_there, "topic %s is not gone", name);
-    rd_kafka_topic_destroy(handle);
 }
 
 void kafka_fixture_delete_topic(const struct kafka_fixture *fixture, const char *name) {
@@ -94,7 +95,7 @@ void kafka_fixture_delete_topic(const struct kafka_fixture *fixture, const char 
     rd_kafka_event_destroy(event);
     rd_kafka_DeleteTopic_destroy(wanted);
     rd_kafka_queue_destroy(queue);
-    wait_until_gone(rk, topic);
+    wait_until(rk, topic, false);
     rd_kafka_destroy(rk);
 }
 
