@@ -208,16 +208,7 @@ static int kafka_check(struct bb_sink *base, struct bb_error *error) {
     return kafka_position(base, 0, &sequence, error);
 }
 
-static const struct bb_sink_ops changes_alone = {
-    .name = "kafka",
-    .guarantee = BB_SINK_INSIDE,
-    .close = kafka_close,
-    .position = kafka_position,
-    .apply = kafka_apply,
-    .check = kafka_check,
-};
-
-static const struct bb_sink_ops changes_and_letters = {
+static const struct bb_sink_ops operations = {
     .name = "kafka",
     .guarantee = BB_SINK_INSIDE,
     .close = kafka_close,
@@ -249,7 +240,12 @@ int bb_sink_kafka_open(const struct bb_sink_kafka_options *options, const char *
         free(k);
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a sink");
     }
-    k->base = (struct bb_sink){options->letters ? &changes_and_letters : &changes_alone, label};
+    k->ops = operations;
+    if (!options->letters) {
+        k->ops.letter_position = NULL;
+        k->ops.apply_letters = NULL;
+    }
+    k->base = (struct bb_sink){&k->ops, label};
     k->options = *options;
     if (k->options.batch_values == 0)
         k->options.batch_values = BATCH_VALUES;

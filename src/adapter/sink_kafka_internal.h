@@ -31,6 +31,7 @@ struct sink_kafka_lane {   /* of a partition of the feed, or of letters */
 
 struct sink_kafka {
     struct bb_sink base;
+    struct bb_sink_ops ops; /* letters only where they are wanted */
     struct bb_sink_kafka_options options;
     char changes[SINK_KAFKA_TOPIC_MAX], positions[SINK_KAFKA_TOPIC_MAX];
     char letters[SINK_KAFKA_TOPIC_MAX], letter_positions[SINK_KAFKA_TOPIC_MAX];
