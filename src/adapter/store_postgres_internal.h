@@ -5,7 +5,8 @@
  *   store_postgres_commit.c  a commit as one transaction, and what became of one whose answer was lost
  *   store_postgres_row.c     a block as a row: its bytes, and its values for people who know SQL
  *   store_postgres_view.c    what is read
- *   store_postgres_cache.c   what a view has read already
+ *   store_postgres_blocks.c  the blocks that a view has read already
+ *   store_postgres_names.c   the names that it has read
  *
  * The row of `claim` is everything in one: whoever updates it holds the partition until the transaction ends; it has
  * epoch and position, which a commit compares and swaps first; and the number of the outbox's last record, so that
@@ -88,36 +89,69 @@ void bb_store_postgres_row(const struct bb_block_key *key, struct bb_span packed
 /* The parts of a name of a channel (tenant 0 usage point 0 channel); false when it is no such name, or no text. */
 bool bb_store_postgres_channel_parts(struct bb_span name, struct bb_span parts[3]);
 
-/* ---- store_postgres_cache.c: keys of blocks and names with their values; all bytes lie in the arena given */
+/* ---- store_postgres_blocks.c: blocks that were read, by key; their bytes lie in the arena given */
 
-struct bb_store_cache_slot {
+enum bb_store_block_state {
+    BB_STORE_BLOCK_UNKNOWN = 0,
+    BB_STORE_BLOCK_ABSENT,
+    BB_STORE_BLOCK_FOUND
+};
+struct bb_store_block_slot {
+    uint32_t channel;
+    int32_t span;
+    uint8_t lane;
+    uint8_t state; /* enum bb_store_block_state; UNKNOWN: free */
+    uint32_t size;
+    const char *data;
+};
+struct bb_store_blocks {
+    struct bb_arena *arena;
+    struct bb_store_block_slot *slots;
+    size_t count, capacity;
+    size_t value_bytes;
+};
+
+/* NULL: not known. */
+const struct bb_store_block_slot *bb_store_blocks_find(const struct bb_store_blocks *blocks,
+                                                       const struct bb_block_key *key);
+/* The key's slot until the next one is noted; a new one is absent as yet. NULL without memory. */
+struct bb_store_block_slot *bb_store_blocks_note(struct bb_store_blocks *blocks,
+                                                 const struct bb_block_key *key, bool *is_new);
+/* The store has it; the value is copied. False without memory. */
+bool bb_store_blocks_fill(struct bb_store_blocks *blocks, struct bb_store_block_slot *slot,
+                          struct bb_span value) BB_MUST_USE;
+/* Knows nothing any more; what it gave out lasts as long as the arena. */
+void bb_store_blocks_forget(struct bb_store_blocks *blocks);
+void bb_store_blocks_release(struct bb_store_blocks *blocks);
+
+/* ---- store_postgres_names.c: names that were read, with their values; all bytes lie in the arena given */
+
+struct bb_store_name_slot {
     uint64_t hash;
     struct bb_span key; /* data NULL: free */
     struct bb_span value;
     bool found;
 };
-struct bb_store_cache {
+struct bb_store_names {
     struct bb_arena *arena;
-    struct bb_store_cache_slot *slots;
+    struct bb_store_name_slot *slots;
     size_t count, capacity;
     size_t value_bytes;
 };
-enum { BB_STORE_CACHE_KEY_MAX = 16 + BB_NAME_KEY_MAX };
+enum { BB_STORE_NAME_MAX = 1 + BB_NAME_KEY_MAX };
 
-struct bb_span bb_store_cache_block_key(const struct bb_block_key *key,
-                                        char bytes[BB_STORE_CACHE_KEY_MAX]);
-struct bb_span bb_store_cache_name_key(enum bb_name_kind kind, struct bb_span name,
-                                       char bytes[BB_STORE_CACHE_KEY_MAX]);
+struct bb_span bb_store_name_key(enum bb_name_kind kind, struct bb_span name,
+                                 char bytes[BB_STORE_NAME_MAX]);
 /* NULL: not known. */
-const struct bb_store_cache_slot *bb_store_cache_find(const struct bb_store_cache *cache,
-                                                      struct bb_span key);
+const struct bb_store_name_slot *bb_store_names_find(const struct bb_store_names *names,
+                                                     struct bb_span key);
 /* Copies key and value (NULL: absent); a key that is there already stays as it is. NULL without memory. */
-const struct bb_store_cache_slot *bb_store_cache_put(struct bb_store_cache *cache,
-                                                     struct bb_span key,
-                                                     const struct bb_span *value);
+const struct bb_store_name_slot *bb_store_names_put(struct bb_store_names *names,
+                                                    struct bb_span key,
+                                                    const struct bb_span *value);
 /* Knows nothing any more; what it gave out lasts as long as the arena. */
-void bb_store_cache_forget(struct bb_store_cache *cache);
-void bb_store_cache_release(struct bb_store_cache *cache);
+void bb_store_names_forget(struct bb_store_names *names);
+void bb_store_names_release(struct bb_store_names *names);
 
 /* ---- store_postgres_view.c: the reading half of the port's table */
 

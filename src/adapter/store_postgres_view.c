@@ -25,7 +25,8 @@ struct bb_store_view {
     uint32_t partition;
     struct bb_claim claim;
     struct bb_arena arena;
-    struct bb_store_cache cache;
+    struct bb_store_blocks blocks;
+    struct bb_store_names names;
 };
 
 static int fail_no_memory(struct bb_error *error) {
@@ -70,7 +71,7 @@ int bb_store_postgres_view_begin(struct bb_store *base, uint32_t partition,
     view->store = store;
     view->partition = partition;
     bb_arena_init(&view->arena, ARENA_CHUNK_BYTES, ARENA_BYTES);
-    view->cache.arena = &view->arena;
+    view->blocks.arena = view->names.arena = &view->arena;
     int result = bb_postgres_pool_take(&store->readers, &view->postgres, error);
     if (result == 0) {
         result = begin_once(view, error);
@@ -92,7 +93,8 @@ void bb_store_postgres_view_end(struct bb_store_view *view) {
     if (view->postgres)
         bb_postgres_rollback(view->postgres);
     bb_postgres_pool_give(&view->store->readers, view->postgres);
-    bb_store_cache_release(&view->cache);
+    bb_store_blocks_release(&view->blocks);
+    bb_store_names_release(&view->names);
     bb_arena_release(&view->arena);
     free(view);
 }
@@ -106,47 +108,53 @@ int bb_store_postgres_position(struct bb_store_view *view, struct bb_claim *out,
 
 /* ---- one at a time */
 
-static int answer(const struct bb_store_cache_slot *slot, struct bb_span *value) {
+static int answer_block(const struct bb_store_block_slot *slot, struct bb_span *packed) {
+    if (slot->state == BB_STORE_BLOCK_ABSENT)
+        return BB_ABSENT;
+    *packed = (struct bb_span){slot->data, slot->size};
+    return BB_FOUND;
+}
+
+static int answer_name(const struct bb_store_name_slot *slot, struct bb_span *value) {
     if (!slot->found)
         return BB_ABSENT;
     *value = slot->value;
     return BB_FOUND;
 }
 
-/* Ask for one value, keep it, answer. */
-static int get(struct bb_store_view *view, enum bb_store_read statement,
-               const struct bb_postgres_parameters *p, struct bb_span key, struct bb_span *value,
-               struct bb_error *error) {
-    PGresult *result;
-    struct bb_span found;
-    int failed = bb_postgres_call(view->postgres, statement, p, &result, error);
+/* What the store has, kept. NULL without memory. */
+static const struct bb_store_block_slot *keep_block(struct bb_store_view *view,
+                                                    const struct bb_block_key *key,
+                                                    const PGresult *result) {
+    bool is_new;
+    struct bb_store_block_slot *slot = bb_store_blocks_note(&view->blocks, key, &is_new);
 
-    if (failed != 0)
-        return failed;
-    bool is_there = PQntuples(result) > 0;
-    if (is_there)
-        found = bb_postgres_span(result, 0, 0);
-    const struct bb_store_cache_slot *slot = bb_store_cache_put(&view->cache, key,
-                                                                is_there ? &found : NULL);
-    PQclear(result);
-    return slot ? answer(slot, value) : fail_no_memory(error);
+    if (!slot || PQntuples(result) == 0 ||
+        bb_store_blocks_fill(&view->blocks, slot, bb_postgres_span(result, 0, 0)))
+        return slot;
+    bb_store_blocks_forget(&view->blocks); /* it is not absent */
+    return NULL;
 }
 
 int bb_store_postgres_block_get(struct bb_store_view *view, const struct bb_block_key *key,
                                 struct bb_span *packed, struct bb_error *error) {
-    char bytes[BB_STORE_CACHE_KEY_MAX];
-    struct bb_span name = bb_store_cache_block_key(key, bytes);
-    const struct bb_store_cache_slot *slot = bb_store_cache_find(&view->cache, name);
+    const struct bb_store_block_slot *slot = bb_store_blocks_find(&view->blocks, key);
     struct bb_postgres_parameters p = {.count = 0};
+    PGresult *result;
 
     BB_ASSERT(key->lane < BB_LANE_COUNT);
     if (slot)
-        return answer(slot, packed);
+        return answer_block(slot, packed);
     bb_postgres_put_int32(&p, (int32_t)view->partition);
     bb_postgres_put_int16(&p, key->lane);
     bb_postgres_put_int32(&p, key->span);
     bb_postgres_put_int64(&p, key->channel);
-    return get(view, BB_READ_BLOCK, &p, name, packed, error);
+    int failed = bb_postgres_call(view->postgres, BB_READ_BLOCK, &p, &result, error);
+    if (failed != 0)
+        return failed;
+    slot = keep_block(view, key, result);
+    PQclear(result);
+    return slot ? answer_block(slot, packed) : fail_no_memory(error);
 }
 
 static bool may_be_a_name(struct bb_span name) {
@@ -155,20 +163,28 @@ static bool may_be_a_name(struct bb_span name) {
 
 int bb_store_postgres_name_get(struct bb_store_view *view, enum bb_name_kind kind,
                                struct bb_span name, struct bb_span *value, struct bb_error *error) {
-    char bytes[BB_STORE_CACHE_KEY_MAX];
+    char bytes[BB_STORE_NAME_MAX];
     struct bb_postgres_parameters p = {.count = 0};
 
     BB_ASSERT(kind < BB_NAME_KIND_COUNT);
     if (!may_be_a_name(name))
         return BB_ABSENT;
-    struct bb_span key = bb_store_cache_name_key(kind, name, bytes);
-    const struct bb_store_cache_slot *slot = bb_store_cache_find(&view->cache, key);
+    struct bb_span key = bb_store_name_key(kind, name, bytes);
+    const struct bb_store_name_slot *slot = bb_store_names_find(&view->names, key);
     if (slot)
-        return answer(slot, value);
+        return answer_name(slot, value);
     bb_postgres_put_int32(&p, (int32_t)view->partition);
     bb_postgres_put_int16(&p, (int16_t)kind);
     bb_postgres_put_span(&p, name);
-    return get(view, BB_READ_NAME, &p, key, value, error);
+    PGresult *result;
+    int failed = bb_postgres_call(view->postgres, BB_READ_NAME, &p, &result, error);
+    if (failed != 0)
+        return failed;
+    const bool is_there = PQntuples(result) > 0;
+    const struct bb_span found = is_there ? bb_postgres_span(result, 0, 0) : BB_SPAN("");
+    slot = bb_store_names_put(&view->names, key, is_there ? &found : NULL);
+    PQclear(result);
+    return slot ? answer_name(slot, value) : fail_no_memory(error);
 }
 
 /* ---- what is expected: one question for many keys */
@@ -203,76 +219,85 @@ static int ask(struct bb_store_view *view, enum bb_store_read statement, struct 
     return bb_postgres_call(view->postgres, statement, &p, result, error);
 }
 
-/* Keys that are not known yet, from `at` on; *next is behind the last one that was looked at. */
-static void choose_blocks(const struct bb_store_view *view, const struct bb_block_key *blocks,
-                          size_t at, size_t count, struct question *q, size_t *next) {
+static void put_block_keys(struct question *q, const struct bb_block_key *const *chosen) {
     static const enum bb_postgres_type types[] = {BB_POSTGRES_INT2, BB_POSTGRES_INT4,
                                                   BB_POSTGRES_INT8};
-    char bytes[BB_STORE_CACHE_KEY_MAX];
-    const struct bb_block_key *chosen[EXPECT_KEYS] = {NULL};
 
-    q->count = 0;
-    for (; at < count && q->count < EXPECT_KEYS; at++)
-        if (!bb_store_cache_find(&view->cache, bb_store_cache_block_key(&blocks[at], bytes)))
-            chosen[q->count++] = &blocks[at];
-    *next = at;
     for (int i = 0; i < 3; i++) {
         bb_buffer_clear(&q->columns[i]);
         bb_postgres_array(&q->columns[i], types[i], false, q->count);
     }
     for (size_t i = 0; i < q->count; i++) {
-        BB_ASSERT(chosen[i]);
         bb_postgres_field_int16(&q->columns[0], chosen[i]->lane);
         bb_postgres_field_int32(&q->columns[1], chosen[i]->span);
         bb_postgres_field_int64(&q->columns[2], chosen[i]->channel);
     }
 }
 
-static bool keep_blocks(struct bb_store_view *view, const PGresult *result,
-                        const struct bb_block_key *asked, size_t count) {
-    char bytes[BB_STORE_CACHE_KEY_MAX];
-    bool kept = true;
+/* Keys that are not known yet, from `at` on, are asked for, and absent until the answer; *next is behind the last one that was
+ * looked at. False without memory. */
+static bool choose_blocks(struct bb_store_view *view, const struct bb_block_key *blocks, size_t at,
+                          size_t count, struct question *q, size_t *next) {
+    const struct bb_block_key *chosen[EXPECT_KEYS];
+    bool room = true;
+
+    for (q->count = 0; at < count && q->count < EXPECT_KEYS; at++) {
+        bool is_new = false;
+        room = room && bb_store_blocks_note(&view->blocks, &blocks[at], &is_new) != NULL;
+        if (is_new)
+            chosen[q->count++] = &blocks[at];
+    }
+    *next = at;
+    put_block_keys(q, chosen);
+    return room;
+}
+
+static bool keep_blocks(struct bb_store_view *view, const PGresult *result) {
+    bool kept = true, is_new;
 
     for (int row = 0; kept && row < PQntuples(result); row++) {
-        struct bb_block_key key = {.lane = (uint8_t)bb_postgres_number(result, row, 0),
-                                   .span = (int32_t)bb_postgres_number(result, row, 1),
-                                   .channel = (uint32_t)bb_postgres_number(result, row, 2)};
-        struct bb_span value = bb_postgres_span(result, row, 3);
-        kept = bb_store_cache_put(&view->cache, bb_store_cache_block_key(&key, bytes), &value);
+        const struct bb_block_key key = {.lane = (uint8_t)bb_postgres_number(result, row, 0),
+                                         .span = (int32_t)bb_postgres_number(result, row, 1),
+                                         .channel = (uint32_t)bb_postgres_number(result, row, 2)};
+        struct bb_store_block_slot *slot = bb_store_blocks_note(&view->blocks, &key, &is_new);
+        kept = slot && bb_store_blocks_fill(&view->blocks, slot, bb_postgres_span(result, row, 3));
     }
-    for (size_t i = 0; kept && i < count; i++) /* the others are absent */
-        kept = bb_store_cache_put(&view->cache, bb_store_cache_block_key(&asked[i], bytes), NULL);
     return kept;
+}
+
+static bool has_room(const struct bb_store_view *view) {
+    return view->blocks.value_bytes + view->names.value_bytes < EXPECT_BYTES;
 }
 
 static int expect_blocks(struct bb_store_view *view, const struct bb_block_key *blocks,
                          size_t count, struct question *q, struct bb_error *error) {
     int failed = 0;
 
-    for (size_t at = 0, next; failed == 0 && at < count && view->cache.value_bytes < EXPECT_BYTES;
-         at = next) {
+    for (size_t at = 0, next; failed == 0 && at < count && has_room(view); at = next) {
         PGresult *result = NULL;
-        choose_blocks(view, blocks, at, count, q, &next);
-        if (q->count == 0)
-            continue;
-        failed = ask(view, BB_READ_BLOCKS, q, 3, &result, error);
-        if (failed == 0 && !keep_blocks(view, result, blocks + at, next - at))
+        if (!choose_blocks(view, blocks, at, count, q, &next))
+            failed = fail_no_memory(error);
+        else if (q->count > 0)
+            failed = ask(view, BB_READ_BLOCKS, q, 3, &result, error);
+        if (failed == 0 && !keep_blocks(view, result))
             failed = fail_no_memory(error);
         PQclear(result);
     }
+    if (failed != 0) /* what was asked for is not known */
+        bb_store_blocks_forget(&view->blocks);
     return failed;
 }
 
 static void choose_names(const struct bb_store_view *view, const struct bb_name_key *names,
                          size_t at, size_t count, struct question *q, size_t *next) {
-    char bytes[BB_STORE_CACHE_KEY_MAX];
+    char bytes[BB_STORE_NAME_MAX];
     const struct bb_name_key *chosen[EXPECT_KEYS] = {NULL};
 
     q->count = 0;
     for (; at < count && q->count < EXPECT_KEYS; at++)
         if (may_be_a_name(names[at].name) &&
-            !bb_store_cache_find(&view->cache,
-                                 bb_store_cache_name_key(names[at].kind, names[at].name, bytes)))
+            !bb_store_names_find(&view->names,
+                                 bb_store_name_key(names[at].kind, names[at].name, bytes)))
             chosen[q->count++] = &names[at];
     *next = at;
     bb_buffer_clear(&q->columns[0]);
@@ -288,20 +313,19 @@ static void choose_names(const struct bb_store_view *view, const struct bb_name_
 
 static bool keep_names(struct bb_store_view *view, const PGresult *result,
                        const struct bb_name_key *asked, size_t count) {
-    char bytes[BB_STORE_CACHE_KEY_MAX];
+    char bytes[BB_STORE_NAME_MAX];
     bool kept = true;
 
     for (int row = 0; kept && row < PQntuples(result); row++) {
         enum bb_name_kind kind = (enum bb_name_kind)bb_postgres_number(result, row, 0);
         struct bb_span value = bb_postgres_span(result, row, 2);
-        kept = bb_store_cache_put(
-            &view->cache, bb_store_cache_name_key(kind, bb_postgres_span(result, row, 1), bytes),
-            &value);
+        kept = bb_store_names_put(
+            &view->names, bb_store_name_key(kind, bb_postgres_span(result, row, 1), bytes), &value);
     }
     for (size_t i = 0; kept && i < count; i++)
         if (may_be_a_name(asked[i].name))
-            kept = bb_store_cache_put(
-                &view->cache, bb_store_cache_name_key(asked[i].kind, asked[i].name, bytes), NULL);
+            kept = bb_store_names_put(&view->names,
+                                      bb_store_name_key(asked[i].kind, asked[i].name, bytes), NULL);
     return kept;
 }
 
@@ -309,8 +333,7 @@ static int expect_names(struct bb_store_view *view, const struct bb_name_key *na
                         struct question *q, struct bb_error *error) {
     int failed = 0;
 
-    for (size_t at = 0, next; failed == 0 && at < count && view->cache.value_bytes < EXPECT_BYTES;
-         at = next) {
+    for (size_t at = 0, next; failed == 0 && at < count && has_room(view); at = next) {
         PGresult *result = NULL;
         choose_names(view, names, at, count, q, &next);
         if (q->count == 0)
@@ -327,9 +350,11 @@ int bb_store_postgres_expect(struct bb_store_view *view, const struct bb_store_h
                              struct bb_error *error) {
     struct question q;
 
-    if (hint->moves_on && view->cache.count > KEYS_KEPT)
-        bb_store_cache_forget(
-            &view->cache); /* a table that is small is found in the processor's caches */
+    /* Tables that are small are found in the processor's caches. */
+    if (hint->moves_on && view->blocks.count > KEYS_KEPT)
+        bb_store_blocks_forget(&view->blocks);
+    if (hint->moves_on && view->names.count > KEYS_KEPT)
+        bb_store_names_forget(&view->names);
     question_init(&q);
     int result = expect_blocks(view, hint->blocks, hint->block_count, &q, error);
     if (result == 0)
