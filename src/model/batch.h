@@ -27,7 +27,7 @@ struct bb_series {
     struct bb_span channel;
     struct bb_span zone; /* of its periods, as the source knows it; empty: unknown */
     struct bb_span obis; /* canonical OBIS text where the format knows it; may be empty */
-    uint64_t hash;       /* of usage point and channel, see bb_series_hash */
+    uint64_t hash;       /* in a table: bb_series_hash of usage point and channel */
     uint32_t interval_s; /* the nominal interval; 0: none */
     uint8_t kind;        /* enum bb_kind, never unknown in a batch that is handed on */
     uint8_t commodity;

@@ -129,12 +129,9 @@ static bool unpack_series(struct bb_cursor *in, const struct bb_series *before,
         s->commodity = bb_cursor_byte(in);
         s->unit = bb_cursor_byte(in);
     }
-    if (in->failed || s->kind >= BB_KIND_COUNT || s->commodity >= BB_COMMODITY_COUNT ||
-        s->unit >= BB_UNIT_COUNT || s->usage_point.size - 1 >= BB_NAME_MAX ||
-        s->channel.size - 1 >= BB_NAME_MAX)
-        return false;
-    s->hash = bb_series_hash(s->usage_point, s->channel);
-    return true;
+    return !in->failed && s->kind < BB_KIND_COUNT && s->commodity < BB_COMMODITY_COUNT &&
+           s->unit < BB_UNIT_COUNT && s->usage_point.size - 1 < BB_NAME_MAX &&
+           s->channel.size - 1 < BB_NAME_MAX;
 }
 
 static bool take_columns(struct bb_frame *frame, uint32_t count, struct bb_arena *arena) {

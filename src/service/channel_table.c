@@ -2,6 +2,7 @@
 #include "service/channel_table.h"
 
 #include "base/hash.h"
+#include "base/list.h"
 #include "service/rules_channel.h"
 
 #include <stdlib.h>
@@ -9,13 +10,14 @@
 enum { ARENA_CHUNK_BYTES = 256 << 10, ARENA_LIMIT_BYTES = 1 << 30 };
 
 void bb_channel_table_init(struct bb_channel_table *t, struct bb_plant *plant) {
-    *t = (struct bb_channel_table){.plant = plant};
+    *t = (struct bb_channel_table){.plant = plant, .told_last_ms = INT64_MIN};
+    bb_channel_names_init(&t->names);
     bb_arena_init(&t->arena, ARENA_CHUNK_BYTES, ARENA_LIMIT_BYTES);
 }
 
 void bb_channel_table_release(struct bb_channel_table *t) {
+    bb_channel_names_release(&t->names);
     free(t->slots);
-    free(t->index);
     free(t->profiles);
     free(t->rules);
     bb_arena_release(&t->arena);
@@ -23,8 +25,8 @@ void bb_channel_table_release(struct bb_channel_table *t) {
 }
 
 size_t bb_channel_table_bytes(const struct bb_channel_table *t) {
-    return t->arena.total_bytes + t->capacity * sizeof t->slots[0] +
-           t->index_size * sizeof t->index[0] + t->profile_capacity * sizeof t->profiles[0] +
+    return t->arena.total_bytes + bb_channel_names_bytes(&t->names) +
+           t->capacity * sizeof t->slots[0] + t->profile_capacity * sizeof t->profiles[0] +
            t->rules_capacity * sizeof t->rules[0];
 }
 
@@ -65,78 +67,6 @@ size_t bb_channel_key(struct bb_span tenant, struct bb_span usage_point, struct 
 
 /* ---- the table */
 
-static uint64_t index_value(uint64_t hash, uint32_t slot) {
-    return (hash & 0xffffffff00000000ULL) | (slot + 1);
-}
-
-static bool grow(struct bb_channel_table *t) {
-    uint32_t capacity = t->capacity ? t->capacity * 2 : 256;
-    struct bb_channel_slot *slots = realloc(t->slots, capacity * sizeof *slots);
-
-    if (!slots)
-        return false;
-    t->slots = slots;
-    uint64_t *index = calloc((size_t)capacity * 2, sizeof *index);
-    if (!index)
-        return false;
-    free(t->index);
-    t->index = index;
-    t->index_size = capacity * 2;
-    t->capacity = capacity;
-    for (uint32_t i = 0; i < t->count; i++) {
-        uint32_t at = (uint32_t)slots[i].hash & (t->index_size - 1);
-        while (index[at] != 0)
-            at = (at + 1) & (t->index_size - 1);
-        index[at] = index_value(slots[i].hash, i);
-    }
-    return true;
-}
-
-static bool names(const struct bb_channel_slot *slot, struct bb_span tenant,
-                  const struct bb_series *series) {
-    return bb_span_equal(bb_channel_slot_channel(slot), series->channel) &&
-           bb_span_equal(bb_channel_slot_usage_point(slot), series->usage_point) &&
-           bb_span_equal(bb_channel_slot_tenant(slot), tenant);
-}
-
-static uint32_t find(const struct bb_channel_table *t, uint64_t hash, struct bb_span tenant,
-                     const struct bb_series *series) {
-    if (t->index_size == 0)
-        return UINT32_MAX;
-    uint32_t mask = t->index_size - 1;
-    for (uint32_t at = (uint32_t)hash & mask; t->index[at] != 0; at = (at + 1) & mask) {
-        uint32_t slot = (uint32_t)t->index[at] - 1;
-        if ((t->index[at] ^ hash) >> 32 == 0 && names(&t->slots[slot], tenant, series))
-            return slot;
-    }
-    return UINT32_MAX;
-}
-
-/* The entry of the index is fetched first, then the slot it names, then the slot's key. */
-void bb_channel_table_prefetch(const struct bb_channel_table *t, struct bb_span tenant,
-                               const struct bb_series *series, uint32_t at, uint32_t count) {
-    enum { ENTRY_AHEAD = 24, SLOT_AHEAD = 16, KEY_AHEAD = 8 };
-    uint32_t mask = t->index_size - 1;
-
-    if (t->index_size == 0)
-        return;
-    if (at + ENTRY_AHEAD < count)
-        __builtin_prefetch(
-            &t->index[(uint32_t)bb_hash_seeded(tenant, series[at + ENTRY_AHEAD].hash) & mask]);
-    if (at + SLOT_AHEAD < count) {
-        uint64_t entry =
-            t->index[(uint32_t)bb_hash_seeded(tenant, series[at + SLOT_AHEAD].hash) & mask];
-        if (entry)
-            __builtin_prefetch(&t->slots[(uint32_t)entry - 1]);
-    }
-    if (at + KEY_AHEAD < count) {
-        uint64_t entry =
-            t->index[(uint32_t)bb_hash_seeded(tenant, series[at + KEY_AHEAD].hash) & mask];
-        if (entry)
-            __builtin_prefetch(t->slots[(uint32_t)entry - 1].key.data);
-    }
-}
-
 /* A channel's record, and the usage point's master data, by which a new one is resolved. */
 enum { NAMES_OF_A_SERIES = 2, NAMES_OF_A_TENANT = 2 };
 
@@ -154,30 +84,38 @@ static bool put_names(struct bb_span tenant, const struct bb_series *series,
     return true;
 }
 
-int bb_channel_table_expect(struct bb_channel_table *t, struct bb_store_view *view,
-                            struct bb_span tenant, const struct bb_series *series, uint32_t count,
-                            struct bb_arena *scratch, struct bb_error *error) {
+/* Tell the store of those that the table does not know. */
+static int expect(struct bb_channel_table *t, struct bb_store_view *view, struct bb_span tenant,
+                  const struct bb_series *series, uint32_t count, const uint32_t *slots,
+                  struct bb_arena *scratch, struct bb_error *error) {
     const struct bb_store_ops *ops = t->plant->store->ops;
-    size_t names = 0;
+    size_t unknown = 0, names = 0;
 
-    if (!ops->expect)
+    for (uint32_t i = 0; i < count; i++)
+        unknown += slots[i] == BB_CHANNEL_NONE;
+    if (!ops->expect || unknown == 0)
         return 0;
     struct bb_name_key *keys = bb_arena_take(
-        scratch, (count * (size_t)NAMES_OF_A_SERIES + NAMES_OF_A_TENANT) * sizeof *keys);
+        scratch, (unknown * NAMES_OF_A_SERIES + NAMES_OF_A_TENANT) * sizeof *keys);
     bool room = keys != NULL;
     for (uint32_t i = 0; room && i < count; i++) {
-        if (find(t, bb_hash_seeded(tenant, series[i].hash), tenant, &series[i]) != UINT32_MAX)
+        if (slots[i] != BB_CHANNEL_NONE)
             continue;
         room = put_names(tenant, &series[i], scratch, keys + names);
         names += NAMES_OF_A_SERIES;
     }
     if (!room)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the names of channels");
-    if (names == 0)
-        return 0;
     keys[names++] = (struct bb_name_key){BB_NAME_TENANT, tenant};
     keys[names++] = (struct bb_name_key){BB_NAME_RULES, tenant};
     return ops->expect(view, &(struct bb_store_hint){.names = keys, .name_count = names}, error);
+}
+
+int bb_channel_table_look(struct bb_channel_table *t, struct bb_store_view *view,
+                          struct bb_span tenant, const struct bb_series *series, uint32_t count,
+                          struct bb_arena *scratch, uint32_t *slots, struct bb_error *error) {
+    bb_channel_names_find_all(&t->names, tenant, series, count, slots);
+    return expect(t, view, tenant, series, count, slots, scratch, error);
 }
 
 static bool keep(struct bb_channel_table *t, struct bb_span *text) {
@@ -486,6 +424,14 @@ static int stored_get(void *context, enum bb_master_kind kind, struct bb_span te
     return bb_master_stored_get(source->store, source->view, kind, tenant, name, arena, out, error);
 }
 
+/* When its source first told of a channel. */
+static void note_told(struct bb_channel_table *t, const struct bb_channel_record *r) {
+    if (r->first_received_ms == INT64_MAX)
+        t->untold++;
+    else if (r->first_received_ms > t->told_last_ms)
+        t->told_last_ms = r->first_received_ms;
+}
+
 /* Read the slot's record from the store, or begin a new one. */
 static int load(struct bb_channel_table *t, struct bb_store_view *view,
                 struct bb_channel_slot *slot, struct bb_error *error) {
@@ -519,28 +465,25 @@ int bb_channel_table_find(struct bb_channel_table *t, struct bb_store_view *view
                           struct bb_span tenant, const struct bb_series *series, uint32_t *slot_out,
                           struct bb_error *error) {
     char key[BB_NAME_KEY_MAX];
-    uint64_t hash = bb_hash_seeded(tenant, series->hash);
 
-    *slot_out = find(t, hash, tenant, series);
-    if (*slot_out != UINT32_MAX)
+    BB_ASSERT(t->count == t->names.count);
+    *slot_out = bb_channel_names_find(&t->names, tenant, series);
+    if (*slot_out != BB_CHANNEL_NONE)
         return 0;
-    if (t->count == t->capacity && (t->capacity > UINT32_MAX / 8 || !grow(t)))
+    if (!bb_list_room(&t->slots, t->count, &t->capacity, sizeof t->slots[0]))
         return no_memory(error);
     struct bb_channel_slot *slot = &t->slots[t->count];
-    *slot = (struct bb_channel_slot){.hash = hash,
-                                     .tenant_size = (uint16_t)tenant.size,
+    *slot = (struct bb_channel_slot){.tenant_size = (uint16_t)tenant.size,
                                      .usage_point_size = (uint16_t)series->usage_point.size};
-    size_t size = bb_channel_key(tenant, series->usage_point, series->channel, key);
-    slot->key = bb_arena_copy(&t->arena, (struct bb_span){key, size});
-    if (!slot->key.data)
-        return no_memory(error);
+    slot->key = (struct bb_span){key,
+                                 bb_channel_key(tenant, series->usage_point, series->channel, key)};
     int result = load(t, view, slot, error);
     if (result)
         return result;
-    uint32_t at = (uint32_t)hash & (t->index_size - 1);
-    while (t->index[at] != 0)
-        at = (at + 1) & (t->index_size - 1);
-    t->index[at] = index_value(hash, t->count);
+    if (!bb_channel_names_add(&t->names, tenant, series))
+        return no_memory(error);
+    slot->key = bb_channel_names_key(&t->names, t->count);
+    note_told(t, &slot->record);
     *slot_out = t->count++;
     return 0;
 }
@@ -555,8 +498,10 @@ int bb_channel_table_tell(struct bb_channel_table *t, struct bb_store_view *view
     if (received_ms > r->first_received_ms ||
         (received_ms == r->first_received_ms && line >= r->first_line))
         return 0;
+    t->untold -= r->first_received_ms == INT64_MAX;
     r->first_received_ms = received_ms;
     r->first_line = line;
+    note_told(t, r);
     r->unit = s->unit;
     r->told_kind = s->kind;
     r->told_commodity = s->commodity;

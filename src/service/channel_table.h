@@ -1,16 +1,14 @@
-/* The channels of one partition as a worker knows them: looked up by name for every series of every
- * frame, so it is a hash table in memory over the store's records, filled as names are met.
- * What a channel is, channel_resolve.h says.
+/* The channels of one partition as a worker knows them: the store's records, by the numbers of their names (channel_names.h),
+ * filled as names are met. What a channel is, channel_resolve.h says.
  */
 #ifndef BB_SERVICE_CHANNEL_TABLE_H
 #define BB_SERVICE_CHANNEL_TABLE_H
 
-#include "model/batch.h"
+#include "service/channel_names.h"
 #include "service/channel_resolve.h"
 
 struct bb_channel_slot {
-    uint64_t hash;
-    struct bb_span key; /* tenant 0 usage point 0 channel */
+    struct bb_span key; /* tenant 0 usage point 0 channel; in the table's names */
     struct bb_channel_record record;
     struct bb_channel channel; /* for derive */
     uint16_t tenant_size, usage_point_size;
@@ -45,10 +43,12 @@ struct bb_channel_rules { /* a list of rules, in the table's arena */
 
 struct bb_channel_table {
     struct bb_plant *plant;
+    struct bb_channel_names names; /* slots have the numbers of their names */
     struct bb_channel_slot *slots;
-    uint32_t count, capacity;
-    uint64_t *index; /* upper hash bits, slot + 1 */
-    uint32_t index_size;
+    uint32_t count;
+    size_t capacity;
+    int64_t told_last_ms; /* the greatest first_received_ms of the slots that have one, */
+    uint32_t untold;      /* which so many have not */
     struct bb_arena arena;
     struct bb_channel_holidays holidays; /* met last: nearly all channels have the same */
     struct bb_channel_profile *profiles; /* of those that its channels have, or had */
@@ -65,21 +65,22 @@ void bb_channel_table_init(struct bb_channel_table *table, struct bb_plant *plan
 void bb_channel_table_release(struct bb_channel_table *table);
 size_t bb_channel_table_bytes(const struct bb_channel_table *table);
 
-/* The slot of a series' channel; from the store, or new. Returns the slot's number. */
+/* The slots of a frame's series, BB_CHANNEL_NONE where the table does not know one: the store is told that those will be looked up. */
+int bb_channel_table_look(struct bb_channel_table *table, struct bb_store_view *view,
+                          struct bb_span tenant, const struct bb_series *series, uint32_t count,
+                          struct bb_arena *scratch, uint32_t *slots, struct bb_error *error)
+    BB_MUST_USE;
+
+/* The slot of a series' channel; from the store, or new. */
 int bb_channel_table_find(struct bb_channel_table *table, struct bb_store_view *view,
                           struct bb_span tenant, const struct bb_series *series, uint32_t *slot,
                           struct bb_error *error) BB_MUST_USE;
 
-/* Lookups of all of them follow: the store is told so of those that the table does not know. */
-int bb_channel_table_expect(struct bb_channel_table *table, struct bb_store_view *view,
-                            struct bb_span tenant, const struct bb_series *series, uint32_t count,
-                            struct bb_arena *scratch, struct bb_error *error) BB_MUST_USE;
-
-/* Lookups of series[at] and those behind it follow: fetch what they will read, one step at a time. A
- * plant's channels do not fit the caches, and the order of readings has nothing to do with that of
- * memory. */
-void bb_channel_table_prefetch(const struct bb_channel_table *table, struct bb_span tenant,
-                               const struct bb_series *series, uint32_t at, uint32_t count);
+/* Whether what is received then may be the first that is told of a channel: of most it is not. */
+static inline bool bb_channel_table_may_tell(const struct bb_channel_table *table,
+                                             int64_t received_ms) {
+    return table->untold > 0 || received_ms <= table->told_last_ms;
+}
 
 /* The source tells what the channel is, at (received, line): the least one ever told describes it.
  */

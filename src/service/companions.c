@@ -99,9 +99,7 @@ static int take_stored(void *context, struct bb_span name, struct bb_span value)
     uint32_t slot;
 
     (void)value;
-    struct bb_series series = {.usage_point = f->usage_point,
-                               .channel = channel,
-                               .hash = bb_series_hash(f->usage_point, channel)};
+    struct bb_series series = {.usage_point = f->usage_point, .channel = channel};
     f->result = bb_channel_table_find(f->table, f->view, f->tenant, &series, &slot, f->error);
     if (f->result)
         return f->result;

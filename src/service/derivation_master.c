@@ -26,7 +26,6 @@ static int touch_channel(void *context, struct bb_span name, struct bb_span valu
     struct bb_span tenant = {name.data, (size_t)(first - name.data)};
     series.usage_point = (struct bb_span){first + 1, (size_t)(second - first - 1)};
     series.channel = (struct bb_span){second + 1, (size_t)(name.data + name.size - second - 1)};
-    series.hash = bb_series_hash(series.usage_point, series.channel);
     t->result = bb_channel_table_find(t->channels, t->view, tenant, &series, &slot, t->error);
     if (t->result)
         return t->result;

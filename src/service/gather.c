@@ -76,14 +76,16 @@ static bool note_source(struct bb_gather *g, int64_t received_ms, struct bb_span
     return copy.data != NULL;
 }
 
-/* The slot of one of the frame's series; the first reading may say what the channel is. */
+/* `slot` of one of the frame's series, when it is BB_CHANNEL_NONE yet; the first reading may say what the channel is. */
 static int find_slot(struct bb_channel_table *channels, struct bb_store_view *view,
                      const struct bb_frame *f, uint32_t series, int64_t line, uint32_t *slot,
                      struct bb_error *error) {
     const struct bb_series *s = &f->series[series];
-    int result = bb_channel_table_find(channels, view, f->tenant, s, slot, error);
+    int result = *slot == BB_CHANNEL_NONE
+                     ? bb_channel_table_find(channels, view, f->tenant, s, slot, error)
+                     : 0;
 
-    if (!result && f->received_ms <= channels->slots[*slot].record.first_received_ms)
+    if (!result && bb_channel_table_may_tell(channels, f->received_ms))
         result = bb_channel_table_tell(channels, view, *slot, s, f->received_ms, line, error);
     return result;
 }
@@ -91,27 +93,24 @@ static int find_slot(struct bb_channel_table *channels, struct bb_store_view *vi
 /* A run for each of the frame's series that has readings. */
 static int take_runs(struct bb_gather *g, struct bb_channel_table *channels,
                      struct bb_store_view *view, const struct bb_frame *f, struct bb_error *error) {
+    uint32_t *slots = bb_arena_take(&g->frame, f->series_count * sizeof *slots);
     size_t first = 0;
 
-    if (!reserve((void **)&g->runs, &g->run_capacity, g->run_count + f->series_count,
-                 sizeof g->runs[0]))
+    if (!slots || !reserve((void **)&g->runs, &g->run_capacity, g->run_count + f->series_count,
+                           sizeof g->runs[0]))
         return no_memory(error);
-    int expected = bb_channel_table_expect(channels, view, f->tenant, f->series, f->series_count,
-                                           &g->frame, error);
-    if (expected)
-        return expected;
-    for (uint32_t i = 0; i < f->series_count; i++) {
-        bb_channel_table_prefetch(channels, f->tenant, f->series, i, f->series_count);
-        uint32_t count = (uint32_t)f->series_rows[i], slot;
+    int result = bb_channel_table_look(channels, view, f->tenant, f->series, f->series_count,
+                                       &g->frame, slots, error);
+    for (uint32_t i = 0; !result && i < f->series_count; i++) {
+        const uint32_t count = (uint32_t)f->series_rows[i];
         if (count == 0)
             continue;
-        int result = find_slot(channels, view, f, i, f->line[first], &slot, error);
-        if (result)
-            return result;
-        g->runs[g->run_count++] = (struct bb_gather_run){slot, count};
+        result = find_slot(channels, view, f, i, f->line[first], &slots[i], error);
+        g->runs[g->run_count] = (struct bb_gather_run){slots[i], count};
+        g->run_count += !result;
         first += count;
     }
-    return 0;
+    return result;
 }
 
 /* The index of a moment; readings that come one after another mostly share theirs. */
