@@ -90,8 +90,9 @@ struct bb_kafka_log {
     struct bb_kafka_client watch;
     rd_kafka_topic_t *watch_topics[BB_KAFKA_OWNER];
     rd_kafka_queue_t *watch_queue;
-    uint64_t *seen;  /* [partitions + 1]: ends as last told of */
-    uint64_t *armed; /* where the watch stands */
+    uint64_t *seen;   /* [partitions + 1]: ends as last told of */
+    uint64_t *armed;  /* where the watch stands */
+    int64_t armed_ms; /* when one of them was set last */
 
     /* appender */
     struct bb_kafka_client data, decide;

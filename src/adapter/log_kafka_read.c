@@ -1,7 +1,8 @@
 /* Readers, and verify. See log_kafka_internal.h for where their clients come from.
  *
- * A reader's fetcher runs while there is something to read and stops at the end: an idle reader costs nothing. END is what the
- * partition's leader says when asked, never the absence of an answer. Behind the last record of control there may be markers of
+ * A reader's fetcher runs while there is something to fetch and stops at the end: an idle reader costs nothing. What it has fetched
+ * is looked through ahead of what is read, so that one whose reader is busy elsewhere does not ask for more at the end again and
+ * again. END is what the partition's leader says when asked, never the absence of an answer. Behind the last record of control there may be markers of
  * transactions, which take offsets and are no records: the fetcher tells when it came to the end.
  */
 #include "adapter/log_kafka_internal.h"
@@ -10,7 +11,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { SLICE_MS = 100 };
+enum {
+    SLICE_MS = 100,
+    READY_MOST = 64,
+    READY_BYTES = 4 << 20 /* and one message more, beside what the fetcher has queued */
+};
 
 struct kafka_reader { /* what a struct bb_log_reader is here */
     struct bb_kafka_log *log;
@@ -21,9 +26,14 @@ struct kafka_reader { /* what a struct bb_log_reader is here */
     bool running;
     uint64_t at;    /* where the fetcher stands, when it runs */
     uint64_t high;  /* where the partition ended when that was asked last */
-    uint64_t ended; /* it said that nothing is before this offset; it says so once. 0: it did not */
+    uint64_t ended; /* it has handed over all before this offset, which it says once; 0: not yet */
     rd_kafka_message_t *message;
+    rd_kafka_message_t *ready[READY_MOST]; /* the next ones, a ring; the last may be an error */
+    size_t ready_first, ready_count, ready_bytes;
+    bool failed; /* it is */
 };
+
+enum step { COMES = 0, AT_END = 1 };
 
 static int64_t now_ms(void) {
     return bb_monotonic_ns() / 1000000;
@@ -140,12 +150,34 @@ static void drop_message(struct kafka_reader *reader) {
     reader->message = NULL;
 }
 
+static void put_ready(struct kafka_reader *reader, rd_kafka_message_t *message) {
+    reader->ready[(reader->ready_first + reader->ready_count++) % READY_MOST] = message;
+    reader->ready_bytes += message->len;
+}
+
+static rd_kafka_message_t *take_ready(struct kafka_reader *reader) {
+    if (reader->ready_count == 0)
+        return NULL;
+    rd_kafka_message_t *message = reader->ready[reader->ready_first];
+    reader->ready_first = (reader->ready_first + 1) % READY_MOST;
+    reader->ready_count--;
+    reader->ready_bytes -= message->len;
+    reader->failed = reader->failed && !message->err;
+    return message;
+}
+
+static void drop_ready(struct kafka_reader *reader) {
+    while (reader->ready_count > 0)
+        rd_kafka_message_destroy(take_ready(reader));
+}
+
 void bb_kafka_reader_close(struct bb_log_reader *opaque) {
     struct kafka_reader *reader = (struct kafka_reader *)opaque;
 
     if (!reader)
         return;
     drop_message(reader);
+    drop_ready(reader);
     stop(reader);
     pthread_mutex_lock(&reader->log->fetcher_lock);
     reader->fetcher->taken[reader->partition] = false;
@@ -163,12 +195,13 @@ static int fail_read(struct kafka_reader *reader, rd_kafka_resp_err_t why, uint6
 
 static int start(struct kafka_reader *reader, uint64_t offset, struct bb_error *error) {
     stop(reader);
+    drop_ready(reader);
+    reader->at = offset;
+    reader->ended = 0;
     if (rd_kafka_consume_start(reader->rkt, reader->number, (int64_t)offset) != 0)
         return fail_read(reader, rd_kafka_last_error(), offset, error);
     reader->running = true;
-    reader->at = offset;
-    reader->ended = 0;
-    return 0;
+    return COMES;
 }
 
 /* Where the partition ends now, for who wants to read at `offset`. */
@@ -196,49 +229,60 @@ static int judge_reset(struct kafka_reader *reader, uint64_t offset, rd_kafka_re
     return result < 0 ? result : fail_read(reader, why, offset, error);
 }
 
-static void note_end(struct kafka_reader *reader, const rd_kafka_message_t *message) {
-    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-        reader->ended = (uint64_t)message->offset;
-}
+/* What came in place of a message: the end, an absence that passes, or a reason to give up. */
+static int judge(struct kafka_reader *reader, uint64_t offset, rd_kafka_message_t *message,
+                 struct bb_error *error) {
+    const rd_kafka_resp_err_t why = message->err;
 
-enum taken { TAKEN = 0, TAKEN_END = 1 };
+    if (why == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        reader->ended = (uint64_t)message->offset;
+    rd_kafka_message_destroy(message);
+    if (why == RD_KAFKA_RESP_ERR__PARTITION_EOF || bb_kafka_passes(why))
+        return COMES;
+    return why == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+                   why == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE
+               ? judge_reset(reader, offset, why, error)
+               : fail_read(reader, why, offset, error);
+}
 
 /* The next message before the end, which may be on its way. */
 static int take(struct kafka_reader *reader, uint64_t offset, struct bb_error *error) {
     int64_t until = now_ms() + bb_kafka_answer_ms(&reader->fetcher->client);
+    int result = COMES;
 
-    while (reader->ended < reader->high && now_ms() < until) {
+    while (result == COMES && reader->ended < reader->high && now_ms() < until) {
         rd_kafka_message_t *message = rd_kafka_consume(reader->rkt, reader->number, SLICE_MS);
-        if (!message)
-            continue;
-        if (!message->err) {
+        if (message && !message->err) {
             reader->message = message;
-            return TAKEN;
+            return COMES;
         }
-        rd_kafka_resp_err_t why = message->err;
-        note_end(reader, message);
-        rd_kafka_message_destroy(message);
-        if (why == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
-            why == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
-            return judge_reset(reader, offset, why, error);
-        if (why != RD_KAFKA_RESP_ERR__PARTITION_EOF && !bb_kafka_passes(why))
-            return fail_read(reader, why, offset, error);
+        if (message)
+            result = judge(reader, offset, message, error);
     }
+    if (result < 0)
+        return result;
     return reader->ended >= reader->high
-               ? TAKEN_END
+               ? AT_END
                : fail_read(reader, RD_KAFKA_RESP_ERR__TIMED_OUT, offset, error);
 }
 
-/* A message that is there already, without waiting. */
-static void take_ready(struct kafka_reader *reader) {
-    rd_kafka_message_t *message = rd_kafka_consume(reader->rkt, reader->number, 0);
-
-    if (message && message->err) { /* an end, or an error that comes again */
-        note_end(reader, message);
-        rd_kafka_message_destroy(message);
-        message = NULL;
+/* Take over what is fetched already, without waiting. At the end the fetcher stops; an error, which librdkafka may say but once,
+ * waits for its turn. */
+static void look_ahead(struct kafka_reader *reader) {
+    while (reader->running && !reader->failed && reader->ready_count < READY_MOST &&
+           reader->ready_bytes < READY_BYTES) {
+        rd_kafka_message_t *message = rd_kafka_consume(reader->rkt, reader->number, 0);
+        if (!message)
+            return;
+        if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            reader->ended = (uint64_t)message->offset;
+            rd_kafka_message_destroy(message);
+            stop(reader);
+        } else {
+            reader->failed = message->err != RD_KAFKA_RESP_ERR_NO_ERROR;
+            put_ready(reader, message);
+        }
     }
-    reader->message = message;
 }
 
 static int deliver(struct kafka_reader *reader, struct bb_log_record *out, struct bb_error *error) {
@@ -262,31 +306,40 @@ static int deliver(struct kafka_reader *reader, struct bb_log_record *out, struc
 
 /* The end is asked for where nothing before it is known to come any more. */
 static int find_end(struct kafka_reader *reader, uint64_t offset, struct bb_error *error) {
-    const bool goes_on = reader->running && reader->at == offset;
+    const bool goes_on = reader->at == offset, comes = goes_on && reader->running;
     uint64_t high = 0;
 
-    if (goes_on && offset < reader->high && reader->ended < reader->high)
-        return TAKEN;
+    if (comes && offset < reader->high && reader->ended < reader->high)
+        return COMES;
     int result = ask_end(reader, offset, &high, error);
     if (result < 0)
         return result;
     reader->high = high;
-    return offset >= high ? TAKEN_END : goes_on ? TAKEN : start(reader, offset, error);
+    if (offset >= high || (goes_on && reader->ended >= high))
+        return AT_END;
+    return comes ? COMES : start(reader, offset, error);
 }
 
 int bb_kafka_read(struct bb_log_reader *opaque, uint64_t offset, struct bb_log_record *out,
                   struct bb_error *error) {
     struct kafka_reader *reader = (struct kafka_reader *)opaque;
-    int result = TAKEN;
+    rd_kafka_message_t *next = NULL;
+    int result = COMES;
 
     drop_message(reader);
-    if (reader->running && reader->at == offset)
-        take_ready(reader);
-    if (!reader->message)
+    if (reader->at == offset) {
+        look_ahead(reader);
+        next = take_ready(reader);
+    }
+    if (next && next->err)
+        result = judge(reader, offset, next, error);
+    else
+        reader->message = next;
+    if (!reader->message && result == COMES)
         result = find_end(reader, offset, error);
-    if (!reader->message && result == TAKEN)
+    if (!reader->message && result == COMES)
         result = take(reader, offset, error);
-    if (result == TAKEN_END) {
+    if (result == AT_END) {
         stop(reader);
         return BB_LOG_END;
     }

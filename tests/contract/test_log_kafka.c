@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "contract/kafka_fixture.h"
 #include "model/frame.h"
 #include "support/log_folder.h"
@@ -191,6 +192,48 @@ Test(log_kafka, an_idle_reader_knows_that_it_is_at_the_end, .timeout = 120) {
     log->ops->reader_close(reader);
     log->ops->close(log);
     kafka_fixture_end(&kafka);
+}
+
+/* The reader has fetched some of what is gone meanwhile, and hands that out; then it says what is the matter, which its fetcher is
+ * told but once, maybe long before. */
+Test(log_kafka, says_that_what_it_comes_to_is_gone, .timeout = 120) {
+    enum { RECORDS = 80, KEPT = 75, BYTES = 1 << 20 };
+    struct kafka_fixture kafka;
+    struct bb_log_reader *reader = NULL;
+    struct bb_log_record record, read = {.next_offset = 0};
+    struct bb_error error;
+    struct bb_random random;
+    uint64_t kept = 0;
+    char *body = malloc(BYTES);
+    int result;
+
+    kafka_fixture_begin(&kafka, NULL);
+    struct bb_log *log = kafka_fixture_open(&kafka);
+    bb_random_seed(&random, 1);
+    for (uint64_t i = 0; i < RECORDS; i++) {
+        for (size_t at = 0; at < BYTES; at += sizeof(uint64_t))
+            memcpy(body + at, &(uint64_t){bb_random_next(&random)}, sizeof(uint64_t));
+        record = (struct bb_log_record){
+            .kind = BB_RECORD_FRAME, .received_ms = 1, .readings = 1, .body = {body, BYTES}};
+        cr_assert_eq(log->ops->append(log, 0, &record, &error), 0, "%s", error.text);
+        kept = i == KEPT ? record.offset : kept;
+    }
+    cr_assert_eq(log->ops->sync(log, &error), 0, "%s", error.text);
+    cr_assert_eq(log->ops->reader_open(log, 0, &reader, &error), 0);
+    cr_assert_eq(log->ops->read(reader, 0, &read, &error), BB_LOG_RECORD, "%s", error.text);
+    usleep(1000 * 1000);
+    cr_assert_eq(log->ops->trim(log, 0, kept, INT64_MAX, &error), 0, "%s", error.text);
+    while ((result = log->ops->read(reader, read.next_offset, &read, &error)) == BB_LOG_RECORD) {
+        cr_assert_lt(read.offset, kept, "what is gone was passed over");
+        usleep(read.offset == 20 ? 1000 * 1000 : 0); /* there is room to fetch more, in vain */
+    }
+    cr_expect_eq(result, -BB_E_LOG_CORRUPT, "%d: %s", result, error.text);
+    cr_expect_not_null(strstr(error.text, "no longer kept"), "%s", error.text);
+    cr_expect_eq(log->ops->read(reader, kept, &read, &error), BB_LOG_RECORD, "%s", error.text);
+    log->ops->reader_close(reader);
+    log->ops->close(log);
+    kafka_fixture_end(&kafka);
+    free(body);
 }
 
 Test(log_kafka, keeps_identity_sums_and_places_over_opening, .timeout = 60) {
