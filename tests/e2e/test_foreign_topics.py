@@ -190,6 +190,27 @@ def test_dead_letters_stand_on_a_topic_of_their_own(plant, topic, broker):
     assert values(plant, "A") == [0, 1, 2, 3]
 
 
+def test_dead_letters_are_told_from_the_first_on_once_they_are_to_be(plant, topic, broker):
+    """Switched off, a sink tells changes and makes no topic of letters; switched on, it begins with the first one."""
+    prefix = "late-" + topic.name
+    changes, parked = (Topic(broker, name=f"{prefix}.{kind}") for kind in ("changes", "dead-letters"))
+
+    def configure(switch):
+        topic.config(plant, source=f"map: {plant.file('map.yaml', JSON_MAP)}",
+                     more=f"sinks: {{kafka: {{brokers: '{broker.address}', prefix: {prefix}, dead_letters: {switch}}}}}\n")
+
+    configure("off")
+    topic.put("no JSON", reading("A", 1, 5))
+    with Server(plant) as server:
+        assert wait_until(lambda: values(plant, "A") == [5] and len(changes.read()) == 1, 30, 0.5), server.lines
+        assert len(dlq(plant, "ls")) == 1
+    assert parked.read() == []
+    configure("on")
+    with Server(plant) as server:
+        assert wait_until(lambda: len(parked.read()) == 1, 30, 0.5), server.lines
+    assert base64.b64decode(parked.read()[0]) == b"no JSON" and len(changes.read()) == 1
+
+
 def unsigned_token():
     """Of subject busbar, good for an hour; the brokers of --secure take it."""
     def part(fields):
