@@ -18,9 +18,10 @@ int bb_task_table_embedded_open(const char *path, struct bb_clock clock, struct 
 /* ---- RabbitMQ: quorum queues, so 3.10 or later. Opening it makes what is not there. */
 struct bb_queue_rabbitmq_options {
     struct bb_queue_options common; /* its clock is not looked at */
-    const char *url;                /* amqp://USER:PASSWORD@HOST:PORT/VHOST */
-    const char *prefix;             /* of exchanges and queues; NULL: "busbar" */
-    int64_t turn_over_ms;           /* less than the broker's consumer_timeout; 0: 15 minutes */
+    const char *url;                /* amqp://USER:PASSWORD@HOST:PORT/VHOST, or amqps:// by TLS */
+    const char *ca; /* a file of certificates to trust (PEM); NULL or empty: those of the system */
+    const char *prefix;   /* of exchanges and queues; NULL: "busbar" */
+    int64_t turn_over_ms; /* less than the broker's consumer_timeout; 0: 15 minutes */
 };
 int bb_queue_rabbitmq_open(const struct bb_queue_rabbitmq_options *options, struct bb_queue **out,
                            struct bb_error *error) BB_MUST_USE;

@@ -278,6 +278,7 @@ static void queue_close(struct bb_queue *base) {
         amqp_connection_close(queue->link, AMQP_REPLY_SUCCESS);
     bb_queue_rabbitmq_drop(queue);
     free(queue->url);
+    free(queue->ca);
     free(queue);
 }
 
@@ -309,10 +310,12 @@ int bb_queue_rabbitmq_open(const struct bb_queue_rabbitmq_options *options, stru
         return BB_FAIL(error, BB_E_QUEUE_REFUSED, "the prefix of queues has at most %d bytes",
                        QUEUE_PREFIX_MAX - 1);
     }
-    if (queue)
+    if (queue) {
         queue->url = strdup(options->url);
-    if (!queue || !queue->url) {
-        free(queue);
+        queue->ca = strdup(options->ca ? options->ca : "");
+    }
+    if (!queue || !queue->url || !queue->ca) {
+        queue_close(queue ? &queue->base : NULL);
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a queue");
     }
     bb_queue_base_init(&queue->base, &operations, &options->common);

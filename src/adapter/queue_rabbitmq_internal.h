@@ -35,6 +35,7 @@ enum queue_channel { CHANNEL_WORK = 1, CHANNEL_WAKE = 2 };
 struct queue_rabbitmq {
     struct bb_queue base;
     char *url;
+    char *ca; /* empty: the system's */
     char prefix[QUEUE_PREFIX_MAX];
     int64_t turn_over_ms;
     amqp_connection_state_t link; /* NULL: there is none */

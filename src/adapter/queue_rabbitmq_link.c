@@ -6,7 +6,9 @@
  */
 #include "adapter/queue_rabbitmq_internal.h"
 
+#include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -88,19 +90,49 @@ static int heartbeat_of(const struct queue_rabbitmq *queue) {
     return half_s < 1 ? 1 : half_s > HEARTBEAT_MOST_S ? HEARTBEAT_MOST_S : (int)half_s;
 }
 
+/* By TLS 1.2 or later, with a certificate for the host's name that somebody whom we trust has signed. */
+static int trust(const struct queue_rabbitmq *queue, amqp_socket_t *socket,
+                 struct bb_error *error) {
+    const bool is_trusting =
+        queue->ca[0] ? amqp_ssl_socket_set_cacert(socket, queue->ca) == AMQP_STATUS_OK
+                     : SSL_CTX_set_default_verify_paths(amqp_ssl_socket_get_context(socket)) == 1;
+
+    amqp_ssl_socket_set_verify_peer(socket, true);
+    amqp_ssl_socket_set_verify_hostname(socket, true);
+    if (!is_trusting)
+        return BB_FAIL(error, BB_E_QUEUE_REFUSED, "certificates to trust cannot be read: %s",
+                       queue->ca[0] ? queue->ca : "the system's");
+    return amqp_ssl_socket_set_ssl_versions(socket, AMQP_TLSv1_2, AMQP_TLSvLATEST) == AMQP_STATUS_OK
+               ? 0
+               : BB_FAIL(error, BB_E_QUEUE_REFUSED, "TLS 1.2 is not to be had here");
+}
+
+static bool is_untrusted(int status) {
+    return status == AMQP_STATUS_SSL_PEER_VERIFY_FAILED ||
+           status == AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED;
+}
+
 static int open_socket(struct queue_rabbitmq *queue, const struct amqp_connection_info *to,
                        struct bb_error *error) {
     const struct timeval connect = {.tv_sec = CONNECT_S}, answer = {.tv_sec = ANSWER_S};
+    amqp_socket_t *socket = NULL;
 
     queue->link = amqp_new_connection();
-    amqp_socket_t *socket = queue->link ? amqp_tcp_socket_new(queue->link) : NULL;
+    if (queue->link)
+        socket = to->ssl ? amqp_ssl_socket_new(queue->link) : amqp_tcp_socket_new(queue->link);
     if (!socket)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for a connection to RabbitMQ");
+    if (to->ssl) {
+        int result = trust(queue, socket, error);
+        if (result)
+            return result;
+    }
     int status = amqp_socket_open_noblock(socket, to->host, to->port, &connect);
     if (status != AMQP_STATUS_OK) {
-        int failed = BB_FAIL(error, BB_E_QUEUE_UNREACHABLE, "RabbitMQ at %s:%d: %s", to->host,
-                             to->port, amqp_error_string2(status));
-        error->retriable = true;
+        int failed = BB_FAIL(
+            error, is_untrusted(status) ? BB_E_QUEUE_REFUSED : BB_E_QUEUE_UNREACHABLE,
+            "RabbitMQ at %s:%d: %s", to->host, to->port, amqp_error_string2(status));
+        error->retriable = !is_untrusted(status);
         return failed;
     }
     amqp_set_handshake_timeout(queue->link, &connect);
@@ -152,11 +184,9 @@ static int connect_to(struct queue_rabbitmq *queue, struct bb_error *error) {
     if (!url)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory for the address of RabbitMQ");
     if (amqp_parse_url(url, &to) != AMQP_STATUS_OK)
-        result = BB_FAIL(error, BB_E_QUEUE_REFUSED,
-                         "the address of RabbitMQ is written amqp://USER:PASSWORD@HOST:PORT/VHOST");
-    else if (to.ssl)
-        result = BB_FAIL(error, BB_E_QUEUE_REFUSED,
-                         "amqps:// is not read: put a TLS proxy between, such as stunnel");
+        result = BB_FAIL(
+            error, BB_E_QUEUE_REFUSED,
+            "the address of RabbitMQ is written amqp://USER:PASSWORD@HOST:PORT/VHOST, or amqps://");
     if (!result)
         result = open_socket(queue, &to, error);
     if (!result)

@@ -246,7 +246,9 @@ static const struct bb_config_key plain[] = {
     WORD("http.oidc.roles.adm", http_oidc_roles_adm, "busbar-adm", "of the role adm"),
     WORD(
         "tasks.broker", tasks_broker, NULL,
-        "amqp://USER:PASSWORD@HOST:PORT/VHOST of a RabbitMQ that hands tasks out; empty: queue.db in the plant's folder does"),
+        "amqp://USER:PASSWORD@HOST:PORT/VHOST (by TLS: amqps://) of a RabbitMQ that hands tasks out; empty: queue.db in the plant's folder does"),
+    WORD("tasks.ca", tasks_ca, NULL,
+         "a file of the certificates that it is trusted by (PEM); empty: those of the system"),
     WORD("tasks.prefix", tasks_prefix, "busbar", "what its exchanges and queues are called by"),
     KEY("tasks.lease", DURATION, tasks_lease_ms, SECONDS(30), BB_SECOND_MS, BB_HOUR_MS,
         "a task whose worker was not heard of for so long is handed to another one"),

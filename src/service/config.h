@@ -95,7 +95,8 @@ struct bb_config {
     char http_oidc_roles_ing[BB_CONFIG_PATH_MAX], http_oidc_roles_ro[BB_CONFIG_PATH_MAX],
         http_oidc_roles_adm[BB_CONFIG_PATH_MAX]; /* what the issuer calls them */
     /* broker empty: the queue is a file of the plant */
-    char tasks_broker[BB_CONFIG_PATH_MAX], tasks_prefix[BB_CONFIG_PATH_MAX];
+    char tasks_broker[BB_CONFIG_PATH_MAX], tasks_ca[BB_CONFIG_PATH_MAX],
+        tasks_prefix[BB_CONFIG_PATH_MAX];
     int64_t tasks_lease_ms, tasks_attempts;
     struct bb_pipeline pipelines[BB_COMMODITY_COUNT]; /* checks and estimators per commodity */
 };

@@ -20,6 +20,7 @@ int bb_engine_queue_open(const struct bb_engine_needs *needs, struct bb_queue **
                    .lease_ms = config->tasks_lease_ms,
                    .clock = bb_clock_system()},
         .url = config->tasks_broker,
+        .ca = config->tasks_ca,
         .prefix = config->tasks_prefix};
     char path[PATH_SIZE];
 

@@ -49,16 +49,20 @@ static void expect_started(const char *name, int status) {
     cr_assert_eq(status, 0, "tools/cluster/%s start: exit %d", name, status);
 }
 
-static void read_address(const char *folder, char *address) { /* CLUSTER_PATH */
+static void read_line(const char *folder, const char *name, char line[CLUSTER_PATH]) {
     char path[2 * CLUSTER_PATH];
     size_t size;
 
-    snprintf(path, sizeof path, "%s/address", folder);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
     char *text = log_file_load(path, &size);
     cr_assert(size > 0 && size < CLUSTER_PATH);
-    memcpy(address, text, size);
-    address[size - (text[size - 1] == '\n')] = '\0';
+    memcpy(line, text, size);
+    line[size - (text[size - 1] == '\n')] = '\0';
     free(text);
+}
+
+void cluster_read(const struct cluster *cluster, const char *name, char text[CLUSTER_PATH]) {
+    read_line(cluster->folder, name, text);
 }
 
 static size_t number_of(const char *name) {
@@ -91,7 +95,7 @@ const char *cluster_address(const char *name) {
         status = run_script(name, "start", folder, "");
     close(lock);
     expect_started(name, status);
-    read_address(folder, address);
+    read_line(folder, "address", address);
     return address;
 }
 
@@ -139,7 +143,7 @@ void cluster_start(struct cluster *cluster, const char *name, const char *argume
     snprintf(cluster->folder + strlen(cluster->folder),
              sizeof cluster->folder - strlen(cluster->folder), "-%s", unique);
     expect_started(name, run_script(name, "start", cluster->folder, arguments));
-    read_address(cluster->folder, cluster->address);
+    read_line(cluster->folder, "address", cluster->address);
 }
 
 void cluster_do(const struct cluster *cluster, const char *verb, const char *arguments) {

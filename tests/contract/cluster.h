@@ -24,6 +24,8 @@ struct cluster {
 void cluster_start(struct cluster *cluster, const char *name, const char *arguments);
 /* A verb of the script, which succeeds. */
 void cluster_do(const struct cluster *cluster, const char *verb, const char *arguments);
+/* What stands in a file of its folder, without its end of line. */
+void cluster_read(const struct cluster *cluster, const char *name, char text[CLUSTER_PATH]);
 /* Stop it and remove its folder. */
 void cluster_stop(struct cluster *cluster);
 

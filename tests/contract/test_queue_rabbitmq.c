@@ -109,7 +109,7 @@ Test(queue_rabbitmq, says_what_is_wrong_with_an_address) {
         bool retriable;
     } cases[] = {{"amqp://guest:guest@127.0.0.1:1/", BB_E_QUEUE_UNREACHABLE, true},
                  {"http://127.0.0.1/", BB_E_QUEUE_REFUSED, false},
-                 {"amqps://guest:guest@127.0.0.1:1/", BB_E_QUEUE_REFUSED, false}};
+                 {"amqps://guest:guest@127.0.0.1:1/", BB_E_QUEUE_UNREACHABLE, true}};
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct bb_queue_rabbitmq_options options = {.url = cases[i].url};
@@ -124,4 +124,43 @@ Test(queue_rabbitmq, says_what_is_wrong_with_an_address) {
     cr_expect_eq(bb_queue_rabbitmq_open(&options, &queue, &error), -BB_E_QUEUE_REFUSED, "%s",
                  error.text);
     cr_expect_not(error.retriable);
+}
+
+/* Where TLS leads with this file of certificates to trust; an item goes there and back. */
+static int try_by_tls(const char *url, const char *ca, struct bb_error *error) {
+    const struct bb_queue_rabbitmq_options options = {
+        .common = {.attempts_max = 3, .lease_ms = 20000}, .url = url, .ca = ca, .prefix = "secret"};
+    struct bb_queue_delivery delivery;
+    struct bb_queue *queue;
+    int result = bb_queue_rabbitmq_open(&options, &queue, error);
+
+    if (result)
+        return result;
+    cr_assert_eq(put(queue, "by TLS", error), 0, "%s", error->text);
+    cr_assert_eq(queue->ops->take(queue, 5000, &delivery, error), BB_QUEUE_TAKEN, "%s",
+                 error->text);
+    cr_expect(bb_span_equal(delivery.body, BB_SPAN("by TLS")));
+    cr_expect_eq(queue->ops->ack(queue, error), BB_QUEUE_HELD);
+    bb_queue_rabbitmq_remove(queue);
+    queue->ops->close(queue);
+    return 0;
+}
+
+Test(queue_rabbitmq, trusts_whom_it_was_told_to, .timeout = 100) {
+    struct cluster broker;
+    struct bb_error error;
+    char url[CLUSTER_PATH], ca[2 * CLUSTER_PATH], number[2 * CLUSTER_PATH];
+
+    cluster_start(&broker, "rabbitmq", "--secure");
+    cluster_read(&broker, "secure", url);
+    snprintf(ca, sizeof ca, "%s/ca.pem", broker.folder);
+    cr_expect_eq(try_by_tls(url, ca, &error), 0, "%s", error.text);
+    cr_expect_eq(try_by_tls(url, NULL, &error), -BB_E_QUEUE_REFUSED, "nobody signed it: %s",
+                 error.text);
+    cr_expect_not(error.retriable);
+    cr_expect_eq(try_by_tls(url, "/nowhere/ca.pem", &error), -BB_E_QUEUE_REFUSED, "%s", error.text);
+    snprintf(number, sizeof number, "amqps://guest:guest@127.0.0.1:%s", strrchr(url, ':') + 1);
+    cr_expect_eq(try_by_tls(number, ca, &error), -BB_E_QUEUE_REFUSED, "another name: %s",
+                 error.text);
+    cluster_stop(&broker);
 }
