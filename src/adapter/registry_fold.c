@@ -10,6 +10,7 @@
  */
 #include "adapter/registry_fold_internal.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -102,6 +103,8 @@ static int by_rank(const void *left, const void *right) {
 
 static void add_usage_point(struct folding *f, const struct bb_outbox_record *record) {
     struct fold *fold = f->fold;
+
+    BB_ASSERT(fold->usage_points);
     const struct fold_usage_point *last = fold->usage_point_count
                                               ? &fold->usage_points[fold->usage_point_count - 1]
                                               : NULL;
@@ -161,8 +164,8 @@ static int take_all(struct folding *f, uint32_t partition, uint64_t from) {
         int failed = takers[place->record->kind](f, place);
         if (failed) {
             char source[64];
-            snprintf(source, sizeof source, "outbox of partition %u, record %llu", partition,
-                     (unsigned long long)(from + 1 + place->index));
+            snprintf(source, sizeof source, "outbox of partition %u, record %" PRIu64, partition,
+                     from + 1 + place->index);
             bb_error_locate(f->error, source, 0);
             return failed;
         }

@@ -51,8 +51,9 @@ static struct kept *keep(struct bb_schema_registry *registry, uint32_t id, char 
         kept = &registry->kept[registry->next];
         registry->next = (registry->next + 1) % KEPT_MAX;
     }
-    free(kept->json);
+    char *before = kept->json;
     *kept = (struct kept){id, json, bb_monotonic_ns()};
+    free(before);
     return kept;
 }
 

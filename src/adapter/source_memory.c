@@ -74,7 +74,7 @@ static void free_message(struct message *message) {
                               message->header_value};
 
     for (size_t i = 0; i < sizeof spans / sizeof spans[0]; i++)
-        free((char *)(uintptr_t)spans[i].data);
+        free((char *)spans[i].data);
 }
 
 void bb_source_memory_free(struct bb_source_memory *m) {

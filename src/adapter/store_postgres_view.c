@@ -228,6 +228,7 @@ static void put_block_keys(struct question *q, const struct bb_block_key *const 
         bb_postgres_array(&q->columns[i], types[i], false, q->count);
     }
     for (size_t i = 0; i < q->count; i++) {
+        BB_ASSERT(chosen[i]);
         bb_postgres_field_int16(&q->columns[0], chosen[i]->lane);
         bb_postgres_field_int32(&q->columns[1], chosen[i]->span);
         bb_postgres_field_int64(&q->columns[2], chosen[i]->channel);
@@ -238,7 +239,7 @@ static void put_block_keys(struct question *q, const struct bb_block_key *const 
  * looked at. False without memory. */
 static bool choose_blocks(struct bb_store_view *view, const struct bb_block_key *blocks, size_t at,
                           size_t count, struct question *q, size_t *next) {
-    const struct bb_block_key *chosen[EXPECT_KEYS];
+    const struct bb_block_key *chosen[EXPECT_KEYS] = {NULL};
     bool room = true;
 
     for (q->count = 0; at < count && q->count < EXPECT_KEYS; at++) {

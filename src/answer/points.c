@@ -77,6 +77,7 @@ void bb_points_add(struct bb_points *points, const struct bb_query_row *row) {
                              .max = row->has_range ? row->max : row->value,
                              .last = row->value,
                              .quality = *row->quality};
+    BB_ASSERT(points->items);
     struct bb_point *last = points->count ? &points->items[points->count - 1] : NULL;
 
     if (points->length_ms > 0) {

@@ -163,6 +163,7 @@ static bool read_entries(struct bb_cursor *in, struct bb_archive_page *page, uin
         uint64_t count = bb_cursor_varint(in);
         if (in->failed || count == 0 || count > blocks - page->count)
             return false;
+        BB_ASSERT(usage_point.data && channel.data);
         for (uint64_t i = 0; i < count; i++) {
             struct bb_archive_entry *e = &page->entries[page->count];
             e->usage_point = usage_point;

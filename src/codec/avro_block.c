@@ -45,7 +45,7 @@ static int inflate_all(z_stream *stream, struct bb_buffer *out, struct bb_error 
 }
 
 static int unpack_deflate(struct bb_span packed, struct bb_buffer *out, struct bb_error *error) {
-    z_stream stream = {.next_in = (Bytef *)(uintptr_t)packed.data, .avail_in = (uInt)packed.size};
+    z_stream stream = {.next_in = (Bytef *)packed.data, .avail_in = (uInt)packed.size};
 
     if (inflateInit2(&stream, -15) != Z_OK)
         return BB_FAIL(error, BB_E_NO_MEMORY, "no memory to unpack deflate");

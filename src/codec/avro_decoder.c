@@ -42,7 +42,7 @@ int bb_avro_decoder_init(struct bb_avro_decoder *d, const struct bb_decode_optio
 static void free_entry(struct bb_avro_entry *entry) {
     bb_avro_program_free(entry->program);
     bb_avro_schema_free(entry->own);
-    free((char *)(uintptr_t)entry->text.data);
+    free((char *)entry->text.data);
     free(entry);
 }
 
@@ -136,7 +136,7 @@ static bool reserve_cells(struct bb_avro_decoder *d) {
 
     if (capacity <= d->cell_capacity)
         return true;
-    struct bb_cell *cells = realloc(d->cells, 2 * capacity * sizeof *cells);
+    struct bb_cell *cells = realloc(d->cells, (size_t)capacity * 2 * sizeof *cells);
     if (!cells)
         return false;
     memset(cells + d->cell_capacity, 0, (2 * capacity - d->cell_capacity) * sizeof *cells);

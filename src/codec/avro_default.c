@@ -102,7 +102,7 @@ static int put_map(struct encoder *e, const json_t *json, const struct bb_avro_n
         return failure;
     if (json_object_size(json) > 0)
         put_long(e, (int64_t)json_object_size(json));
-    json_object_foreach((json_t *)(uintptr_t)json, key, value) {
+    json_object_foreach((json_t *)json, key, value) {
         put_text(e, bb_span_of(key));
         failure = put_node(e, value, node->items, depth);
         if (failure)

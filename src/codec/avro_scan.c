@@ -62,8 +62,10 @@ static const char *read_size(struct bb_avro_scan *s, const char *at, int64_t *si
 static char *take_text(struct bb_avro_scan *s, size_t size) {
     char *text = bb_arena_take(s->texts, size + BB_CELL_PADDING);
 
-    if (!text)
-        return (char *)(uintptr_t)malformed(s, NULL);
+    if (!text) {
+        s->problem = NULL; /* it is not malformed */
+        return NULL;
+    }
     memset(text + size, 0, BB_CELL_PADDING);
     return text;
 }

@@ -501,7 +501,7 @@ static int parse(struct parser *p, struct bb_span text) {
         failure = measure_all(p);
     if (failure)
         return failure;
-    bb_buffer_init(&canonical, 16 * BB_AVRO_SCHEMA_MAX);
+    bb_buffer_init(&canonical, (size_t)16 * BB_AVRO_SCHEMA_MAX);
     bb_avro_canonical(schema, &canonical);
     schema->fingerprint = bb_avro_fingerprint(bb_buffer_span(&canonical));
     failure = canonical.overflow ? out_of_memory(p) : 0;

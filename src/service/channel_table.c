@@ -72,7 +72,7 @@ enum { NAMES_OF_A_SERIES = 2, NAMES_OF_A_TENANT = 2 };
 
 static bool put_names(struct bb_span tenant, const struct bb_series *series,
                       struct bb_arena *scratch, struct bb_name_key *out) {
-    char *key = bb_arena_take(scratch, 2 * BB_NAME_KEY_MAX);
+    char *key = bb_arena_take(scratch, (size_t)2 * BB_NAME_KEY_MAX);
 
     if (!key)
         return false;

@@ -1,6 +1,5 @@
 /* A reading stream: see reading_stream.h. */
 #include "service/reading_stream.h"
-#include "service/name_library.h"
 
 #include "adapter/schema_registry.h"
 #include "base/hash.h"
@@ -265,7 +264,7 @@ int bb_reading_stream_decode(struct bb_plant *plant, struct bb_input stream, con
     bb_schema_registry_free(registry);
     close_views(&resolver);
     free(resolver.views);
-    for (uint32_t p = 0; resolver.libraries && p < plant->store->partitions; p++)
+    for (uint32_t p = 0; plant && resolver.libraries && p < plant->store->partitions; p++)
         bb_name_library_release(&resolver.libraries[p].names);
     free(resolver.libraries);
     bb_arena_release(&resolver.arena);

@@ -103,7 +103,7 @@ static void rest(struct bb_intake *in) {
                        bb_backoff_ms(++in->failures, BACKOFF_MS, BACKOFF_MOST_MS, &in->random);
 
     while (!atomic_load(&in->stop) && bb_monotonic_ns() / 1000000 < until_ms)
-        nanosleep(&(struct timespec){0, 20 * 1000000}, NULL);
+        nanosleep(&(struct timespec){0, 20 * 1000000L}, NULL);
 }
 
 /* ---- where streams stand */
@@ -243,6 +243,7 @@ static int decode(struct bb_intake *in, struct bb_source_item *items, uint32_t c
     struct bb_source_decoded decoded;
     char source[240];
 
+    BB_ASSERT(first);
     snprintf(source, sizeof source, "kafka topic %.*s partition %" PRIu32 " from offset %" PRIu64,
              (int)(first->topic.size < 150 ? first->topic.size : 150), first->topic.data,
              first->partition, first->offset);
@@ -325,11 +326,15 @@ static int wait_landed(struct bb_intake *in, struct bb_error *error) {
 
 static void note_times(struct bb_landing *landing, const struct bb_source_item *items,
                        uint32_t count) {
-    for (uint32_t s = 0; s < landing->step_count; s++)
-        for (uint32_t i = count; i-- > 0 && landing->at_ms[s] == 0;)
-            if (items[i].message->partition == landing->streams[s]->partition &&
-                bb_span_equal(items[i].message->topic, bb_span_of(landing->streams[s]->topic)))
-                landing->at_ms[s] = items[i].message->at_ms;
+    for (uint32_t s = 0; s < landing->step_count; s++) {
+        for (uint32_t i = count; i-- > 0 && landing->at_ms[s] == 0;) {
+            const struct bb_source_message *message = items[i].message;
+            BB_ASSERT(message);
+            if (message->partition == landing->streams[s]->partition &&
+                bb_span_equal(message->topic, bb_span_of(landing->streams[s]->topic)))
+                landing->at_ms[s] = message->at_ms;
+        }
+    }
 }
 
 /* 0, 1 (the batch before came to nothing, so this one does) or negative. */
