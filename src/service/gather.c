@@ -15,7 +15,7 @@ void bb_gather_init(struct bb_gather *g) {
 
 void bb_gather_release(struct bb_gather *g) {
     free(g->rows);
-    free(g->moments);
+    free(g->origins);
     free(g->runs);
     free(g->sorted);
     free(g->starts);
@@ -30,7 +30,7 @@ void bb_gather_release(struct bb_gather *g) {
 }
 
 void bb_gather_clear(struct bb_gather *g) {
-    g->count = g->run_count = g->moment_count = 0;
+    g->count = g->run_count = g->origin_count = 0;
     g->masters.count = 0;
     g->masters.index = NULL;
     g->tick_count = 0;
@@ -113,33 +113,46 @@ static int take_runs(struct bb_gather *g, struct bb_channel_table *channels,
     return result;
 }
 
-/* The index of a moment; readings that come one after another mostly share theirs. */
-static uint32_t moment_of(struct bb_gather *g, int64_t received_ms, int64_t issued_ms) {
-    const struct bb_gather_moment *last = g->moments + g->moment_count - 1;
+static bool is_near(int64_t line, int64_t from) {
+    int64_t far;
 
-    if (g->moment_count == 0 || last->received_ms != received_ms || last->issued_ms != issued_ms)
-        g->moments[g->moment_count++] = (struct bb_gather_moment){received_ms, issued_ms};
-    return (uint32_t)(g->moment_count - 1);
+    return !__builtin_sub_overflow(line, from, &far) && far >= INT32_MIN && far <= INT32_MAX;
 }
 
-static void take_rows(struct bb_gather *g, const struct bb_frame *f) {
+static bool comes_from(const struct bb_gather_origin *a, const struct bb_gather_origin *b) {
+    return a->received_ms == b->received_ms && a->issued_ms == b->issued_ms &&
+           a->attribute == b->attribute && is_near(a->line, b->line);
+}
+
+/* The index of an origin. `latest`: of the readings so far with the frame's attribute; or it is the last of the frame before. */
+static uint32_t origin_of(struct bb_gather *g, const struct bb_gather_origin *origin,
+                          uint32_t *latest) {
+    if (*latest < g->origin_count && comes_from(origin, &g->origins[*latest]))
+        return *latest;
+    if (g->origin_count == 0 || !comes_from(origin, &g->origins[g->origin_count - 1]))
+        g->origins[g->origin_count++] = *origin;
+    return *latest = (uint32_t)(g->origin_count - 1);
+}
+
+static void take_rows(struct bb_gather *g, const struct bb_frame *f, uint32_t *latest) {
     struct bb_gather_row *row = g->rows + g->count;
 
-    for (uint32_t i = 0; i < f->count; i++)
-        row[i] = (struct bb_gather_row){.end_ms = f->end_ms[i],
-                                        .mantissa = f->mantissa[i],
-                                        .line = f->line[i],
-                                        .attribute = g->attribute_of[f->attribute[i]],
-                                        .moment = moment_of(g, f->received_ms, f->issued_ms[i])};
+    for (uint32_t i = 0; i < f->count; i++) {
+        const struct bb_gather_origin origin = {f->received_ms, f->issued_ms[i], f->line[i],
+                                                g->attribute_of[f->attribute[i]]};
+        const uint32_t number = origin_of(g, &origin, &latest[f->attribute[i]]);
+        row[i] = (struct bb_gather_row){f->end_ms[i], f->mantissa[i],
+                                        (int32_t)(f->line[i] - g->origins[number].line), number};
+    }
     g->count += f->count;
 }
 
-/* Room for a frame's rows, and for as many moments as they can have. */
+/* Room for a frame's rows, and for as many origins as they can have. */
 static bool reserve_rows(struct bb_gather *g, uint32_t count) {
     return g->count + count <= UINT32_MAX && /* see BB_GATHER_ROWS_MOST */
            reserve((void **)&g->rows, &g->capacity, g->count + count, sizeof g->rows[0]) &&
-           reserve((void **)&g->moments, &g->moment_capacity, g->moment_count + count,
-                   sizeof g->moments[0]);
+           reserve((void **)&g->origins, &g->origin_capacity, g->origin_count + count,
+                   sizeof g->origins[0]);
 }
 
 static int take_frame(struct bb_gather *g, struct bb_channel_table *channels,
@@ -161,7 +174,11 @@ static int take_frame(struct bb_gather *g, struct bb_channel_table *channels,
         if (g->attribute_of[i] == UINT32_MAX)
             return no_memory(error);
     }
-    take_rows(g, &f);
+    uint32_t *latest = bb_arena_take(&g->frame, f.attribute_count * sizeof *latest);
+    if (!latest)
+        return no_memory(error);
+    memset(latest, 0xff, f.attribute_count * sizeof *latest); /* none */
+    take_rows(g, &f, latest);
     return 0;
 }
 
@@ -269,13 +286,15 @@ struct bb_told *bb_gather_told(const struct bb_gather *g, const struct bb_gather
             __builtin_prefetch((const char *)(ahead + 1) - 1);
         }
         const struct bb_gather_row *row = g->rows + pieces[i].first;
-        for (uint32_t k = 0; k < pieces[i].count; k++, row++)
+        for (uint32_t k = 0; k < pieces[i].count; k++, row++) {
+            const struct bb_gather_origin *origin = &g->origins[row->origin];
             *at++ = (struct bb_told){.end_ms = row->end_ms,
                                      .mantissa = row->mantissa,
-                                     .received_ms = g->moments[row->moment].received_ms,
-                                     .issued_ms = g->moments[row->moment].issued_ms,
-                                     .line = row->line,
-                                     .attribute = row->attribute};
+                                     .received_ms = origin->received_ms,
+                                     .issued_ms = origin->issued_ms,
+                                     .line = origin->line + row->line,
+                                     .attribute = origin->attribute};
+        }
     }
     return told;
 }

@@ -16,16 +16,18 @@ struct bb_gather_source { /* what came at one received time */
     struct bb_span name; /* in the arena */
 };
 
-struct bb_gather_moment { /* when readings were told */
+struct bb_gather_origin { /* what readings of a frame have in common */
     int64_t received_ms;
     int64_t issued_ms; /* equals received_ms when the sender gave none */
+    int64_t line;      /* of the first */
+    uint32_t attribute;
 };
 
 struct bb_gather_row { /* a reading, see struct bb_told */
     int64_t end_ms;
     int64_t mantissa;
-    int64_t line;
-    uint32_t attribute, moment; /* indices */
+    int32_t line; /* less that of its origin */
+    uint32_t origin;
 };
 
 struct bb_gather_run { /* the next `count` rows are of the channel in that slot */
@@ -46,8 +48,8 @@ enum {
 struct bb_gather {
     struct bb_gather_row *rows;
     size_t count, capacity;
-    struct bb_gather_moment *moments;
-    size_t moment_count, moment_capacity;
+    struct bb_gather_origin *origins;
+    size_t origin_count, origin_capacity;
     struct bb_gather_run *runs;
     size_t run_count, run_capacity;
     struct bb_gather_piece *sorted; /* the runs by slot, see bb_gather_sort */
@@ -69,6 +71,11 @@ struct bb_gather {
 void bb_gather_init(struct bb_gather *gather);
 void bb_gather_release(struct bb_gather *gather);
 void bb_gather_clear(struct bb_gather *gather); /* keeps the memory */
+
+/* Rows, and origins that take as much as rows do. */
+static inline size_t bb_gather_size(const struct bb_gather *gather) {
+    return gather->count + gather->origin_count;
+}
 
 static inline bool bb_gather_has_any(const struct bb_gather *gather) {
     return gather->count > 0 || gather->masters.count > 0 || gather->tick_count > 0;

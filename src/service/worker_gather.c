@@ -129,8 +129,8 @@ int bb_worker_gather(struct bb_worker *w, struct bb_store_view *view, bool live,
 
     if (p->poison.code != BB_OK)
         p->most = 1;
-    for (*more = true;
-         w->gather.count < limit && !*w->stop && (p->most == 0 || portion->records < p->most);) {
+    for (*more = true; bb_gather_size(&w->gather) < limit && !*w->stop &&
+                       (p->most == 0 || portion->records < p->most);) {
         struct bb_position before = p->feed.position;
         int result = gather_next(w, portion, p, view, error);
         if (result == BB_FEED_END)
