@@ -118,6 +118,12 @@ static void take_frame(struct scene *s) {
                  s->error.text);
 }
 
+/* But for the attribute's number. */
+static bool is_equal(const struct bb_told *a, const struct bb_told *b) {
+    return a->end_ms == b->end_ms && a->mantissa == b->mantissa &&
+           a->received_ms == b->received_ms && a->issued_ms == b->issued_ms && a->line == b->line;
+}
+
 static void expect_told(struct scene *s) {
     cr_assert_eq(bb_gather_sort(&s->gather, s->channels.count, &s->error), 0);
     for (int i = 0; i < CHANNELS; i++) {
@@ -135,11 +141,10 @@ static void expect_told(struct scene *s) {
                                                     behind - first, &s->read, &count);
         cr_assert_eq(count, s->count[i]);
         for (size_t k = 0; k < count; k++) {
-            struct bb_told row = told[k];
+            const struct bb_told row = told[k];
             const struct bb_attribute *attribute = &s->gather.attributes.items[row.attribute];
-            row.attribute = 0;
             cr_assert(memcmp(attribute, &s->told[i][k].attribute, sizeof *attribute) == 0);
-            cr_assert(memcmp(&row, &s->told[i][k].row, sizeof row) == 0,
+            cr_assert(is_equal(&row, &s->told[i][k].row),
                       "channel %d, reading %zu: line %lld, not %lld" SEED_LINE("unit_service",
                                                                                "gather/*"),
                       i, k, (long long)row.line, (long long)s->told[i][k].row.line,
