@@ -97,8 +97,11 @@ static void change_blocks(struct model *m, struct change_set *set) {
         if (bb_random_below(&m->random, write_in) != 0)
             continue;
         bool delete = bb_random_below(&m->random, delete_in) == 0;
-        set->blocks[set->block_count].key = key_of(slot);
-        set->blocks[set->block_count++].packed = take_value(m, set, &m->blocks[slot], delete);
+        const bool is_new = m->blocks[slot] == 0;
+        set->blocks[set->block_count++] = (struct bb_block_change){
+            .key = key_of(slot),
+            .packed = take_value(m, set, &m->blocks[slot], delete),
+            .is_new = bb_random_below(&m->random, 20) ? is_new : !is_new}; /* some err */
     }
 }
 
